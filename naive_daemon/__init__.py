@@ -1,0 +1,1 @@
+"""A supervised actor-system trading daemon."""

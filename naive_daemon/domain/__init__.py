@@ -1,0 +1,1 @@
+"""Pure values of trading: no I/O, no clock, no randomness. Imports nothing from the rest."""
