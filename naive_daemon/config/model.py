@@ -1,0 +1,254 @@
+"""The keys of the configuration: their types, defaults and ranges, written once.
+
+`config/naive-daemon.toml` shows the same keys with their defaults, and a test holds the two together. Every section is
+frozen and refuses keys that it does not know.
+"""
+
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import platformdirs
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from naive_daemon.config.service_url import postgres_url, redis_url
+from naive_daemon.domain.money import parse_decimal
+
+PROGRAM = "naive-daemon"
+GENERATED = "generated"
+POOL_THREADS_MAX = 64
+
+
+def _allowed(text: str) -> dict[str, Any]:
+    """Say in words what a field takes, where its type alone would say it badly."""
+    return {"allowed": text}
+
+
+def _expanded(path: Path) -> Path:
+    """Give the path with `~` resolved, absolute: a daemon may change its directory."""
+    return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - resolve() would follow symbolic links
+
+
+def _speed(value: object) -> object:
+    if value == "max":
+        return value
+    speed = parse_decimal(str(value))
+    if not 0 < speed <= SPEED_MAX:
+        raise ValueError("out of range")
+    return speed
+
+
+def _feed(value: str) -> str:
+    return value if value == GENERATED else str(_expanded(Path(value)))
+
+
+def _upper_keys(value: object) -> object:
+    """Asset names are upper case; environment variables, which name them too, are read in lower case."""
+    return {str(key).upper(): item for key, item in value.items()} if isinstance(value, dict) else value
+
+
+SPEED_MAX = Decimal(1_000_000)
+LocalPath = Annotated[Path, AfterValidator(_expanded), Field(json_schema_extra=_allowed("a path"))]
+Amount = Annotated[Decimal, Field(ge=0, le=Decimal(10) ** 15, allow_inf_nan=False)]
+Asset = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
+
+
+class Section(BaseModel):
+    """A frozen part of the configuration; a key that it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+
+
+AnySection = TypeVar("AnySection", bound=Section)
+
+
+def _rising(section: AnySection, first: str, last: str) -> AnySection:
+    if getattr(section, first) > getattr(section, last):
+        raise ValueError(f"{first} is more than {last}")
+    return section
+
+
+class Database(Section):
+    """The PostgreSQL server."""
+
+    url: Annotated[SecretStr, AfterValidator(postgres_url)] | None = Field(
+        default=None,
+        description="Your own PostgreSQL server; without it an embedded one runs under `home`.",
+        json_schema_extra=_allowed("a URL like postgresql://user:password@host:5432/database"),
+    )
+
+
+class Redis(Section):
+    """The Redis server."""
+
+    url: Annotated[SecretStr, AfterValidator(redis_url)] | None = Field(
+        default=None,
+        description="Your own Redis server; without it an embedded one runs under `home`.",
+        json_schema_extra=_allowed("a URL like redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket"),
+    )
+
+
+class Market(Section):
+    """Where trades come from."""
+
+    feed: Annotated[str, AfterValidator(_feed)] = Field(
+        default=GENERATED,
+        min_length=1,
+        description="`generated`, or the path of a recorded file (Binance's trades or aggTrades layout).",
+        json_schema_extra=_allowed("generated or the path of a recorded file"),
+    )
+    seed: int = Field(
+        default=1, ge=0, le=2**63 - 1, description="Seed of the generated market: the same seed, the same day."
+    )
+    trades_per_s: float = Field(
+        default=20,
+        gt=0,
+        le=10_000,
+        allow_inf_nan=False,
+        description="Trades of each symbol in a second of the generated market, on average.",
+    )
+    speed: Annotated[Decimal | Literal["max"], BeforeValidator(_speed)] = Field(
+        default=Decimal(1),
+        description="How many seconds of a feed pass in one second; `max` goes as fast as the machine can.",
+        json_schema_extra=_allowed(f"max or a number, more than 0 and at most {SPEED_MAX}"),
+    )
+
+
+class Exchange(Section):
+    """The exchange that is traded on, and what the paper exchange starts with."""
+
+    name: Literal["paper"] = Field(default="paper", description="Which exchange.")
+    fill_model: Literal["through", "volume"] = Field(
+        default="through",
+        description="When the paper exchange fills: whole once a trade prints through the price, or by traded volume.",
+    )
+    maker_fee: Decimal = Field(
+        default=Decimal("0.001"),
+        ge=0,
+        le=Decimal("0.1"),
+        allow_inf_nan=False,
+        description="Commission of the paper exchange as a ratio (0.001 is 0.1 %).",
+    )
+    balances: Annotated[dict[Asset, Amount], BeforeValidator(_upper_keys)] = Field(
+        default={"USDT": Decimal(100_000), "ETH": Decimal(1_000), "BTC": Decimal(10)},
+        description="What a new paper account holds, by asset.",
+        json_schema_extra=_allowed("a table of assets (upper case) and amounts, at least 0"),
+    )
+    exchange_info: LocalPath | None = Field(
+        default=None,
+        description="File with Binance's exchangeInfo: which symbols there are and their filters.",
+        json_schema_extra=_allowed("the path of a file"),
+    )
+
+
+class Log(Section):
+    """What is logged, and where to."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is logged.")
+    format: Literal["auto", "text", "json"] = Field(
+        default="auto",
+        description="Text for people, one JSON object a line for machines; auto asks whether a terminal reads.",
+    )
+    file: LocalPath | None = Field(
+        default=None,
+        description="Log into this file instead of standard error.",
+        json_schema_extra=_allowed("the path of a file"),
+    )
+
+
+class Supervision(Section):
+    """How often parts may crash before the next larger part is restarted, and how symbols are quarantined."""
+
+    pool_threads: int = Field(
+        default_factory=lambda: min(4, os.cpu_count() or 1),
+        ge=1,
+        le=POOL_THREADS_MAX,
+        description="Threads that run the actors which never block.",
+    )
+    trader_restarts: int = Field(
+        default=3, ge=0, le=1_000, description="Crashes of traders that their symbol survives …"
+    )
+    trader_period_s: float = Field(
+        default=5, gt=0, le=86_400, allow_inf_nan=False, description="… within so many seconds."
+    )
+    symbol_restarts: int = Field(
+        default=3, ge=0, le=1_000, description="Crashes of a symbol before it is quarantined …"
+    )
+    symbol_period_s: float = Field(
+        default=60, gt=0, le=86_400, allow_inf_nan=False, description="… within so many seconds."
+    )
+    quarantine_first_s: float = Field(
+        default=60,
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="Pause before the first retry of a quarantined symbol.",
+    )
+    quarantine_max_s: float = Field(
+        default=3_600,
+        gt=0,
+        le=604_800,
+        allow_inf_nan=False,
+        description="The pause doubles with each retry, up to this.",
+    )
+
+    @model_validator(mode="after")
+    def _pauses_rise(self) -> Self:
+        return _rising(self, "quarantine_first_s", "quarantine_max_s")
+
+
+class Journal(Section):
+    """How intents and fills are committed."""
+
+    batch_max: int = Field(default=500, ge=1, le=10_000, description="The most entries that share one commit.")
+    retry_first_s: float = Field(
+        default=0.125,
+        gt=0,
+        le=60,
+        allow_inf_nan=False,
+        description="Pause before the first retry when the database is away.",
+    )
+    retry_max_s: float = Field(
+        default=5, gt=0, le=600, allow_inf_nan=False, description="The pause doubles with each retry, up to this."
+    )
+
+    @model_validator(mode="after")
+    def _pauses_rise(self) -> Self:
+        return _rising(self, "retry_first_s", "retry_max_s")
+
+
+class Config(Section):
+    """Everything a person may set. Secrets show as `**********` wherever the object is printed."""
+
+    home: LocalPath = Field(
+        default_factory=lambda: platformdirs.user_data_path(PROGRAM),
+        description="Directory of the daemon's data: lock, embedded servers, their logs.",
+    )
+    account: str = Field(
+        default="main",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$",
+        description="The account that is traded.",
+        json_schema_extra=_allowed("1 to 32 letters, digits, dots, dashes and underscores"),
+    )
+    reconcile_interval_s: float = Field(
+        default=60,
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="How often orders are compared with the exchange's.",
+    )
+    shutdown_timeout_s: float = Field(
+        default=5,
+        gt=0,
+        le=600,
+        allow_inf_nan=False,
+        description="How long an orderly stop may take before it is forced.",
+    )
+    market: Market = Field(default=Market(), description="Where trades come from.")
+    exchange: Exchange = Field(default=Exchange(), description="The exchange that is traded on.")
+    database: Database = Field(default=Database(), description="The PostgreSQL server.")
+    redis: Redis = Field(default=Redis(), description="The Redis server.")
+    log: Log = Field(default=Log(), description="What is logged, and where to.")
+    supervision: Supervision = Field(default=Supervision(), description="How crashes escalate.")
+    journal: Journal = Field(default=Journal(), description="How intents and fills are committed.")
