@@ -1,0 +1,1 @@
+"""Market data: feeds, recorded and generated trades, price alerts."""
