@@ -1,0 +1,159 @@
+"""Where actors run: a few shared threads, a thread of their own, or one caller's thread in a repeatable order.
+
+A dispatcher counts its *busy* actors (queued or in a handler), so one can wait until everything has come to rest.
+"""
+
+import queue
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from naive_daemon.otp.actor import Actor
+
+BATCH = 64
+"""Messages an actor handles before others of the pool have their turn."""
+
+
+class Dispatcher(Protocol):
+    """Runs actors that have something to read."""
+
+    def schedule(self, actor: "Actor") -> None:
+        """Take an actor that has just become runnable; called from any thread."""
+
+    def stop(self, timeout_s: float) -> None:
+        """End the threads; waits at most `timeout_s` for each."""
+
+
+class Activity:
+    """Counts busy actors over all dispatchers of a system."""
+
+    def __init__(self) -> None:
+        self._busy = 0
+        self._waiters = 0
+        self._changed = threading.Condition(threading.Lock())
+
+    def begin(self) -> None:
+        """One more actor has something to do."""
+        with self._changed:
+            self._busy += 1
+
+    def end(self) -> None:
+        """One actor has come to rest."""
+        with self._changed:
+            self._busy -= 1
+            if self._waiters:
+                self._changed.notify_all()
+
+    def wait(self, busy_at_most: int, timeout_s: float) -> bool:
+        """Wait until no more than `busy_at_most` actors are busy; False when the time is up first."""
+        with self._changed:
+            self._waiters += 1
+            try:
+                return self._changed.wait_for(lambda: self._busy <= busy_at_most, timeout_s)
+            finally:
+                self._waiters -= 1
+
+
+class PoolDispatcher:
+    """Many actors on few threads, in batches, in the order in which they became runnable."""
+
+    def __init__(self, activity: Activity, threads: int) -> None:
+        self._activity = activity
+        self._runnable: queue.SimpleQueue[Actor | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"pool-{number}", daemon=True) for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def schedule(self, actor: "Actor") -> None:
+        """Queue a runnable actor."""
+        self._activity.begin()
+        self._runnable.put(actor)
+
+    def stop(self, timeout_s: float) -> None:
+        """End the threads after what is queued."""
+        for _ in self._threads:
+            self._runnable.put(None)
+        for thread in self._threads:
+            thread.join(timeout_s)
+
+    def _work(self) -> None:
+        while (actor := self._runnable.get()) is not None:
+            actor.run_batch(BATCH)
+            if actor.actor_inbox.release():
+                self._runnable.put(actor)
+            else:
+                self._activity.end()
+
+
+class ThreadDispatcher:
+    """Gives each actor a thread of its own, for those that block on I/O. The thread ends with its actor."""
+
+    def __init__(self, activity: Activity) -> None:
+        self._activity = activity
+        self._wake_ups: dict[Actor, queue.SimpleQueue[bool]] = {}
+        self._threads: set[threading.Thread] = set()
+        self._lock = threading.Lock()
+
+    def schedule(self, actor: "Actor") -> None:
+        """Wake the actor's thread, or start it."""
+        self._activity.begin()
+        with self._lock:
+            wake_up = self._wake_ups.get(actor)
+            if wake_up is None:
+                wake_up = self._wake_ups[actor] = queue.SimpleQueue()
+                thread = threading.Thread(target=self._work, args=(actor, wake_up), name=actor.label, daemon=True)
+                self._threads.add(thread)
+                thread.start()
+            wake_up.put(True)
+
+    def forget(self, actor: "Actor") -> None:
+        """Let an idle dead actor's thread end."""
+        with self._lock:
+            wake_up = self._wake_ups.pop(actor, None)
+        if wake_up is not None:
+            wake_up.put(False)
+
+    def stop(self, timeout_s: float) -> None:
+        """End every thread that is still there."""
+        with self._lock:
+            actors, threads = list(self._wake_ups), list(self._threads)
+        for actor in actors:
+            self.forget(actor)
+        for thread in threads:
+            if thread is not threading.current_thread():
+                thread.join(timeout_s)
+
+    def _work(self, actor: "Actor", wake_up: "queue.SimpleQueue[bool]") -> None:
+        while wake_up.get():
+            actor.run_batch(BATCH)
+            while actor.actor_inbox.release():
+                actor.run_batch(BATCH)
+            self._activity.end()
+        with self._lock:
+            self._threads.discard(threading.current_thread())
+
+
+class SimulatedDispatcher:
+    """One thread, the caller's; actors run in the order in which they became runnable, a message at a time."""
+
+    def __init__(self) -> None:
+        self._runnable: deque[Actor] = deque()
+
+    def schedule(self, actor: "Actor") -> None:
+        """Queue a runnable actor."""
+        self._runnable.append(actor)
+
+    def run_until_idle(self) -> None:
+        """Let actors run until none has anything to read."""
+        runnable = self._runnable
+        while runnable:
+            actor = runnable.popleft()
+            actor.run_batch(1)
+            if actor.actor_inbox.release():
+                runnable.append(actor)
+
+    def stop(self, timeout_s: float) -> None:
+        """Nothing to end: `timeout_s` is not used."""

@@ -1,0 +1,85 @@
+"""What the runtime itself sends: signals, replies and the answers of supervisors."""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from naive_daemon.otp.exit import ExitReason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from naive_daemon.otp.ref import Ref
+
+
+class Down(msgspec.Struct, frozen=True):
+    """A monitored actor has ended. Each monitor gives exactly one (OTP rule 63)."""
+
+    monitor: int
+    ref: "Ref"
+    reason: ExitReason
+
+
+class ExitSignal(msgspec.Struct, frozen=True):
+    """A linked actor, the parent or somebody's `exit` wants the receiver to end."""
+
+    source: "Ref | None"
+    reason: ExitReason
+
+
+class Exited(msgspec.Struct, frozen=True):
+    """An exit signal as a trapping actor sees it (OTP rule 66)."""
+
+    source: "Ref | None"
+    reason: ExitReason
+
+
+class Begin(msgspec.Struct, frozen=True):
+    """The first signal of each actor: run init, then tell the starter."""
+
+    starter: "Callable[[Started], None] | None"
+
+
+class Started(msgspec.Struct, frozen=True):
+    """A child's start has returned. `ref` is None when it chose to be ignored."""
+
+    child: "Ref"
+    ref: "Ref | None"
+    info: object = None
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The answer to a request."""
+
+    request: int
+    value: Any
+
+
+class RequestTimedOut(msgspec.Struct, frozen=True):
+    """Nobody answered a request in time; a later answer is dropped (OTP rule 72)."""
+
+    request: int
+
+
+class RequestFailed(msgspec.Struct, frozen=True):
+    """What a request's continuation gets in place of an answer: noproc, timeout, or why the server crashed."""
+
+    reason: ExitReason
+
+
+class Continue(msgspec.Struct, frozen=True):
+    """Returned by init: the starter is released, then `message` is handled before any other (OTP rule 70)."""
+
+    message: Any
+
+
+class Ignore(msgspec.Struct, frozen=True):
+    """Returned by init: do not run, and that is no failure."""
+
+
+class Deferred(msgspec.Struct, frozen=True):
+    """Returned by init: the start goes on; `acknowledge_start` will end it. Or by on_receive: the answer comes."""
+
+
+IGNORE = Ignore()
+DEFERRED = Deferred()

@@ -1,0 +1,55 @@
+"""Reference to one incarnation of an actor. Sending to a dead one is silent (OTP rule 69)."""
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pykka
+
+if TYPE_CHECKING:
+    from naive_daemon.otp.actor import Actor
+    from naive_daemon.otp.mailbox import Mailbox
+
+
+class _Current(threading.local):
+    actor: "Actor | None" = None
+
+
+CURRENT = _Current()
+"""The actor whose handler runs in this thread, if any."""
+
+
+class Ref(pykka.ActorRef["Actor"]):
+    """Names one incarnation of an actor for ever; equal only to itself, and hashable."""
+
+    actor_inbox: "Mailbox"
+
+    def __init__(self, actor: "Actor") -> None:
+        # A strong reference, where pykka holds a weak one: an idle actor must not vanish under its supervisor. A dead
+        # actor lets go of its state, so a remembered ref of the past holds next to nothing.
+        self._actor = actor
+        self._put = actor.actor_inbox.put
+        self.actor_class = type(actor)
+        self.actor_inbox = actor.actor_inbox
+        self.actor_urn = actor.actor_urn
+        self.actor_stopped = actor.actor_stopped
+
+    def tell(self, message: Any) -> None:
+        """Send a message. What a dead incarnation still sends is dropped, and so is what is sent to one."""
+        sender = CURRENT.actor
+        if sender is None or not sender.is_dead:
+            self._put(message)
+
+    @property
+    def label(self) -> str:
+        """The registered name, or the class's."""
+        return self._actor.label
+
+    def is_alive(self) -> bool:
+        """Say whether this incarnation still takes messages."""
+        return not self._actor.is_dead
+
+    def __str__(self) -> str:
+        return self.label
+
+    def __repr__(self) -> str:
+        return f"<Ref {self.label} {self.actor_urn}>"

@@ -1,0 +1,193 @@
+"""An actor system: dispatchers, timers, names and topics, and the way in from outside.
+
+Owns every thread of its actors; `stop` ends them. One process may hold several systems (tests do).
+"""
+
+import itertools
+import os
+import threading
+from collections.abc import Hashable
+from typing import Any, Self
+
+import pykka
+
+from naive_daemon.otp.actor import Actor, Call, Watcher, send_exit
+from naive_daemon.otp.dispatcher import Activity, Dispatcher, PoolDispatcher, SimulatedDispatcher, ThreadDispatcher
+from naive_daemon.otp.exit import NOPROC, SHUTDOWN, ActorDiedError, ExitReason, StartFailedError
+from naive_daemon.otp.ref import CURRENT, Ref
+from naive_daemon.otp.registry import PubSub, Registry
+from naive_daemon.otp.timers import Clock, MovableClock, ThreadTimers, Timers, VirtualTimers
+
+_outside_monitors = itertools.count(-1, -1)
+
+
+class ActorSystem:
+    """Everything that actors share. Make a live one with `live`, a repeatable one with `simulated`."""
+
+    def __init__(self, clock: Clock, timers: Timers, dispatchers: dict[str, Dispatcher], activity: Activity) -> None:
+        self.clock = clock
+        self.timers = timers
+        self.registry = Registry()
+        self.pubsub = PubSub()
+        self._dispatchers = dispatchers
+        self._activity = activity
+
+    @classmethod
+    def live(cls, clock: Clock, threads: int | None = None) -> Self:
+        """Make a system on real threads: `threads` for the pool (default: one for each core, at most 4)."""
+        activity = Activity()
+        pool = PoolDispatcher(activity, threads or min(4, os.cpu_count() or 1))
+        return cls(clock, ThreadTimers(clock), {"pool": pool, "thread": ThreadDispatcher(activity)}, activity)
+
+    @classmethod
+    def simulated(cls, clock: MovableClock) -> "SimulatedSystem":
+        """Make a system that runs only in `run_until_idle`, on the caller's thread."""
+        return SimulatedSystem(clock)
+
+    def dispatcher_of(self, actor_class: type[Actor]) -> Dispatcher:
+        """Find where actors of a class run."""
+        return self._dispatchers[actor_class.runs_on]
+
+    def whereis(self, name: Hashable) -> Ref | None:
+        """Find a living actor by its name."""
+        return self.registry.whereis(name)
+
+    def tell(self, name: Hashable, message: Any) -> bool:
+        """Tell whoever has a name now; False when nobody has."""
+        ref = self.registry.whereis(name)
+        if ref is None:
+            return False
+        ref.tell(message)
+        return True
+
+    def start(self, actor: Actor, name: Hashable | None = None, timeout_s: float = 30.0) -> Ref:
+        """Start an actor from outside and wait for its start; raises StartFailedError, TimeoutError."""
+        self._refuse_inside("start")
+        ref = actor.attach(self, name, None)
+        if ref is not actor.ref:
+            raise StartFailedError(name, ExitReason("already_started", ref))
+        outcome: pykka.ThreadingFuture[ExitReason | None] = pykka.ThreadingFuture()
+        number = next(_outside_monitors)
+        actor.watch(number, lambda down: _set_once(outcome, down.reason))
+        actor.begin(lambda started: _set_once(outcome, None if started.ref else ExitReason("ignore")))
+        self._pump()
+        reason = _wait(outcome, timeout_s, f"{actor.label} to start")
+        actor.unwatch(number)
+        if reason is not None:
+            raise StartFailedError(actor.label, reason)
+        return ref
+
+    def ask(self, ref: Ref | Hashable, message: Any, timeout_s: float = 5.0) -> Any:
+        """Ask from outside and wait for the answer; refused inside an actor, where waiting would starve the pool.
+
+        Raises ActorDiedError when the actor is dead or dies before it has answered, TimeoutError when it is too slow.
+        """
+        self._refuse_inside("ask")
+        target = ref if isinstance(ref, Ref) else self.registry.whereis(ref)
+        if target is None:
+            raise ActorDiedError(NOPROC)
+        answer: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
+        number = next(_outside_monitors)
+        target._actor.watch(number, lambda down: _set_once(answer, _Failed(down.reason)))  # noqa: SLF001
+        target.tell(
+            Call(message, lambda value: _set_once(answer, value), lambda reason: _set_once(answer, _Failed(reason)))
+        )
+        self._pump()
+        value = _wait(answer, timeout_s, f"{target.label} to answer")
+        target._actor.unwatch(number)  # noqa: SLF001
+        if isinstance(value, _Failed):
+            raise ActorDiedError(value.reason)
+        return value
+
+    def terminate(self, ref: Ref, timeout_s: float, reason: ExitReason = SHUTDOWN) -> ExitReason | None:
+        """Stop a top actor from outside and wait for its end; None when it has not ended in time."""
+        self._refuse_inside("terminate")
+        ended: pykka.ThreadingFuture[ExitReason] = pykka.ThreadingFuture()
+        ref._actor.watch(next(_outside_monitors), lambda down: _set_once(ended, down.reason))  # noqa: SLF001
+        send_exit(ref, reason)
+        self._pump()
+        try:
+            outcome: ExitReason = ended.get(timeout=timeout_s)
+        except pykka.Timeout:
+            return None
+        return outcome
+
+    def on_down(self, ref: Ref, watcher: Watcher) -> None:
+        """Call `watcher(Down)` from the dying actor's thread when `ref` ends; for owners outside of the tree."""
+        ref._actor.watch(next(_outside_monitors), watcher)  # noqa: SLF001
+
+    def settle(self, busy: int = 0, timeout_s: float = 10.0) -> bool:
+        """Wait until no more than `busy` actors have anything to do; False when that takes too long."""
+        return self._activity.wait(busy, timeout_s)
+
+    def forget(self, actor: Actor) -> None:
+        """Let go of what the dispatchers keep for a dead actor."""
+        dispatcher = self.dispatcher_of(type(actor))
+        if isinstance(dispatcher, ThreadDispatcher):
+            dispatcher.forget(actor)
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """End all threads; the actors should have ended before."""
+        self.timers.stop()
+        for dispatcher in self._dispatchers.values():
+            dispatcher.stop(timeout_s)
+
+    def _pump(self) -> None:
+        """Nothing to do where threads run the actors."""
+
+    def _refuse_inside(self, what: str) -> None:
+        if CURRENT.actor is not None:
+            raise RuntimeError(
+                f"{what} waits, so it is refused inside the actor {CURRENT.actor.label}; tell or request"
+            )
+
+
+class SimulatedSystem(ActorSystem):
+    """A system on the caller's thread and a clock that the caller moves: the same calls, the same order, always."""
+
+    timers: VirtualTimers
+
+    def __init__(self, clock: MovableClock) -> None:
+        self._simulated = SimulatedDispatcher()
+        super().__init__(clock, VirtualTimers(clock), {"pool": self._simulated, "thread": self._simulated}, Activity())
+
+    def run_until_idle(self) -> None:
+        """Let actors run until none has anything to read; time stands still meanwhile."""
+        self._simulated.run_until_idle()
+
+    def advance_to(self, time_ns: int) -> None:
+        """Move the clock and let everything that falls due happen."""
+        if self.timers.advance_to(time_ns):
+            self.run_until_idle()
+
+    def settle(self, busy: int = 0, timeout_s: float = 10.0) -> bool:  # noqa: ARG002 - the live system's parameters
+        """Run until idle."""
+        self.run_until_idle()
+        return True
+
+    def _pump(self) -> None:
+        self.run_until_idle()
+
+
+class _Failed:
+    def __init__(self, reason: ExitReason) -> None:
+        self.reason = reason
+
+
+_answering = threading.Lock()
+
+
+def _set_once(future: "pykka.ThreadingFuture[Any]", value: Any) -> None:
+    """Answer a future; later answers (a Down after the reply) are dropped."""
+    with _answering:
+        if getattr(future, "answered", False):
+            return
+        future.answered = True  # type: ignore[attr-defined] # pykka's future refuses a second set
+    future.set(value)
+
+
+def _wait(future: "pykka.ThreadingFuture[Any]", timeout_s: float, what: str) -> Any:
+    try:
+        return future.get(timeout=timeout_s)
+    except pykka.Timeout:
+        raise TimeoutError(f"waited {timeout_s} s in vain for {what}") from None
