@@ -13,7 +13,7 @@ import msgspec
 
 from naive_daemon.domain.errors import ConfigError
 from naive_daemon.domain.instrument import Instrument
-from naive_daemon.domain.money import ZERO, parse_decimal
+from naive_daemon.domain.money import ZERO, parse_decimal, plain
 
 _HINT = "give the answer of Binance's GET /api/v3/exchangeInfo"
 _PRECISION_MAX = 18
@@ -127,7 +127,8 @@ class _Filters:
             raise self._error(kind, field, str(error)) from error
         if amount < ZERO:
             raise self._error(kind, field, f"{value} is negative")
-        return amount
+        # "0.01000000" as 0.01: what is rounded to a grid takes over the grid's digits.
+        return Decimal(plain(amount))
 
     def count(self, kind: str, field: str) -> int:
         amount = self.amount(kind, field)

@@ -1,0 +1,90 @@
+"""Recorded trades in Binance's public layouts, read as a stream. Owned by whoever replays them; one thread.
+
+Spot `trades` (id, price, qty, quoteQty, time, isBuyerMaker, isBestMatch) and `aggTrades` (aggId, price, qty, firstId,
+lastId, time, isBuyerMaker, isBestMatch), told apart by their columns; with or without a header line; plain, .gz, or a
+.zip of one file. Times are in ms or µs, told apart by their size. Invariant: the trades that come out are in order,
+trade ids strictly rising and times never falling, with prices and quantities more than 0.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from naive_daemon.domain.errors import NaiveError
+from naive_daemon.domain.events import Trade
+from naive_daemon.market.recording_file import RecordingFile
+from naive_daemon.market.recording_row import RowParser
+
+_SKIP_HINT = "--skip-bad leaves such rows out and counts them"
+
+
+class RecordingError(NaiveError):
+    """A recording that can not be read: says the file, the row where there is one, and the reason."""
+
+
+class Recording:
+    """The trades of one file; each iteration reads it from its start.
+
+    `symbol` is guessed from names like `XRPETH-aggTrades-2019-10-11.csv` when it is not given. With `skip_bad` rows
+    that are no trades, or out of order, are left out and counted in `skipped`. `bytes_total` is the size of the file
+    as it lies on disk, `bytes_read` how much of that the current iteration has read: both for showing progress.
+
+    Raises RecordingError, already when it is made if the file is missing, a directory or empty or if its symbol is
+    not known; later at the first bad row (without `skip_bad`), at a damaged archive, and at the end when there was
+    no trade at all.
+    """
+
+    def __init__(self, path: Path | str, symbol: str | None = None, *, skip_bad: bool = False) -> None:
+        self.path = Path(path)
+        self.skipped = 0
+        self._skip_bad = skip_bad
+        self._file = RecordingFile(self.path, RecordingError)
+        self.symbol = symbol.upper() if symbol else self._guessed_symbol()
+
+    @property
+    def bytes_total(self) -> int:
+        """Size of the file on disk, in bytes."""
+        return self._file.bytes_total
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the file on disk that were read so far; `bytes_total` at the end."""
+        return self._file.bytes_read
+
+    def __iter__(self) -> Iterator[Trade]:
+        self.skipped = 0
+        parser = RowParser(self.symbol)
+        parse = parser.parse
+        row = count = 0
+        for lines in self._file.lines():
+            for line in lines:
+                row += 1
+                if not line or (row == 1 and parser.is_header(line)):
+                    continue
+                try:
+                    trade = parse(line)
+                except ValueError as error:
+                    self._bad_row(row, error)
+                    continue
+                count += 1
+                yield trade
+        if not count:
+            raise RecordingError(f"{self.path}: there is no trade in it", hint=self._no_trade_hint())
+
+    def _bad_row(self, row: int, error: ValueError) -> None:
+        if not self._skip_bad:
+            raise RecordingError(f"{self.path}: row {row}: {error}", hint=_SKIP_HINT) from error
+        self.skipped += 1
+
+    def _no_trade_hint(self) -> str:
+        if self.skipped:
+            return f"all of its {self.skipped} rows were bad; without --skip-bad the first of them is explained"
+        return "a header alone is not a recording; download the file again"
+
+    def _guessed_symbol(self) -> str:
+        symbol, dash, _ = self.path.name.partition("-")
+        if not dash or not symbol.isalnum() or symbol != symbol.upper():
+            raise RecordingError(
+                f"{self.path}: its name does not say of which symbol it is",
+                hint="say the symbol, or name the file like XRPETH-aggTrades-2019-10-11.csv",
+            )
+        return symbol
