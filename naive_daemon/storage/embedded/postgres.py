@@ -154,7 +154,7 @@ class EmbeddedPostgres:
         _sync(self._home)
 
     def _check_version(self) -> None:
-        found = (self._data / "PG_VERSION").read_text(encoding="ascii", errors="replace").strip()
+        found = (self._data / "PG_VERSION").read_text(encoding="utf-8", errors="replace").strip()
         if found != _MAJOR:
             raise PermanentError(
                 f"{self._data} is of PostgreSQL {found}, and this program brings PostgreSQL {_MAJOR}",

@@ -17,10 +17,10 @@ import msgspec
 from naive_daemon.domain.errors import ConfigError
 
 _DEATH_SIGNAL = "--pdeathsig"
-_IDENTITY = ("--reuid", "--regid", "--clear-groups", "--inh-caps", "--ambient-caps")
+_IDENTITY = ("--reuid", "--regid", "--clear-groups", "--inh-caps", "--ambient-caps", "--securebits")
 _HINT = "run as an ordinary user, or set NAIVE_DATABASE_URL to a server of your own"
 # Bits of linux/capability.h: what root needs to hand files to an account, become it, signal it and look at its files.
-_ROOT_NEEDS = {"chown": 0, "dac_override": 1, "kill": 5, "setgid": 6, "setuid": 7}
+_ROOT_NEEDS = {"chown": 0, "dac_override": 1, "kill": 5, "setgid": 6, "setuid": 7, "setpcap": 8}
 _DAC_READ_SEARCH_BIT = 2
 
 
@@ -71,6 +71,8 @@ def prefix(death_signal: signal.Signals, account: Account | None) -> list[str]:
         added = f"+{account.capability}"
         command += ["--reuid", str(account.uid), "--regid", str(account.gid), "--clear-groups"]
         command += ["--inh-caps", added, "--ambient-caps", added]
+        # Without this, access(2) forgets the capability, and PostgreSQL can not find its own programs.
+        command += ["--securebits", "+no_setuid_fixup"]
     if _DEATH_SIGNAL in options:
         command += [_DEATH_SIGNAL, death_signal.name.removeprefix("SIG")]
     return ["setpriv", *command] if command else []
@@ -106,7 +108,7 @@ def _owner(data: Path) -> tuple[int, int]:
 
 def _capabilities(field: str) -> int:
     """Read one capability set of this process, as bits."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+    for line in Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines():
         name, _, value = line.partition(":")
         if name == field:
             return int(value, 16)
