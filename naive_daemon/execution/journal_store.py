@@ -4,56 +4,30 @@ Writing is idempotent, because a commit whose answer was lost is written again: 
 rows. A position is the sum of its fills, so nothing here stores one.
 """
 
-import enum
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
 import msgspec
 
+from naive_daemon.domain.cycle import Cycle, CycleOutcome, CycleResult
 from naive_daemon.domain.events import OrderEvent
-from naive_daemon.domain.order import CycleKey, Order
-from naive_daemon.domain.settings import TradeSettings
+from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.side import Side
 
-
-class CycleOutcome(enum.StrEnum):
-    """How a trade cycle ended: sold, or given up before anything was bought."""
-
-    COMPLETED = "completed"
-    ABANDONED = "abandoned"
-
-
-class CycleResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a cycle that ended has brought; money in the quote asset, `dust_base` in the base asset.
-
-    `realised_pnl` = sells net of commission − what the buys cost, commission in the quote asset included.
-    """
-
-    outcome: CycleOutcome
-    finished_ns: int
-    bought: Decimal
-    sold: Decimal
-    buy_price: Decimal | None
-    sell_price: Decimal | None
-    fees: Mapping[str, Decimal]
-    realised_pnl: Decimal
-    dust_base: Decimal
-
-
-class Cycle(msgspec.Struct, frozen=True, kw_only=True):
-    """A trade cycle: its settings hold from its first to its last order, whatever is set meanwhile.
-
-    `budget` is this trader's share in the quote asset, `fee` the maker rate it reckons with.
-    """
-
-    key: CycleKey
-    budget: Decimal
-    fee: Decimal
-    settings: TradeSettings
-    started_ns: int
-    rebuy_reported: bool = False
-    result: CycleResult | None = None
+__all__ = [
+    "AccountJournal",
+    "Cycle",
+    "CycleOutcome",
+    "CycleRecorded",
+    "CycleResult",
+    "JournalEntry",
+    "JournalStore",
+    "OpenCycle",
+    "OrderRecorded",
+    "SideTotal",
+    "SymbolJournal",
+]
 
 
 class CycleRecorded(msgspec.Struct, frozen=True):
@@ -65,7 +39,8 @@ class CycleRecorded(msgspec.Struct, frozen=True):
 class OrderRecorded(msgspec.Struct, frozen=True):
     """An order as it is now, and the event that made it so. Without an event it is an intent, not yet sent.
 
-    An OrderFilled event also writes its fill.
+    An OrderFilled event also writes its fill. An order that is older than what the journal knows (`is_stale_order`)
+    changes nothing, but its fill still counts. What is read back has the trade ids of the fills that were written.
     """
 
     order: Order
@@ -73,6 +48,24 @@ class OrderRecorded(msgspec.Struct, frozen=True):
 
 
 JournalEntry = CycleRecorded | OrderRecorded
+
+
+def is_stale_order(order: Order, known: Order) -> bool:
+    """Say whether `order` is older than what is `known` of it, so that writing it must change nothing.
+
+    What is over never reopens, `filled` never falls, and an intent never takes back what came of it.
+    """
+    if known.status.is_terminal:
+        return not order.status.is_terminal or order.filled <= known.filled
+    intent_again = order.status is OrderStatus.IN_FLIGHT and known.status is not OrderStatus.IN_FLIGHT
+    return intent_again or order.filled < known.filled
+
+
+def merge_cycle(cycle: Cycle, known: Cycle) -> Cycle:
+    """Give what the journal holds once `cycle` is written over `known`: an end and a reported rebuy stay."""
+    if known.result is not None and cycle.result is None:
+        return known
+    return msgspec.structs.replace(cycle, rebuy_reported=cycle.rebuy_reported or known.rebuy_reported)
 
 
 class OpenCycle(msgspec.Struct, frozen=True):
@@ -83,7 +76,11 @@ class OpenCycle(msgspec.Struct, frozen=True):
 
 
 class SymbolJournal(msgspec.Struct, frozen=True, kw_only=True):
-    """What a leader needs to go on where it was: `last_cycles` maps each trader to its highest cycle number."""
+    """What a leader needs to go on where it was.
+
+    `last_cycles` maps each trader to the highest cycle number that any cycle or order of it ever had;
+    `realised_pnl` is the sum over all cycles that ended, `completed` counts those that were sold.
+    """
 
     open_cycles: tuple[OpenCycle, ...]
     last_cycles: Mapping[int, int]

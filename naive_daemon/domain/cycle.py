@@ -1,0 +1,49 @@
+"""A trade cycle: one buy, its sell, and what came of it."""
+
+import enum
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from naive_daemon.domain.order import CycleKey
+from naive_daemon.domain.settings import TradeSettings
+
+
+class CycleOutcome(enum.StrEnum):
+    """How a trade cycle ended: sold, or given up before anything was bought."""
+
+    COMPLETED = "completed"
+    ABANDONED = "abandoned"
+
+
+class CycleResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cycle that ended has brought; money in the quote asset, `dust_base` in the base asset.
+
+    `realised_pnl` = sells net of commission − what the buys cost, commission in the quote asset included.
+    """
+
+    outcome: CycleOutcome
+    finished_ns: int
+    bought: Decimal
+    sold: Decimal
+    buy_price: Decimal | None
+    sell_price: Decimal | None
+    fees: Mapping[str, Decimal]
+    realised_pnl: Decimal
+    dust_base: Decimal
+
+
+class Cycle(msgspec.Struct, frozen=True, kw_only=True):
+    """A trade cycle: its settings hold from its first to its last order, whatever is set meanwhile.
+
+    `budget` is this trader's share in the quote asset, `fee` the maker rate it reckons with.
+    """
+
+    key: CycleKey
+    budget: Decimal
+    fee: Decimal
+    settings: TradeSettings
+    started_ns: int
+    rebuy_reported: bool = False
+    result: CycleResult | None = None

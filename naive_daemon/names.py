@@ -1,0 +1,51 @@
+"""The registered names of the daemon's processes, all in one place."""
+
+JOURNAL = "journal"
+CACHE = "cache"
+CONTROL = "control"
+SWITCHES = "switches"
+SYMBOLS = "symbols"
+STREAMS = "streams"
+WATCHMAN = "watchman"
+
+Name = str | tuple[str | int, ...]
+
+
+def client(account: str) -> Name:
+    """Name an account's connection to its exchange."""
+    return ("client", account)
+
+
+def execution_manager(account: str) -> Name:
+    """Name an account's execution manager."""
+    return ("execution", account)
+
+
+def account(account_id: str) -> Name:
+    """Name an account's state."""
+    return ("account", account_id)
+
+
+def feed(symbol: str) -> Name:
+    """Name a symbol's feed; also the topic on which it says that it has started."""
+    return ("feed", symbol)
+
+
+def symbol_supervisor(account_id: str, symbol: str) -> Name:
+    """Name the top of a symbol's tree."""
+    return ("symbol", account_id, symbol)
+
+
+def traders(account_id: str, symbol: str) -> Name:
+    """Name the supervisor of a symbol's traders."""
+    return ("traders", account_id, symbol)
+
+
+def leader(account_id: str, symbol: str) -> Name:
+    """Name a symbol's leader."""
+    return ("leader", account_id, symbol)
+
+
+def trader(account_id: str, symbol: str, slot: int) -> Name:
+    """Name one trader."""
+    return ("trader", account_id, symbol, slot)
