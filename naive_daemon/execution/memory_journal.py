@@ -1,0 +1,122 @@
+"""The journal of a backtest: JournalStore in memory, with the same answers as the durable one."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from naive_daemon.domain.events import OrderFilled
+from naive_daemon.domain.money import ZERO
+from naive_daemon.domain.order import CycleKey, Order
+from naive_daemon.domain.side import Side
+from naive_daemon.execution.journal_store import (
+    AccountJournal,
+    Cycle,
+    CycleOutcome,
+    CycleRecorded,
+    JournalEntry,
+    OpenCycle,
+    OrderRecorded,
+    SideTotal,
+    SymbolJournal,
+    is_stale_order,
+    merge_cycle,
+)
+
+
+class MemoryJournal:
+    """Implements JournalStore. Loading looks at everything, which a backtest does once for each symbol."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, Order] = {}
+        self._cycles: dict[CycleKey, Cycle] = {}
+        self._fills: dict[tuple[str, str, str], tuple[Side, OrderFilled]] = {}
+        self._trade_ids: defaultdict[str, set[str]] = defaultdict(set)
+
+    def write(self, entries: Sequence[JournalEntry]) -> None:
+        """Apply all entries in order."""
+        for entry in entries:
+            match entry:
+                case OrderRecorded(order, event):
+                    self._write_order(order)
+                    if isinstance(event, OrderFilled):
+                        self._write_fill(order, event)
+                case CycleRecorded(cycle):
+                    known = self._cycles.get(cycle.key)
+                    self._cycles[cycle.key] = cycle if known is None else merge_cycle(cycle, known)
+
+    def load_symbol(self, account: str, symbol: str) -> SymbolJournal:
+        """Read what a leader of (account, symbol) starts from."""
+        cycles = sorted((c for c in self._cycles.values() if _names(c.key, account, symbol)), key=lambda c: c.key)
+        orders = [order for order in self._orders.values() if _names(order.key, account, symbol)]
+        results = [cycle.result for cycle in cycles if cycle.result is not None]
+        return SymbolJournal(
+            open_cycles=tuple(
+                OpenCycle(cycle, self._read(order for order in orders if order.key == cycle.key))
+                for cycle in cycles
+                if cycle.result is None
+            ),
+            last_cycles=_last_cycles([*(cycle.key for cycle in cycles), *(order.key for order in orders)]),
+            completed=sum(result.outcome is CycleOutcome.COMPLETED for result in results),
+            realised_pnl=sum((result.realised_pnl for result in results), ZERO),
+        )
+
+    def load_account(self, account: str) -> AccountJournal:
+        """Read what the account's execution manager and a paper exchange start from."""
+        orders = [order for order in self._orders.values() if order.key.account == account]
+        fills = [(side, fill) for side, fill in self._fills.values() if fill.account == account]
+        commissions: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for _, fill in fills:
+            if fill.commission:
+                commissions[fill.commission_asset] += fill.commission
+        return AccountJournal(
+            live_orders=self._read(order for order in orders if not order.status.is_terminal),
+            totals=_totals(fills),
+            commissions=dict(commissions),
+            orders_count=len(orders),
+            fills_count=len(fills),
+        )
+
+    def close(self) -> None:
+        """Keep everything: there is no connection to give up."""
+
+    def _write_order(self, order: Order) -> None:
+        known = self._orders.get(order.client_order_id)
+        if known is None or not is_stale_order(order, known):
+            self._orders[order.client_order_id] = order
+
+    def _write_fill(self, order: Order, fill: OrderFilled) -> None:
+        key = (fill.account, fill.symbol, fill.trade_id)
+        if key not in self._fills:
+            self._fills[key] = (order.side, fill)
+            self._trade_ids[order.client_order_id].add(fill.trade_id)
+
+    def _read(self, orders: Iterable[Order]) -> tuple[Order, ...]:
+        """Give orders oldest first, with the trade ids of their fills."""
+        known = (
+            msgspec.structs.replace(order, trade_ids=frozenset(self._trade_ids.get(order.client_order_id, ())))
+            for order in orders
+        )
+        return tuple(sorted(known, key=lambda order: (order.created_ns, order.client_order_id)))
+
+
+def _names(key: CycleKey, account: str, symbol: str) -> bool:
+    return key.account == account and key.symbol == symbol
+
+
+def _last_cycles(keys: Iterable[CycleKey]) -> dict[int, int]:
+    last: dict[int, int] = {}
+    for key in keys:
+        last[key.trader] = max(key.cycle, last.get(key.trader, 0))
+    return last
+
+
+def _totals(fills: Iterable[tuple[Side, OrderFilled]]) -> tuple[SideTotal, ...]:
+    sums: dict[tuple[str, Side], SideTotal] = {}
+    for side, fill in fills:
+        known = sums.get((fill.symbol, side), SideTotal(fill.symbol, side, ZERO, ZERO))
+        sums[fill.symbol, side] = SideTotal(
+            fill.symbol, side, known.filled + fill.quantity, known.filled_quote + fill.price * fill.quantity
+        )
+    return tuple(sums[key] for key in sorted(sums))

@@ -1,0 +1,136 @@
+"""The journal in PostgreSQL. Owned by the journal actor's thread.
+
+Invariant: what `write` returned from is on disk, whole; what it raised for is there whole or not at all.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from psycopg import Connection
+
+from naive_daemon.domain.events import OrderFilled
+from naive_daemon.domain.order import CycleKey, Order
+from naive_daemon.execution.journal_store import (
+    AccountJournal,
+    Cycle,
+    CycleRecorded,
+    JournalEntry,
+    OpenCycle,
+    OrderRecorded,
+    SideTotal,
+    SymbolJournal,
+    is_stale_order,
+    merge_cycle,
+)
+from naive_daemon.storage.postgres import journal_sql
+from naive_daemon.storage.postgres.journal_row import CycleRecord, FillRecord, OrderRecord, TotalRecord
+from naive_daemon.storage.postgres.locks import AccountClaim
+from naive_daemon.storage.postgres.session import Session
+
+_encode = msgspec.json.Encoder(decimal_format="string").encode
+_orders = msgspec.json.Decoder(list[OrderRecord]).decode
+_cycles = msgspec.json.Decoder(list[CycleRecord]).decode
+_totals = msgspec.json.Decoder(list[TotalRecord]).decode
+_numbers = msgspec.json.Decoder(dict[int, int]).decode
+_commissions = msgspec.json.Decoder(dict[str, Decimal]).decode
+
+
+class PostgresJournal:
+    """Implements JournalStore on one connection.
+
+    `accounts` are those whose writer this journal is: its connection holds their locks, so that whoever lost the lock
+    can not write either. Any use may then raise AccountHeldError. Not for use by two threads at once.
+    """
+
+    def __init__(self, url: str, *, accounts: Sequence[str] = ()) -> None:
+        claim = AccountClaim(accounts)
+        self._session = Session(url, application_name=claim.application_name, on_connect=claim.take)
+
+    def open(self) -> None:
+        """Connect and take the locks now; raises DatabaseAwayError or AccountHeldError."""
+        self._session.open()
+
+    def write(self, entries: Sequence[JournalEntry]) -> None:
+        """Make all entries durable in one transaction; raises TransientError when the database is away.
+
+        Writing the same entries again changes nothing, so a commit whose answer was lost is simply repeated.
+        """
+        if not entries:
+            return
+        batch = _Batch(entries)
+        with self._session.connection() as connection:
+            connection.execute(journal_sql.WRITE, batch.parameters())
+
+    def load_symbol(self, account: str, symbol: str) -> SymbolJournal:
+        """Read what a leader of (account, symbol) starts from, as of one moment."""
+        with self._session.connection() as connection:
+            row = _one(connection, journal_sql.LOAD_SYMBOL, {"account": account, "symbol": symbol})
+        cycles, orders, numbers, completed, realised_pnl = row
+        by_cycle: dict[CycleKey, list[Order]] = {}
+        for record in _orders(orders):
+            order = record.order()
+            by_cycle.setdefault(order.key, []).append(order)
+        opened = (record.open_cycle() for record in _cycles(cycles))
+        return SymbolJournal(
+            open_cycles=tuple(OpenCycle(cycle, tuple(by_cycle.get(cycle.key, ()))) for cycle in opened),
+            last_cycles=_numbers(numbers),
+            completed=completed,
+            realised_pnl=realised_pnl,
+        )
+
+    def load_account(self, account: str) -> AccountJournal:
+        """Read what the account's books start from; sums over all of its fills, so it is for the start only."""
+        with self._session.connection() as connection:
+            row = _one(connection, journal_sql.LOAD_ACCOUNT, {"account": account})
+        orders, totals, commissions, orders_count, fills_count = row
+        return AccountJournal(
+            live_orders=tuple(record.order() for record in _orders(orders)),
+            totals=tuple(SideTotal(t.symbol, t.side, t.filled, t.filled_quote) for t in _totals(totals)),
+            commissions=_commissions(commissions),
+            orders_count=orders_count,
+            fills_count=fills_count,
+        )
+
+    def close(self) -> None:
+        """Give up the connection and the locks with it; may be called twice."""
+        self._session.close()
+
+
+class _Batch:
+    """Entries applied in order to what else is in the batch, so that each row is written once."""
+
+    def __init__(self, entries: Sequence[JournalEntry]) -> None:
+        self._orders: dict[str, Order] = {}
+        self._fills: dict[tuple[str, str, str], FillRecord] = {}
+        self._cycles: dict[CycleKey, Cycle] = {}
+        for entry in entries:
+            match entry:
+                case OrderRecorded(order, event):
+                    self._add_order(order)
+                    if isinstance(event, OrderFilled):
+                        fill = FillRecord.of(order, event)
+                        self._fills.setdefault((fill.account, fill.symbol, fill.trade_id), fill)
+                case CycleRecorded(cycle):
+                    known = self._cycles.get(cycle.key)
+                    self._cycles[cycle.key] = cycle if known is None else merge_cycle(cycle, known)
+
+    def parameters(self) -> dict[str, str]:
+        """Give the rows as the JSON arrays that `journal_sql.WRITE` reads."""
+        return {
+            "orders": _encode([OrderRecord.of(order) for order in self._orders.values()]).decode(),
+            "fills": _encode(list(self._fills.values())).decode(),
+            "cycles": _encode([CycleRecord.of(cycle) for cycle in self._cycles.values()]).decode(),
+        }
+
+    def _add_order(self, order: Order) -> None:
+        known = self._orders.get(order.client_order_id)
+        if known is None or not is_stale_order(order, known):
+            self._orders[order.client_order_id] = order
+
+
+def _one(connection: Connection, sql: str, parameters: dict[str, str]) -> tuple[Any, ...]:
+    row = connection.execute(sql, parameters).fetchone()
+    assert row is not None  # noqa: S101  # a SELECT of aggregates always gives a row
+    return row

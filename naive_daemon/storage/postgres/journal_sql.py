@@ -1,0 +1,95 @@
+"""The journal's SQL: one statement, and so one transaction and one round trip, for each thing that it does.
+
+Rows go in as one JSON array for each table; PostgreSQL reads decimals from text, so they stay exact. `WRITE` needs each
+key once (an upsert can not touch a row twice); `journal` folds entries of the same key before. Its conditions are those
+of `is_stale_order` and `merge_cycle`, and the contract tests hold both to the same behaviour.
+"""
+
+WRITE = """
+WITH written_orders AS (
+    INSERT INTO orders AS known (
+        client_order_id, account, symbol, trader, cycle, side, attempt, price, quantity, status, filled, filled_quote,
+        commissions, exchange_order_id, reason, created_ns, updated_ns)
+    SELECT client_order_id, account, symbol, trader, cycle, side, attempt, price, quantity, status, filled,
+           filled_quote, commissions, exchange_order_id, reason, created_ns, updated_ns
+    FROM json_to_recordset(%(orders)s::json) AS r(
+        client_order_id text, account text, symbol text, trader int, cycle bigint, side text, attempt int,
+        price numeric, quantity numeric, status text, filled numeric, filled_quote numeric, commissions jsonb,
+        exchange_order_id text, reason text, created_ns bigint, updated_ns bigint)
+    ON CONFLICT (client_order_id) DO UPDATE SET
+        status = excluded.status, filled = excluded.filled, filled_quote = excluded.filled_quote,
+        commissions = excluded.commissions, exchange_order_id = excluded.exchange_order_id,
+        reason = excluded.reason, updated_ns = excluded.updated_ns
+    WHERE CASE
+        WHEN known.status IN ('filled', 'cancelled', 'expired', 'rejected')
+            THEN excluded.status IN ('filled', 'cancelled', 'expired', 'rejected') AND excluded.filled > known.filled
+        WHEN excluded.status = 'in_flight' AND known.status <> 'in_flight' THEN false
+        ELSE excluded.filled >= known.filled END
+), written_fills AS (
+    INSERT INTO fills (
+        account, symbol, trade_id, client_order_id, exchange_order_id, side, price, quantity, commission,
+        commission_asset, is_maker, time_ns)
+    SELECT account, symbol, trade_id, client_order_id, exchange_order_id, side, price, quantity, commission,
+           commission_asset, is_maker, time_ns
+    FROM json_to_recordset(%(fills)s::json) AS r(
+        account text, symbol text, trade_id text, client_order_id text, exchange_order_id text, side text,
+        price numeric, quantity numeric, commission numeric, commission_asset text, is_maker boolean, time_ns bigint)
+    ON CONFLICT (account, symbol, trade_id) DO NOTHING
+)
+INSERT INTO cycles AS known (
+    account, symbol, trader, cycle, budget, fee, settings, started_ns, rebuy_reported, outcome, finished_ns, bought,
+    sold, buy_price, sell_price, fees, realised_pnl, dust_base)
+SELECT account, symbol, trader, cycle, budget, fee, settings, started_ns, rebuy_reported, outcome, finished_ns, bought,
+       sold, buy_price, sell_price, fees, realised_pnl, dust_base
+FROM json_to_recordset(%(cycles)s::json) AS r(
+    account text, symbol text, trader int, cycle bigint, budget numeric, fee numeric, settings jsonb,
+    started_ns bigint, rebuy_reported boolean, outcome text, finished_ns bigint, bought numeric, sold numeric,
+    buy_price numeric, sell_price numeric, fees jsonb, realised_pnl numeric, dust_base numeric)
+ON CONFLICT (account, symbol, trader, cycle) DO UPDATE SET
+    budget = excluded.budget, fee = excluded.fee, settings = excluded.settings, started_ns = excluded.started_ns,
+    rebuy_reported = known.rebuy_reported OR excluded.rebuy_reported, outcome = excluded.outcome,
+    finished_ns = excluded.finished_ns, bought = excluded.bought, sold = excluded.sold,
+    buy_price = excluded.buy_price, sell_price = excluded.sell_price, fees = excluded.fees,
+    realised_pnl = excluded.realised_pnl, dust_base = excluded.dust_base
+WHERE known.finished_ns IS NULL OR excluded.finished_ns IS NOT NULL
+"""
+
+_ORDER = """
+    o.client_order_id, o.account, o.symbol, o.trader, o.cycle, o.side, o.attempt, o.price, o.quantity, o.status,
+    o.filled, o.filled_quote, o.commissions, o.exchange_order_id, o.reason, o.created_ns, o.updated_ns,
+    ARRAY(SELECT trade_id FROM fills WHERE fills.client_order_id = o.client_order_id) AS trade_ids
+"""
+
+LOAD_SYMBOL = f"""
+SELECT
+    (SELECT coalesce(json_agg(c ORDER BY c.trader, c.cycle), '[]')::text FROM (
+        SELECT account, symbol, trader, cycle, budget, fee, settings, started_ns, rebuy_reported FROM cycles
+        WHERE account = %(account)s AND symbol = %(symbol)s AND finished_ns IS NULL) AS c),
+    (SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM (
+        SELECT {_ORDER} FROM cycles AS c JOIN orders AS o USING (account, symbol, trader, cycle)
+        WHERE c.account = %(account)s AND c.symbol = %(symbol)s AND c.finished_ns IS NULL) AS o),
+    (SELECT coalesce(json_object_agg(trader, last), '{{}}')::text FROM (
+        SELECT trader, max(cycle) AS last FROM (
+            SELECT trader, cycle FROM cycles WHERE account = %(account)s AND symbol = %(symbol)s
+            UNION ALL SELECT trader, cycle FROM orders WHERE account = %(account)s AND symbol = %(symbol)s) AS every
+        GROUP BY trader) AS numbered),
+    ended.completed, ended.realised_pnl
+FROM (
+    SELECT count(*) FILTER (WHERE outcome = 'completed') AS completed, coalesce(sum(realised_pnl), 0) AS realised_pnl
+    FROM cycles WHERE account = %(account)s AND symbol = %(symbol)s AND finished_ns IS NOT NULL) AS ended
+"""  # noqa: S608  # put together from constants of this file alone
+
+LOAD_ACCOUNT = f"""
+SELECT
+    (SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM (
+        SELECT {_ORDER} FROM orders AS o
+        WHERE account = %(account)s AND status IN ('in_flight', 'unknown', 'open', 'partly_filled')) AS o),
+    (SELECT coalesce(json_agg(t ORDER BY t.symbol, t.side), '[]')::text FROM (
+        SELECT symbol, side, sum(quantity) AS filled, sum(price * quantity) AS filled_quote
+        FROM fills WHERE account = %(account)s GROUP BY symbol, side) AS t),
+    (SELECT coalesce(json_object_agg(commission_asset, commission::text), '{{}}')::text FROM (
+        SELECT commission_asset, sum(commission) AS commission
+        FROM fills WHERE account = %(account)s AND commission <> 0 GROUP BY commission_asset) AS paid),
+    (SELECT count(*) FROM orders WHERE account = %(account)s),
+    (SELECT count(*) FROM fills WHERE account = %(account)s)
+"""  # noqa: S608  # put together from constants of this file alone

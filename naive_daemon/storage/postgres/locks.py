@@ -1,0 +1,136 @@
+"""One writer for each account: an advisory lock that a database session holds, and that dies with it.
+
+The session's application name says which process on which host it belongs to, so a daemon that is refused, and a
+command that asks, can say who trades the account.
+"""
+
+import hashlib
+import os
+import re
+import socket
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+import psycopg
+
+from naive_daemon.clock import from_datetime
+from naive_daemon.domain.errors import PermanentError
+from naive_daemon.storage.postgres.connection import APPLICATION_NAME, connect
+
+# A daemon that was killed a moment ago frees its lock within milliseconds; nobody waits longer than this for it.
+WAIT_MS = 2_000
+_NAME_BYTES_MAX = 63
+
+_HOLDER = """
+SELECT a.application_name, a.backend_start, a.pid
+FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND (l.classid::bigint << 32) | l.objid::bigint = %s
+"""
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """Who writes for an account. `pid` and `host` are the daemon's, None where the database does not tell them to us.
+
+    `backend_pid` is the process in the database server; `since_ns` is when it began, None where it is hidden.
+    """
+
+    account: str
+    application: str
+    pid: int | None
+    host: str | None
+    backend_pid: int
+    since_ns: int | None
+
+    def __str__(self) -> str:
+        if self.pid is None:
+            return f"{self.application or 'another program'} (database process {self.backend_pid})"
+        return f"process {self.pid} on {self.host}"
+
+
+class AccountHeldError(PermanentError):
+    """Another daemon trades this account."""
+
+    def __init__(self, account: str, holder: Holder | None) -> None:
+        super().__init__(
+            f"account {account} is traded by {holder or 'another daemon'} already",
+            hint="stop that daemon first; one account has one daemon",
+        )
+        self.account = account
+        self.holder = holder
+
+
+class AccountClaim:
+    """The accounts whose locks one session after another of this process holds."""
+
+    def __init__(self, accounts: Iterable[str]) -> None:
+        # In one order everywhere, so that two claims can not wait for each other.
+        self._accounts = tuple(sorted(set(accounts)))
+        self._former: tuple[int, datetime] | None = None
+
+    @property
+    def application_name(self) -> str:
+        """Name of a session that holds this claim; plain when there is nothing to hold."""
+        if not self._accounts:
+            return APPLICATION_NAME
+        name = f"{APPLICATION_NAME} {os.getpid()}@{socket.gethostname()}"
+        return name.encode("ascii", "replace")[:_NAME_BYTES_MAX].decode()
+
+    def take(self, connection: psycopg.Connection) -> None:
+        """Take all locks for this session; raises AccountHeldError, and then holds none that matters: close it."""
+        if not self._accounts:
+            return
+        self._end_former(connection)
+        for account in self._accounts:
+            _lock(connection, account)
+        row = connection.execute(
+            "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+        ).fetchone()
+        self._former = None if row is None else (row[0], row[1])
+
+    def _end_former(self, connection: psycopg.Connection) -> None:
+        # Our last connection was lost on our side; the server may not know yet and keep its locks until it does.
+        if self._former is not None:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s",
+                self._former,
+            )
+
+
+def holder(url: str, account: str) -> Holder | None:
+    """Say who writes for an account now; None means that no daemon trades it. Raises DatabaseAwayError."""
+    with connect(url) as connection:
+        return _holder(connection, account)
+
+
+def _lock(connection: psycopg.Connection, account: str) -> None:
+    try:
+        # The time-out holds for this transaction only; the lock is the session's and outlives it.
+        with connection.transaction():
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", (str(WAIT_MS),))
+            connection.execute("SELECT pg_advisory_lock(%s)", (_key(account),))
+    except psycopg.errors.LockNotAvailable:
+        raise AccountHeldError(account, _holder(connection, account)) from None
+
+
+def _holder(connection: psycopg.Connection, account: str) -> Holder | None:
+    row = connection.execute(_HOLDER, (_key(account),)).fetchone()
+    if row is None:
+        return None
+    application, started_at, backend_pid = row
+    named = re.fullmatch(rf"{APPLICATION_NAME} (\d+)@(.*)", application or "")
+    return Holder(
+        account=account,
+        application=application or "",
+        pid=int(named[1]) if named else None,
+        host=named[2] if named else None,
+        backend_pid=backend_pid,
+        since_ns=None if started_at is None else from_datetime(started_at),
+    )
+
+
+def _key(account: str) -> int:
+    digest = hashlib.sha256(f"{APPLICATION_NAME}/account/{account}".encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)
