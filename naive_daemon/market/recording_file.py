@@ -5,6 +5,7 @@ Whatever is wrong with the file, and not with a row in it, ends as one error her
 
 import gzip
 import io
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -88,16 +89,17 @@ class RecordingFile:
         return stack.enter_context(archive.open(members[0]))
 
     def _size(self) -> int:
-        if self._path.is_dir():
-            raise self._error("it is a directory", "give a file")
         try:
-            size = self._path.stat().st_size
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise self._error(reason or str(error), "give a file that is there") from error
-        if not size and self._path.is_file():
+            found = self._path.stat()
+        except OSError as error:
+            raise self._error(error.strerror or str(error), "give a file that is there") from error
+        except ValueError as error:  # a NUL in the path
+            raise self._error(str(error), "give a file that is there") from error
+        if stat.S_ISDIR(found.st_mode):
+            raise self._error("it is a directory", "give a file")
+        if not found.st_size and stat.S_ISREG(found.st_mode):
             raise self._error("it is empty", _AGAIN)
-        return size
+        return found.st_size
 
     def _error(self, reason: str, hint: str) -> NaiveError:
         return self._fail(f"{self._path}: {reason}", hint=hint)
