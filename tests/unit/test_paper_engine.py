@@ -20,7 +20,7 @@ from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
-from naive_daemon.exchange.paper.ledger import Balance
+from naive_daemon.exchange.paper.ledger import Balance, Ledger
 
 D = Decimal
 ACCOUNT = "main"
@@ -355,6 +355,25 @@ def test_what_is_over_is_forgotten_in_time() -> None:
     assert paper.order(ACCOUNT, "b") is not None
     assert [fill.client_order_id for fill in paper.fills(ACCOUNT, "BTCUSDT")] == ["b", "c"]
     assert paper.fills(ACCOUNT, "OLDUSDT") == []
+
+
+def test_the_last_fill_of_an_account_is_forgotten_too() -> None:
+    paper = engine(history_limit=1)
+    paper.place(order("x", BUY, "100", "1", account="other"), 1)
+    paper.match(trade("99"))
+    paper.place(order("b", BUY, "100", "1"), 1)
+    paper.match(trade("99"))
+    assert paper.fills("other", "BTCUSDT") == []
+    assert len(paper.fills(ACCOUNT, "BTCUSDT")) == 1
+
+
+def test_a_ledger_never_goes_below_zero() -> None:
+    ledger = Ledger({ACCOUNT: {"USDT": D(5)}})
+    with pytest.raises(ArithmeticError, match="main would hold -1 USDT free and 6 locked"):
+        ledger.lock(ACCOUNT, "USDT", D(6))
+    with pytest.raises(ArithmeticError, match="main would hold 5 USDT free and -1 locked"):
+        ledger.spend(ACCOUNT, "USDT", D(1))
+    assert ledger.balances(ACCOUNT) == {"USDT": Balance(D(5), D(0))}
 
 
 @pytest.mark.parametrize("fee", ["-0.001", "1"])

@@ -66,6 +66,7 @@ class PaperEngine:
             raise ConfigError(f"a maker fee of {maker_fee} is refused", hint="a ratio, at least 0 and below 1")
         self._books = {symbol: Book(instrument) for symbol, instrument in instruments.items()}
         self._fill_model = fill_model
+        self._only_through = fill_model is FillModel.THROUGH
         self._maker_fee = maker_fee
         self._ledger = Ledger(balances)
         self._history = History(history_limit)
@@ -133,7 +134,7 @@ class PaperEngine:
         price = trade.price
         book.last_price = price
         # Most trades reach no order: they end here, whatever rests.
-        if self._fill_model is FillModel.THROUGH:
+        if self._only_through:
             if book.bids.best <= price <= book.asks.best:
                 return []
         elif book.bids.best < price < book.asks.best:
