@@ -141,7 +141,10 @@ class Actor(pykka.Actor):
             self.on_receive(message)
 
     def on_terminate(self, reason: ExitReason) -> None:
-        """Let go of what is held: runs on every orderly end and on a crash, never on a kill."""
+        """Let go of what is held: runs on every orderly end and on a crash, also one of init, never on a kill.
+
+        What it raises is logged, and the actor ends with `reason` all the same.
+        """
 
     def log_context(self) -> Mapping[str, object]:
         """Say what every log event of this actor carries beside its name."""
@@ -189,8 +192,10 @@ class Actor(pykka.Actor):
             return
         self._links[ref] = None
         if not ref._actor.accept_link(self.ref):  # noqa: SLF001
-            del self._links[ref]
+            self._links.pop(ref, None)
             self.actor_inbox.put_signal(ExitSignal(ref, NOPROC))
+        elif self.is_dead:  # killed meanwhile, so its end has told nobody of this link
+            ref._actor.drop_link(self.ref)  # noqa: SLF001
 
     def unlink(self, ref: Ref) -> None:
         """Share the fate of `ref` no more."""
@@ -238,6 +243,8 @@ class Actor(pykka.Actor):
         """Receive what is published on a topic, until the end or `unsubscribe`."""
         self._topics.append(topic)
         self.system.pubsub.subscribe(topic, self.ref)
+        if self.is_dead:  # killed meanwhile, so its end has not seen this topic
+            self.system.pubsub.unsubscribe(topic, self.ref)
 
     def unsubscribe(self, topic: Hashable) -> None:
         """Receive a topic no more."""
@@ -254,11 +261,14 @@ class Actor(pykka.Actor):
     # The runtime's side: called by dispatchers, refs and supervisors -----------------------------------------------
 
     def attach(self, system: "ActorSystem", name: Hashable | None, parent: Ref | None) -> Ref:
-        """Give the actor its system, name and parent; gives another's ref when the name is taken."""
+        """Give the actor its system, name and parent; gives another's ref when the name is taken.
+
+        It runs nothing before `begin`. Raises RuntimeError for an actor that was started before.
+        """
+        self.actor_inbox.attach(self, system.dispatcher_of(type(self)))
         self.system = system
         self.name = name
         self.parent = parent
-        self.actor_inbox.attach(self, system.dispatcher_of(type(self)))
         if name is not None:
             holder = system.registry.register(name, self.ref)
             if holder is not self.ref:
@@ -267,8 +277,8 @@ class Actor(pykka.Actor):
         return self.ref
 
     def begin(self, starter: Starter | None) -> None:
-        """Let the actor run init on its dispatcher."""
-        self.actor_inbox.put_signal(Begin(starter))
+        """Let the actor run init on its dispatcher, before anything that was sent to its name meanwhile."""
+        self.actor_inbox.open(Begin(starter))
 
     def run_batch(self, limit: int) -> None:
         """Handle at most `limit` messages, signals first. The one boundary where an exception becomes a crash."""
@@ -293,9 +303,9 @@ class Actor(pykka.Actor):
         finally:
             CURRENT.actor = None
 
-    def adopt(self, child: Ref) -> None:
-        """Take a child with it when this actor ends, whatever ends it."""
-        self._links[child] = None
+    def adopt(self, child: Ref) -> bool:
+        """Take a child with it when this actor ends, whatever ends it; False when it has ended already."""
+        return self.accept_link(child)
 
     def disown(self, child: Ref) -> None:
         """Forget a child that has ended."""
@@ -423,13 +433,26 @@ class Actor(pykka.Actor):
             self._report_crash(reason)
         try:
             self.on_terminate(reason)
-        except Exception as error:  # noqa: BLE001 - the actor is ending anyway; its clean-up failed, and that is told
+        except BaseException as error:  # noqa: BLE001 - the actor ends anyway; its clean-up failed, and that is told
             self._report_crash(crash(error))
         self._die(reason)
 
     def _report_crash(self, reason: ExitReason) -> None:
         error = reason.detail if isinstance(reason.detail, BaseException) else None
-        self.log.error("actor crashed", reason=str(reason), exc_info=error)
+        try:
+            self.log.error("actor crashed", reason=str(reason), exc_info=error)
+        except BaseException as broken:  # noqa: BLE001 - a log that fails must neither save the actor nor end a thread
+            if error is not None and broken.__context__ is None:
+                broken.__context__ = error
+            arguments = (type(broken), broken, broken.__traceback__, threading.current_thread())
+            threading.excepthook(threading.ExceptHookArgs(arguments))
+
+    def _notify(self, watcher: Watcher, down: Down) -> None:
+        """Call a watcher; one that raises must not keep the others from learning it."""
+        try:
+            watcher(down)
+        except BaseException as error:  # noqa: BLE001 - a watcher from outside may raise whatever it likes
+            self._report_crash(crash(error))
 
     def _die(self, reason: ExitReason) -> None:
         """Tell everybody, once. After this nothing is received, and nothing that is sent goes out."""
@@ -449,7 +472,7 @@ class Actor(pykka.Actor):
         current, CURRENT.actor = CURRENT.actor, None  # the last words of a dead actor do go out
         try:
             for number, watcher in watchers.items():
-                watcher(Down(number, self.ref, reason))
+                self._notify(watcher, Down(number, self.ref, reason))
             for linked in links:
                 linked._actor.drop_link(self.ref)  # noqa: SLF001 - links are symmetric
                 linked.actor_inbox.put_signal(ExitSignal(self.ref, reason))
@@ -479,7 +502,10 @@ class Actor(pykka.Actor):
 
 
 def send_exit(ref: Ref, reason: ExitReason, source: Ref | None = None) -> None:
-    """Send an exit signal; `kill` cannot be trapped and ends at once (OTP rule 67)."""
+    """Send an exit signal; `kill` cannot be trapped and ends at once (OTP rule 67). A dead sender's is dropped."""
+    sender = CURRENT.actor
+    if sender is not None and sender.is_dead:
+        return
     if reason is KILL or reason.kind == "kill":
         ref._actor.kill()  # noqa: SLF001
     else:

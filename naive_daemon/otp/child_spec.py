@@ -47,11 +47,14 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse bad values one by one, each by its field and value (OTP rules 1-4)."""
         if self.id is None:
             raise ValueError("child spec: id is missing")
+        for field in ("id", "name"):
+            if not isinstance(getattr(self, field), Hashable):
+                raise ValueError(f"child spec: {field}={getattr(self, field)!r} is not hashable")  # noqa: TRY004 - one kind
         if not callable(self.start):
             raise ValueError(f"child spec {self.id!r}: start={self.start!r} is not callable")  # noqa: TRY004 - one kind
         for field, kind in (("restart", Restart), ("type", ChildType)):
-            if getattr(self, field) not in list(kind):
-                raise ValueError(f"child spec {self.id!r}: {field}={getattr(self, field)!r} is none of {list(kind)}")
+            if not isinstance(getattr(self, field), kind):  # equal text is not enough: members are told by identity
+                raise ValueError(f"child spec {self.id!r}: {field}={getattr(self, field)!r} is none of {list(kind)}")  # noqa: TRY004 - one kind
         if not isinstance(self.significant, bool):
             raise ValueError(f"child spec {self.id!r}: significant={self.significant!r} is not a bool")  # noqa: TRY004
         self._check_shutdown()

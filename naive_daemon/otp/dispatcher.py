@@ -18,6 +18,9 @@ BATCH = 64
 class Dispatcher(Protocol):
     """Runs actors that have something to read."""
 
+    def begin(self) -> None:
+        """Count one more busy actor; `schedule` follows."""
+
     def schedule(self, actor: "Actor") -> None:
         """Take an actor that has just become runnable; called from any thread."""
 
@@ -67,9 +70,12 @@ class PoolDispatcher:
         for thread in self._threads:
             thread.start()
 
+    def begin(self) -> None:
+        """Count one more busy actor."""
+        self._activity.begin()
+
     def schedule(self, actor: "Actor") -> None:
         """Queue a runnable actor."""
-        self._activity.begin()
         self._runnable.put(actor)
 
     def stop(self, timeout_s: float) -> None:
@@ -96,11 +102,18 @@ class ThreadDispatcher:
         self._wake_ups: dict[Actor, queue.SimpleQueue[bool]] = {}
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
+        self._is_stopped = False
+
+    def begin(self) -> None:
+        """Count one more busy actor."""
+        self._activity.begin()
 
     def schedule(self, actor: "Actor") -> None:
-        """Wake the actor's thread, or start it."""
-        self._activity.begin()
+        """Wake the actor's thread, or start it; a message that met its death or the stop starts none."""
         with self._lock:
+            if actor.is_dead or self._is_stopped:
+                self._activity.end()
+                return
             wake_up = self._wake_ups.get(actor)
             if wake_up is None:
                 wake_up = self._wake_ups[actor] = queue.SimpleQueue()
@@ -119,12 +132,12 @@ class ThreadDispatcher:
     def stop(self, timeout_s: float) -> None:
         """End every thread that is still there."""
         with self._lock:
+            self._is_stopped = True
             actors, threads = list(self._wake_ups), list(self._threads)
         for actor in actors:
             self.forget(actor)
         for thread in threads:
-            if thread is not threading.current_thread():
-                thread.join(timeout_s)
+            thread.join(timeout_s)
 
     def _work(self, actor: "Actor", wake_up: "queue.SimpleQueue[bool]") -> None:
         while wake_up.get():
@@ -141,6 +154,9 @@ class SimulatedDispatcher:
 
     def __init__(self) -> None:
         self._runnable: deque[Actor] = deque()
+
+    def begin(self) -> None:
+        """Nothing to count: it is idle when its queue is empty."""
 
     def schedule(self, actor: "Actor") -> None:
         """Queue a runnable actor."""

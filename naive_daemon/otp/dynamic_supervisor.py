@@ -34,6 +34,7 @@ from naive_daemon.otp.supervision import (
     WhichChildren,
     start_child,
     stop_child,
+    stops_cleanly,
 )
 
 Step = Generator[tuple[Ref, float], Event, None]
@@ -63,7 +64,7 @@ class DynamicSupervisor(Actor):
         self._last_number = 0
         self._operations = Operations(self)
         self._stop_reason: ExitReason | None = None
-        self._stopping: set[Ref] = set()
+        self._stopping: dict[Ref, Child] = {}
 
     def on_receive(self, message: Any) -> Any:
         """Serve a request, or go on with what a child's event was awaited for."""
@@ -100,14 +101,17 @@ class DynamicSupervisor(Actor):
         """Count the children; `active` excludes those that are restarting."""
         children = self._children.values()
         supervisors = sum(child.spec.type is ChildType.SUPERVISOR for child in children)
-        active = sum(child.ref is not None for child in children)
+        active = sum(child.ref is not None and child.ref.is_alive() for child in children)
         return ChildCounts(len(self._children), active, supervisors, len(self._children) - supervisors)
 
     def _start_new(self, spec: ChildSpec) -> Deferred | SupervisorError:
+        if self._stop_reason is not None:
+            return DEFERRED  # the caller learns from the end of this supervisor why there is no answer
         if self._max_children is not None and len(self._children) >= self._max_children:
             return SupervisorError("max_children")
         if spec.significant:
-            raise ValueError(f"child spec {spec.id!r}: significant has no place under a dynamic supervisor")
+            misfit = f"child spec {spec.id!r}: significant has no place under a dynamic supervisor"
+            return SupervisorError("invalid", misfit)
         self._last_number += 1
         self._operations.run(self._start_one(self.caller(), self._last_number, spec))
         return DEFERRED
@@ -132,6 +136,8 @@ class DynamicSupervisor(Actor):
         return failure
 
     def _terminate(self, ref: Hashable) -> Deferred | SupervisorError:
+        if self._stop_reason is not None:
+            return DEFERRED
         number = self._by_ref.get(ref) if isinstance(ref, Ref) else None
         if number is None or self._children[number].state is ChildState.STOPPING:
             return SupervisorError("not_found")
@@ -140,15 +146,17 @@ class DynamicSupervisor(Actor):
 
     def _stop_one(self, call: Call, number: int) -> Step:
         child = self._children[number]
-        child.state = ChildState.STOPPING
-        yield from stop_child(child, self.ref)
+        reason = yield from stop_child(child, self.ref)
+        self._report_stop(child, reason)
         self._drop(number)
         call.reply(Done())
 
     def _take_child_down(self, down: Down) -> None:
         self.disown(down.ref)
         if self._stop_reason is not None:
-            self._stopping.discard(down.ref)
+            child = self._stopping.pop(down.ref, None)
+            if child is not None:
+                self._report_stop(child, down.reason)
             self._end_when_empty()
         elif not self._operations.deliver(down.ref, down) and down.ref in self._by_ref:
             self._child_ended(self._by_ref[down.ref], down.reason)
@@ -202,22 +210,29 @@ class DynamicSupervisor(Actor):
         for child in running:
             self._ask_to_end(child)
         for grace_s in {child.spec.grace_s for child in running} - {INFINITY, BRUTAL_KILL}:
-            self.send_after(grace_s, _KillLate(grace_s))
+            if grace_s == 0:
+                self._kill_late(grace_s)
+            else:
+                self.send_after(grace_s, _KillLate(grace_s))
         self._end_when_empty()
 
     def _ask_to_end(self, child: Child) -> None:
         if child.ref is not None:
-            self._stopping.add(child.ref)
+            self._stopping[child.ref] = child
             send_exit(child.ref, KILL if child.spec.grace_s == BRUTAL_KILL else SHUTDOWN, self.ref)
 
     def _kill_late(self, grace_s: float) -> None:
-        for child in self._children.values():
-            if child.ref in self._stopping and child.spec.grace_s == grace_s:
-                send_exit(child.ref, KILL, self.ref)
+        for ref, child in self._stopping.items():
+            if child.spec.grace_s == grace_s:
+                send_exit(ref, KILL, self.ref)
 
     def _end_when_empty(self) -> None:
         if self._stop_reason is not None and not self._stopping:
             self.exit(self._stop_reason)
+
+    def _report_stop(self, child: Child, reason: ExitReason | None) -> None:
+        if reason is not None and not stops_cleanly(child.spec, reason):
+            self._report("shutdown_error", child, reason)
 
     def _report(self, context: str, child: Child, reason: ExitReason) -> None:
         self.log.error(

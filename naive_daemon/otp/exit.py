@@ -49,8 +49,11 @@ def crash(error: BaseException | str) -> ExitReason:
     return ExitReason("crash", error)
 
 
-class ActorExit(BaseException):  # noqa: N818 - not an error: it unwinds a handler, so `except Exception` must not see it
-    """Ends the actor that raises it, with its reason. Raised by `Actor.exit`."""
+class ActorExit(BaseException):
+    """Ends the actor that raises it, with its reason. Raised by `Actor.exit`.
+
+    No Exception: it unwinds a handler, so what catches errors there must not see it.
+    """
 
     def __init__(self, reason: ExitReason) -> None:
         super().__init__(str(reason))

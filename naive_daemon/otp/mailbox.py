@@ -1,6 +1,6 @@
 """An actor's inbox: messages in order of arrival, and a lane for exit signals that overtakes them.
 
-Owned by its actor. Invariant: while it holds something, the actor is scheduled; so no wake-up is lost.
+Owned by its actor. Invariant: once open, while it holds something the actor is scheduled; so no wake-up is lost.
 """
 
 import threading
@@ -21,15 +21,26 @@ class Mailbox:
         self.messages: deque[Any] = deque()
         self.signals: deque[Any] = deque()
         self.closed = False
-        self._scheduled = False
+        self._scheduled = True  # nobody wakes the actor before `open`: a name is known before init has run
         self._lock = threading.Lock()
         self._actor: Actor | None = None
         self._dispatcher: Dispatcher | None = None
 
     def attach(self, actor: "Actor", dispatcher: "Dispatcher") -> None:
-        """Say who reads this mailbox, and where it runs; called once, before the first put."""
+        """Say who reads this mailbox, and where it runs. Raises RuntimeError when that was said before."""
+        if self._actor is not None:
+            raise RuntimeError(f"{actor.label} was started before; every start needs an actor of its own")
         self._actor = actor
         self._dispatcher = dispatcher
+
+    def open(self, first: Any) -> None:
+        """Put the signal that is read before anything that has come already, and let the actor run."""
+        dispatcher, actor = self._dispatcher, self._actor
+        if dispatcher is None or actor is None:
+            raise RuntimeError("a mailbox is attached before it is opened")
+        dispatcher.begin()
+        self.signals.appendleft(first)
+        dispatcher.schedule(actor)
 
     def put(self, message: Any) -> None:
         """Append a message; silent when closed."""
@@ -48,12 +59,16 @@ class Mailbox:
             self._wake()
 
     def release(self) -> bool:
-        """Called by the dispatcher when a batch is done; True when the actor must be queued again.
+        """Let go of the actor after a batch, as its dispatcher; True when it must be queued again.
 
         The flag falls before the queues are looked at: a sender that still saw it up has appended before, so its
-        message is seen here.
+        message is seen here. Once closed, what a sender has put at that very moment is dropped: nobody will read it.
         """
         self._scheduled = False
+        if self.closed:
+            self.messages.clear()
+            self.signals.clear()
+            return False
         if self.messages or self.signals:
             with self._lock:
                 if not self._scheduled:
@@ -64,8 +79,9 @@ class Mailbox:
     def close(self) -> list[Any]:
         """Drop everything, refuse later puts, and give what was waiting."""
         self.closed = True
-        waiting = list(self.messages)
-        self.messages.clear()
+        waiting = []
+        while self.messages:  # not list(): somebody may append at this moment
+            waiting.append(self.messages.popleft())
         self.signals.clear()
         return waiting
 
@@ -78,10 +94,13 @@ class Mailbox:
         return self.signals.popleft() if self.signals else self.messages.popleft()
 
     def _wake(self) -> None:
+        dispatcher, actor = self._dispatcher, self._actor
+        if dispatcher is None or actor is None:
+            return
         with self._lock:
             if self._scheduled:
                 return
+            # Counted before the flag is up: a sender that finds it up may look at once whether all is at rest.
+            dispatcher.begin()
             self._scheduled = True
-        dispatcher, actor = self._dispatcher, self._actor
-        if dispatcher is not None and actor is not None:
-            dispatcher.schedule(actor)
+        dispatcher.schedule(actor)

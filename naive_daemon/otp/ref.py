@@ -1,7 +1,7 @@
 """Reference to one incarnation of an actor. Sending to a dead one is silent (OTP rule 69)."""
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pykka
 
@@ -24,8 +24,8 @@ class Ref(pykka.ActorRef["Actor"]):
     actor_inbox: "Mailbox"
 
     def __init__(self, actor: "Actor") -> None:
-        # A strong reference, where pykka holds a weak one: an idle actor must not vanish under its supervisor. A dead
-        # actor lets go of its state, so a remembered ref of the past holds next to nothing.
+        # A strong reference, where pykka holds a weak one: an idle actor must not vanish under its supervisor. So a ref
+        # that is kept past the end keeps the dead actor's state, too: forget it on Down.
         self._actor = actor
         self._put = actor.actor_inbox.put
         self.actor_class = type(actor)
@@ -38,6 +38,18 @@ class Ref(pykka.ActorRef["Actor"]):
         sender = CURRENT.actor
         if sender is None or not sender.is_dead:
             self._put(message)
+
+    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> NoReturn:  # noqa: ARG002 - pykka's
+        """Refuse pykka's ask, whose answer a dying actor may owe for ever; raises TypeError."""
+        raise TypeError(f"pykka's ask of {self.label}: use ActorSystem.ask outside of actors, Actor.request inside")
+
+    def stop(self, *, block: bool = True, timeout: float | None = None) -> NoReturn:  # noqa: ARG002 - pykka's
+        """Refuse pykka's stop, which no supervisor would understand; raises TypeError."""
+        raise TypeError(f"pykka's stop of {self.label}: use ActorSystem.terminate or TerminateChild")
+
+    def proxy(self) -> NoReturn:
+        """Refuse pykka's proxy, which asks; raises TypeError."""
+        raise TypeError(f"pykka's proxy of {self.label}: tell it a message")
 
     @property
     def label(self) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Generator, Hashable
 import msgspec
 
 from naive_daemon.otp.actor import Actor, send_exit
-from naive_daemon.otp.child_spec import BRUTAL_KILL, INFINITY, ChildSpec
-from naive_daemon.otp.exit import KILL, SHUTDOWN, ExitReason, crash
+from naive_daemon.otp.child_spec import BRUTAL_KILL, INFINITY, ChildSpec, Restart
+from naive_daemon.otp.exit import KILL, KILLED, SHUTDOWN, ExitReason, crash
 from naive_daemon.otp.messages import Down, Started
 from naive_daemon.otp.ref import Ref
 from naive_daemon.otp.timers import Timer
@@ -22,6 +22,11 @@ class StartChild(msgspec.Struct, frozen=True):
     """Start one more child; answered by ChildStarted, ChildIgnored or SupervisorError."""
 
     spec: ChildSpec
+
+    def __post_init__(self) -> None:
+        """Refuse what is no spec here, in the caller (OTP rule 79); raises TypeError."""
+        if not isinstance(self.spec, ChildSpec):
+            raise TypeError(f"{self.spec!r} is not a ChildSpec")
 
 
 class TerminateChild(msgspec.Struct, frozen=True):
@@ -66,7 +71,11 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class SupervisorError(msgspec.Struct, frozen=True):
-    """Why a request was refused: already_started, already_present, not_found, running, restarting, max_children, failed."""
+    """Why a request was refused.
+
+    already_started, already_present, not_found, running, restarting, max_children, failed or invalid (a spec that does
+    not fit this supervisor).
+    """
 
     kind: str
     detail: object = None
@@ -202,8 +211,10 @@ class Operations:
         except StopIteration:
             return
         number = next(self._numbers)
-        timer = None if wait_s == INFINITY else self._owner.send_after(wait_s, WaitOver(number))
+        timer = None if wait_s in (INFINITY, 0) else self._owner.send_after(wait_s, WaitOver(number))
         self._waits[ref] = _Wait(number, operation, timer)
+        if wait_s == 0:
+            self._owner.ref.tell(WaitOver(number))
 
 
 Starting = Generator[tuple[Ref, float], Event, ExitReason | None]
@@ -217,18 +228,21 @@ def start_child(owner: Actor, child: Child) -> Starting:
     try:
         made = child.spec.start()
         holder = made.attach(owner.system, child.spec.name, owner.ref)
-    except Exception as error:  # noqa: BLE001 - a start function that raises is a failed start (OTP rule 5)
+    except BaseException as error:  # noqa: BLE001 - a start function that raises is a failed start (OTP rule 5)
         return crash(error)
     if holder is not made.ref:
         return ExitReason("already_started", holder)
     child.ref, child.state = made.ref, ChildState.STARTING
     child.monitor = owner.monitor(made.ref)
-    owner.adopt(made.ref)
+    if not owner.adopt(made.ref):  # killed while it makes this child, which nobody would ever stop
+        made.kill()
+        owner.exit(KILLED)
     made.begin(owner.ref.tell)
     event = yield made.ref, INFINITY
     match event:
         case Started(ref=None):
             owner.demonitor(child.monitor)
+            owner.disown(made.ref)
             child.ref, child.state = None, ChildState.STOPPED
             return IGNORED
         case Started(info=info):
@@ -246,12 +260,22 @@ def stop_child(child: Child, supervisor: Ref) -> Generator[tuple[Ref, float], Ev
     if ref is None:
         child.state = ChildState.STOPPED
         return None
-    grace_s = child.spec.grace_s
-    send_exit(ref, KILL if grace_s == BRUTAL_KILL else SHUTDOWN, supervisor)
-    event = yield ref, (INFINITY if grace_s == BRUTAL_KILL else grace_s)
+    child.state = ChildState.STOPPING
+    is_brutal = child.spec.grace_s == BRUTAL_KILL
+    send_exit(ref, KILL if is_brutal else SHUTDOWN, supervisor)
+    wait_s = INFINITY if is_brutal else child.spec.grace_s
+    event = yield ref, wait_s
     while not isinstance(event, Down):
         if event is None:
             send_exit(ref, KILL, supervisor)
-        event = yield ref, INFINITY
+            wait_s = INFINITY
+        event = yield ref, wait_s  # a start that has just succeeded begins the grace once more
     child.ref, child.state = None, ChildState.STOPPED
     return event.reason
+
+
+def stops_cleanly(spec: ChildSpec, reason: ExitReason) -> bool:
+    """Say whether a child that was told to stop did so as it should; anything else is logged (OTP rule 24)."""
+    if spec.grace_s == BRUTAL_KILL and reason == KILLED:
+        return True
+    return reason == SHUTDOWN or (reason.is_orderly and spec.restart is not Restart.PERMANENT)

@@ -40,6 +40,7 @@ from naive_daemon.otp.supervision import (
     WhichChildren,
     start_child,
     stop_child,
+    stops_cleanly,
 )
 
 Step = Generator[tuple[Ref, float], Event, None]
@@ -87,7 +88,9 @@ class Supervisor(Actor):
         for spec in specs:
             if spec.id in self._children:
                 raise ValueError(f"child id {spec.id!r} is there twice")
-            self._check(spec)
+            misfit = self._misfit(spec)
+            if misfit is not None:
+                raise ValueError(misfit)
             self._children[spec.id] = Child(spec)
         self._operations = Operations(self)
         self._queue: deque[Operation] = deque()
@@ -197,7 +200,7 @@ class Supervisor(Actor):
     def _stop_each(self, children: Sequence[Child]) -> Step:
         for child in reversed(children):
             reason = yield from self._stop_one(child)
-            if reason is not None and reason.kind != "shutdown" and not _ends_well(child, reason):
+            if reason is not None and not stops_cleanly(child.spec, reason):
                 self._report("shutdown_error", child, reason)
 
     def _stop_one(self, child: Child) -> Generator[tuple[Ref, float], Event, ExitReason | None]:
@@ -288,7 +291,10 @@ class Supervisor(Actor):
             error = SupervisorError("already_present")
             call.reply(error if present.ref is None else SupervisorError("already_started", present.ref))
             return
-        self._check(spec)
+        misfit = self._misfit(spec)
+        if misfit is not None:
+            call.reply(SupervisorError("invalid", misfit))
+            return
         child = self._children[spec.id] = Child(spec)
         failure = yield from start_child(self, child)
         keeps_spec = failure is None or (failure is IGNORED and spec.restart is not Restart.TEMPORARY)
@@ -333,13 +339,13 @@ class Supervisor(Actor):
             return child
         return None
 
-    def _check(self, spec: ChildSpec) -> None:
-        if not spec.significant:
-            return
-        if self._auto_shutdown is AutoShutdown.NEVER or spec.restart is Restart.PERMANENT:
-            raise ValueError(
+    def _misfit(self, spec: ChildSpec) -> str | None:
+        """Say why a spec does not fit this supervisor (OTP rule 4)."""
+        if spec.significant and (self._auto_shutdown is AutoShutdown.NEVER or spec.restart is Restart.PERMANENT):
+            return (
                 f"child spec {spec.id!r}: significant goes neither with auto_shutdown never nor with restart permanent"
             )
+        return None
 
     def _report(self, context: str, child: Child, reason: ExitReason) -> None:
         self.log.error(

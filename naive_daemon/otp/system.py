@@ -61,7 +61,10 @@ class ActorSystem:
         return True
 
     def start(self, actor: Actor, name: Hashable | None = None, timeout_s: float = 30.0) -> Ref:
-        """Start an actor from outside and wait for its start; raises StartFailedError, TimeoutError."""
+        """Start an actor from outside and wait for its start; raises StartFailedError, TimeoutError.
+
+        An actor that takes longer than `timeout_s` is killed: nobody would have its ref.
+        """
         self._refuse_inside("start")
         ref = actor.attach(self, name, None)
         if ref is not actor.ref:
@@ -71,7 +74,11 @@ class ActorSystem:
         actor.watch(number, lambda down: _set_once(outcome, down.reason))
         actor.begin(lambda started: _set_once(outcome, None if started.ref else ExitReason("ignore")))
         self._pump()
-        reason = _wait(outcome, timeout_s, f"{actor.label} to start")
+        try:
+            reason = self._wait(outcome, timeout_s, f"{actor.label} to start")
+        except TimeoutError:
+            actor.kill()
+            raise
         actor.unwatch(number)
         if reason is not None:
             raise StartFailedError(actor.label, reason)
@@ -93,8 +100,10 @@ class ActorSystem:
             Call(message, lambda value: _set_once(answer, value), lambda reason: _set_once(answer, _Failed(reason)))
         )
         self._pump()
-        value = _wait(answer, timeout_s, f"{target.label} to answer")
-        target._actor.unwatch(number)  # noqa: SLF001
+        try:
+            value = self._wait(answer, timeout_s, f"{target.label} to answer")
+        finally:
+            target._actor.unwatch(number)  # noqa: SLF001
         if isinstance(value, _Failed):
             raise ActorDiedError(value.reason)
         return value
@@ -107,8 +116,8 @@ class ActorSystem:
         send_exit(ref, reason)
         self._pump()
         try:
-            outcome: ExitReason = ended.get(timeout=timeout_s)
-        except pykka.Timeout:
+            outcome: ExitReason = self._wait(ended, timeout_s, f"{ref.label} to end")
+        except TimeoutError:
             return None
         return outcome
 
@@ -127,13 +136,20 @@ class ActorSystem:
             dispatcher.forget(actor)
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """End all threads; the actors should have ended before."""
+        """End all threads; the actors should have ended before. Raises RuntimeError inside an actor."""
+        self._refuse_inside("stop")
         self.timers.stop()
         for dispatcher in self._dispatchers.values():
             dispatcher.stop(timeout_s)
 
     def _pump(self) -> None:
         """Nothing to do where threads run the actors."""
+
+    def _wait(self, future: "pykka.ThreadingFuture[Any]", timeout_s: float, what: str) -> Any:
+        try:
+            return future.get(timeout=timeout_s)
+        except pykka.Timeout:
+            raise TimeoutError(f"waited {timeout_s} s in vain for {what}") from None
 
     def _refuse_inside(self, what: str) -> None:
         if CURRENT.actor is not None:
@@ -156,8 +172,9 @@ class SimulatedSystem(ActorSystem):
         self._simulated.run_until_idle()
 
     def advance_to(self, time_ns: int) -> None:
-        """Move the clock and let everything that falls due happen."""
-        if self.timers.advance_to(time_ns):
+        """Move the clock and let everything that falls due happen, each at its own time."""
+        self.run_until_idle()
+        while self.timers.advance_to(time_ns):
             self.run_until_idle()
 
     def settle(self, busy: int = 0, timeout_s: float = 10.0) -> bool:  # noqa: ARG002 - the live system's parameters
@@ -167,6 +184,11 @@ class SimulatedSystem(ActorSystem):
 
     def _pump(self) -> None:
         self.run_until_idle()
+
+    def _wait(self, future: "pykka.ThreadingFuture[Any]", timeout_s: float, what: str) -> Any:
+        # All is at rest, and only the caller moves the clock: what is not there now does not come by waiting.
+        del timeout_s
+        return super()._wait(future, 0, what)
 
 
 class _Failed:
@@ -184,10 +206,3 @@ def _set_once(future: "pykka.ThreadingFuture[Any]", value: Any) -> None:
             return
         future.answered = True  # type: ignore[attr-defined] # pykka's future refuses a second set
     future.set(value)
-
-
-def _wait(future: "pykka.ThreadingFuture[Any]", timeout_s: float, what: str) -> Any:
-    try:
-        return future.get(timeout=timeout_s)
-    except pykka.Timeout:
-        raise TimeoutError(f"waited {timeout_s} s in vain for {what}") from None

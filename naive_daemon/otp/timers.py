@@ -127,15 +127,18 @@ class VirtualTimers:
         return timer
 
     def advance_to(self, time_ns: int) -> bool:
-        """Move the clock, firing what falls due up to `time_ns`; True when anything fired."""
-        fired = False
+        """Move the clock to the next timer due up to `time_ns` and fire it; False, at `time_ns`, when there is none.
+
+        One at a time, so that what it sets off happens at its own time, before the clock goes on.
+        """
         while self._heap and self._heap[0][0] <= time_ns:
             due_ns, _, timer = heapq.heappop(self._heap)
-            self._clock.advance_to(due_ns)
-            fired |= timer.is_pending
-            timer.fire()
+            if timer.is_pending:
+                self._clock.advance_to(due_ns)
+                timer.fire()
+                return True
         self._clock.advance_to(time_ns)
-        return fired
+        return False
 
     def stop(self) -> None:
         """Forget all timers."""
