@@ -38,15 +38,9 @@ def connect(
     and ConfigError (78) for a URL that can not be read; neither ever holds the password.
     """
     parameters = read_url(url)
-    conninfo = make_conninfo(
-        "",
-        **{
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            **_LIVENESS,
-            **parameters,
-            "application_name": application_name,
-        },
-    )
+    # What the URL says of time-outs and keepalives wins over ours.
+    chosen: dict[str, str | int] = {"connect_timeout": CONNECT_TIMEOUT_S, **_LIVENESS, **parameters}
+    conninfo = make_conninfo("", **(chosen | {"application_name": application_name}))
     try:
         connection = psycopg.connect(conninfo, autocommit=True)
         try:

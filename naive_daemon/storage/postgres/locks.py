@@ -9,7 +9,7 @@ import os
 import re
 import socket
 from collections.abc import Iterable
-from datetime import datetime
+from typing import Any
 
 import msgspec
 import psycopg
@@ -68,7 +68,7 @@ class AccountClaim:
     def __init__(self, accounts: Iterable[str]) -> None:
         # In one order everywhere, so that two claims can not wait for each other.
         self._accounts = tuple(sorted(set(accounts)))
-        self._former: tuple[int, datetime] | None = None
+        self._former: tuple[Any, ...] | None = None
 
     @property
     def application_name(self) -> str:
@@ -85,10 +85,9 @@ class AccountClaim:
         self._end_former(connection)
         for account in self._accounts:
             _lock(connection, account)
-        row = connection.execute(
+        self._former = connection.execute(
             "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
         ).fetchone()
-        self._former = None if row is None else (row[0], row[1])
 
     def _end_former(self, connection: psycopg.Connection) -> None:
         # Our last connection was lost on our side; the server may not know yet and keep its locks until it does.

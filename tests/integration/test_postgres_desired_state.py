@@ -1,0 +1,212 @@
+"""What control reads and writes, what the daemon says of itself, and what `status` and `orders` show."""
+
+import random
+from collections.abc import Iterator
+from decimal import Decimal
+
+import msgspec
+import psycopg
+import pytest
+from sqlalchemy import Engine
+
+from naive_daemon.domain.errors import TransientError
+from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
+from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
+from naive_daemon.domain.side import Side
+from naive_daemon.execution.journal_store import Cycle, CycleOutcome, CycleRecorded, CycleResult, OrderRecorded
+from naive_daemon.storage.postgres import migrate
+from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
+from naive_daemon.storage.postgres.engine import make_engine
+from naive_daemon.storage.postgres.journal import PostgresJournal
+from naive_daemon.storage.postgres.presence import PostgresPresence, Presence
+from naive_daemon.storage.postgres.report import Report
+from naive_daemon.storage.postgres.settings import OperatorSettings
+from naive_daemon.trading.desired_state import ActualState, DesiredStateStore
+
+NOW_NS = 1_790_000_000_123_456_789
+
+
+@pytest.fixture
+def url(database_url: str) -> str:
+    migrate.upgrade(database_url)
+    return database_url
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[DesiredStateStore]:
+    made = PostgresDesiredState(url)
+    yield made
+    made.close()
+    made.close()
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    made = make_engine(url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def settings(engine: Engine) -> OperatorSettings:
+    return OperatorSettings(engine)
+
+
+def status(settings: OperatorSettings, symbol: str) -> TradingStatus:
+    return settings.rows("main", [symbol])[0].status
+
+
+def test_what_is_wanted_or_so_is_loaded_and_nothing_else(store: DesiredStateStore, settings: OperatorSettings) -> None:
+    settings.seed("main", ["A", "B", "C", "D"], TradeSettings(budget=Decimal("12.50")))
+    settings.set_status("main", ["B"], TradingStatus.ON)
+    settings.set_status("main", ["C"], TradingStatus.SHUTDOWN)
+    store.record_actual([ActualState(account="main", symbol="D", state="on")])
+    found = store.load_settings()
+    assert [(row.symbol, row.status.value) for row in found] == [("B", "on"), ("C", "shutdown"), ("D", "off")]
+    assert tuple(found) == settings.rows("main", ["B", "C", "D"])
+
+
+def test_a_drained_symbol_is_off_unless_it_was_switched_meanwhile(
+    store: DesiredStateStore, settings: OperatorSettings
+) -> None:
+    for symbol, wanted in [("A", TradingStatus.SHUTDOWN), ("B", TradingStatus.ON)]:
+        store.set_status("main", symbol, wanted)
+        store.drained("main", symbol)
+    assert (status(settings, "A"), status(settings, "B")) == (TradingStatus.OFF, TradingStatus.ON)
+
+
+def test_setting_a_status_keeps_the_other_settings(store: DesiredStateStore, settings: OperatorSettings) -> None:
+    settings.upsert([SymbolSettings(account="main", symbol="A", trade=TradeSettings(chunks=9))])
+    store.set_status("main", "A", TradingStatus.ON)
+    assert settings.rows("main", ["A"])[0].trade.chunks == 9
+
+
+def test_a_lost_connection_is_transient_and_comes_back(url: str, store: DesiredStateStore) -> None:
+    store.set_status("main", "A", TradingStatus.ON)
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND application_name = 'naive-daemon'"
+        )
+    with pytest.raises(TransientError):
+        store.load_settings()
+    assert len(store.load_settings()) == 1
+
+
+def test_status_shows_what_is_wanted_what_is_so_and_what_it_brought(
+    url: str, store: DesiredStateStore, settings: OperatorSettings, engine: Engine
+) -> None:
+    settings.seed("main", ["A", "OFF", "Z"])
+    store.set_status("main", "A", TradingStatus.ON)
+    broken = ActualState(
+        account="main",
+        symbol="A",
+        state="quarantined",
+        traders=2,
+        restarts=5,
+        last_error="it's \0 \udc80 'broken'",
+        retry_at_ns=NOW_NS,
+    )
+    store.record_actual([msgspec.structs.replace(broken, state="on"), broken])
+    store.record_actual([ActualState(account="main", symbol="GONE", state="on")])
+    store.record_actual([])
+    journal = PostgresJournal(url)
+    journal.write([CycleRecorded(finished_cycle())])
+    journal.close()
+    shown, gone = Report(engine).status("main")
+    assert (shown.desired, shown.actual, shown.traders, shown.restarts) == (TradingStatus.ON, "quarantined", 2, 5)
+    assert shown.last_error == "it's \ufffd ? 'broken'"
+    assert shown.retry_at_ns == NOW_NS - NOW_NS % 1000
+    assert (shown.completed_cycles, shown.realised_pnl) == (1, Decimal("0.25"))
+    assert (gone.symbol, gone.desired, gone.actual) == ("GONE", None, "on")
+    assert [row.symbol for row in Report(engine).status(symbols=["z"])] == ["Z"]
+    assert [row.symbol for row in Report(engine).status(everything=True)] == ["A", "GONE", "OFF", "Z"]
+
+
+def finished_cycle() -> Cycle:
+    done = CycleResult(
+        outcome=CycleOutcome.COMPLETED,
+        finished_ns=NOW_NS,
+        bought=Decimal(1),
+        sold=Decimal(1),
+        buy_price=Decimal(1),
+        sell_price=Decimal("1.25"),
+        fees={},
+        realised_pnl=Decimal("0.25"),
+        dust_base=Decimal(0),
+    )
+    return Cycle(
+        key=CycleKey("main", "A", 1, 1),
+        budget=Decimal(1),
+        fee=Decimal(0),
+        settings=TradeSettings(),
+        started_ns=NOW_NS,
+        result=done,
+    )
+
+
+def test_orders_are_listed_newest_first(url: str, engine: Engine) -> None:
+    states = [OrderStatus.OPEN, OrderStatus.FILLED, OrderStatus.IN_FLIGHT]
+    orders = [
+        Order(
+            client_order_id=f"nd-{number}",
+            key=CycleKey("main", "A", 1, number),
+            leg=Leg(Side.BUY),
+            price=Decimal("1.50"),
+            quantity=Decimal(2),
+            created_ns=NOW_NS + number,
+            status=state,
+            filled=Decimal(2) if state is OrderStatus.FILLED else Decimal(0),
+            filled_quote=Decimal(3) if state is OrderStatus.FILLED else Decimal(0),
+        )
+        for number, state in enumerate(states)
+    ]
+    journal = PostgresJournal(url)
+    journal.write([OrderRecorded(order) for order in orders])
+    journal.close()
+    report = Report(engine)
+    assert [line.client_order_id for line in report.orders("main")] == ["nd-2", "nd-0"]
+    everything = report.orders(symbols=["a"], live_only=False)
+    assert [(line.status, line.average_price) for line in everything] == [
+        (OrderStatus.IN_FLIGHT, None),
+        (OrderStatus.FILLED, Decimal("1.5")),
+        (OrderStatus.OPEN, None),
+    ]
+    assert everything[0].created_ns == NOW_NS + 2
+    assert len(report.orders(live_only=False, limit=1)) == 1
+    assert report.orders("other") == ()
+
+
+def test_the_identity_is_drawn_once_for_ever(url: str) -> None:
+    first, second = PostgresPresence(url), PostgresPresence(url)
+    generator = random.Random(1)  # noqa: S311  # a name, not a secret
+    drawn = first.owner(generator)
+    assert len(drawn) == 6
+    assert second.owner(generator) == drawn
+    first.close()
+    assert first.owner(generator) == drawn
+    first.close()
+    second.close()
+
+
+def test_a_daemon_announces_itself_and_beats(url: str) -> None:
+    presence = PostgresPresence(url)
+    here = Presence(
+        owner="abc234",
+        host="box",
+        pid=42,
+        started_ns=NOW_NS - NOW_NS % 1000,
+        version="0.1.0",
+        feed="generated",
+        exchange="paper",
+        state="starting",
+    )
+    presence.beat("abc234", "running")
+    assert presence.all() == ()
+    presence.announce(msgspec.structs.replace(here, pid=41))
+    presence.announce(here)
+    presence.beat("abc234", "running")
+    (found,) = presence.all()
+    assert msgspec.structs.replace(found, silent_ms=0) == msgspec.structs.replace(here, state="running")
+    assert found.silent_ms >= 0
+    presence.close()

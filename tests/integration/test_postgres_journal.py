@@ -1,0 +1,117 @@
+"""What the contract does not say of the journal in PostgreSQL: loss of the connection, locks, what people see."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import msgspec
+import psycopg
+import pytest
+
+from naive_daemon.domain.errors import TransientError
+from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
+from naive_daemon.domain.side import Side
+from naive_daemon.execution.journal_store import OrderRecorded
+from naive_daemon.storage.postgres import migrate
+from naive_daemon.storage.postgres.journal import PostgresJournal
+
+ORDER = Order(
+    client_order_id="nd-1",
+    key=CycleKey("main", "BTCUSDT", 1, 1),
+    leg=Leg(Side.BUY),
+    price=Decimal("0.5"),
+    quantity=Decimal(10),
+    created_ns=1_790_000_000_123_456_789,
+)
+
+Query = Callable[..., list[tuple[object, ...]]]
+
+
+@pytest.fixture
+def query(database_url: str) -> Iterator[Query]:
+    migrate.upgrade(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+
+        def ask(statement: str, *values: object) -> list[tuple[object, ...]]:
+            cursor = connection.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+        yield ask
+
+
+@pytest.fixture
+def journal(database_url: str, query: Query) -> Iterator[PostgresJournal]:  # noqa: ARG001  # brings the schema up
+    made = PostgresJournal(database_url, accounts=["main"])
+    yield made
+    made.close()
+
+
+END_OTHERS = """
+    SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+
+
+def test_after_a_lost_connection_the_next_write_connects_again(journal: PostgresJournal, query: Query) -> None:
+    journal.open()
+    query(END_OTHERS)
+    with pytest.raises(TransientError):
+        journal.write([OrderRecorded(ORDER)])
+    journal.write([OrderRecorded(ORDER)])
+    assert query("SELECT count(*) FROM orders") == [(1,)]
+
+
+def test_a_batch_is_written_whole_or_not_at_all(journal: PostgresJournal, query: Query) -> None:
+    impossible = msgspec.structs.replace(ORDER, client_order_id="nd-2", leg=Leg(Side.SELL), price=Decimal(-1))
+    with pytest.raises(psycopg.errors.CheckViolation):
+        journal.write([OrderRecorded(ORDER), OrderRecorded(impossible)])
+    assert query("SELECT count(*) FROM orders") == [(0,)]
+    journal.write([OrderRecorded(ORDER)])
+
+
+def test_a_second_order_for_the_same_leg_is_refused_by_the_database(journal: PostgresJournal) -> None:
+    journal.write([OrderRecorded(ORDER)])
+    with pytest.raises(psycopg.errors.UniqueViolation, match="orders_leg"):
+        journal.write([OrderRecorded(msgspec.structs.replace(ORDER, client_order_id="nd-doubled"))])
+
+
+def test_a_statement_that_the_server_cancels_may_be_repeated(
+    database_url: str, journal: PostgresJournal, query: Query
+) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    query(f'ALTER DATABASE "{name}" SET lock_timeout = 1')
+    with psycopg.connect(database_url) as blocker:
+        blocker.execute("LOCK TABLE orders")
+        with pytest.raises(TransientError, match="lock timeout"):
+            journal.write([OrderRecorded(ORDER)])
+    journal.write([OrderRecorded(ORDER)])
+    assert query("SELECT count(*) FROM orders") == [(1,)]
+
+
+def test_people_see_times_legs_and_average_prices(journal: PostgresJournal, query: Query) -> None:
+    done = msgspec.structs.replace(
+        ORDER, leg=Leg(Side.SELL, 2), filled=Decimal(4), filled_quote=Decimal("2.2"), status=OrderStatus.CANCELLED
+    )
+    journal.write([OrderRecorded(done)])
+    found = query(
+        "SELECT leg, average_price, type, (created_at AT TIME ZONE 'UTC')::text, updated_at = created_at FROM orders"
+    )
+    assert found == [("s2", Decimal("0.55"), "LIMIT", "2026-09-21 14:13:20.123456", True)]
+
+
+LIVE = "status IN ('in_flight', 'unknown', 'open', 'partly_filled')"
+
+
+@pytest.mark.parametrize(
+    ("index", "table", "condition"),
+    [
+        ("orders_live", "orders", LIVE),
+        ("cycles_open", "cycles", "symbol = 'X' AND finished_ns IS NULL"),
+        ("cycles_finished", "cycles", "symbol = 'X' AND finished_ns IS NOT NULL"),
+        ("orders_leg", "orders", "symbol = 'X' AND trader = 1 AND cycle = 2"),
+        ("fills_order", "fills", "client_order_id = 'nd-1'"),
+    ],
+)
+def test_what_is_loaded_has_an_index(query: Query, index: str, table: str, condition: str) -> None:
+    query("SET enable_seqscan = off")
+    explain = f"EXPLAIN SELECT 1 FROM {table} WHERE account = 'main' AND {condition}"  # noqa: S608  # constants
+    assert index in "\n".join(str(line) for (line,) in query(explain))

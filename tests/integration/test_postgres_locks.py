@@ -1,0 +1,107 @@
+"""One writer for each account."""
+
+import os
+import socket
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from naive_daemon.domain.errors import TransientError
+from naive_daemon.storage.postgres import locks, migrate
+from naive_daemon.storage.postgres.journal import PostgresJournal
+from naive_daemon.storage.postgres.locks import AccountHeldError, holder
+
+
+@pytest.fixture
+def url(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(locks, "WAIT_MS", 1)  # a refusal in these tests need not wait for a dying daemon
+    migrate.upgrade(database_url)
+    return database_url
+
+
+@pytest.fixture
+def journal(url: str) -> Iterator[PostgresJournal]:
+    made = PostgresJournal(url, accounts=["main", "spare"])
+    made.open()
+    yield made
+    made.close()
+
+
+def end_sessions(url: str, named: str) -> None:
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND application_name LIKE %s",
+            (named,),
+        )
+
+
+def test_nobody_holds_an_account_that_is_not_traded(url: str) -> None:
+    assert holder(url, "main") is None
+
+
+def test_the_holder_is_known_by_process_and_host(url: str, journal: PostgresJournal) -> None:
+    found = holder(url, "spare")
+    assert journal is not None
+    assert found is not None
+    assert (found.pid, found.host) == (os.getpid(), socket.gethostname())
+    assert holder(url, "other") is None
+
+
+def test_a_second_writer_is_refused_and_told_who_holds_it(url: str, journal: PostgresJournal) -> None:
+    second = PostgresJournal(url, accounts=["spare"])
+    with pytest.raises(AccountHeldError, match=f"account spare is traded by process {os.getpid()} on") as refused:
+        second.open()
+    assert refused.value.holder == holder(url, "spare")
+    journal.close()
+    second.open()
+    second.close()
+
+
+def test_a_name_that_looks_like_sql_is_only_a_name(url: str) -> None:
+    odd = "x'); DROP TABLE settings; -- %s"
+    holding = PostgresJournal(url, accounts=[odd])
+    holding.open()
+    found = holder(url, odd)
+    holding.close()
+    assert found is not None
+    assert found.account == odd
+    assert holder(url, odd) is None
+
+
+def test_the_lock_comes_back_with_the_connection(url: str, journal: PostgresJournal) -> None:
+    end_sessions(url, "naive-daemon %")
+    assert holder(url, "main") is None
+    with pytest.raises(TransientError):
+        journal.load_account("main")
+    assert journal.load_account("main").orders_count == 0
+    assert holder(url, "main") is not None
+
+
+def test_who_lost_the_lock_can_not_write(url: str, journal: PostgresJournal) -> None:
+    end_sessions(url, "naive-daemon %")
+    second = PostgresJournal(url, accounts=["main"])
+    second.open()
+    with pytest.raises(TransientError):
+        journal.load_account("main")
+    with pytest.raises(AccountHeldError):
+        journal.load_account("main")
+    second.close()
+
+
+def test_a_connection_lost_on_our_side_alone_does_not_lock_us_out(journal: PostgresJournal) -> None:
+    # The server still believes in the former session, as after a cut cable.
+    former = journal._session._connection
+    journal._session._connection = None
+    assert journal.load_account("main").orders_count == 0
+    assert former is not None
+    former.close()
+
+
+def test_a_holder_of_another_kind_is_named_by_its_database_process(url: str) -> None:
+    with psycopg.connect(url, autocommit=True, application_name="psql") as other:
+        other.execute("SELECT pg_advisory_lock(%s)", (locks._key("main"),))
+        found = holder(url, "main")
+        assert found is not None
+        assert str(found) == f"psql (database process {other.info.backend_pid})"

@@ -1,0 +1,240 @@
+"""The settings: what the database refuses, whoever writes; what commands ask."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import Engine, event
+
+from naive_daemon.domain.errors import UsageError
+from naive_daemon.domain.settings import (
+    SETTING_RULES,
+    InvalidSettingError,
+    RestingOrders,
+    SymbolSettings,
+    TradeSettings,
+    TradingStatus,
+)
+from naive_daemon.storage.postgres import migrate
+from naive_daemon.storage.postgres.engine import make_engine
+from naive_daemon.storage.postgres.models import StreamingStatus
+from naive_daemon.storage.postgres.settings import OperatorSettings, StatusChange, UnknownSymbolError
+from naive_daemon.storage.postgres.streaming import StreamingSettings
+
+ODD = 'X"; DROP TABLE SETTINGS; -- %S {} \\ 币'
+SYMBOLS = [f"S{number}USDT" for number in range(1000)]
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    migrate.upgrade(database_url)
+    made = make_engine(database_url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def settings(engine: Engine) -> OperatorSettings:
+    return OperatorSettings(engine)
+
+
+@pytest.fixture
+def server(database_url: str) -> Iterator[psycopg.Connection]:
+    migrate.upgrade(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def statements(engine: Engine) -> Iterator[list[str]]:
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def insert(server: psycopg.Connection, **values: object) -> None:
+    named = {"symbol": "BTCUSDT", **values}
+    statement = sql.SQL("INSERT INTO settings ({}) VALUES ({})").format(
+        sql.SQL(", ").join(map(sql.Identifier, named)), sql.SQL(", ").join(map(sql.Literal, named.values()))
+    )
+    server.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("symbol", "btcusdt"),
+        ("symbol", ""),
+        ("symbol", " "),
+        ("symbol", "BTCUSDT "),
+        ("symbol", None),
+        ("account", ""),
+        ("status", "paused"),
+        ("status", None),
+        ("chunks", 0),
+        ("chunks", -1),
+        ("chunks", 10_001),
+        ("budget", -1),
+        ("budget", 0),
+        ("budget", "NaN"),
+        ("budget", "Infinity"),
+        ("budget", "-Infinity"),
+        ("budget", "1000000000000000.1"),
+        ("budget", None),
+        *[
+            (column, value)
+            for column in ("buy_down_interval", "profit_interval", "rebuy_interval")
+            for value in ("1", "0.991", "-0.0001", "NaN", "Infinity", None)
+        ],
+        ("strategy", ""),
+        ("stop_orders", "forget"),
+        ("shutdown_entries", ""),
+    ],
+)
+def test_the_database_refuses(server: psycopg.Connection, column: str, value: object) -> None:
+    with pytest.raises((psycopg.IntegrityError, psycopg.DataError)):
+        insert(server, **{column: value})
+
+
+EDGES = ["-1", "0", "0.0001", "0.5", "0.99", "0.990000000000000001", "1", "2", "10000", "10001", "1e15", "1e16"]
+
+
+@pytest.mark.parametrize("key", ["chunks", "budget", "buy_down_interval", "profit_interval", "rebuy_interval"])
+def test_the_database_and_the_rules_agree_on_every_edge(server: psycopg.Connection, key: str) -> None:
+    for number, text in enumerate(EDGES):
+        value = Decimal(text)
+        if key == "chunks" and value != value.to_integral_value():
+            continue
+        try:
+            insert(server, symbol=f"S{number}", **{key: value})
+            stored = True
+        except (psycopg.IntegrityError, psycopg.errors.NumericValueOutOfRange):
+            stored = False
+        assert stored == SETTING_RULES[key].holds(value), f"{key}={text}"
+
+
+def test_a_second_row_for_the_same_symbol_is_refused(server: psycopg.Connection) -> None:
+    insert(server)
+    insert(server, account="other")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        insert(server)
+
+
+def test_seed_leaves_rows_that_exist_alone(settings: OperatorSettings, engine: Engine) -> None:
+    assert settings.seed("main", ["BTCUSDT", "ETHUSDT"]) == 2
+    settings.set_values("main", ["BTCUSDT"], {"budget": "5"})
+    assert settings.seed("main", ["btcusdt", "XRPUSDT", "XRPUSDT"], TradeSettings(chunks=7)) == 1
+    found = {row.symbol: row for row in settings.rows("main")}
+    assert found["BTCUSDT"].trade == TradeSettings(budget=Decimal(5))
+    assert found["XRPUSDT"].trade == TradeSettings(chunks=7)
+    assert {row.status for row in found.values()} == {TradingStatus.OFF}
+    assert StreamingSettings(engine).rows() == dict.fromkeys(["BTCUSDT", "ETHUSDT", "XRPUSDT"], StreamingStatus.OFF)
+    assert settings.seed("main", []) == 0
+
+
+def test_a_thousand_symbols_are_one_statement(settings: OperatorSettings, statements: list[str]) -> None:
+    settings.seed("main", SYMBOLS)
+    statements.clear()
+    before = settings.set_values("main", SYMBOLS, {"budget": "77.5", "chunks": "3", "stop_orders": "cancel"})
+    assert len(statements) == 1
+    assert [row.symbol for row in before] == SYMBOLS
+    assert {row.trade for row in before} == {TradeSettings()}
+    statements.clear()
+    settings.set_status("main", SYMBOLS, TradingStatus.ON)
+    assert len(statements) == 1
+    assert {(row.trade.budget, row.trade.chunks, row.stop_orders, row.status) for row in settings.rows("main")} == {
+        (Decimal("77.5"), 3, RestingOrders.CANCEL, TradingStatus.ON)
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("chunks", "0"),
+        ("chunks", "many"),
+        ("budget", "-1"),
+        ("budget", "NaN"),
+        ("profit_interval", "1"),
+        ("colour", "red"),
+        ("status", "on"),
+        ("symbol", "X"),
+        ("stop_orders", "forget"),
+        ("id = 1; --", "1"),
+    ],
+)
+def test_a_bad_value_is_refused_before_anything_changes(settings: OperatorSettings, key: str, text: str) -> None:
+    settings.seed("main", ["BTCUSDT"])
+    with pytest.raises(InvalidSettingError) as refused:
+        settings.set_values("main", ["BTCUSDT"], {"budget": "1", key: text})
+    assert refused.value.key == key
+    assert settings.rows() == (SymbolSettings(account="main", symbol="BTCUSDT"),)
+
+
+@pytest.mark.parametrize(("symbols", "changes"), [([], {"budget": "1"}), (["BTCUSDT"], {})])
+def test_nothing_to_set_is_a_usage_error(
+    settings: OperatorSettings, symbols: list[str], changes: dict[str, str]
+) -> None:
+    with pytest.raises(UsageError):
+        settings.set_values("main", symbols, changes)
+
+
+def test_an_unknown_symbol_changes_nothing_and_names_those_that_look_alike(settings: OperatorSettings) -> None:
+    settings.seed("main", ["BTCUSDT", "BTCUSDC", "ETHBTC"])
+    with pytest.raises(UnknownSymbolError) as refused:
+        settings.set_status("main", ["ETHBTC", "BTCUSTD"], TradingStatus.ON)
+    assert refused.value.symbols == ("BTCUSTD",)
+    assert refused.value.nearest[:2] == ("BTCUSDT", "BTCUSDC")
+    assert {row.status for row in settings.rows()} == {TradingStatus.OFF}
+    assert settings.nearest("main", ["ethbtx"]) == ("ETHBTC",)
+    assert settings.nearest("other", ["ETHBTC"]) == ()
+
+
+def test_a_switch_says_what_stood_there_before(settings: OperatorSettings) -> None:
+    settings.seed("main", ["BTCUSDT"])
+    off, on, drain = TradingStatus.OFF, TradingStatus.ON, TradingStatus.SHUTDOWN
+    assert settings.set_status("main", ["btcusdt"], on) == (StatusChange("BTCUSDT", off, on),)
+    changes = settings.set_status("main", ["BTCUSDT", "NEW"], drain, create=True, shutdown_entries=RestingOrders.CANCEL)
+    assert changes == (StatusChange("BTCUSDT", on, drain), StatusChange("NEW", None, drain))
+    assert {(row.shutdown_entries, row.stop_orders) for row in settings.rows()} == {
+        (RestingOrders.CANCEL, RestingOrders.KEEP)
+    }
+    settings.set_status("main", ["BTCUSDT"], on)
+    assert settings.rows("main", ["BTCUSDT"])[0].shutdown_entries is RestingOrders.CANCEL
+
+
+def test_symbols_that_look_like_sql_are_only_names(settings: OperatorSettings, engine: Engine) -> None:
+    settings.set_status("main", [ODD], TradingStatus.ON, create=True)
+    settings.set_values("main", [ODD], {"strategy": "'; DROP TABLE orders; --"})
+    assert settings.rows("main", [ODD])[0].trade.strategy == "'; DROP TABLE orders; --"
+    StreamingSettings(engine).set_status([ODD], StreamingStatus.ON)
+    assert StreamingSettings(engine).streamed() == (ODD,)
+
+
+def test_rows_written_whole_come_back_whole(settings: OperatorSettings) -> None:
+    exact = Decimal("0.00000000000000000000000123")
+    row = SymbolSettings(
+        account="main",
+        symbol="BTCUSDT",
+        status=TradingStatus.SHUTDOWN,
+        trade=TradeSettings(chunks=9, budget=Decimal("0.1"), profit_interval=exact, strategy="mine"),
+        stop_orders=RestingOrders.CANCEL,
+    )
+    settings.upsert([SymbolSettings(account="main", symbol="BTCUSDT"), row])
+    settings.upsert([row, SymbolSettings(account="two", symbol="BTCUSDT")])
+    assert settings.rows() == (row, SymbolSettings(account="two", symbol="BTCUSDT"))
+    assert settings.rows("main", ["BTCUSDT", "NONE"]) == (row,)
+    settings.upsert([])
+
+
+def test_streaming_switches_say_what_stood_there_before(engine: Engine) -> None:
+    streaming = StreamingSettings(engine)
+    assert streaming.set_status(["btcusdt"], StreamingStatus.ON) == {"BTCUSDT": StreamingStatus.OFF}
+    assert streaming.set_status(["BTCUSDT"], StreamingStatus.OFF) == {"BTCUSDT": StreamingStatus.ON}
+    assert streaming.streamed() == ()
