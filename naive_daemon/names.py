@@ -6,6 +6,9 @@ CONTROL = "control"
 SWITCHES = "switches"
 SYMBOLS = "symbols"
 STREAMS = "streams"
+FEEDS = "feeds"
+PLAYER = "player"
+STREAM_DESK = "stream desk"
 WATCHMAN = "watchman"
 
 Name = str | tuple[str | int, ...]

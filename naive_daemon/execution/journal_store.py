@@ -12,7 +12,7 @@ import msgspec
 
 from naive_daemon.domain.cycle import Cycle, CycleOutcome, CycleResult
 from naive_daemon.domain.events import OrderEvent
-from naive_daemon.domain.order import Order, OrderStatus
+from naive_daemon.domain.order import CycleKey, Order, OrderStatus
 from naive_daemon.domain.side import Side
 
 __all__ = [
@@ -115,6 +115,9 @@ class JournalStore(Protocol):
 
     def load_symbol(self, account: str, symbol: str) -> SymbolJournal:
         """Read what a leader of (account, symbol) starts from."""
+
+    def load_cycle(self, key: CycleKey) -> tuple[Order, ...]:
+        """Read all orders of one cycle, oldest first."""
 
     def load_account(self, account: str) -> AccountJournal:
         """Read what the account's execution manager and a paper exchange start from."""

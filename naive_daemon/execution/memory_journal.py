@@ -62,6 +62,10 @@ class MemoryJournal:
             realised_pnl=sum((result.realised_pnl for result in results), ZERO),
         )
 
+    def load_cycle(self, key: CycleKey) -> tuple[Order, ...]:
+        """Read all orders of one cycle, oldest first."""
+        return self._read(order for order in self._orders.values() if order.key == key)
+
     def load_account(self, account: str) -> AccountJournal:
         """Read what the account's execution manager and a paper exchange start from."""
         orders = [order for order in self._orders.values() if order.key.account == account]

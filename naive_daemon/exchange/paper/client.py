@@ -1,0 +1,136 @@
+"""The paper exchange as an account's client: the matching engine in an actor.
+
+Receives: SendOrder, SendCancel; trades of every symbol; requests AskOrders, AskBalances.
+Sends: account events to the account's execution manager, in the engine's order.
+State: the engine. The journal is the only durable truth of a paper exchange: it starts from the journal's orders and
+fills, and what the journal has not seen has never happened. An intent that was committed but not accepted was
+therefore certainly never placed (`OrdersFound.is_final`).
+Crashes when: the journal cannot be read.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from naive_daemon import names
+from naive_daemon.domain.events import AccountEvent, BalanceUpdated, Trade
+from naive_daemon.domain.instrument import Instrument
+from naive_daemon.domain.money import ZERO
+from naive_daemon.domain.side import Side
+from naive_daemon.exchange.paper.engine import PaperEngine
+from naive_daemon.execution.client import AskBalances, AskOrders, OrdersFound, SendCancel, SendOrder
+from naive_daemon.execution.journal import LoadAccount
+from naive_daemon.execution.journal_store import AccountJournal
+from naive_daemon.market.feed import TRADES
+from naive_daemon.otp import DEFERRED, Actor, Deferred, RequestFailed, crash
+
+LOAD_TIMEOUT_S = 60.0
+
+EngineFactory = Callable[[Mapping[str, Mapping[str, Decimal]], int, int], PaperEngine]
+"""Makes an engine from balances (account → asset → amount), the first order number and the first trade number."""
+
+
+class PaperClient(Actor):
+    """See the module."""
+
+    def __init__(
+        self,
+        account: str,
+        make_engine: EngineFactory,
+        instruments: Mapping[str, Instrument],
+        balances: Mapping[str, Decimal],
+    ) -> None:
+        super().__init__()
+        self._account = account
+        self._make_engine = make_engine
+        self._instruments = instruments
+        self._opening = balances
+        self._engine: PaperEngine
+
+    def log_context(self) -> dict[str, object]:
+        """Say whose exchange this is."""
+        return {"account": self._account}
+
+    def init(self) -> Deferred:
+        """Rebuild books and balances from the journal."""
+        self.request(
+            self.system.whereis(names.JOURNAL), LoadAccount(self._account), self._restore, LOAD_TIMEOUT_S
+        )
+        return DEFERRED
+
+    def on_receive(self, message: Any) -> Any:
+        """Match a trade, or serve an order."""
+        match message:
+            case Trade():
+                self._emit(self._engine.match(message))
+            case SendOrder(order):
+                self._emit(self._engine.place(order, order.created_ns))
+            case SendCancel(symbol, client_order_id):
+                now_ns = self.system.clock.now_ns()
+                self._emit(self._engine.cancel(self._account, symbol, client_order_id, now_ns))
+            case AskOrders(client_order_ids):
+                return OrdersFound(self._found(client_order_ids), is_final=True)
+            case AskBalances():
+                return self._balances()
+            case _:
+                super().on_receive(message)
+        return None
+
+    def _restore(self, journal: AccountJournal | RequestFailed) -> None:
+        if isinstance(journal, RequestFailed):
+            self.exit(crash(f"the journal of {self._account} could not be read: {journal.reason}"))
+        balances = balances_after(self._opening, journal, self._instruments)
+        self._engine = self._make_engine(
+            {self._account: balances}, journal.orders_count + 1, journal.fills_count + 1
+        )
+        resting = [order for order in journal.live_orders if order.status.is_resting]
+        self._engine.restore(resting)
+        self.subscribe(TRADES)
+        self.log.info("paper exchange opened", resting=len(resting))
+        self.acknowledge_start()
+
+    def _emit(self, events: list[AccountEvent]) -> None:
+        if not events:
+            return
+        manager = self.system.whereis(names.execution_manager(self._account))
+        if manager is not None:
+            for event in events:
+                manager.tell(event)
+
+    def _found(self, client_order_ids: tuple[str, ...]) -> dict[str, Any]:
+        found = {}
+        for client_order_id in client_order_ids:
+            order = self._engine.order(self._account, client_order_id)
+            if order is not None:
+                found[client_order_id] = order
+        return found
+
+    def _balances(self) -> tuple[BalanceUpdated, ...]:
+        now_ns = self.system.clock.now_ns()
+        return tuple(
+            BalanceUpdated(
+                account=self._account, asset=asset, free=balance.free, locked=balance.locked, time_ns=now_ns
+            )
+            for asset, balance in self._engine.balances(self._account).items()
+        )
+
+
+def balances_after(
+    opening: Mapping[str, Decimal], journal: AccountJournal, instruments: Mapping[str, Instrument]
+) -> dict[str, Decimal]:
+    """Give what an account owns after everything the journal knows: opening + bought − sold − commissions."""
+    balances = dict(opening)
+
+    def add(asset: str, amount: Decimal) -> None:
+        balances[asset] = balances.get(asset, ZERO) + amount
+
+    for total in journal.totals:
+        instrument = instruments.get(total.symbol)
+        if instrument is None:
+            continue
+        sign = 1 if total.side is Side.BUY else -1
+        add(instrument.base_asset, sign * total.filled)
+        add(instrument.quote_asset, -sign * total.filled_quote)
+    for asset, amount in journal.commissions.items():
+        add(asset, -amount)
+    return balances

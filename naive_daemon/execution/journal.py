@@ -1,0 +1,194 @@
+"""The journal actor: makes things durable first and passes them on then. Intents that gather share a commit.
+
+Receives: PlaceIntent, RecordEvent, RecordCycle; requests LoadSymbol, LoadAccount, LoadCycle.
+Sends: OpenOrder to execution managers, OrderRecorded to accounts, after the commit and in order of arrival.
+State: what could not be written yet. While the store is away nothing is passed on; entries that had to wait are
+refused rather than sent late, exits go out when it is back.
+Crashes when: the store refuses something for good. It stands first in the tree, so everything starts again after it.
+"""
+
+from collections import deque
+from typing import Any
+
+import msgspec
+
+from naive_daemon import names
+from naive_daemon.domain.cycle import Cycle
+from naive_daemon.domain.errors import TransientError
+from naive_daemon.domain.events import OrderEvent, OrderRejected
+from naive_daemon.domain.order import CycleKey, Order
+from naive_daemon.domain.side import Side
+from naive_daemon.execution.journal_store import CycleRecorded, JournalEntry, JournalStore, OrderRecorded
+from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, ExitReason, Timer
+
+UNAVAILABLE = "the journal was unavailable: no new entries"
+
+
+class PlaceIntent(msgspec.Struct, frozen=True):
+    """Journal the intent, then have the order sent."""
+
+    order: Order
+
+
+class RecordEvent(msgspec.Struct, frozen=True):
+    """Journal an order as it is after `event`, then tell the account."""
+
+    order: Order
+    event: OrderEvent
+
+
+class RecordCycle(msgspec.Struct, frozen=True):
+    """Journal a cycle as it is now."""
+
+    cycle: Cycle
+
+
+class OpenOrder(msgspec.Struct, frozen=True):
+    """The order's intent is durable; send it."""
+
+    order: Order
+
+
+class LoadSymbol(msgspec.Struct, frozen=True):
+    """Request: what a leader starts from; answered by SymbolJournal."""
+
+    account: str
+    symbol: str
+
+
+class LoadAccount(msgspec.Struct, frozen=True):
+    """Request: what an account starts from; answered by AccountJournal."""
+
+    account: str
+
+
+class LoadCycle(msgspec.Struct, frozen=True):
+    """Request: a cycle's orders, behind everything written before; answered by a tuple of orders, oldest first."""
+
+    key: CycleKey
+
+
+class _Retry(msgspec.Struct, frozen=True):
+    pass
+
+
+class JournalConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Batches and retries; times in seconds."""
+
+    batch_max: int = 500
+    retry_first_s: float = 0.125
+    retry_max_s: float = 5.0
+
+
+class Journal(Actor):
+    """See the module."""
+
+    runs_on = "thread"
+    batches = True
+
+    def __init__(self, store: JournalStore, config: JournalConfig | None = None) -> None:
+        super().__init__()
+        self._store = store
+        self._config = config or JournalConfig()
+        self._waiting: deque[Any] = deque()
+        self._retry: Timer | None = None
+        self._pause_s = self._config.retry_first_s
+
+    def on_batch(self, messages: list[Any]) -> None:
+        """Write what has gathered in as few commits as `batch_max` allows."""
+        for message in messages:
+            if isinstance(message, _Retry):
+                self._retry = None
+            else:
+                self._waiting.append(message)
+        self._work_off()
+
+    def on_receive(self, message: Any) -> Deferred:  # noqa: ARG002 - the caller carries it
+        """Queue a request behind what came before it, so that it reads what was written."""
+        self._waiting.append(self.caller())
+        self._work_off()
+        return DEFERRED
+
+    def on_terminate(self, reason: ExitReason) -> None:  # noqa: ARG002 - the same for every reason
+        """Give the connection back."""
+        self._store.close()
+
+    def _work_off(self) -> None:
+        while self._waiting and self._retry is None:
+            try:
+                self._work_off_some()
+            except TransientError as error:
+                self._wait_for_store(error)
+                return
+            if self._pause_s != self._config.retry_first_s:
+                self.log.info("journal is back", waiting=len(self._waiting))
+                self._pause_s = self._config.retry_first_s
+
+    def _work_off_some(self) -> None:
+        if isinstance(self._waiting[0], Call):
+            call = self._waiting[0]
+            value = self._load(call.message)
+            self._waiting.popleft()
+            call.reply(value)
+            return
+        batch: list[Any] = []
+        for message in self._waiting:
+            if isinstance(message, Call) or len(batch) >= self._config.batch_max:
+                break
+            batch.append(message)
+        entries = [entry for message in batch if (entry := _entry(message)) is not None]
+        if entries:
+            self._store.write(entries)
+        for message in batch:
+            self._waiting.popleft()
+            self._pass_on(message)
+
+    def _load(self, request: Any) -> Any:
+        match request:
+            case LoadSymbol(account, symbol):
+                return self._store.load_symbol(account, symbol)
+            case LoadAccount(account):
+                return self._store.load_account(account)
+            case LoadCycle(key):
+                return self._store.load_cycle(key)
+        raise TypeError(f"the journal is not asked {type(request).__name__}")
+
+    def _pass_on(self, message: Any) -> None:
+        match message:
+            case PlaceIntent(order):
+                self.system.tell(names.execution_manager(order.key.account), OpenOrder(order))
+            case RecordEvent(order, event):
+                self.system.tell(names.account(order.key.account), OrderRecorded(order, event))
+
+    def _wait_for_store(self, error: TransientError) -> None:
+        self.log.warning("journal unavailable", reason=str(error), waiting=len(self._waiting), retry_s=self._pause_s)
+        now_ns = self.system.clock.now_ns()
+        self._waiting = deque(_without_entry(message, now_ns) for message in self._waiting)
+        self._retry = self.send_after(self._pause_s, _Retry())
+        self._pause_s = min(self._pause_s * 2, self._config.retry_max_s)
+
+
+def _entry(message: Any) -> JournalEntry | None:
+    match message:
+        case PlaceIntent(order):
+            return OrderRecorded(order)
+        case RecordEvent(order, event):
+            return OrderRecorded(order, event)
+        case RecordCycle(cycle):
+            return CycleRecorded(cycle)
+    return None
+
+
+def _without_entry(message: Any, now_ns: int) -> Any:
+    """Turn an entry that has to wait into its refusal, written over what a commit with a lost answer may have left."""
+    if not isinstance(message, PlaceIntent) or message.order.side is not Side.BUY:
+        return message
+    order = message.order
+    event = OrderRejected(
+        account=order.key.account,
+        symbol=order.symbol,
+        client_order_id=order.client_order_id,
+        time_ns=now_ns,
+        reason=UNAVAILABLE,
+    )
+    return RecordEvent(order.apply(event), event)

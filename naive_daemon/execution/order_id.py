@@ -1,0 +1,30 @@
+"""Client order ids, derived: the same leg of the same cycle has the same id in every process, for ever.
+
+Form: owner, hash of (account, symbol), trader, cycle, leg: `nd3f9a1c-k2j4h5g6-2-15-b1`. At most 36 characters of
+`[a-zA-Z0-9-_]`, as Binance wants ("New order", newClientOrderId). The owner is the daemon's own, so that two daemons
+never take each other's orders for their own.
+"""
+
+import base64
+import hashlib
+
+from naive_daemon.domain.order import CycleKey, Leg
+
+PREFIX = "nd"
+LENGTH_MAX = 36
+_HASH_LENGTH = 8
+
+
+def client_order_id(owner: str, key: CycleKey, leg: Leg) -> str:
+    """Derive the id; raises ValueError when the numbers have grown past what 36 characters hold."""
+    digest = hashlib.sha256(f"{key.account}\n{key.symbol}".encode()).digest()
+    place = base64.b32encode(digest).decode().lower()[:_HASH_LENGTH]
+    text = f"{PREFIX}{owner}-{place}-{key.trader}-{key.cycle}-{leg}"
+    if len(text) > LENGTH_MAX:
+        raise ValueError(f"client order id {text!r} is longer than {LENGTH_MAX} characters")
+    return text
+
+
+def is_ours(client_order_id_: str, owner: str) -> bool:
+    """Say whether an order on the exchange carries this daemon's prefix."""
+    return client_order_id_.startswith(f"{PREFIX}{owner}-")

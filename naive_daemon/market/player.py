@@ -1,0 +1,159 @@
+"""The player: plays the trades of a recorded or generated market into the symbols' feeds, one after another.
+
+One event, one order of things: a trade arrives, everything that its fills cause comes to rest, the trade is delivered,
+everything comes to rest, and only then the next one. So the same trades give the same orders, always.
+Receives: Play, Silence.
+Sends: TradeArrived and DeliverTrade to feeds; publishes PlayedToEnd.
+State: the next trade of each symbol. The sources outlive it, so after a crash it goes on with the next trade.
+"""
+
+import heapq
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from naive_daemon import names
+from naive_daemon.domain.events import Trade
+from naive_daemon.market.feed import DeliverTrade, TradeArrived
+from naive_daemon.market.source import MarketSource
+from naive_daemon.otp import Actor, ExitReason, Timer
+
+NS_PER_S = 1_000_000_000
+SETTLE_TIMEOUT_S = 10.0
+LATE_MAX_NS = NS_PER_S
+"""A player that is later than this does not hurry after: it shifts its time, and drops no trade."""
+SAVE_PERIOD_S = 1.0
+
+PLAYED = "played"
+"""The topic of PlayedToEnd."""
+
+
+class Play(msgspec.Struct, frozen=True):
+    """Play this symbol."""
+
+    symbol: str
+
+
+class Silence(msgspec.Struct, frozen=True):
+    """Play this symbol no more."""
+
+    symbol: str
+
+
+class PlayedToEnd(msgspec.Struct, frozen=True):
+    """A recorded market has come to its end, and everything that followed from it has come to rest."""
+
+    symbol: str
+    trades: int
+
+
+class _Step(msgspec.Struct, frozen=True):
+    pass
+
+
+class _Save(msgspec.Struct, frozen=True):
+    pass
+
+
+class _Track:
+    """One symbol's place in the music."""
+
+    def __init__(self, trades: Iterator[Trade]) -> None:
+        self.trades = trades
+        self.played = 0
+        self.anchor_ns: int | None = None
+
+
+class Player(Actor):
+    """See the module."""
+
+    runs_on = "thread"
+
+    def __init__(self, source: MarketSource) -> None:
+        super().__init__()
+        self._source = source
+        self._tracks: dict[str, _Track] = {}
+        self._due: list[tuple[int, str, int, Trade]] = []
+        self._step: Timer | None = None
+        self._is_stepping = False
+
+    def init(self) -> None:
+        """Keep the market's state every now and then."""
+        self.send_after(SAVE_PERIOD_S, _Save())
+
+    def on_receive(self, message: Any) -> None:
+        """Play on, or change what is played."""
+        match message:
+            case Play(symbol):
+                self._play(symbol)
+            case Silence(symbol):
+                self._tracks.pop(symbol, None)
+            case _Step():
+                self._is_stepping = False
+                self._play_due()
+            case _Save():
+                self._source.save()
+                self.send_after(SAVE_PERIOD_S, _Save())
+            case _:
+                super().on_receive(message)
+
+    def on_terminate(self, reason: ExitReason) -> None:  # noqa: ARG002 - the same for every reason
+        """Keep the market's state."""
+        self._source.save()
+
+    def _play(self, symbol: str) -> None:
+        if symbol in self._tracks:
+            return
+        trades = self._source.trades(symbol)
+        if trades is None:
+            self.log.warning("no market data", symbol=symbol)
+            return
+        self._tracks[symbol] = track = _Track(trades)
+        self._queue_next(symbol, track)
+        self._step_when_due()
+
+    def _queue_next(self, symbol: str, track: _Track) -> None:
+        trade = next(track.trades, None)
+        if trade is None:
+            del self._tracks[symbol]
+            self.log.info("market played to its end", symbol=symbol, trades=track.played)
+            self.system.pubsub.publish(PLAYED, PlayedToEnd(symbol, track.played))
+            return
+        track.played += 1
+        heapq.heappush(self._due, (self._due_ns(track, trade), symbol, track.played, trade))
+
+    def _due_ns(self, track: _Track, trade: Trade) -> int:
+        """Give when to play the trade, on the wall clock; at once where there is no speed."""
+        speed = self._source.speed
+        if speed is None:
+            return trade.time_ns
+        now_ns = self.system.clock.now_ns()
+        market_ns = int(Decimal(trade.time_ns) / speed)  # rounded down to whole nanoseconds
+        if track.anchor_ns is None or now_ns - (track.anchor_ns + market_ns) > LATE_MAX_NS:
+            track.anchor_ns = now_ns - market_ns
+        return track.anchor_ns + market_ns
+
+    def _play_due(self) -> None:
+        due_ns, symbol, number, trade = heapq.heappop(self._due)
+        track = self._tracks.get(symbol)
+        if track is not None and track.played == number:
+            self._play_trade(trade)
+            self._queue_next(symbol, track)
+        self._step_when_due()
+
+    def _play_trade(self, trade: Trade) -> None:
+        for message in (TradeArrived(trade), DeliverTrade()):
+            if self.system.tell(names.feed(trade.symbol), message) and not self.system.settle(1, SETTLE_TIMEOUT_S):
+                self.log.warning("the daemon did not come to rest", symbol=trade.symbol, waited_s=SETTLE_TIMEOUT_S)
+
+    def _step_when_due(self) -> None:
+        if self._is_stepping or not self._due:
+            return
+        self._is_stepping = True
+        wait_ns = 0 if self._source.speed is None else self._due[0][0] - self.system.clock.now_ns()
+        if wait_ns > 0:
+            self._step = self.send_after(wait_ns / NS_PER_S, _Step())
+        else:
+            self.ref.tell(_Step())
