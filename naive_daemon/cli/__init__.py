@@ -1,0 +1,36 @@
+"""The command line: one command a file, each loaded only when it is called, so that `--help` answers at once."""
+
+import sys
+from typing import NoReturn
+
+import click
+
+from naive_daemon.cli.boundary import run
+from naive_daemon.cli.command import LazyGroup, Loading
+
+COMMANDS = {
+    "start": Loading("naive_daemon.cli.start:start", "Trade symbols."),
+    "stop": Loading("naive_daemon.cli.stop:stop", "End the trading of symbols now."),
+    "shutdown": Loading("naive_daemon.cli.shutdown:shutdown", "Let symbols finish what is open, then end."),
+    "status": Loading("naive_daemon.cli.status:status", "Show what is wanted of symbols, and what is so."),
+    "orders": Loading("naive_daemon.cli.orders:orders", "List orders, newest first."),
+    "settings": Loading("naive_daemon.cli.settings:settings", "Show and change how symbols are traded."),
+    "seed": Loading("naive_daemon.cli.seed:seed", "Add settings for every symbol that the exchange lists."),
+    "db": Loading("naive_daemon.cli.db:db", "Bring the database's schema up, down, or say where it stands."),
+}
+
+
+@click.command(cls=LazyGroup, loadings=COMMANDS, version=True)
+def cli() -> None:
+    r"""Trade unattended: every symbol in its own supervised tree, on paper until told otherwise.
+
+    \b
+    Example:
+      naive-daemon start BTCUSDT ETHUSDT
+      naive-daemon status
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit code: the entry point of the installed program."""
+    sys.exit(run(cli, sys.argv[1:]))

@@ -1,0 +1,102 @@
+"""Waits until the daemon has done what was asked: it listens to what symbols really do, and never polls."""
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+import msgspec
+from sqlalchemy import Engine, Text, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from naive_daemon.clock import Clock, from_datetime
+from naive_daemon.domain.errors import TransientError
+from naive_daemon.storage.postgres.engine import begin
+from naive_daemon.storage.postgres.models import ActualStateRow
+from naive_daemon.storage.postgres.notify import Listener
+
+ABSENT = "off"
+
+
+class Actual(msgspec.Struct, frozen=True):
+    """What the daemon last said of a symbol; `updated_ns` is when, UTC, 0 for a symbol that it never spoke of."""
+
+    state: str = ABSENT
+    last_error: str | None = None
+    updated_ns: int = 0
+
+
+def read_actual(engine: Engine, account: str, symbols: Iterable[str]) -> dict[str, Actual]:
+    """Read what the daemon last said of each symbol, by symbol; one that it never spoke of is off."""
+    names = list(symbols)
+    query = select(
+        ActualStateRow.symbol, ActualStateRow.state, ActualStateRow.last_error, ActualStateRow.updated_at
+    ).where(ActualStateRow.account == account, ActualStateRow.symbol == func.any(literal(names, ARRAY(Text))))
+    with begin(engine) as connection:
+        found = {
+            symbol: Actual(state, last_error, from_datetime(updated_at))
+            for symbol, state, last_error, updated_at in connection.execute(query)
+        }
+    return {name: found.get(name, Actual()) for name in names}
+
+
+class Wakening:
+    """Wakes a waiting command when something was said (the owner of a Listener)."""
+
+    def __init__(self) -> None:
+        self._said = threading.Event()
+        self.ended = False
+
+    def listening(self) -> None:
+        """Read now: what was said before nobody heard."""
+        self._said.set()
+
+    def notified(self, channel: str, payload: str) -> None:
+        """Read again."""
+        del channel, payload
+        self._said.set()
+
+    def connection_lost(self, error: TransientError) -> None:
+        """Go on waiting: the listener connects again and then says so."""
+        del error
+
+    def listener_ended(self) -> None:
+        """Wake, to find that nobody listens any more."""
+        self.ended = True
+        self._said.set()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for news; several that came together count as one. False when none came in time."""
+        said = self._said.wait(timeout_s)
+        self._said.clear()
+        return said
+
+
+def await_states(
+    url: str,
+    read: Callable[[Collection[str]], Mapping[str, Actual]],
+    symbols: Collection[str],
+    settled: Callable[[str, Actual], bool],
+    *,
+    timeout_s: float,
+    clock: Clock,
+    advance: Callable[[int], None],
+) -> dict[str, Actual]:
+    """Wait until every symbol is `settled`, at most `timeout_s`; gives the last known state of those that are not.
+
+    `read` gives the states of the symbols named; `advance` is told how many symbols have settled so far.
+    """
+    wakening = Wakening()
+    listener = Listener(url, ("naive_actual",), wakening)
+    deadline_s = clock.monotonic_s() + timeout_s
+    open_states = {symbol: Actual() for symbol in symbols}
+    listener.start()
+    try:
+        while open_states:
+            rest_s = deadline_s - clock.monotonic_s()
+            if rest_s <= 0 or not wakening.wait(rest_s) or wakening.ended:
+                break
+            states = read(list(open_states))
+            open_states = {name: state for name, state in states.items() if not settled(name, state)}
+            advance(len(symbols) - len(open_states))
+    finally:
+        listener.stop()
+    return open_states

@@ -1,0 +1,128 @@
+"""How a command gets at the database: a configured server, the running daemon's embedded one, or its own for a moment.
+
+Invariant: a command that starts embedded servers holds the home's lock for as long as they run, so it and a starting
+daemon never meet.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import tenacity
+from sqlalchemy import Engine
+
+from naive_daemon.cli.command import Options
+from naive_daemon.config import Config
+from naive_daemon.domain.errors import ConfigError
+from naive_daemon.home import HomeInUseError, HomeLock, make_home, read_holder
+from naive_daemon.logs import configure_logs
+from naive_daemon.storage.embedded import EmbeddedPostgres
+from naive_daemon.storage.postgres import migrate
+from naive_daemon.storage.postgres.engine import DatabaseAwayError, make_engine
+
+# How long a daemon that is just starting may take until its database answers, or another command until it leaves.
+_WAIT_S = 30
+_POLL_S = 0.1
+
+
+@contextmanager
+def open_database(options: Options, config: Config, *, schema: bool = True) -> Iterator[str]:
+    """Lend the URL of the database for the length of a command.
+
+    With `schema` its schema is the one that this program needs: an embedded database that no daemon uses is brought up
+    to it, any other is only checked. Raises UnreachableError, SchemaMismatchError, HomeInUseError and what embedded
+    servers raise.
+    """
+    configure_logs("debug" if options.debug else "warning", "json" if options.json else "auto", sys.stderr)
+    if config.database.url is not None:
+        url = config.database.url.get_secret_value()
+        if schema:
+            migrate.check(url)
+        yield url
+        return
+    with _embedded(options, config.home, schema=schema) as url:
+        yield url
+
+
+@contextmanager
+def open_engine(options: Options, config: Config) -> Iterator[tuple[str, Engine]]:
+    """Lend the URL and an SQLAlchemy engine of the database, its schema as this program needs it."""
+    with open_database(options, config) as url:
+        engine = make_engine(url)
+        try:
+            yield url, engine
+        finally:
+            engine.dispose()
+
+
+@contextmanager
+def _embedded(options: Options, home: Path, *, schema: bool) -> Iterator[str]:
+    _refuse_foreign(home)
+    lock = HomeLock(home, role="command")
+    running = _take(lock, home)
+    if running is not None:
+        _await_answer(running, schema=schema)
+        yield running
+        return
+    with lock:
+        server = EmbeddedPostgres(home)
+        if not (home / "postgres").exists() and sys.stderr.isatty() and not options.json:
+            click.echo(f"making a database in {home} …", err=True)
+        try:
+            url = server.start()
+            if schema:
+                migrate.upgrade(url)
+            yield url
+        finally:
+            server.stop()
+
+
+def _take(lock: HomeLock, home: Path) -> str | None:
+    """Take the home (None), or give the URL of the server that the daemon which holds it runs."""
+    attempts = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(HomeInUseError),
+        stop=tenacity.stop_after_delay(_WAIT_S),
+        wait=tenacity.wait_fixed(_POLL_S),
+        reraise=True,
+    )
+    return attempts(_take_once, lock, home)
+
+
+def _take_once(lock: HomeLock, home: Path) -> str | None:
+    try:
+        lock.acquire()
+    except HomeInUseError as error:
+        holder = read_holder(home)
+        url = EmbeddedPostgres.running_url(home) if holder.role == "daemon" else None
+        if url is None:
+            if holder.role == "daemon":
+                error.hint = "if it uses a database of its own, name that one here too: NAIVE_DATABASE_URL"
+            raise
+        return url
+    return None
+
+
+def _await_answer(url: str, *, schema: bool) -> None:
+    """Wait for a database that a daemon has just started, and may still be bringing up to its schema."""
+    attempts = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type((DatabaseAwayError, migrate.SchemaMismatchError)),
+        stop=tenacity.stop_after_delay(_WAIT_S),
+        wait=tenacity.wait_fixed(_POLL_S),
+        reraise=True,
+    )
+    attempts(migrate.check if schema else migrate.current, url)
+
+
+def _refuse_foreign(home: Path) -> None:
+    """Refuse to start servers, as root, in a home that an ordinary account trades from: its files would become ours."""
+    make_home(home)
+    lock_file = home / "daemon.lock"
+    owner = (lock_file if lock_file.exists() else home).stat().st_uid
+    if os.geteuid() == 0 and owner != 0:
+        raise ConfigError(
+            f"the home {home} belongs to the account with uid {owner}",
+            hint=f"run this as that account: sudo -u '#{owner}' naive-daemon …",
+        )

@@ -1,0 +1,83 @@
+"""What a command prints: JSON for programs, tables for people. One function decides which."""
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from naive_daemon.cli.command import Options
+from naive_daemon.domain.money import plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+# Into a file or a pipe a table is as wide as it needs to be.
+_WIDTH_MAX = 1_000
+
+
+def emit(options: Options, data: Any, text: Callable[[], None]) -> None:
+    """Print `data` as one JSON value with --json, else call `text`, which prints for people.
+
+    In JSON a decimal is a string without exponent, a time ISO in UTC, a struct an object.
+    """
+    if not options.json:
+        text()
+        return
+    from naive_daemon.logs.rendering import plain_value  # noqa: PLC0415 - loads structlog, which --help must not
+
+    encoded = msgspec.json.encode(plain_value(data))
+    # Indented for eyes; a program that reads gets one line.
+    click.echo(msgspec.json.format(encoded, indent=2) if sys.stdout.isatty() else encoded)
+
+
+def say(options: Options, line: str) -> None:
+    """Print a line for people; with --json nothing."""
+    if not options.json:
+        click.echo(line)
+
+
+def console() -> "Console":
+    """Give a rich console on standard output."""
+    from rich.console import Console  # noqa: PLC0415 - slow to load, and JSON does without
+
+    width = None if sys.stdout.isatty() else _WIDTH_MAX
+    return Console(highlight=False, markup=False, emoji=False, width=width)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; columns whose name ends with `>` are aligned to the right, cells are written by `cell`."""
+    from rich import box  # noqa: PLC0415 - as in console()
+    from rich.table import Table  # noqa: PLC0415 - as in console()
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left")
+    for row in rows:
+        table.add_row(*(cell(value) for value in row))
+    console().print(table)
+
+
+def cell(value: object) -> str:
+    """Write a value into a table: nothing as a dash, decimals plainly, times to the second in UTC."""
+    if value is None:
+        return "-"
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return str(value)
+
+
+def progress(options: Options) -> "Progress":
+    """Give a rich progress bar on standard error, which shows only where a person watches."""
+    from rich.console import Console  # noqa: PLC0415 - as in console()
+    from rich.progress import Progress  # noqa: PLC0415 - as in console()
+
+    return Progress(
+        console=Console(stderr=True), transient=True, disable=options.json or not sys.stderr.isatty(), expand=False
+    )

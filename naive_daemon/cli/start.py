@@ -1,0 +1,27 @@
+"""`naive-daemon start`."""
+
+import click
+
+from naive_daemon.cli.command import Command, Options, pass_options
+from naive_daemon.cli.switching import Switch, run_switch, switch_options
+from naive_daemon.domain.settings import TradingStatus
+
+
+@click.command(cls=Command)
+@switch_options
+@pass_options
+def start(options: Options, *, symbols: tuple[str, ...], account: str | None, timeout_s: float, no_wait: bool) -> None:
+    r"""Trade symbols.
+
+    Each symbol's status becomes "on", and a running daemon starts it at once. A symbol that the exchange lists, and
+    that has no settings yet, gets the default ones. A shutdown that is on its way is taken back; a quarantined symbol
+    is tried again.
+
+    \b
+    Example:
+      naive-daemon start BTCUSDT ETHUSDT
+    """
+    run_switch(
+        options,
+        Switch(status=TradingStatus.ON, symbols=symbols, account=account, timeout_s=0 if no_wait else timeout_s),
+    )
