@@ -1,5 +1,6 @@
 """What tests of several folders share: one real PostgreSQL and one real Redis a session, started when asked for."""
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,11 @@ from naive_daemon.storage.embedded import EmbeddedPostgres, EmbeddedRedis
 
 
 @pytest.fixture(scope="session")
-def embedded_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("embedded")
+def embedded_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Home of the session's servers, removed at the end, since pytest would keep that of several sessions."""
+    home = tmp_path_factory.mktemp("embedded")
+    yield home
+    shutil.rmtree(home)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,9 @@
 """The embedded servers live as long as their daemon: as this user, and, where root tests, as an ordinary one."""
 
+import contextlib
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -69,8 +71,22 @@ def servers_of(told: dict[str, Any]) -> list[psutil.Process]:
     return [psutil.Process(told[name]["pid"]) for name in ("postgres", "redis")]
 
 
-def with_children(servers: list[psutil.Process]) -> list[psutil.Process]:
-    return [process for server in servers for process in (server, *server.children(recursive=True))]
+@contextlib.contextmanager
+def watching(processes: list[psutil.Process], *, children: bool = False) -> Iterator[list[int]]:
+    """Give a descriptor for each process, readable once it has ended, even where init is slow to take note of it."""
+    if children:
+        processes = [process for parent in processes for process in (parent, *parent.children(recursive=True))]
+    watches = []
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):  # a short-lived child may have gone already
+            watches.append(os.pidfd_open(process.pid))
+    yield watches
+    for watch in watches:
+        os.close(watch)
+
+
+def has_ended(watch: int, within_s: int = 0) -> bool:
+    return bool(select.select([watch], [], [], within_s)[0])
 
 
 def write(told: dict[str, Any]) -> None:
@@ -90,19 +106,18 @@ def assert_kept(told: dict[str, Any]) -> None:
 
 def test_both_stop_with_the_daemon(start: Daemon) -> None:
     daemon, told = start()
-    servers = with_children(servers_of(told))
-    daemon.communicate(timeout=60)
-    assert daemon.returncode == 0
-    assert not [server for server in servers if server.is_running()]
+    with watching(servers_of(told), children=True) as watches:
+        daemon.communicate(timeout=60)
+        assert daemon.returncode == 0
+        assert all(has_ended(watch) for watch in watches)
 
 
 def test_both_end_when_the_daemon_is_killed(start: Daemon, home: Path) -> None:
     daemon, told = start()
     write(told)
-    servers = with_children(servers_of(told))
-    daemon.kill()
-    _, alive = psutil.wait_procs(servers, timeout=60)
-    assert not alive
+    with watching(servers_of(told), children=True) as watches:
+        daemon.kill()
+        assert all(has_ended(watch, within_s=60) for watch in watches)
     assert not (home / "postgres" / "data" / "postmaster.pid").exists(), "it was shut down, not killed"
     assert_kept(start()[1])
 
@@ -110,12 +125,12 @@ def test_both_end_when_the_daemon_is_killed(start: Daemon, home: Path) -> None:
 def test_left_over_servers_are_taken_over(start: Daemon) -> None:
     daemon, told = start("--no-death-signal")
     write(told)
-    left_over = servers_of(told)
-    daemon.kill()
-    daemon.wait(30)
-    assert all(server.is_running() for server in left_over)
-    _, told = start()
-    assert not any(server.is_running() for server in left_over)
+    with watching(servers_of(told)) as watches:
+        daemon.kill()
+        daemon.wait(30)
+        assert not any(has_ended(watch) for watch in watches)
+        _, told = start()
+        assert all(has_ended(watch) for watch in watches)
     assert_kept(told)
 
 

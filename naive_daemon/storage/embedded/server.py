@@ -107,6 +107,7 @@ class Server:
         process, self._process = self._process, None
         if process is not None:
             self._end([process], self._program.ending)
+            process.wait()  # it has ended; this lets the system forget it
 
     def end_left_overs(self) -> None:
         """End what an earlier daemon has left of this home's server: the server, then processes that outlived it."""
@@ -127,7 +128,7 @@ class Server:
             for process in alive:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.send_signal(sign)
-            _, alive = psutil.wait_procs(alive, timeout=patience_s)
+            alive = _await_end(alive, patience_s)
             if not alive:
                 return
         if alive:
@@ -181,6 +182,25 @@ def _is_inside(process: psutil.Process, program: Program) -> bool:
         return bool(process.cwd() == str(program.data))
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
+
+
+def _await_end(processes: Sequence[psutil.Process], patience_s: int) -> list[psutil.Process]:
+    """Wait until all have ended, at most `patience_s`; give those that have not."""
+    waiting = tenacity.Retrying(
+        retry=tenacity.retry_if_result(bool),
+        stop=tenacity.stop_after_delay(patience_s),
+        wait=tenacity.wait_fixed(_POLL_S),
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome is not None else [],
+    )
+    return waiting(lambda: [process for process in processes if not _has_ended(process)])
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Say whether a process has ended, though nobody may have taken note: init of a container often does not."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _is_late(state: tenacity.RetryCallState) -> bool:
