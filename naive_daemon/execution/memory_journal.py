@@ -31,6 +31,7 @@ class MemoryJournal:
     def __init__(self) -> None:
         self._orders: dict[str, Order] = {}
         self._cycles: dict[CycleKey, Cycle] = {}
+        self._ids_by_cycle: defaultdict[CycleKey, list[str]] = defaultdict(list)
         self._fills: dict[tuple[str, str, str], tuple[Side, OrderFilled]] = {}
         self._trade_ids: defaultdict[str, set[str]] = defaultdict(set)
 
@@ -49,22 +50,18 @@ class MemoryJournal:
     def load_symbol(self, account: str, symbol: str) -> SymbolJournal:
         """Read what a leader of (account, symbol) starts from."""
         cycles = sorted((c for c in self._cycles.values() if _names(c.key, account, symbol)), key=lambda c: c.key)
-        orders = [order for order in self._orders.values() if _names(order.key, account, symbol)]
+        ordered = [key for key in self._ids_by_cycle if _names(key, account, symbol)]
         results = [cycle.result for cycle in cycles if cycle.result is not None]
         return SymbolJournal(
-            open_cycles=tuple(
-                OpenCycle(cycle, self._read(order for order in orders if order.key == cycle.key))
-                for cycle in cycles
-                if cycle.result is None
-            ),
-            last_cycles=_last_cycles([*(cycle.key for cycle in cycles), *(order.key for order in orders)]),
+            open_cycles=tuple(OpenCycle(cycle, self.load_cycle(cycle.key)) for cycle in cycles if cycle.result is None),
+            last_cycles=_last_cycles([*(cycle.key for cycle in cycles), *ordered]),
             completed=sum(result.outcome is CycleOutcome.COMPLETED for result in results),
             realised_pnl=sum((result.realised_pnl for result in results), ZERO),
         )
 
     def load_cycle(self, key: CycleKey) -> tuple[Order, ...]:
         """Read all orders of one cycle, oldest first."""
-        return self._read(order for order in self._orders.values() if order.key == key)
+        return self._read(self._orders[name] for name in self._ids_by_cycle.get(key, ()))
 
     def load_account(self, account: str) -> AccountJournal:
         """Read what the account's execution manager and a paper exchange start from."""
@@ -87,6 +84,8 @@ class MemoryJournal:
 
     def _write_order(self, order: Order) -> None:
         known = self._orders.get(order.client_order_id)
+        if known is None:
+            self._ids_by_cycle[order.key].append(order.client_order_id)
         if known is None or not is_stale_order(order, known):
             self._orders[order.client_order_id] = order
 

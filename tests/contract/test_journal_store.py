@@ -15,6 +15,7 @@ from naive_daemon.execution.journal_store import (
     CycleOutcome,
     CycleRecorded,
     CycleResult,
+    JournalEntry,
     JournalStore,
     OrderRecorded,
     SideTotal,
@@ -35,7 +36,11 @@ def reopen(request: pytest.FixtureRequest) -> Iterator[Reopen]:
     """Give the store as a fresh process would see it."""
     if request.param == "memory":
         memory = MemoryJournal()
-        yield lambda: memory
+
+        def same() -> JournalStore:
+            return memory
+
+        yield same
         return
     url = request.getfixturevalue("database_url")
     migrate.upgrade(url)
@@ -145,7 +150,8 @@ def orders_of(store: JournalStore, key: CycleKey = KEY) -> tuple[Order, ...]:
 
 def test_an_empty_journal_loads_as_empty(store: JournalStore) -> None:
     symbol = store.load_symbol("main", "BTCUSDT")
-    assert (symbol.open_cycles, symbol.last_cycles, symbol.completed, symbol.realised_pnl) == ((), {}, 0, 0)
+    assert (symbol.open_cycles, symbol.last_cycles) == ((), {})
+    assert (symbol.completed, symbol.realised_pnl) == (0, Decimal(0))
     account = store.load_account("main")
     assert (account.live_orders, account.totals, account.commissions) == ((), (), {})
     assert (account.orders_count, account.fills_count) == (0, 0)
@@ -197,7 +203,7 @@ def test_symbols_that_look_like_sql_are_only_names(reopen: Reopen) -> None:
 
 def test_the_same_entries_twice_leave_the_same_rows(reopen: Reopen) -> None:
     _, entries = after(order(), accepted(order()), filled(order(), "t1", "4"))
-    batch = [CycleRecorded(cycle()), *entries]
+    batch: list[JournalEntry] = [CycleRecorded(cycle()), *entries]
     reopen().write(batch)
     before = reopen().load_symbol("main", "BTCUSDT"), reopen().load_account("main")
     reopen().write(batch)
@@ -209,7 +215,8 @@ def test_a_batch_is_the_same_as_its_entries_one_by_one(reopen: Reopen) -> None:
     _, entries = after(order(), accepted(order()), filled(order(), "t1", "4"), ended(order()))
     _, others = after(other, accepted(other), filled(other, "t2", "10"))
     store = reopen()
-    for entry in [CycleRecorded(cycle()), *entries, *others]:
+    singles: list[JournalEntry] = [CycleRecorded(cycle()), *entries, *others]
+    for entry in singles:
         store.write([entry])
     singly = orders_of(reopen())
     copy = msgspec.structs.replace(KEY, account="copy")
@@ -236,7 +243,7 @@ def test_a_batch_is_the_same_as_its_entries_one_by_one(reopen: Reopen) -> None:
 )
 def test_what_is_over_stays_as_it_ended(reopen: Reopen, stale: Order, batched: bool) -> None:
     final, entries = after(order(), accepted(order()), filled(order(), "t1", "4"), ended(order()))
-    batch = [CycleRecorded(cycle()), *entries]
+    batch: list[JournalEntry] = [CycleRecorded(cycle()), *entries]
     if batched:
         reopen().write([*batch, OrderRecorded(stale)])
     else:
@@ -360,6 +367,17 @@ def test_a_reported_rebuy_stays_reported(reopen: Reopen, batched: bool) -> None:
         reopen().write(batch)
     (opened,) = reopen().load_symbol("main", "BTCUSDT").open_cycles
     assert opened.cycle.rebuy_reported
+
+
+def test_the_orders_of_one_cycle_are_read_whether_it_has_ended_or_not(reopen: Reopen) -> None:
+    final, entries = after(order(), accepted(order()), filled(order(), "t1", "10"))
+    sell = order("nd-0", leg=Leg(Side.SELL), created_ns=NOW_NS + 1)
+    other = order("nd-3", key=msgspec.structs.replace(KEY, cycle=2))
+    reopen().write([*entries, OrderRecorded(sell), OrderRecorded(other)])
+    assert reopen().load_cycle(KEY) == (final, sell)
+    reopen().write([CycleRecorded(cycle(result=result()))])
+    assert reopen().load_cycle(KEY) == (final, sell)
+    assert reopen().load_cycle(msgspec.structs.replace(KEY, trader=9)) == ()
 
 
 def test_closing_twice_is_fine(store: JournalStore) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from naive_daemon.domain.errors import TransientError, UnreachableError
 from naive_daemon.storage.postgres import migrate, notify
+from naive_daemon.storage.postgres.connection import connect
 from naive_daemon.storage.postgres.notify import Listener
 
 DEADLINE_S = 30
@@ -59,7 +60,7 @@ def listen(database_url: str, inbox: Inbox) -> Iterator[Callable[..., Listener]]
     started: list[Listener] = []
 
     def start(url: str = database_url, **changes: float) -> Listener:
-        listener = Listener(url, CHANNELS, inbox, **changes)
+        listener = Listener(url, CHANNELS, inbox, clock=None, **changes)
         started.append(listener)
         listener.start()
         return listener
@@ -159,7 +160,6 @@ def test_a_server_that_is_away_is_told_once_and_stopping_does_not_wait_for_it(
     inbox: Inbox, listen: Callable[..., Listener], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts = threading.Semaphore(0)
-    connect = notify.connect
 
     def counted(url: str) -> psycopg.Connection:
         attempts.release()

@@ -80,6 +80,12 @@ class PostgresJournal:
             realised_pnl=realised_pnl,
         )
 
+    def load_cycle(self, key: CycleKey) -> tuple[Order, ...]:
+        """Read all orders of one cycle, ended or not, oldest first."""
+        with self._session.connection() as connection:
+            (orders,) = _one(connection, journal_sql.LOAD_CYCLE, msgspec.structs.asdict(key))
+        return tuple(record.order() for record in _orders(orders))
+
     def load_account(self, account: str) -> AccountJournal:
         """Read what the account's books start from; sums over all of its fills, so it is for the start only."""
         with self._session.connection() as connection:
@@ -130,7 +136,7 @@ class _Batch:
             self._orders[order.client_order_id] = order
 
 
-def _one(connection: Connection, sql: str, parameters: dict[str, str]) -> tuple[Any, ...]:
+def _one(connection: Connection, sql: str, parameters: dict[str, Any]) -> tuple[Any, ...]:
     row = connection.execute(sql, parameters).fetchone()
     assert row is not None  # noqa: S101  # a SELECT of aggregates always gives a row
     return row

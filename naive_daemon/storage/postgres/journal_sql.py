@@ -79,6 +79,12 @@ FROM (
     FROM cycles WHERE account = %(account)s AND symbol = %(symbol)s AND finished_ns IS NOT NULL) AS ended
 """  # noqa: S608  # put together from constants of this file alone
 
+LOAD_CYCLE = f"""
+SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM (
+    SELECT {_ORDER} FROM orders AS o
+    WHERE account = %(account)s AND symbol = %(symbol)s AND trader = %(trader)s AND cycle = %(cycle)s) AS o
+"""  # noqa: S608  # put together from constants of this file alone
+
 LOAD_ACCOUNT = f"""
 SELECT
     (SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM (
