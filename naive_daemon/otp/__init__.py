@@ -23,6 +23,7 @@ from naive_daemon.otp.exit import (
 from naive_daemon.otp.messages import DEFERRED, IGNORE, Continue, Deferred, Down, Exited, Ignore, RequestFailed
 from naive_daemon.otp.ref import Ref
 from naive_daemon.otp.supervision import (
+    Intensity,
     ChildCounts,
     ChildIgnored,
     ChildInfo,
@@ -75,6 +76,7 @@ __all__ = [
     "ExitReason",
     "Exited",
     "Ignore",
+    "Intensity",
     "Ref",
     "RequestFailed",
     "Restart",

@@ -1,0 +1,1 @@
+"""Traders, their leader, a symbol's supervisor, and the switches that start and stop it."""

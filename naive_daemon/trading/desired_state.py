@@ -5,13 +5,14 @@ from typing import Protocol
 
 import msgspec
 
+from naive_daemon.domain.errors import TransientError
 from naive_daemon.domain.settings import SymbolSettings, TradingStatus
 
 
 class ActualState(msgspec.Struct, frozen=True, kw_only=True):
     """What a symbol really does, as the daemon last said.
 
-    `state` is one of: on, off, shutdown, starting, quarantined.
+    `state` is one of: off, starting, on, shutdown, stopping, drained (off in a moment), quarantined.
     """
 
     account: str
@@ -40,3 +41,29 @@ class DesiredStateStore(Protocol):
 
     def close(self) -> None:
         """Give up the connection; may be called twice."""
+
+
+class SettingsListenerOwner(Protocol):
+    """Who is told of changes; every method is called by the listener's thread, is quick and does not raise."""
+
+    def listening(self) -> None:
+        """Read everything: changes are heard from now on."""
+
+    def notified(self, channel: str, payload: str) -> None:
+        """Take one change."""
+
+    def connection_lost(self, error: TransientError) -> None:
+        """Know that nothing is heard until it listens again."""
+
+    def listener_ended(self) -> None:
+        """Know that the thread died of an error."""
+
+
+class SettingsListener(Protocol):
+    """Hears of changes of the settings, whoever makes them."""
+
+    def start(self) -> None:
+        """Start its thread."""
+
+    def stop(self) -> None:
+        """End its thread; may be called twice."""

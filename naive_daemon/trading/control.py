@@ -1,0 +1,171 @@
+"""Control: carries desired state from Postgres to the switches, and actual state back.
+
+Whoever writes the settings (command line, SQL, the daemon) is equal: a trigger notifies of every change, and control
+reads all rows then; after a lost connection it reads them again. Notifications that gather are one read.
+
+Receives: what its listener hears; ReadSettings, ActualChanged and StatusDrained from the switches.
+Sends: SettingsRead to the switches.
+State: what is not written yet: the newest actual state of each symbol, symbols that have drained.
+Crashes when: the listener's thread dies or the store refuses something for good; the daemon then starts its tree anew.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from naive_daemon import names
+from naive_daemon.domain.errors import TransientError
+from naive_daemon.otp import Actor, ExitReason, Ref, Timer, crash
+from naive_daemon.trading.desired_state import (
+    ActualState,
+    DesiredStateStore,
+    SettingsListener,
+    SettingsListenerOwner,
+)
+from naive_daemon.trading.switches import ActualChanged, ReadSettings, SettingsRead, StatusDrained, SymbolKey
+
+RETRY_S = 0.5
+HEARTBEAT_S = 2.0
+
+MakeListener = Callable[[SettingsListenerOwner], SettingsListener]
+
+
+class _Heard(msgspec.Struct, frozen=True):
+    payload: str
+
+
+class _Listening(msgspec.Struct, frozen=True):
+    pass
+
+
+class _ListenerEnded(msgspec.Struct, frozen=True):
+    pass
+
+
+class _Deaf(msgspec.Struct, frozen=True):
+    reason: str
+
+
+class _Retry(msgspec.Struct, frozen=True):
+    pass
+
+
+class _Beat(msgspec.Struct, frozen=True):
+    pass
+
+
+class _Ear:
+    """Tells control what the listener's thread hears."""
+
+    def __init__(self, control: Ref) -> None:
+        self._control = control
+
+    def listening(self) -> None:
+        self._control.tell(_Listening())
+
+    def notified(self, channel: str, payload: str) -> None:  # noqa: ARG002 - there is one channel
+        self._control.tell(_Heard(payload))
+
+    def connection_lost(self, error: TransientError) -> None:
+        self._control.tell(_Deaf(str(error)))
+
+    def listener_ended(self) -> None:
+        self._control.tell(_ListenerEnded())
+
+
+class Control(Actor):
+    """See the module. `heartbeat` says in the database that the daemon lives."""
+
+    runs_on = "thread"
+    batches = True
+
+    def __init__(self, store: DesiredStateStore, make_listener: MakeListener, heartbeat: Callable[[], None]) -> None:
+        super().__init__()
+        self._store = store
+        self._make_listener = make_listener
+        self._heartbeat = heartbeat
+        self._listener: SettingsListener | None = None
+        self._actual: dict[SymbolKey, ActualState] = {}
+        self._drained: set[SymbolKey] = set()
+        self._touched: set[SymbolKey] = set()
+        self._shall_read = True
+        self._shall_beat = False
+        self._retry: Timer | None = None
+
+    def init(self) -> None:
+        """Listen; the first read comes when the listener hears."""
+        self._listener = self._make_listener(_Ear(self.ref))
+        self._listener.start()
+        self.send_after(HEARTBEAT_S, _Beat())
+
+    def on_batch(self, messages: list[Any]) -> None:
+        """Gather what there is to do, then do it once."""
+        for message in messages:
+            self._note(message)
+        if self._retry is None:
+            self._work()
+
+    def on_terminate(self, reason: ExitReason) -> None:  # noqa: ARG002 - the same for every reason
+        """End the listener, write what is not written, give the connection back."""
+        if self._listener is not None:
+            self._listener.stop()
+        try:
+            self._write()
+        except TransientError as error:
+            self.log.warning("actual states not written", reason=str(error))
+        self._store.close()
+
+    def _note(self, message: Any) -> None:
+        match message:
+            case _Heard(payload):
+                self._shall_read = True
+                self._touched.add(_key_of(payload))
+            case _Listening() | ReadSettings():
+                self._shall_read = True
+            case ActualChanged(actual):
+                self._actual[actual.account, actual.symbol] = actual
+            case StatusDrained(account, symbol):
+                self._drained.add((account, symbol))
+            case _Beat():
+                self._shall_beat = True
+                self.send_after(HEARTBEAT_S, _Beat())
+            case _Retry():
+                self._retry = None
+            case _Deaf(reason):
+                self.log.warning("settings are not heard", reason=reason)
+            case _ListenerEnded():
+                self.exit(crash("the listener of the settings has died"))
+            case _:
+                self.on_receive(message)
+
+    def _work(self) -> None:
+        try:
+            self._write()
+            if self._shall_read:
+                self._read()
+            if self._shall_beat:
+                self._heartbeat()
+                self._shall_beat = False
+        except TransientError as error:
+            self.log.warning("settings unavailable", reason=str(error), retry_s=RETRY_S)
+            self._retry = self.send_after(RETRY_S, _Retry())
+
+    def _write(self) -> None:
+        for key in list(self._drained):
+            self._store.drained(*key)
+            self._drained.discard(key)
+        if self._actual:
+            self._store.record_actual(list(self._actual.values()))
+            self._actual.clear()
+
+    def _read(self) -> None:
+        rows = tuple(self._store.load_settings())
+        self._shall_read = False
+        touched, self._touched = frozenset(self._touched), set()
+        self.system.tell(names.SWITCHES, SettingsRead(rows, touched))
+
+
+def _key_of(payload: str) -> SymbolKey:
+    changed = msgspec.json.decode(payload, type=dict[str, str])
+    return changed["account"], changed["symbol"]

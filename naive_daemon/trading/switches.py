@@ -1,0 +1,319 @@
+"""The switches: make what runs equal to what is wanted, one symbol at a time. Autostart is what they do first.
+
+Standing after the symbols under rest_for_one, they run again whenever the symbols' supervisor has crashed, and level
+everything anew; a task that ran once at boot would leave every symbol down without a word.
+
+Receives: SettingsRead (from control), LeaderReport, LeaderFailed, Drained, Down of symbols; request AskSettings.
+Sends: StartChild and TerminateChild to the symbols' supervisor, SettingsChanged to leaders, CancelSymbol to execution
+managers, ActualChanged and StatusDrained to control.
+State: for each symbol what is wanted, what runs, and how often it failed.
+
+A symbol whose supervisor gives up is *quarantined*: it is down, its resting orders stay, and it is started again after
+a pause that doubles, or at once when an operator says `start`. That costs no other symbol anything.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from naive_daemon import names
+from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradingStatus
+from naive_daemon.execution.manager import CancelSymbol
+from naive_daemon.otp import Actor, ChildStarted, Down, Ref, RequestFailed, StartChild, TerminateChild, Timer
+from naive_daemon.trading.context import SymbolContext
+from naive_daemon.trading.desired_state import ActualState
+from naive_daemon.trading.leader import AskSettings, Drained, LeaderFailed, LeaderReport, SettingsChanged
+from naive_daemon.trading.symbol import symbol_spec
+
+STOP_TIMEOUT_S = 30.0
+NS_PER_S = 1_000_000_000
+
+SymbolKey = tuple[str, str]
+
+
+class SettingsRead(msgspec.Struct, frozen=True):
+    """All settings that matter, as they are now. `touched`: whose rows an operator has just written."""
+
+    rows: tuple[SymbolSettings, ...]
+    touched: frozenset[SymbolKey] = frozenset()
+
+
+class ReadSettings(msgspec.Struct, frozen=True):
+    """Asks control for SettingsRead."""
+
+
+class ActualChanged(msgspec.Struct, frozen=True):
+    """What a symbol really does now."""
+
+    actual: ActualState
+
+
+class StatusDrained(msgspec.Struct, frozen=True):
+    """The symbol has finished what was open: its status becomes off."""
+
+    account: str
+    symbol: str
+
+
+class AskSymbols(msgspec.Struct, frozen=True):
+    """Request: what do all symbols do? Answered by a tuple of ActualState."""
+
+
+class _Retry(msgspec.Struct, frozen=True):
+    key: SymbolKey
+
+
+class _Symbol(msgspec.Struct):
+    """One symbol: what is wanted and what is so."""
+
+    settings: SymbolSettings
+    state: str = "off"
+    ref: Ref | None = None
+    traders: int = 0
+    restarts: int = 0
+    last_error: str | None = None
+    failures: int = 0
+    started_at_s: float = 0.0
+    retry: Timer | None = None
+    retry_at_ns: int | None = None
+    told: ActualState | None = None
+
+    def actual(self) -> ActualState:
+        return ActualState(
+            account=self.settings.account,
+            symbol=self.settings.symbol,
+            state=self.state,
+            traders=self.traders,
+            restarts=self.restarts,
+            last_error=self.last_error,
+            retry_at_ns=self.retry_at_ns,
+        )
+
+
+class Quarantine(msgspec.Struct, frozen=True):
+    """The pauses of a symbol that keeps crashing, in seconds."""
+
+    first_s: float = 60.0
+    max_s: float = 3600.0
+
+    def pause_s(self, failures: int) -> float:
+        """Give the pause after so many failures in a row (from 1): doubled each time, up to the longest."""
+        return min(self.first_s * 2.0 ** min(failures - 1, 62), self.max_s)
+
+
+ContextOf = Callable[[str, str], SymbolContext | str]
+"""Gives the context of (account, symbol), or in words why it cannot be traded."""
+
+
+class Switches(Actor):
+    """See the module."""
+
+    def __init__(self, context_of: ContextOf, quarantine: Quarantine | None = None) -> None:
+        super().__init__()
+        self._context_of = context_of
+        self._quarantine = quarantine or Quarantine()
+        self._symbols: dict[SymbolKey, _Symbol] = {}
+
+    def init(self) -> None:
+        """Have the settings read; control, when it is not there yet, sends them when it starts."""
+        self.system.tell(names.CONTROL, ReadSettings())
+
+    def on_receive(self, message: Any) -> Any:
+        """Level, or note what a symbol has done."""
+        match message:
+            case SettingsRead(rows, touched):
+                self._take_settings(rows, touched)
+            case AskSettings(account, symbol):
+                known = self._symbols.get((account, symbol))
+                return known.settings if known else SymbolSettings(account=account, symbol=symbol)
+            case LeaderReport():
+                self._take_report(message)
+            case LeaderFailed(account, symbol, reason):
+                self._note_restart((account, symbol), reason)
+            case Drained(account, symbol):
+                self._drained((account, symbol))
+            case Down():
+                self._take_down(message)
+            case _Retry(key):
+                self._retry(key)
+            case AskSymbols():
+                return tuple(symbol.actual() for symbol in self._symbols.values())
+            case _:
+                super().on_receive(message)
+        return None
+
+    # Desired --------------------------------------------------------------------------------------------------------
+
+    def _take_settings(self, rows: Iterable[SymbolSettings], touched: frozenset[SymbolKey]) -> None:
+        read = {(row.account, row.symbol): row for row in rows}
+        for key in self._symbols.keys() - read.keys():
+            gone = self._symbols[key].settings
+            read[key] = msgspec.structs.replace(gone, status=TradingStatus.OFF)
+        for key, settings in read.items():
+            symbol = self._symbols.get(key)
+            if symbol is None:
+                symbol = self._symbols[key] = self._adopt(settings)
+            before, symbol.settings = symbol.settings, settings
+            self._level(key, symbol, is_changed=before != settings, is_touched=key in touched)
+
+    def _adopt(self, settings: SymbolSettings) -> _Symbol:
+        """Find a symbol that has been running since before these switches were started."""
+        symbol = _Symbol(settings)
+        ref = self.system.whereis(names.symbol_supervisor(settings.account, settings.symbol))
+        if ref is not None:
+            symbol.ref, symbol.state = ref, "starting"
+            self.monitor(ref)
+            self._tell_leader(settings)
+        return symbol
+
+    def _level(self, key: SymbolKey, symbol: _Symbol, *, is_changed: bool, is_touched: bool) -> None:
+        is_wanted = symbol.settings.status is not TradingStatus.OFF
+        match symbol.state:
+            case "stopping":
+                pass  # levelled again when it has stopped
+            case "starting" | "on" | "shutdown":
+                if not is_wanted:
+                    self._stop_symbol(key, symbol)
+                elif is_changed:
+                    self._tell_leader(symbol.settings)
+            case "quarantined" if is_wanted and not is_touched:
+                pass
+            case "drained" if symbol.settings.status is TradingStatus.SHUTDOWN:
+                pass
+            case _ if is_wanted:
+                self._start_symbol(key, symbol)
+            case _:
+                self._rest(symbol)
+        self._tell_control(symbol)
+
+    def _tell_leader(self, settings: SymbolSettings) -> None:
+        self.system.tell(names.leader(settings.account, settings.symbol), SettingsChanged(settings))
+
+    # Start and stop -------------------------------------------------------------------------------------------------
+
+    def _start_symbol(self, key: SymbolKey, symbol: _Symbol) -> None:
+        self._cancel_retry(symbol)
+        context = self._context_of(*key)
+        if isinstance(context, str):
+            self._quarantine_symbol(key, symbol, context)
+            return
+        symbol.state = "starting"
+        symbol.started_at_s = self.system.clock.monotonic_s()
+        self.request(
+            self.system.whereis(names.SYMBOLS),
+            StartChild(symbol_spec(context)),
+            lambda answer: self._started(key, symbol, answer),
+        )
+
+    def _started(self, key: SymbolKey, symbol: _Symbol, answer: Any) -> None:
+        if isinstance(answer, ChildStarted):
+            symbol.ref = answer.ref
+            self.monitor(answer.ref)
+            self._level(key, symbol, is_changed=False, is_touched=False)
+        else:
+            self._quarantine_symbol(key, symbol, f"did not start: {answer}")
+            self._tell_control(symbol)
+
+    def _stop_symbol(self, key: SymbolKey, symbol: _Symbol) -> None:
+        if symbol.ref is None:
+            return  # its start has not been answered yet; levelled again then
+        symbol.state = "stopping"
+        self.request(
+            self.system.whereis(names.SYMBOLS),
+            TerminateChild(symbol.ref),
+            lambda answer: self._stopped(key, symbol, answer),
+            STOP_TIMEOUT_S,
+        )
+
+    def _stopped(self, key: SymbolKey, symbol: _Symbol, answer: Any) -> None:
+        if isinstance(answer, RequestFailed):
+            self.log.error("symbol did not stop", symbol=key[1], reason=str(answer.reason))
+        if symbol.ref is not None and symbol.ref.is_alive():
+            self._stop_symbol(key, symbol)
+            return
+        symbol.ref = None
+        if symbol.settings.stop_orders is RestingOrders.CANCEL and symbol.settings.status is TradingStatus.OFF:
+            self.system.tell(names.execution_manager(key[0]), CancelSymbol(key[1]))
+        self._rest(symbol)
+        self._level(key, symbol, is_changed=True, is_touched=False)
+
+    def _rest(self, symbol: _Symbol) -> None:
+        self._cancel_retry(symbol)
+        symbol.state, symbol.traders, symbol.failures = "off", 0, 0
+
+    # What symbols do ------------------------------------------------------------------------------------------------
+
+    def _take_report(self, report: LeaderReport) -> None:
+        symbol = self._symbols.get((report.account, report.symbol))
+        if symbol is None or symbol.state not in ("starting", "on", "shutdown"):
+            return
+        symbol.state = "shutdown" if report.is_draining else "on"
+        symbol.traders = report.traders
+        if report.restarted is not None:
+            symbol.restarts += 1
+            symbol.last_error = report.restarted
+        self._tell_control(symbol)
+
+    def _note_restart(self, key: SymbolKey, reason: str) -> None:
+        symbol = self._symbols.get(key)
+        if symbol is not None:
+            symbol.restarts += 1
+            symbol.last_error = reason
+            self._tell_control(symbol)
+
+    def _drained(self, key: SymbolKey) -> None:
+        symbol = self._symbols.get(key)
+        if symbol is None or symbol.ref is None or symbol.settings.status is not TradingStatus.SHUTDOWN:
+            return
+        self.system.tell(names.CONTROL, StatusDrained(*key))
+        symbol.state = "stopping"
+        self.request(
+            self.system.whereis(names.SYMBOLS),
+            TerminateChild(symbol.ref),
+            lambda _: self._drain_stopped(key, symbol),
+            STOP_TIMEOUT_S,
+        )
+
+    def _drain_stopped(self, key: SymbolKey, symbol: _Symbol) -> None:
+        symbol.ref = None
+        self._rest(symbol)
+        if symbol.settings.status is TradingStatus.SHUTDOWN:
+            symbol.state = "drained"
+        self._level(key, symbol, is_changed=True, is_touched=False)
+
+    def _take_down(self, down: Down) -> None:
+        for key, symbol in self._symbols.items():
+            if symbol.ref is down.ref and symbol.state != "stopping":
+                symbol.ref = None
+                self._quarantine_symbol(key, symbol, symbol.last_error or str(down.reason))
+                self._tell_control(symbol)
+                return
+
+    # Quarantine -----------------------------------------------------------------------------------------------------
+
+    def _quarantine_symbol(self, key: SymbolKey, symbol: _Symbol, reason: str) -> None:
+        ran_s = self.system.clock.monotonic_s() - symbol.started_at_s
+        has_recovered = symbol.failures > 0 and ran_s > self._quarantine.pause_s(symbol.failures)
+        symbol.failures = 1 if has_recovered else symbol.failures + 1
+        pause_s = self._quarantine.pause_s(symbol.failures)
+        symbol.state, symbol.traders, symbol.last_error = "quarantined", 0, reason
+        symbol.retry = self.send_after(pause_s, _Retry(key))
+        symbol.retry_at_ns = self.system.clock.now_ns() + round(pause_s * NS_PER_S)
+        self.log.error("symbol quarantined", symbol=key[1], account=key[0], reason=reason, retry_s=pause_s)
+
+    def _retry(self, key: SymbolKey) -> None:
+        symbol = self._symbols.get(key)
+        if symbol is not None and symbol.state == "quarantined":
+            self._level(key, symbol, is_changed=False, is_touched=True)
+
+    def _cancel_retry(self, symbol: _Symbol) -> None:
+        if symbol.retry is not None:
+            symbol.retry.cancel()
+        symbol.retry = symbol.retry_at_ns = None
+
+    def _tell_control(self, symbol: _Symbol) -> None:
+        actual = symbol.actual()
+        if actual != symbol.told:
+            symbol.told = actual
+            self.system.tell(names.CONTROL, ActualChanged(actual))

@@ -1,0 +1,211 @@
+"""A trader: one trade cycle, then it ends. The strategy decides, the trader carries it out.
+
+Receives: trades it waits for (from the feed), OrderNotice (from the account, durable), EntriesClosed (from the leader).
+Sends: PlaceIntent and RecordCycle to the journal, CancelOrder to the execution manager, Await to the feed, reports to
+the leader. Every order is reported to the leader before it is journaled, and journaled before it is sent; so whoever
+takes over knows of it.
+State: its position, which is all a strategy decides from.
+Crashes when: the journal cannot tell a trader that takes over what its orders are.
+"""
+
+from typing import Any
+
+import msgspec
+
+from naive_daemon import names
+from naive_daemon.account.account import AccountStarted, OrderNotice
+from naive_daemon.domain.cycle import CycleOutcome
+from naive_daemon.domain.events import OrderCancelled, OrderEvent, OrderExpired, OrderFilled, OrderRejected, Trade
+from naive_daemon.domain.money import plain
+from naive_daemon.domain.order import Leg, Order, OrderStatus
+from naive_daemon.execution.journal import LoadCycle, PlaceIntent, RecordCycle
+from naive_daemon.execution.manager import CancelOrder
+from naive_daemon.execution.order_id import client_order_id
+from naive_daemon.market.feed import Await, FeedStarted
+from naive_daemon.otp import Actor, Continue, RequestFailed, crash
+from naive_daemon.strategy.protocol import (
+    Cancel,
+    Decision,
+    EntriesClosed,
+    Finish,
+    OrderChanged,
+    Place,
+    Position,
+    Refuse,
+    ReportRebuy,
+    Resumed,
+    Strategy,
+    StrategyEvent,
+    Wake,
+)
+from naive_daemon.trading.context import SymbolContext
+from naive_daemon.trading.reports import CycleFinished, PositionReported, RebuyReported
+
+CONFIRM_TIMEOUT_S = 60.0
+
+
+class Confirm(msgspec.Struct, frozen=True):
+    """Ask the journal what became of the orders before doing anything."""
+
+
+class Trader(Actor):
+    """See the module. `is_confirmed`: the position is as the journal has it, so there is nothing to ask."""
+
+    def __init__(self, context: SymbolContext, strategy: Strategy, position: Position, *, is_confirmed: bool) -> None:
+        super().__init__()
+        self._context = context
+        self._strategy = strategy
+        self._position = position
+        self._is_confirmed = is_confirmed
+        self._wake = Wake()
+        self._refusal: str | None = None
+        self._closed: EntriesClosed | None = None
+
+    def log_context(self) -> dict[str, object]:
+        """Say which cycle of which symbol this is."""
+        key = self._position.cycle.key
+        return {"symbol": key.symbol, "trader": key.trader, "cycle": key.cycle}
+
+    def init(self) -> Continue:
+        """Hear of restarts of the feed and the account, then begin."""
+        self.subscribe(names.feed(self._context.symbol))
+        self.subscribe(names.account(self._context.account))
+        if self._is_confirmed:
+            return Continue(Resumed(self.system.clock.now_ns()))
+        return Continue(Confirm())
+
+    def on_receive(self, message: Any) -> None:
+        """Decide on an event; before the orders are confirmed, only learn from it."""
+        match message:
+            case OrderNotice(key, event) if key == self._position.cycle.key:
+                self._take(event)
+            case Trade() | Resumed():
+                if self._is_confirmed:
+                    self._decide(message)
+            case EntriesClosed():
+                self._close_entries(message)
+            case FeedStarted():
+                self._await(self._wake)
+            case Confirm() | AccountStarted():
+                self._confirm()
+            case OrderNotice():
+                self.log.info("notice of another cycle", key=str(message.key))
+            case _:
+                super().on_receive(message)
+
+    # What became of the orders --------------------------------------------------------------------------------------
+
+    def _confirm(self) -> None:
+        self._is_confirmed = False
+        journal = self.system.whereis(names.JOURNAL)
+        self.request(journal, LoadCycle(self._position.cycle.key), self._confirmed, CONFIRM_TIMEOUT_S)
+
+    def _confirmed(self, orders: tuple[Order, ...] | RequestFailed) -> None:
+        """Take the journal's orders for the truth: an order it does not have was never sent, and never will be."""
+        if isinstance(orders, RequestFailed):
+            self.exit(crash(f"the journal does not say what became of the orders: {orders.reason}"))
+        self._position = msgspec.structs.replace(self._position, orders=orders)
+        self._is_confirmed = True
+        self._report()
+        self._decide(self._closed or Resumed(self.system.clock.now_ns()))
+
+    def _close_entries(self, closed: EntriesClosed) -> None:
+        self._closed = closed
+        if self._is_confirmed:
+            self._decide(closed)
+
+    def _take(self, event: OrderEvent) -> None:
+        orders = tuple(
+            order.apply(event) if order.client_order_id == event.client_order_id else order
+            for order in self._position.orders
+        )
+        if all(new is old for new, old in zip(orders, self._position.orders, strict=True)):
+            return
+        self._position = msgspec.structs.replace(self._position, orders=orders)
+        self._log_event(event)
+        self._report()
+        if self._is_confirmed:
+            self._decide(OrderChanged(event.time_ns))
+
+    # Carrying out ---------------------------------------------------------------------------------------------------
+
+    def _decide(self, event: StrategyEvent) -> None:
+        for decision in self._strategy.decide(event, self._position, self._context.instrument):
+            self._carry_out(decision, event.time_ns)
+
+    def _carry_out(self, decision: Decision, time_ns: int) -> None:
+        match decision:
+            case Place():
+                self._place(decision, time_ns)
+            case Cancel(order_id):
+                self.system.tell(names.execution_manager(self._context.account), CancelOrder(order_id))
+            case Wake():
+                self._await(decision)
+            case ReportRebuy(price):
+                self._report_rebuy(price)
+            case Refuse():
+                self._refuse(decision)
+            case Finish():
+                self._finish(decision)
+
+    def _place(self, place: Place, time_ns: int) -> None:
+        position = self._position
+        leg = Leg(place.side, 1 + len(position.orders_of(place.side)))
+        order = Order(
+            client_order_id=client_order_id(self._context.owner, position.cycle.key, leg),
+            key=position.cycle.key,
+            leg=leg,
+            price=place.price,
+            quantity=place.quantity,
+            created_ns=time_ns,
+            updated_ns=time_ns,
+        )
+        self._position = msgspec.structs.replace(position, orders=(*position.orders, order), refused_price=None)
+        self._refusal = None
+        self._report()
+        self.system.tell(names.JOURNAL, PlaceIntent(order))
+        self.log.info(f"{place.side.value.lower()} placed", price=plain(place.price), quantity=plain(place.quantity))
+
+    def _await(self, wake: Wake) -> None:
+        self._wake = wake
+        self.system.tell(names.feed(self._context.symbol), Await(self.ref, wake))
+
+    def _report_rebuy(self, price: Any) -> None:
+        cycle = msgspec.structs.replace(self._position.cycle, rebuy_reported=True)
+        self._position = msgspec.structs.replace(self._position, cycle=cycle)
+        self._report()
+        self.system.tell(names.JOURNAL, RecordCycle(cycle))
+        self._tell_leader(RebuyReported(cycle.key, price))
+
+    def _refuse(self, refuse: Refuse) -> None:
+        self._position = msgspec.structs.replace(self._position, refused_price=refuse.price)
+        if refuse.reason != self._refusal:
+            self._refusal = refuse.reason
+            self.log.warning("no order", reason=refuse.reason, price=plain(refuse.price))
+
+    def _finish(self, finish: Finish) -> None:
+        cycle = msgspec.structs.replace(self._position.cycle, result=finish.result)
+        self._position = msgspec.structs.replace(self._position, cycle=cycle)
+        self._await(Wake())
+        self.system.tell(names.JOURNAL, RecordCycle(cycle))
+        self._tell_leader(CycleFinished(self._position))
+        if finish.result.outcome is CycleOutcome.COMPLETED:
+            quote = self._context.instrument.quote_asset
+            self.log.info("cycle finished", profit=f"{plain(finish.result.realised_pnl)} {quote}")
+        self.exit()
+
+    def _report(self) -> None:
+        self._tell_leader(PositionReported(self._position))
+
+    def _tell_leader(self, message: object) -> None:
+        self.system.tell(names.leader(self._context.account, self._context.symbol), message)
+
+    def _log_event(self, event: OrderEvent) -> None:
+        order = next(order for order in self._position.orders if order.client_order_id == event.client_order_id)
+        side = order.side.value.lower()
+        match event:
+            case OrderFilled(price=price, quantity=quantity):
+                state = "filled" if order.status is OrderStatus.FILLED else "partly filled"
+                self.log.info(f"{side} {state}", price=plain(price), quantity=plain(quantity))
+            case OrderRejected(reason=reason) | OrderCancelled(reason=reason) | OrderExpired(reason=reason):
+                self.log.warning(f"{side} {order.status.value}", reason=reason)
