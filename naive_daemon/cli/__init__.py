@@ -22,12 +22,12 @@ COMMANDS = {
 
 @click.command(cls=LazyGroup, loadings=COMMANDS, version=True)
 def cli() -> None:
-    r"""Trade unattended: every symbol in its own supervised tree, on paper until told otherwise.
+    """Trade unattended: every symbol in its own supervised tree, on paper until told otherwise.
 
-    \b
     Example:
       naive-daemon start BTCUSDT ETHUSDT
       naive-daemon status
+
     """
 
 

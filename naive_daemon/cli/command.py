@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,14 +58,25 @@ def common_options() -> list[click.Parameter]:
 
 
 class _Formatted(click.Command):
-    """Lists the common options below the command's own."""
+    """Lists the common options below the command's own, and leaves the lines of an example as they are."""
+
+    def __init__(
+        self,
+        name: str | None,
+        *,
+        params: list[click.Parameter] | None = None,
+        help: str | None = None,  # noqa: A002 - click's own name
+        **kwargs: Any,
+    ) -> None:
+        text = inspect.cleandoc(help or "").replace("\n\nExample:\n", "\n\n\b\nExample:\n")
+        super().__init__(name, params=[*(params or []), *common_options()], help=text or None, **kwargs)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help of options in two blocks."""
         blocks: dict[str, list[tuple[str, str]]] = {"Options": [], "Common options": []}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 blocks["Common options" if isinstance(parameter, CommonOption) else "Options"].append(record)
         for title, records in blocks.items():
             if records:
@@ -77,17 +89,11 @@ class _Formatted(click.Command):
 class Command(_Formatted):
     """A command with the common options."""
 
-    def __init__(self, name: str | None, *, params: list[click.Parameter] | None = None, **kwargs: Any) -> None:
-        super().__init__(name, params=[*(params or []), *common_options()], **kwargs)
-
 
 class Group(_Formatted, click.Group):
     """A group of commands with the common options; its commands have them too."""
 
     command_class = Command
-
-    def __init__(self, name: str | None, *, params: list[click.Parameter] | None = None, **kwargs: Any) -> None:
-        super().__init__(name, params=[*(params or []), *common_options()], **kwargs)
 
 
 class Loading(NamedTuple):

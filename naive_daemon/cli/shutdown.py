@@ -20,15 +20,15 @@ from naive_daemon.domain.settings import RestingOrders, TradingStatus
 def shutdown(
     options: Options, *, symbols: tuple[str, ...], account: str | None, timeout_s: float, no_wait: bool, entries: str
 ) -> None:
-    r"""Let symbols finish what is open, then end.
+    """Let symbols finish what is open, then end.
 
     Each symbol's status becomes "shutdown": no trader starts any more, those that run end their cycle, and after the
     last one the status becomes "off", also across restarts of the daemon. The command waits until the daemon has
     taken this up, not until it is done.
 
-    \b
     Example:
       naive-daemon shutdown BTCUSDT --entries cancel
+
     """
     run_switch(
         options,

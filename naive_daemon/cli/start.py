@@ -11,15 +11,15 @@ from naive_daemon.domain.settings import TradingStatus
 @switch_options
 @pass_options
 def start(options: Options, *, symbols: tuple[str, ...], account: str | None, timeout_s: float, no_wait: bool) -> None:
-    r"""Trade symbols.
+    """Trade symbols.
 
     Each symbol's status becomes "on", and a running daemon starts it at once. A symbol that the exchange lists, and
     that has no settings yet, gets the default ones. A shutdown that is on its way is taken back; a quarantined symbol
     is tried again.
 
-    \b
     Example:
       naive-daemon start BTCUSDT ETHUSDT
+
     """
     run_switch(
         options,

@@ -20,14 +20,14 @@ from naive_daemon.domain.settings import RestingOrders, TradingStatus
 def stop(
     options: Options, *, symbols: tuple[str, ...], account: str | None, timeout_s: float, no_wait: bool, orders: str
 ) -> None:
-    r"""End the trading of symbols now.
+    """End the trading of symbols now.
 
     Each symbol's status becomes "off". Orders that rest on the exchange stay there, and the next start takes them up
     again, unless --orders cancel is given. To finish what is open first, use shutdown.
 
-    \b
     Example:
       naive-daemon stop BTCUSDT --orders cancel
+
     """
     run_switch(
         options,

@@ -1,0 +1,83 @@
+"""`naive-daemon db upgrade|current|downgrade`."""
+
+from collections.abc import Callable
+
+import click
+from alembic.util import CommandError
+
+from naive_daemon.cli.command import Group, Options, pass_options
+from naive_daemon.cli.database import open_database
+from naive_daemon.cli.output import emit
+from naive_daemon.domain.errors import UsageError
+from naive_daemon.storage.postgres import migrate
+
+_NOTHING = "base"
+
+
+@click.group(cls=Group)
+def db() -> None:
+    """Bring the database's schema up, down, or say where it stands.
+
+    Example:
+      naive-daemon db current
+      naive-daemon db upgrade
+
+    """
+
+
+@db.command()
+@pass_options
+def current(options: Options) -> None:
+    """Say at which revision the schema is.
+
+    Example:
+      naive-daemon db current
+
+    """
+    with open_database(options, options.load_config(), schema=False) as url:
+        found = migrate.current(url)
+    newest = migrate.head()
+    state = "up to date" if found == newest else f"this program needs {newest}: run naive-daemon db upgrade"
+    report = {"current": found, "head": newest, "up_to_date": found == newest}
+    emit(options, report, lambda: click.echo(f"{found or 'no schema yet'} ({state})"))
+
+
+@db.command()
+@click.argument("revision", default="head")
+@pass_options
+def upgrade(options: Options, *, revision: str) -> None:
+    """Bring the schema up to REVISION, or to the newest one.
+
+    Example:
+      naive-daemon db upgrade
+
+    """
+    _move(options, lambda url: migrate.upgrade(url, revision), revision)
+
+
+@db.command()
+@click.argument("revision")
+@click.option("--yes", is_flag=True, help="Do not ask: what the newer schema holds is deleted.")
+@pass_options
+def downgrade(options: Options, *, revision: str, yes: bool) -> None:
+    """Take the schema back to REVISION; "base" is an empty database. DATA IS LOST.
+
+    Example:
+      naive-daemon db downgrade 0005 --yes
+
+    """
+    if not yes:
+        click.confirm("This deletes data for ever. Go on?", abort=True, err=True)
+    _move(options, lambda url: migrate.downgrade(url, revision), revision)
+
+
+def _move(options: Options, move: Callable[[str], tuple[str | None, str | None]], revision: str) -> None:
+    with open_database(options, options.load_config(), schema=False) as url:
+        try:
+            before, after = move(url)
+        except CommandError as error:
+            raise UsageError(
+                f"there is no way to revision {revision}: {error}", hint=f"the newest is {migrate.head()}"
+            ) from None
+    line = f"was {before or _NOTHING}, is {after or _NOTHING}" if before != after else f"nothing to do: {after}"
+    emit(options, {"before": before, "after": after}, lambda: click.echo(line))

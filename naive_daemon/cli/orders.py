@@ -1,0 +1,80 @@
+"""`naive-daemon orders`."""
+
+from typing import Any
+
+import click
+import msgspec
+
+from naive_daemon.cli.command import Command, Options, pass_options
+from naive_daemon.cli.database import open_engine
+from naive_daemon.cli.moment import MomentType
+from naive_daemon.cli.output import emit, print_table
+from naive_daemon.cli.symbols import SymbolType, check_known, listed_symbols
+from naive_daemon.clock import to_datetime
+from naive_daemon.storage.postgres.report import OrderLine, Report
+from naive_daemon.storage.postgres.settings import OperatorSettings
+
+_LIMIT_MAX = 100_000
+_COLUMNS = (
+    "created", "symbol", "trader>", "cycle>", "side", "price>", "quantity>", "filled>", "status", "id", "reason",
+)  # fmt: skip
+
+
+@click.command(cls=Command)
+@click.argument("symbols", nargs=-1, type=SymbolType(), metavar="[SYMBOL]...")
+@click.option("--account", metavar="NAME", help="The account; the configured one unless given.")
+@click.option("--open", "live_only", is_flag=True, help="Only orders that are not over.")
+@click.option(
+    "--limit", type=click.IntRange(1, _LIMIT_MAX), default=100, show_default=True, metavar="N", help="The most to list."
+)
+@click.option(
+    "--since", "since_ns", type=MomentType(), metavar="TIME", help="Only newer ones: 2024-05-01T10:00Z, 15m, 24h, 7d."
+)
+@pass_options
+def orders(
+    options: Options,
+    *,
+    symbols: tuple[str, ...],
+    account: str | None,
+    live_only: bool,
+    limit: int,
+    since_ns: int | None,
+) -> None:
+    """List orders, newest first.
+
+    Times are UTC; quantities are in the base asset.
+
+    Example:
+      naive-daemon orders BTCUSDT --open
+      naive-daemon orders --since 24h --limit 1000
+
+    """
+    config = options.load_config({"account": account})
+    with open_engine(options, config) as (_, engine):
+        if symbols:
+            rows = OperatorSettings(engine).rows(config.account)
+            check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])
+        found = Report(engine).orders(config.account, symbols, live_only=live_only, limit=limit, since_ns=since_ns)
+    emit(options, [_shown(line) for line in found], lambda: _print(found))
+
+
+def _shown(line: OrderLine) -> dict[str, Any]:
+    shown = msgspec.structs.asdict(line)
+    for key in ("created", "updated"):
+        moment_ns = shown.pop(f"{key}_ns")
+        shown[f"{key}_at"] = to_datetime(moment_ns) if moment_ns else None
+    return shown
+
+
+def _print(found: tuple[OrderLine, ...]) -> None:
+    if not found:
+        click.echo("no orders")
+        return
+    rows = [
+        (
+            to_datetime(line.created_ns), line.symbol, line.trader, line.cycle, line.side, line.price, line.quantity,
+            line.filled, line.status, line.client_order_id, line.reason,
+        )
+        for line in found
+    ]  # fmt: skip
+    print_table(_COLUMNS, rows)

@@ -1,0 +1,136 @@
+"""`naive-daemon settings list|set`."""
+
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from typing import Any
+
+import click
+import msgspec
+
+from naive_daemon.cli.command import Group, Options, pass_options
+from naive_daemon.cli.database import open_engine
+from naive_daemon.cli.output import emit, print_table, say
+from naive_daemon.cli.symbols import SymbolType, check_known, listed_symbols
+from naive_daemon.domain.errors import UsageError
+from naive_daemon.domain.settings import (
+    InvalidSettingError,
+    SymbolSettings,
+    TradeSettings,
+    TradingStatus,
+    read_setting,
+)
+from naive_daemon.storage.postgres.settings import OperatorSettings
+
+_STRATEGIES = "naive_daemon.strategies"
+_TRADE_KEYS = TradeSettings.__struct_fields__
+_COLUMNS = (
+    "symbol", "status", "chunks>", "budget>", "buy down>", "profit>", "rebuy>", "strategy",
+)  # fmt: skip
+
+
+@click.group(cls=Group)
+def settings() -> None:
+    """Show and change how symbols are traded.
+
+    Example:
+      naive-daemon settings list
+      naive-daemon settings set BTCUSDT budget=500 profit_interval=0.002
+
+    """
+
+
+@settings.command("list")
+@click.argument("symbols", nargs=-1, type=SymbolType(), metavar="[SYMBOL]...")
+@click.option("--account", metavar="NAME", help="The account; the configured one unless given.")
+@pass_options
+def list_settings(options: Options, *, symbols: tuple[str, ...], account: str | None) -> None:
+    """Show the settings of symbols, or of all that have some.
+
+    Budgets are in the quote asset; intervals are ratios (0.01 is 1 %).
+
+    Example:
+      naive-daemon settings list BTCUSDT
+
+    """
+    config = options.load_config({"account": account})
+    with open_engine(options, config) as (_, engine):
+        rows = OperatorSettings(engine).rows(config.account)
+    if symbols:
+        wanted = check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])
+        rows = tuple(row for row in rows if row.symbol in wanted)
+    emit(options, [_flat(row) for row in rows], lambda: _print(rows))
+
+
+@settings.command("set")
+@click.argument("words", nargs=-1, required=True, metavar="SYMBOL... KEY=VALUE...")
+@click.option("--account", metavar="NAME", help="The account; the configured one unless given.")
+@pass_options
+def set_settings(options: Options, *, words: tuple[str, ...], account: str | None) -> None:
+    """Change settings of symbols; traders that run take them at their next cycle.
+
+    An order that rests is never changed. Keys: chunks, budget (quote asset), buy_down_interval, profit_interval,
+    rebuy_interval (ratios, 0.01 is 1 %), strategy.
+
+    Example:
+      naive-daemon settings set BTCUSDT ETHUSDT budget=500 chunks=3
+
+    """
+    symbols = [SymbolType().convert(word, None, None) for word in words if "=" not in word]
+    changes = _read_changes([word for word in words if "=" in word])
+    if not symbols or not changes:
+        raise UsageError("name at least one symbol and one value", hint="naive-daemon settings set BTCUSDT budget=500")
+    config = options.load_config({"account": account})
+    with open_engine(options, config) as (_, engine):
+        store = OperatorSettings(engine)
+        rows = {row.symbol: row for row in store.rows(config.account)}
+        names = check_known(symbols, [*rows, *listed_symbols(config)])
+        if missing := [name for name in names if name not in rows]:
+            store.seed(config.account, missing)
+        store.set_values(config.account, names, changes)
+        changed = store.rows(config.account, names)
+    emit(options, [_flat(row) for row in changed], lambda: _print(changed))
+    running = sum(row.status is not TradingStatus.OFF for row in changed)
+    if running:
+        say(options, "traders that run take this at their next cycle; orders that rest stay as they are")
+
+
+def _read_changes(words: Sequence[str]) -> dict[str, str]:
+    """Read `key=value` words; raises UsageError that has a line for each bad one."""
+    changes: dict[str, str] = {}
+    mistakes: list[str] = []
+    for word in words:
+        key, _, value = word.partition("=")
+        key = key.strip().lower()
+        if key in changes:
+            mistakes.append(f"{key} is given twice")
+        changes[key] = value
+        mistakes += _mistakes(key, value)
+    if mistakes:
+        head = "1 setting is" if len(mistakes) == 1 else f"{len(mistakes)} settings are"
+        raise UsageError("\n  ".join([f"{head} wrong, nothing was changed:", *mistakes]))
+    return changes
+
+
+def _mistakes(key: str, value: str) -> list[str]:
+    try:
+        given = read_setting(key, value)
+    except InvalidSettingError as error:
+        return [str(error)]
+    if key == "strategy":
+        installed = sorted(entry.name for entry in entry_points(group=_STRATEGIES))
+        if given not in installed:
+            return [f"strategy={value} is refused: installed are {', '.join(installed)}"]
+    return []
+
+
+def _flat(row: SymbolSettings) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(row)
+    trade = fields.pop("trade")
+    return {**{key: fields[key] for key in ("account", "symbol", "status")}, **msgspec.structs.asdict(trade), **fields}
+
+
+def _print(rows: Sequence[SymbolSettings]) -> None:
+    if not rows:
+        click.echo("no settings yet; naive-daemon seed adds every symbol that the exchange lists")
+        return
+    print_table(_COLUMNS, [(row.symbol, row.status, *(getattr(row.trade, key) for key in _TRADE_KEYS)) for row in rows])

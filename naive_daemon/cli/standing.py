@@ -1,0 +1,121 @@
+"""How things stand: the daemon, and each symbol's wish and deed, as `status` shows them."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+from sqlalchemy import Engine, func, select
+
+from naive_daemon.clock import to_datetime
+from naive_daemon.domain.order import OrderStatus
+from naive_daemon.domain.settings import TradingStatus
+from naive_daemon.storage.postgres import locks
+from naive_daemon.storage.postgres.engine import begin
+from naive_daemon.storage.postgres.models import OrderRow
+from naive_daemon.storage.postgres.presence import PostgresPresence, Presence
+from naive_daemon.storage.postgres.report import Report
+
+_LIVE = tuple(status.value for status in OrderStatus if not status.is_terminal)
+
+
+class DaemonStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """The daemon that trades an account; times are ISO in UTC, the rest None where it is not known."""
+
+    account: str
+    running: bool
+    pid: int | None = None
+    host: str | None = None
+    owner: str | None = None
+    version: str | None = None
+    feed: str | None = None
+    exchange: str | None = None
+    state: str | None = None
+    started_at: str | None = None
+    silent_s: Decimal | None = None
+
+
+class SymbolStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """A symbol: what is wanted, what is so, what it has brought; `realised_pnl` in the quote asset.
+
+    `actual` is None for a symbol that no daemon ever spoke of; while no daemon runs it is what the last one said.
+    """
+
+    account: str
+    symbol: str
+    desired: TradingStatus | None
+    actual: str | None
+    traders: int
+    open_orders: int
+    cycles: int
+    realised_pnl: Decimal
+    restarts: int
+    last_error: str | None
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What `status --json` prints."""
+
+    daemon: DaemonStanding
+    symbols: list[SymbolStanding]
+
+
+def read_standing(url: str, engine: Engine, account: str, symbols: Sequence[str], *, everything: bool) -> Standing:
+    """Read how things stand; without `symbols`, those that are off in wish and deed only with `everything`."""
+    open_orders = _open_orders(engine, account)
+    rows = [
+        SymbolStanding(
+            account=row.account,
+            symbol=row.symbol,
+            desired=row.desired,
+            actual=row.actual,
+            traders=row.traders,
+            open_orders=open_orders.get(row.symbol, 0),
+            cycles=row.completed_cycles,
+            realised_pnl=row.realised_pnl,
+            restarts=row.restarts,
+            last_error=row.last_error,
+        )
+        for row in Report(engine).status(account, symbols, everything=everything)
+    ]
+    return Standing(_daemon(url, account), rows)
+
+
+def _daemon(url: str, account: str) -> DaemonStanding:
+    holder = locks.holder(url, account)
+    if holder is None:
+        return DaemonStanding(account=account, running=False)
+    presence = _presence(url, holder)
+    if presence is None:
+        return DaemonStanding(account=account, running=True, pid=holder.pid, host=holder.host)
+    return DaemonStanding(
+        account=account,
+        running=True,
+        pid=presence.pid,
+        host=presence.host,
+        owner=presence.owner,
+        version=presence.version,
+        feed=presence.feed,
+        exchange=presence.exchange,
+        state=presence.state,
+        started_at=to_datetime(presence.started_ns).isoformat(),
+        silent_s=Decimal(presence.silent_ms) / 1_000,
+    )
+
+
+def _presence(url: str, holder: locks.Holder) -> Presence | None:
+    """Find the row of the daemon that holds the lock; the rows of dead daemons stay behind."""
+    reader = PostgresPresence(url)
+    try:
+        return next((row for row in reader.all() if row.pid == holder.pid), None)
+    finally:
+        reader.close()
+
+
+def _open_orders(engine: Engine, account: str) -> dict[str, int]:
+    query = (
+        select(OrderRow.symbol, func.count())
+        .where(OrderRow.account == account, OrderRow.status.in_(_LIVE))
+        .group_by(OrderRow.symbol)
+    )
+    with begin(engine) as connection:
+        return {row[0]: row[1] for row in connection.execute(query)}

@@ -1,0 +1,97 @@
+"""`naive-daemon status`."""
+
+from collections.abc import Callable
+
+import click
+
+from naive_daemon.cli.command import Command, Options, pass_options
+from naive_daemon.cli.confirmation import Wakening
+from naive_daemon.cli.database import open_engine
+from naive_daemon.cli.output import emit, print_table
+from naive_daemon.cli.standing import DaemonStanding, Standing, read_standing
+from naive_daemon.cli.symbols import SymbolType, check_known, listed_symbols
+from naive_daemon.domain.errors import NaiveError, UsageError
+from naive_daemon.storage.postgres.notify import Listener
+from naive_daemon.storage.postgres.settings import OperatorSettings
+
+# Figures such as profit change without a notification.
+_REFRESH_S = 2
+_CHANNELS = ("naive_actual", "naive_settings")
+_COLUMNS = (
+    "symbol", "desired", "actual", "traders>", "open orders>", "cycles>", "realised pnl>", "restarts>", "last error",
+)  # fmt: skip
+
+
+@click.command(cls=Command)
+@click.argument("symbols", nargs=-1, type=SymbolType(), metavar="[SYMBOL]...")
+@click.option("--account", metavar="NAME", help="The account; the configured one unless given.")
+@click.option("--all", "everything", is_flag=True, help="Show symbols too that are off, as they should be.")
+@click.option("--watch", is_flag=True, help="Show every change, until Ctrl-C.")
+@pass_options
+def status(options: Options, *, symbols: tuple[str, ...], account: str | None, everything: bool, watch: bool) -> None:
+    """Show what is wanted of symbols, and what is so.
+
+    Without symbols, those that are off, and are meant to be, are left out.
+
+    Example:
+      naive-daemon status
+      naive-daemon status BTCUSDT --json
+
+    """
+    if watch and options.json:
+        raise UsageError("--watch is for people: it does not go with --json")
+    config = options.load_config({"account": account})
+    with open_engine(options, config) as (url, engine):
+        if symbols:
+            rows = OperatorSettings(engine).rows(config.account)
+            check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])
+
+        def read() -> Standing:
+            return read_standing(url, engine, config.account, symbols, everything=everything)
+
+        if watch:
+            _watch(url, read)
+        else:
+            standing = read()
+            emit(options, standing, lambda: _print(standing))
+
+
+def _watch(url: str, read: Callable[[], Standing]) -> None:
+    wakening = Wakening()
+    listener = Listener(url, _CHANNELS, wakening)
+    listener.start()
+    try:
+        while not wakening.ended:
+            click.clear()
+            _print(read())
+            wakening.wait(_REFRESH_S)
+    finally:
+        listener.stop()
+    raise NaiveError("the database's notifications are not heard any more", hint="start the command again")
+
+
+def _print(standing: Standing) -> None:
+    click.echo(_daemon_line(standing.daemon))
+    if not standing.symbols:
+        click.echo("no symbol is on; naive-daemon start SYMBOL switches one on, status --all shows all")
+        return
+    rows = [
+        (
+            row.symbol, row.desired, row.actual, row.traders, row.open_orders, row.cycles, row.realised_pnl,
+            row.restarts, row.last_error,
+        )
+        for row in standing.symbols
+    ]  # fmt: skip
+    print_table(_COLUMNS, rows)
+
+
+def _daemon_line(daemon: DaemonStanding) -> str:
+    if not daemon.running:
+        return f"account {daemon.account}: the daemon is not running; what is wanted is kept until it starts"
+    place = f"process {daemon.pid} on {daemon.host}" if daemon.pid else "its process is not known"
+    if daemon.state is None:
+        return f"account {daemon.account}: the daemon is running ({place})"
+    return (
+        f"account {daemon.account}: the daemon is {daemon.state} ({place}, feed {daemon.feed}, "
+        f"exchange {daemon.exchange}, since {daemon.started_at})"
+    )

@@ -1,0 +1,201 @@
+"""start, stop, shutdown: against a real database, with and without a daemon that obeys."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+import psycopg
+import pytest
+
+from naive_daemon.cli.confirmation import Wakening
+from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
+from naive_daemon.storage.postgres.locks import AccountClaim
+from naive_daemon.storage.postgres.notify import Listener
+from naive_daemon.storage.postgres.session import Session
+from naive_daemon.trading.desired_state import ActualState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from naive_daemon.domain.settings import SymbolSettings
+
+
+class Obedience:
+    """Stands for a daemon: holds the account, and says of each symbol what `answer` makes of its settings."""
+
+    def __init__(self, url: str, answer: Callable[[SymbolSettings], str | None] = lambda row: row.status.value) -> None:
+        self._answer = answer
+        self._store = PostgresDesiredState(url)
+        claim = AccountClaim(["main"])
+        self._session = Session(url, application_name=claim.application_name, on_connect=claim.take)
+        self._wakening = Wakening()
+        self._listener = Listener(url, ("naive_settings",), self._wakening)
+        self._thread = threading.Thread(target=self._obey)
+        self._stopping = False
+
+    def __enter__(self) -> Self:
+        self._session.open()
+        self._listener.start()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.stop()
+        self._stopping = True
+        self._wakening.notified("", "")
+        self._thread.join()
+        self._session.close()
+        self._store.close()
+
+    def _obey(self) -> None:
+        while self._wakening.wait(60) and not self._stopping:
+            answers = [(row, self._answer(row)) for row in self._store.load_settings()]
+            self._store.record_actual(
+                [
+                    ActualState(account=row.account, symbol=row.symbol, state=state, last_error="it crashed")
+                    for row, state in answers
+                    if state is not None
+                ]
+            )
+
+
+def statuses(url: str) -> dict[str, str]:
+    with psycopg.connect(url) as connection:
+        return dict(connection.execute("SELECT symbol, status::text FROM settings ORDER BY symbol").fetchall())
+
+
+@pytest.mark.parametrize(
+    ("before", "command", "message", "after"),
+    [
+        (None, "start", "started", "on"),
+        ("off", "start", "started", "on"),
+        ("on", "start", "already started", "on"),
+        ("shutdown", "start", "started again, its shutdown is taken back", "on"),
+        (None, "stop", "already stopped", None),
+        ("off", "stop", "already stopped", "off"),
+        ("on", "stop", "stopped", "off"),
+        ("shutdown", "stop", "stopped", "off"),
+        (None, "shutdown", "already stopped", None),
+        ("off", "shutdown", "already stopped", "off"),
+        ("on", "shutdown", "shutting down, it finishes what is open", "shutdown"),
+        ("shutdown", "shutdown", "already shutting down", "shutdown"),
+    ],
+)
+def test_each_switch_says_what_its_table_says(
+    console: Any, schema_url: str, *, before: str | None, command: str, message: str, after: str | None
+) -> None:
+    if before is not None:
+        with psycopg.connect(schema_url) as connection:
+            connection.execute("INSERT INTO settings (symbol, status) VALUES ('BTCUSDT', %s)", (before,))
+    answer = console(command, "btcusdt")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.splitlines() == [
+        f"BTCUSDT  {message}",
+        "the daemon is not running; it will do so when it starts",
+    ]
+    assert statuses(schema_url) == ({} if after is None else {"BTCUSDT": after})
+
+
+def test_json_is_one_object(console: Any, schema_url: str) -> None:
+    data = console("start", "BTCUSDT", "btcusdt", "--json").data
+    assert data == {
+        "daemon_running": False,
+        "symbols": [
+            {
+                "account": "main",
+                "symbol": "BTCUSDT",
+                "before": "off",
+                "desired": "on",
+                "message": "started",
+                "confirmed": None,
+                "actual": None,
+                "last_error": None,
+            }
+        ],
+    }
+    assert statuses(schema_url) == {"BTCUSDT": "on"}
+
+
+def test_the_daemon_confirms(console: Any, schema_url: str) -> None:
+    with Obedience(schema_url):
+        for command in ("start", "shutdown", "start", "stop"):
+            (row,) = console(command, "BTCUSDT", "--json").data["symbols"]
+            assert row["confirmed"] is True
+        assert console("stop", "BTCUSDT").out == "BTCUSDT  already stopped\n"
+
+
+def test_a_daemon_that_does_not_answer_in_time(console: Any, schema_url: str) -> None:
+    with Obedience(schema_url, lambda row: "on" if row.symbol == "BTCUSDT" else None):
+        answer = console("start", "BTCUSDT", "ETHUSDT", "XRPUSDT", "--timeout", "0.3")
+    assert answer.code == 1
+    assert "error: the daemon has not confirmed within 0.3 s: ETHUSDT, XRPUSDT\n" in answer.err
+    assert answer.out.splitlines()[:2] == ["BTCUSDT  started", "ETHUSDT  started (not confirmed: it is off)"]
+    assert set(statuses(schema_url).values()) == {"on"}
+
+
+def test_a_symbol_that_is_quarantined_instead(console: Any, schema_url: str) -> None:
+    with Obedience(schema_url, lambda _: "quarantined"):
+        answer = console("start", "BTCUSDT", "--json")
+    assert answer.code == 1
+    assert json.loads(answer.err)["error"]["message"] == "BTCUSDT is quarantined: it crashed"
+    assert json.loads(answer.out)["symbols"][0]["last_error"] == "it crashed"
+
+
+@pytest.mark.parametrize("option", [("--no-wait",), ("--timeout", "0")])
+def test_nobody_waits_who_does_not_want_to(console: Any, schema_url: str, option: tuple[str, ...]) -> None:
+    with Obedience(schema_url, lambda _: None):
+        (row,) = console("start", "BTCUSDT", "--json", *option).data["symbols"]
+    assert row["confirmed"] is None
+
+
+@pytest.mark.parametrize(
+    ("command", "column", "value"),
+    [
+        (("stop", "--orders", "cancel"), "stop_orders", "cancel"),
+        (("stop",), "stop_orders", "keep"),
+        (("shutdown", "--entries", "cancel"), "shutdown_entries", "cancel"),
+        (("shutdown",), "shutdown_entries", "keep"),
+    ],
+)
+def test_what_becomes_of_resting_orders_is_written_down(
+    console: Any, schema_url: str, command: tuple[str, ...], column: str, value: str
+) -> None:
+    assert console("start", "BTCUSDT").code == 0
+    assert console(*command, "BTCUSDT").code == 0
+    with psycopg.connect(schema_url) as connection:
+        assert connection.execute(f"SELECT {column} FROM settings").fetchall() == [(value,)]  # noqa: S608 - a constant of this test
+
+
+@pytest.mark.parametrize("command", ["start", "stop", "shutdown"])
+def test_unknown_symbols_change_nothing(console: Any, schema_url: str, command: str) -> None:
+    answer = console(command, "BTCUSDT", "BTCUSD", "NOSUCH")
+    assert answer.code == 2
+    assert answer.err.startswith("error: 2 unknown symbols: BTCUSD, NOSUCH\nhint: did you mean BTCUSDT")
+    assert statuses(schema_url) == {}
+
+
+@pytest.mark.parametrize("symbol", ["", " ", "BTC USDT", "'; DROP TABLE settings; --", "BTC\x00"])
+def test_what_is_no_symbol_is_refused(console: Any, schema_url: str, symbol: str) -> None:
+    assert console("start", symbol).code == 2
+    assert statuses(schema_url) == {}
+
+
+def test_a_thousand_symbols_at_once(console: Any, schema_url: str) -> None:
+    names = [f"S{number:04}USDT" for number in range(1_000)]
+    with psycopg.connect(schema_url) as connection:
+        connection.cursor().executemany("INSERT INTO settings (symbol) VALUES (%s)", [(name,) for name in names])
+    with Obedience(schema_url):
+        data = console("start", *names, "--json").data
+    assert [row["symbol"] for row in data["symbols"]] == names
+    assert all(row["confirmed"] for row in data["symbols"])
+    assert set(statuses(schema_url).values()) == {"on"}
+
+
+def test_another_account(console: Any, schema_url: str) -> None:
+    assert console("start", "BTCUSDT", "--account", "second").code == 0
+    assert console("stop", "BTCUSDT").out.startswith("BTCUSDT  already stopped")
+    with psycopg.connect(schema_url) as connection:
+        assert connection.execute("SELECT account, status FROM settings").fetchall() == [("second", "on")]
+    assert console("start", "BTCUSDT", "--account", "a/b").code == 78
