@@ -55,7 +55,7 @@ class DynamicSupervisor(Actor):
 
     def __init__(self, *, max_restarts: int = 3, period_s: float = 5.0, max_children: int | None = None) -> None:
         super().__init__()
-        if max_children is not None and max_children < 0:
+        if max_children is not None and not _is_count(max_children):
             raise ValueError(f"max_children={max_children!r} is not a whole number >= 0")
         self._max_children = max_children
         self._intensity = Intensity(max_restarts, period_s)
@@ -242,3 +242,7 @@ class DynamicSupervisor(Actor):
             reason=str(reason),
             restarts_left=self._intensity.left,
         )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

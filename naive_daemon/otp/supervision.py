@@ -127,10 +127,10 @@ class Child(msgspec.Struct):
 class Intensity:
     """Counts restarts in a sliding window, inclusive at its edge (OTP rule 47)."""
 
-    def __init__(self, max_restarts: object, period_s: float) -> None:
+    def __init__(self, max_restarts: object, period_s: object) -> None:
         if isinstance(max_restarts, bool) or not isinstance(max_restarts, int) or max_restarts < 0:
             raise ValueError(f"max_restarts={max_restarts!r} is not a whole number >= 0")
-        if not period_s > 0:
+        if isinstance(period_s, bool) or not isinstance(period_s, int | float) or not period_s > 0:
             raise ValueError(f"period_s={period_s!r} is not a number of seconds > 0")
         self.max_restarts = max_restarts
         self._period_s = period_s
