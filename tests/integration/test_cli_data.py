@@ -1,7 +1,11 @@
 """status, settings, seed, orders, db: what they print and change, on a real database."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -103,6 +107,25 @@ def test_status_for_people(console: Any, schema_url: str) -> None:
     assert console("status", "--watch", "--json").code == 2
     with psycopg.connect(schema_url) as connection:
         connection.execute("DELETE FROM settings")
+
+
+def test_watching_goes_on_until_it_is_interrupted(schema_url: str) -> None:
+    environment = {**os.environ, "NAIVE_DATABASE_URL": schema_url}
+    with subprocess.Popen(
+        [Path(sys.executable).with_name("naive-daemon"), "status", "--watch"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(2):
+            assert "the daemon is not running" in process.stdout.readline()
+            assert "no symbol is on" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.strip() == "error: interrupted"
 
 
 def test_settings_are_changed_and_listed(console: Any, schema_url: str) -> None:

@@ -136,13 +136,19 @@ class Report:
         *,
         live_only: bool = True,
         limit: int = 100,
+        since_ns: int | None = None,
     ) -> tuple[OrderLine, ...]:
-        """Read up to `limit` orders, the newest first; only those that are not over, unless asked for all."""
+        """Read up to `limit` orders, the newest first; only those that are not over, unless asked for all.
+
+        `since_ns` (UTC) leaves out those that were created before.
+        """
         conditions: list[ColumnElement[bool]] = [] if account is None else [OrderRow.account == account]
         if symbols:
             conditions.append(OrderRow.symbol == _any([symbol.strip().upper() for symbol in symbols]))
         if live_only:
             conditions.append(OrderRow.status.in_(_LIVE))
+        if since_ns is not None:
+            conditions.append(OrderRow.created_ns >= since_ns)
         columns = [getattr(OrderRow, field) for field in OrderLine.__struct_fields__]
         query = select(*columns).where(*conditions)
         query = query.order_by(OrderRow.created_ns.desc(), OrderRow.client_order_id).limit(limit)
