@@ -93,8 +93,8 @@ class AccountClaim:
         # Our last connection was lost on our side; the server may not know yet and keep its locks until it does.
         if self._former is not None:
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s",
-                self._former,
+                "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s",
+                (WAIT_MS, *self._former),
             )
 
 
