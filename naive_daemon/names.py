@@ -14,6 +14,11 @@ WATCHMAN = "watchman"
 Name = str | tuple[str | int, ...]
 
 
+def account_supervisor(account_id: str) -> Name:
+    """Name the supervisor of an account's processes."""
+    return ("account supervisor", account_id)
+
+
 def client(account: str) -> Name:
     """Name an account's connection to its exchange."""
     return ("client", account)

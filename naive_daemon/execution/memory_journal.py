@@ -79,6 +79,14 @@ class MemoryJournal:
             fills_count=len(fills),
         )
 
+    def orders(self) -> tuple[Order, ...]:
+        """Give all orders, oldest first."""
+        return self._read(self._orders.values())
+
+    def cycles(self) -> tuple[Cycle, ...]:
+        """Give all cycles as they are now, by their keys."""
+        return tuple(sorted(self._cycles.values(), key=lambda cycle: cycle.key))
+
     def close(self) -> None:
         """Keep everything: there is no connection to give up."""
 

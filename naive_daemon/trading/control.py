@@ -10,6 +10,7 @@ Crashes when: the listener's thread dies or the store refuses something for good
 """
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
@@ -75,16 +76,23 @@ class _Ear:
 
 
 class Control(Actor):
-    """See the module. `heartbeat` says in the database that the daemon lives."""
+    """See the module. `heartbeat` says in the database that the daemon lives; other accounts than ours are not read."""
 
     runs_on = "thread"
     batches = True
 
-    def __init__(self, store: DesiredStateStore, make_listener: MakeListener, heartbeat: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: DesiredStateStore,
+        make_listener: MakeListener,
+        heartbeat: Callable[[], None],
+        accounts: AbstractSet[str],
+    ) -> None:
         super().__init__()
         self._store = store
         self._make_listener = make_listener
         self._heartbeat = heartbeat
+        self._accounts = accounts
         self._listener: SettingsListener | None = None
         self._actual: dict[SymbolKey, ActualState] = {}
         self._drained: set[SymbolKey] = set()
@@ -160,7 +168,7 @@ class Control(Actor):
             self._actual.clear()
 
     def _read(self) -> None:
-        rows = tuple(self._store.load_settings())
+        rows = tuple(row for row in self._store.load_settings() if row.account in self._accounts)
         self._shall_read = False
         touched, self._touched = frozenset(self._touched), set()
         self.system.tell(names.SWITCHES, SettingsRead(rows, touched))

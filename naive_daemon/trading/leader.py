@@ -15,6 +15,7 @@ import msgspec
 
 from naive_daemon import names
 from naive_daemon.account.account import OrderNotice
+from naive_daemon.account.cache import DropState, KeepState
 from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.money import plain
 from naive_daemon.domain.order import CycleKey
@@ -251,6 +252,7 @@ class Leader(Actor):
         slot = self._slot_of(position.cycle.key, "position")
         if slot is not None:
             slot.position = position
+            self.system.tell(names.CACHE, KeepState(_cache_key(position.cycle.key), position))
 
     def _rebuy(self, key: CycleKey, price: Decimal) -> None:
         if self._slot_of(key, "rebuy") is None or self._is_draining:
@@ -289,6 +291,7 @@ class Leader(Actor):
         slot = self._slots[number]
         if slot.is_finished and down.reason in (NORMAL, NOPROC):
             del self._slots[number]
+            self.system.tell(names.CACHE, DropState(_cache_key(slot.position.cycle.key)))
             if not self._is_draining:
                 self._start_fresh()
             self._look_around()
@@ -316,3 +319,7 @@ class Leader(Actor):
         if self._is_draining and not self._slots:
             self.log.info("drained")
             self.system.tell(names.SWITCHES, Drained(account, symbol))
+
+
+def _cache_key(key: CycleKey) -> str:
+    return f"trader:{key.account}:{key.symbol}:{key.trader}"

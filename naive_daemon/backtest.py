@@ -1,0 +1,121 @@
+"""A backtest: the daemon's own tree on the caller's thread, with a virtual clock and a journal in memory.
+
+The same actors decide, journal, send and match as in live trading; nothing is left out but the servers. One event is
+carried to its end before the next, so the same trades with the same settings give the same orders, always.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+
+import msgspec
+
+from naive_daemon import names
+from naive_daemon.clock import VirtualClock, WallClock
+from naive_daemon.domain.cycle import Cycle
+from naive_daemon.domain.errors import PermanentError
+from naive_daemon.domain.events import Trade
+from naive_daemon.domain.instrument import Instrument
+from naive_daemon.domain.order import Order
+from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
+from naive_daemon.exchange.paper.engine import FillModel
+from naive_daemon.execution.memory_journal import MemoryJournal
+from naive_daemon.market.feed import DeliverTrade, TradeArrived
+from naive_daemon.otp import ActorSystem, Ref, SimulatedSystem
+from naive_daemon.trading.summary import Summary, summarise
+from naive_daemon.trading.switches import AskSymbols, SettingsRead
+from naive_daemon.tree import PaperExchange, Ports, root
+
+ACCOUNT = "backtest"
+OWNER = "backtest"
+BUDGET_RESERVE = 10
+"""The account starts with so many times the budget, so that losses never leave an order without funds."""
+
+
+class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is tested. `fee` is a ratio; `shutdown_at` counts trades from 0."""
+
+    instrument: Instrument
+    settings: TradeSettings
+    fee: Decimal = Decimal("0.001")
+    fill_model: FillModel = FillModel.THROUGH
+    shutdown_at: int | None = None
+
+
+class BacktestResult(msgspec.Struct, frozen=True):
+    """What came of it; orders and cycles oldest first."""
+
+    summary: Summary
+    orders: tuple[Order, ...]
+    cycles: tuple[Cycle, ...]
+
+
+def run_backtest(
+    trades: Iterable[Trade], plan: BacktestPlan, on_progress: Callable[[int], None] = lambda _: None
+) -> BacktestResult:
+    """Trade through `trades`; `on_progress` gets the number of trades every now and then.
+
+    Raises PermanentError when a part of the daemon crashed on the way: its figures would be worth nothing.
+    """
+    journal = MemoryJournal()
+    system = ActorSystem.simulated(VirtualClock())
+    wall = WallClock()
+    top = system.start(root(_ports(plan, journal)))
+    began_s = wall.monotonic_s()
+    try:
+        events = _play(system, trades, plan, on_progress)
+        _refuse_crashes(system)
+    finally:
+        system.terminate(top, timeout_s=10)
+        system.stop()
+    wall_ns = round((wall.monotonic_s() - began_s) * 1_000_000_000)
+    orders, cycles = journal.orders(), journal.cycles()
+    return BacktestResult(summarise(events, orders, cycles, wall_ns), orders, cycles)
+
+
+def _play(
+    system: SimulatedSystem, trades: Iterable[Trade], plan: BacktestPlan, on_progress: Callable[[int], None]
+) -> int:
+    number = 0
+    feed: Ref | None = None
+    for number, trade in enumerate(trades, 1):
+        if number == 1:
+            system.advance_to(trade.time_ns)
+            _switch(system, plan, TradingStatus.ON)
+        if number - 1 == plan.shutdown_at:
+            _switch(system, plan, TradingStatus.SHUTDOWN)
+        if number % 10_000 == 0:
+            on_progress(number)
+        system.advance_to(trade.time_ns)
+        if feed is None or not feed.is_alive():
+            feed = system.whereis(names.feed(trade.symbol))
+            if feed is None:
+                continue  # drained: nobody needs the market any more
+        feed.tell(TradeArrived(trade))
+        system.run_until_idle()
+        feed.tell(DeliverTrade())
+        system.run_until_idle()
+    return number
+
+
+def _switch(system: SimulatedSystem, plan: BacktestPlan, status: TradingStatus) -> None:
+    settings = SymbolSettings(account=ACCOUNT, symbol=plan.instrument.symbol, status=status, trade=plan.settings)
+    system.tell(names.SWITCHES, SettingsRead((settings,)))
+    system.run_until_idle()
+
+
+def _refuse_crashes(system: SimulatedSystem) -> None:
+    for symbol in system.ask(names.SWITCHES, AskSymbols()):
+        if symbol.last_error is not None:
+            raise PermanentError(f"{symbol.symbol} crashed in the backtest: {symbol.last_error}")
+
+
+def _ports(plan: BacktestPlan, journal: MemoryJournal) -> Ports:
+    instrument = plan.instrument
+    balances: Mapping[str, Decimal] = {instrument.quote_asset: plan.settings.budget * BUDGET_RESERVE}
+    return Ports(
+        owner=OWNER,
+        account=ACCOUNT,
+        instruments={instrument.symbol: instrument},
+        exchange=PaperExchange(fill_model=plan.fill_model, maker_fee=plan.fee, balances=balances),
+        open_journal=lambda: journal,
+    )

@@ -1,0 +1,172 @@
+"""The supervision tree: the one place that wires. Read it from the bottom of the page up, or start at `root`.
+
+    root (rest_for_one)
+    ├─ journal            own thread
+    ├─ cache              own thread
+    ├─ accounts           one for each account (rest_for_one): client, execution manager, account
+    ├─ streams            feeds (dynamic), player, desk
+    ├─ trading (rest_for_one)
+    │   ├─ symbols        dynamic: symbol BTCUSDT (one_for_all): traders (dynamic), leader
+    │   └─ switches       autostart, start, stop, shutdown, quarantine
+    ├─ control            own thread
+    └─ watchman
+
+What needs the world (databases, a notifier, a clock's thread) is given in `Ports`; a backtest leaves most of it out,
+and everything else is the same.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+import msgspec
+
+from naive_daemon import names
+from naive_daemon.account.account import Account
+from naive_daemon.account.cache import Cache, HotStore
+from naive_daemon.domain.instrument import Instrument
+from naive_daemon.exchange.paper.client import PaperClient
+from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
+from naive_daemon.execution.journal import Journal, JournalConfig
+from naive_daemon.execution.journal_store import JournalStore
+from naive_daemon.execution.manager import ExecutionManager
+from naive_daemon.market.source import MarketSource
+from naive_daemon.market.streams import streams
+from naive_daemon.otp import Actor, ChildSpec, ChildType, DynamicSupervisor, Strategy, Supervisor
+from naive_daemon.trading.context import SymbolContext
+from naive_daemon.trading.control import Control, MakeListener
+from naive_daemon.trading.desired_state import DesiredStateStore
+from naive_daemon.trading.switches import ContextOf, Quarantine, Switches
+from naive_daemon.watchman import ServiceNotifier, Watchman
+
+
+class PaperExchange(msgspec.Struct, frozen=True, kw_only=True):
+    """What a paper exchange starts with; balances by asset."""
+
+    fill_model: FillModel
+    maker_fee: Decimal
+    balances: Mapping[str, Decimal]
+
+
+class ControlPorts(msgspec.Struct, frozen=True, kw_only=True):
+    """Where desired state comes from."""
+
+    open_store: Callable[[], DesiredStateStore]
+    make_listener: MakeListener
+    heartbeat: Callable[[], None]
+
+
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """What the tree needs of the world. `open_*` are called at each start of the actor that owns the result."""
+
+    owner: str
+    account: str
+    instruments: Mapping[str, Instrument]
+    exchange: PaperExchange
+    open_journal: Callable[[], JournalStore]
+    journal: JournalConfig = JournalConfig()
+    open_cache: Callable[[], HotStore] | None = None
+    source: MarketSource | None = None
+    control: ControlPorts | None = None
+    notifier: ServiceNotifier | None = None
+    quarantine: Quarantine = Quarantine()
+    trader_restarts: int = 3
+    trader_period_s: float = 5.0
+    symbol_restarts: int = 3
+    symbol_period_s: float = 60.0
+
+
+def root(ports: Ports) -> Supervisor:
+    """Make the root. What stands later needs what stands before it, and is started anew with it."""
+    children = [_worker(names.JOURNAL, lambda: Journal(ports.open_journal(), ports.journal))]
+    if (open_cache := ports.open_cache) is not None:
+        children.append(_worker(names.CACHE, lambda: Cache(open_cache())))
+    children += [
+        _supervisor("accounts", lambda: _accounts(ports)),
+        _supervisor("streams", lambda: streams(ports.source)),
+        _supervisor("trading", lambda: _trading(ports)),
+    ]
+    if (control := ports.control) is not None:
+        children.append(
+            _worker(
+                names.CONTROL,
+                lambda: Control(control.open_store(), control.make_listener, control.heartbeat, {ports.account}),
+            )
+        )
+    if (notifier := ports.notifier) is not None:
+        children.append(_worker(names.WATCHMAN, lambda: Watchman(notifier)))
+    return Supervisor(children, strategy=Strategy.REST_FOR_ONE, max_restarts=5, period_s=60)
+
+
+def _accounts(ports: Ports) -> Supervisor:
+    return Supervisor([_supervisor(names.account_supervisor(ports.account), lambda: _account(ports, ports.account))])
+
+
+def _account(ports: Ports, account: str) -> Supervisor:
+    return Supervisor(
+        [
+            _worker(names.client(account), lambda: _paper_client(ports, account)),
+            _worker(names.execution_manager(account), lambda: ExecutionManager(account)),
+            _worker(names.account(account), lambda: Account(account)),
+        ],
+        strategy=Strategy.REST_FOR_ONE,
+        max_restarts=5,
+        period_s=60,
+    )
+
+
+def _trading(ports: Ports) -> Supervisor:
+    return Supervisor(
+        [
+            _supervisor(names.SYMBOLS, DynamicSupervisor),
+            _worker(names.SWITCHES, lambda: Switches(_context_of(ports), ports.quarantine)),
+        ],
+        strategy=Strategy.REST_FOR_ONE,
+        max_restarts=5,
+        period_s=60,
+    )
+
+
+def _context_of(ports: Ports) -> ContextOf:
+    def context_of(account: str, symbol: str) -> SymbolContext | str:
+        if account != ports.account:
+            return f"this daemon does not trade the account {account}"
+        instrument = ports.instruments.get(symbol)
+        if instrument is None:
+            return f"the exchange does not list {symbol}"
+        return SymbolContext(
+            account=account,
+            symbol=symbol,
+            owner=ports.owner,
+            instrument=instrument,
+            fee=ports.exchange.maker_fee,
+            trader_restarts=ports.trader_restarts,
+            trader_period_s=ports.trader_period_s,
+            symbol_restarts=ports.symbol_restarts,
+            symbol_period_s=ports.symbol_period_s,
+        )
+
+    return context_of
+
+
+def _paper_client(ports: Ports, account: str) -> PaperClient:
+    def make_engine(
+        balances: Mapping[str, Mapping[str, Decimal]], first_order_number: int, first_trade_number: int
+    ) -> PaperEngine:
+        return PaperEngine(
+            ports.instruments,
+            fill_model=ports.exchange.fill_model,
+            maker_fee=ports.exchange.maker_fee,
+            balances=balances,
+            first_order_number=first_order_number,
+            first_trade_number=first_trade_number,
+        )
+
+    return PaperClient(account, make_engine, ports.instruments, ports.exchange.balances)
+
+
+def _worker(name: names.Name, start: Callable[[], Actor]) -> ChildSpec:
+    return ChildSpec(id=name, start=start, name=name)
+
+
+def _supervisor(name: names.Name, start: Callable[[], Actor]) -> ChildSpec:
+    return ChildSpec(id=name, start=start, name=name, type=ChildType.SUPERVISOR)
