@@ -101,11 +101,10 @@ class Market(Section):
     seed: int = Field(
         default=1, ge=0, le=2**63 - 1, description="Seed of the generated market: the same seed, the same day."
     )
-    trades_per_s: float = Field(
+    trades_per_s: int = Field(
         default=20,
-        gt=0,
+        ge=1,
         le=10_000,
-        allow_inf_nan=False,
         description="Trades of each symbol in a second of the generated market, on average.",
     )
     speed: Annotated[Decimal | Literal["max"], BeforeValidator(_speed)] = Field(

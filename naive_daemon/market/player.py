@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from naive_daemon import names
+from naive_daemon.domain.errors import NaiveError
 from naive_daemon.domain.events import Trade
 from naive_daemon.market.feed import DeliverTrade, TradeArrived
 from naive_daemon.market.source import MarketSource
@@ -43,10 +44,14 @@ class Silence(msgspec.Struct, frozen=True):
 
 
 class PlayedToEnd(msgspec.Struct, frozen=True):
-    """A recorded market has come to its end, and everything that followed from it has come to rest."""
+    """A recorded market has come to its end, and everything that followed from it has come to rest.
+
+    `error` says why it ended early: a row that is no trade, a damaged archive.
+    """
 
     symbol: str
     trades: int
+    error: NaiveError | None = None
 
 
 class _Step(msgspec.Struct, frozen=True):
@@ -115,14 +120,22 @@ class Player(Actor):
         self._step_when_due()
 
     def _queue_next(self, symbol: str, track: _Track) -> None:
-        trade = next(track.trades, None)
+        try:
+            trade = next(track.trades, None)
+        except NaiveError as error:  # the recording can not be read on; whoever plays it decides what follows
+            self.log.error("market can not be played on", symbol=symbol, trades=track.played, reason=error.message)
+            self._end_track(symbol, track, error)
+            return
         if trade is None:
-            del self._tracks[symbol]
             self.log.info("market played to its end", symbol=symbol, trades=track.played)
-            self.system.pubsub.publish(PLAYED, PlayedToEnd(symbol, track.played))
+            self._end_track(symbol, track, None)
             return
         track.played += 1
         heapq.heappush(self._due, (self._due_ns(track, trade), symbol, track.played, trade))
+
+    def _end_track(self, symbol: str, track: _Track, error: NaiveError | None) -> None:
+        del self._tracks[symbol]
+        self.system.pubsub.publish(PLAYED, PlayedToEnd(symbol, track.played, error))
 
     def _due_ns(self, track: _Track, trade: Trade) -> int:
         """Give when to play the trade, on the wall clock; at once where there is no speed."""

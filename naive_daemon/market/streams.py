@@ -71,7 +71,9 @@ class StreamDesk(Actor):
         self.monitor(subscriber)
         if self.system.whereis(names.feed(symbol)) is None:
             spec = ChildSpec(id=symbol, start=lambda: Feed(symbol), name=names.feed(symbol))
-            self.request(self.system.whereis(names.FEEDS), StartChild(spec), lambda answer: self._opened(symbol, answer))
+            self.request(
+                self.system.whereis(names.FEEDS), StartChild(spec), lambda answer: self._opened(symbol, answer)
+            )
         else:
             self.system.tell(names.PLAYER, Play(symbol))
 

@@ -16,8 +16,8 @@ import msgspec
 from naive_daemon import names
 from naive_daemon.account.account import OrderNotice
 from naive_daemon.account.cache import DropState, KeepState
-from naive_daemon.domain.cycle import Cycle
-from naive_daemon.domain.money import plain
+from naive_daemon.domain.cycle import Cycle, CycleOutcome, CycleResult
+from naive_daemon.domain.money import ZERO, plain
 from naive_daemon.domain.order import CycleKey
 from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradingStatus
 from naive_daemon.execution.journal import LoadSymbol, RecordCycle
@@ -62,12 +62,17 @@ class SettingsChanged(msgspec.Struct, frozen=True):
 
 
 class LeaderReport(msgspec.Struct, frozen=True, kw_only=True):
-    """How many traders there are; `restarted` says why a trader had to be replaced, if one had."""
+    """How many traders there are and what they have brought; `restarted` says why one had to be replaced, if one had.
+
+    `realised_pnl` is the sum over all cycles that ever ended, in the quote asset; `completed` counts those sold.
+    """
 
     account: str
     symbol: str
     traders: int
     is_draining: bool
+    completed: int
+    realised_pnl: Decimal
     restarted: str | None = None
 
 
@@ -102,6 +107,8 @@ class Leader(Actor):
         self._settings = SymbolSettings(account=context.account, symbol=context.symbol)
         self._slots: dict[int, _Slot] = {}
         self._last_cycles: dict[int, int] = {}
+        self._completed = 0
+        self._realised_pnl = ZERO
         self._early: list[Any] = []
         self._is_ready = False
         self._crashes = Intensity(context.trader_restarts, context.trader_period_s)
@@ -162,6 +169,7 @@ class Leader(Actor):
         if isinstance(journal, RequestFailed):
             self.exit(crash(f"the journal could not be read: {journal.reason}"))
         self._last_cycles = dict(journal.last_cycles)
+        self._completed, self._realised_pnl = journal.completed, journal.realised_pnl
         for opened in journal.open_cycles:
             slot = _Slot(Position(cycle=opened.cycle, orders=opened.orders))
             self._slots[opened.cycle.key.trader] = slot
@@ -266,9 +274,15 @@ class Leader(Actor):
 
     def _finish(self, position: Position) -> None:
         slot = self._slot_of(position.cycle.key, "cycle finished")
-        if slot is not None:
+        if slot is not None and not slot.is_finished:
             slot.position = position
             slot.is_finished = True
+            self._book(position.cycle.result)
+
+    def _book(self, result: CycleResult | None) -> None:
+        if result is not None:
+            self._completed += result.outcome is CycleOutcome.COMPLETED
+            self._realised_pnl += result.realised_pnl
 
     def _take_notice(self, key: CycleKey, notice: OrderNotice) -> None:
         """Hand an order event on; it came here because the trader was not there at that moment."""
@@ -313,6 +327,8 @@ class Leader(Actor):
             symbol=symbol,
             traders=len(self._slots),
             is_draining=self._is_draining,
+            completed=self._completed,
+            realised_pnl=self._realised_pnl,
             restarted=restarted,
         )
         self.system.tell(names.SWITCHES, report)

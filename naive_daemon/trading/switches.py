@@ -13,11 +13,13 @@ a pause that doubles, or at once when an operator says `start`. That costs no ot
 """
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from naive_daemon import names
+from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradingStatus
 from naive_daemon.execution.manager import CancelSymbol
 from naive_daemon.otp import Actor, ChildStarted, Down, Ref, RequestFailed, StartChild, TerminateChild, Timer
@@ -57,7 +59,20 @@ class StatusDrained(msgspec.Struct, frozen=True):
 
 
 class AskSymbols(msgspec.Struct, frozen=True):
-    """Request: what do all symbols do? Answered by a tuple of ActualState."""
+    """Request: what do all symbols do? Answered by a tuple of SymbolView."""
+
+
+class SymbolView(msgspec.Struct, frozen=True, kw_only=True):
+    """One symbol as it is now; `realised_pnl` over all cycles that ended, in the quote asset."""
+
+    account: str
+    symbol: str
+    state: str
+    traders: int
+    completed: int
+    realised_pnl: Decimal
+    restarts: int
+    last_error: str | None
 
 
 class _Retry(msgspec.Struct, frozen=True):
@@ -71,6 +86,8 @@ class _Symbol(msgspec.Struct):
     state: str = "off"
     ref: Ref | None = None
     traders: int = 0
+    completed: int = 0
+    realised_pnl: Decimal = ZERO
     restarts: int = 0
     last_error: str | None = None
     failures: int = 0
@@ -88,6 +105,18 @@ class _Symbol(msgspec.Struct):
             restarts=self.restarts,
             last_error=self.last_error,
             retry_at_ns=self.retry_at_ns,
+        )
+
+    def view(self) -> SymbolView:
+        return SymbolView(
+            account=self.settings.account,
+            symbol=self.settings.symbol,
+            state=self.state,
+            traders=self.traders,
+            completed=self.completed,
+            realised_pnl=self.realised_pnl,
+            restarts=self.restarts,
+            last_error=self.last_error,
         )
 
 
@@ -138,7 +167,7 @@ class Switches(Actor):
             case _Retry(key):
                 self._retry(key)
             case AskSymbols():
-                return tuple(symbol.actual() for symbol in self._symbols.values())
+                return tuple(symbol.view() for symbol in self._symbols.values())
             case _:
                 super().on_receive(message)
         return None
@@ -250,6 +279,7 @@ class Switches(Actor):
             return
         symbol.state = "shutdown" if report.is_draining else "on"
         symbol.traders = report.traders
+        symbol.completed, symbol.realised_pnl = report.completed, report.realised_pnl
         if report.restarted is not None:
             symbol.restarts += 1
             symbol.last_error = report.restarted

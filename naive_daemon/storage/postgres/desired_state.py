@@ -37,6 +37,9 @@ ON CONFLICT (account, symbol) DO UPDATE SET
 """
 
 
+_FORGET = "UPDATE actual_states SET state = 'off', traders = 0, retry_at = NULL WHERE account = %s AND state <> 'off'"
+
+
 class PostgresDesiredState:
     """Implements DesiredStateStore on one connection. Not for use by two threads at once.
 
@@ -66,6 +69,11 @@ class PostgresDesiredState:
         rows = {(state.account, state.symbol): _actual_row(state) for state in states}
         with self._session.connection() as connection:
             connection.execute(_RECORD, (msgspec.json.encode(list(rows.values())).decode(),))
+
+    def forget_actual(self, account: str) -> None:
+        """Say that nothing runs: before a daemon's first word of its own, and after its last."""
+        with self._session.connection() as connection:
+            connection.execute(_FORGET, (account,))
 
     def set_status(self, account: str, symbol: str, status: TradingStatus) -> None:
         """Set the desired status; a symbol without a row gets one with the defaults."""
