@@ -23,7 +23,6 @@ from naive_daemon.otp.exit import (
 from naive_daemon.otp.messages import DEFERRED, IGNORE, Continue, Deferred, Down, Exited, Ignore, RequestFailed
 from naive_daemon.otp.ref import Ref
 from naive_daemon.otp.supervision import (
-    Intensity,
     ChildCounts,
     ChildIgnored,
     ChildInfo,
@@ -32,6 +31,7 @@ from naive_daemon.otp.supervision import (
     CountChildren,
     DeleteChild,
     Done,
+    Intensity,
     RestartChild,
     StartChild,
     SupervisorError,

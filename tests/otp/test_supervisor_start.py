@@ -167,7 +167,7 @@ def test_stop_in_the_middle_of_a_start_stops_what_runs_and_what_starts(lab: Labo
 
 def test_a_start_that_succeeds_during_the_stop_does_not_hold_it_up(simulated: Laboratory) -> None:
     class Late(Worker):
-        def _on_parent_exit(self, reason: ExitReason) -> None:
+        def _on_parent_exit(self, _reason: ExitReason) -> None:
             self.acknowledge_start()  # succeeds when it is told to end, and does not end
 
     lab = simulated

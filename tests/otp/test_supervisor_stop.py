@@ -31,7 +31,7 @@ class Rude(Worker):
 
     own_reason = ExitReason("rude")
 
-    def _on_parent_exit(self, reason: ExitReason) -> None:
+    def _on_parent_exit(self, _reason: ExitReason) -> None:
         self.exit(self.own_reason)
 
 
@@ -127,10 +127,11 @@ def test_rule_24_which_stops_are_logged(
     class Child(Rude):
         own_reason = reason
 
-    for supervisor, child in ((lab.supervisor(lab.spec("a", Child, restart=restart)), "a"), (lab.dynamic(), None)):
+    static = lab.supervisor(lab.spec("a", Child, restart=restart))
+    dynamic = lab.dynamic()
+    started = lab.ask(dynamic, StartChild(lab.spec("b", Child, restart=restart)))
+    for supervisor, child in ((static, "a"), (dynamic, started.ref)):
         logs.clear()
-        if child is None:
-            child = lab.ask(supervisor, StartChild(lab.spec("b", Child, restart=restart))).ref
         assert lab.ask(supervisor, TerminateChild(child)) == Done()
         assert any(entry.get("context") == "shutdown_error" for entry in logs) is is_logged
 
@@ -197,7 +198,7 @@ def test_requests_that_come_during_the_stop_are_not_served(simulated: Laboratory
 
 def test_a_failing_clean_up_is_logged_and_the_end_goes_on(lab: Laboratory, logs: list[Any]) -> None:
     class Failing(Worker):
-        def on_terminate(self, reason: ExitReason) -> None:
+        def on_terminate(self, _reason: ExitReason) -> None:
             throw(KeyboardInterrupt("in clean-up"))
 
     class FailingOnThread(Failing, ThreadWorker):

@@ -1,0 +1,180 @@
+"""Dynamic supervisors: OTP rules 10, 79-84."""
+
+from typing import Any
+
+import pytest
+
+from naive_daemon.otp import (
+    BRUTAL_KILL,
+    DEFERRED,
+    IGNORE,
+    INFINITY,
+    KILLED,
+    SHUTDOWN,
+    ChildCounts,
+    ChildIgnored,
+    ChildSpec,
+    ChildStarted,
+    ChildType,
+    CountChildren,
+    Done,
+    DynamicSupervisor,
+    Restart,
+    StartChild,
+    Supervisor,
+    SupervisorError,
+    TerminateChild,
+    WhichChildren,
+)
+from tests.otp.laboratory import BoomError, Laboratory, Stubborn, Worker, recorder
+
+MANY = 1_000
+
+
+def test_rule_10_it_starts_empty(lab: Laboratory) -> None:
+    assert lab.ask(lab.dynamic(), CountChildren()) == ChildCounts(0, 0, 0, 0)
+
+
+def test_rule_79_the_same_id_twice_is_fine(lab: Laboratory) -> None:
+    supervisor = lab.dynamic(*(lab.spec("same", name=None) for _ in range(3)))
+    infos = lab.ask(supervisor, WhichChildren())
+    assert len({info.ref for info in infos}) == 3
+    assert {info.id for info in infos} == {"same"}
+
+
+def test_rule_80_answers(lab: Laboratory) -> None:
+    lab.plan("ignored", IGNORE)
+    error = BoomError("no")
+    lab.plan("failed", error)
+    supervisor = lab.dynamic(max_children=1)
+    assert lab.ask(supervisor, StartChild(lab.spec("ignored"))) == ChildIgnored()
+    assert lab.ask(supervisor, StartChild(lab.spec("failed"))).detail.detail is error
+    assert lab.ask(supervisor, StartChild(lab.spec("a"))) == ChildStarted(lab.find("a"))
+    assert lab.ask(supervisor, StartChild(lab.spec("b"))) == SupervisorError("max_children")
+    assert lab.ask(supervisor, TerminateChild(lab.find("a"))) == Done()
+    assert isinstance(lab.ask(supervisor, StartChild(lab.spec("b"))), ChildStarted)
+
+
+def test_rule_80_0_allows_none(lab: Laboratory) -> None:
+    assert lab.ask(lab.dynamic(max_children=0), StartChild(lab.spec("a"))) == SupervisorError("max_children")
+
+
+def test_rule_80_a_restarting_child_counts(lab: Laboratory) -> None:
+    supervisor = lab.dynamic(lab.spec("a"), max_children=1)
+    lab.plan("a", DEFERRED)
+    lab.crash("a")
+    assert lab.ask(supervisor, StartChild(lab.spec("b"))) == SupervisorError("max_children")
+
+
+def test_rule_82_terminate_by_ref(lab: Laboratory) -> None:
+    supervisor = lab.dynamic(lab.spec("a"), lab.spec("b"))
+    child = lab.find("a")
+    assert lab.ask(supervisor, TerminateChild(child)) == Done()
+    assert lab.ask(supervisor, TerminateChild(child)) == SupervisorError("not_found")
+    assert lab.ask(supervisor, TerminateChild("b")) == SupervisorError("not_found")
+    assert list(lab.refs(supervisor)) == ["b"]
+
+
+def test_rule_82_a_second_terminate_while_the_first_waits(simulated: Laboratory) -> None:
+    lab = simulated
+    supervisor = lab.dynamic(lab.spec("s", Stubborn))
+    child, client = lab.find("s"), lab.worker("client")
+    for name in ("first", "second"):
+        lab.tell(client, lambda actor, n=name: actor.request(supervisor, TerminateChild(child), recorder(lab, n), 60))
+    assert lab.states(supervisor) == {"s": "stopping"}
+    lab.advance(5)
+    assert lab.seen("answer") == [("answer", "second", SupervisorError("not_found")), ("answer", "first", Done())]
+
+
+def test_rule_82_a_restarting_child_is_found_by_its_old_ref(lab: Laboratory) -> None:
+    supervisor = lab.dynamic(lab.spec("a"))
+    old = lab.find("a")
+    lab.plan("a", DEFERRED)
+    lab.crash("a")
+    new = lab.find("a")
+    assert lab.states(supervisor) == {"a": "starting"}
+    assert lab.ask(supervisor, TerminateChild(old)) == Done()
+    assert not new.is_alive()
+    assert lab.refs(supervisor) == {}
+
+
+def test_after_a_restart_the_new_ref_counts_and_the_old_does_not(lab: Laboratory) -> None:
+    supervisor = lab.dynamic(lab.spec("a"))
+    old = lab.find("a")
+    lab.crash("a")
+    assert lab.ask(supervisor, TerminateChild(old)) == SupervisorError("not_found")
+    assert lab.ask(supervisor, TerminateChild(lab.find("a"))) == Done()
+
+
+def test_rule_83_counts(lab: Laboratory) -> None:
+    nested = ChildSpec(id="n", start=lambda: Supervisor([]), type=ChildType.SUPERVISOR)
+    supervisor = lab.dynamic(lab.spec("a"), nested)
+    assert lab.ask(supervisor, CountChildren()) == ChildCounts(specs=2, active=2, supervisors=1, workers=1)
+
+
+def test_rule_83_children_stop_in_parallel_each_with_its_own_grace(simulated: Laboratory) -> None:
+    lab = simulated
+    graces = {"brutal": BRUTAL_KILL, "none": 0, "short": 1, "short too": 1, "long": 3, "ever": INFINITY}
+    supervisor = lab.dynamic(*(lab.spec(name, Stubborn, shutdown_s=grace) for name, grace in graces.items()))
+    refs = {name: lab.find(name) for name in graces}
+
+    def alive() -> set[str]:
+        return {name for name, ref in refs.items() if ref.is_alive()}
+
+    assert lab.end(supervisor) is None
+    assert alive() == {"short", "short too", "long", "ever"}
+    lab.advance(1)
+    assert alive() == {"long", "ever"}
+    lab.advance(2)
+    assert alive() == {"ever"}
+    lab.advance(1_000)
+    assert supervisor.is_alive()
+    lab.kill("ever")
+    assert lab.reason_of(supervisor) == SHUTDOWN
+    assert {lab.reason_of(ref) for ref in refs.values()} == {KILLED}
+
+
+def test_rule_84_a_thousand_children_start_and_stop(lab: Laboratory) -> None:
+    supervisor = lab.start(DynamicSupervisor())
+    client = lab.worker("client")
+    spec = ChildSpec(id="t", start=lambda: Worker("t", lab.events), restart=Restart.TEMPORARY)
+    started: list[Any] = []
+
+    def start_all(actor: Worker) -> None:
+        for _ in range(MANY):
+            actor.request(supervisor, StartChild(spec), started.append)
+
+    lab.tell(client, start_all)
+    assert len({answer.ref for answer in started}) == MANY
+    assert lab.end(supervisor) == SHUTDOWN
+    assert len(lab.seen("end")) == MANY
+    assert not any(answer.ref.is_alive() for answer in started)
+
+
+def test_a_slow_start_holds_up_nobody(lab: Laboratory) -> None:
+    supervisor = lab.dynamic()
+    lab.plan("slow", DEFERRED)
+    client = lab.worker("client")
+    request = StartChild(lab.spec("slow"))
+    lab.tell(client, lambda actor: actor.request(supervisor, request, recorder(lab, "slow")))
+    assert isinstance(lab.ask(supervisor, StartChild(lab.spec("quick"))), ChildStarted)
+    assert lab.states(supervisor) == {"slow": "starting", "quick": "running"}
+    lab.tell("slow", lambda actor: actor.acknowledge_start())
+    assert lab.seen("answer") == [("answer", "slow", ChildStarted(lab.find("slow")))]
+
+
+@pytest.mark.parametrize("stops_at_once", [True, False])
+def test_stop_takes_those_that_start_along(lab: Laboratory, stops_at_once: bool) -> None:
+    supervisor = lab.dynamic(lab.spec("a"))
+    lab.plan("slow", DEFERRED)
+    client = lab.worker("client")
+    request = StartChild(lab.spec("slow"))
+    lab.tell(client, lambda actor: actor.request(supervisor, request, recorder(lab, "slow")))
+    slow = lab.find("slow")
+    if stops_at_once:
+        lab.kill(supervisor)
+    else:
+        assert lab.end(supervisor) == SHUTDOWN
+    lab.settle()
+    assert not slow.is_alive()
+    assert [event[2].reason for event in lab.seen("answer")] == [KILLED if stops_at_once else SHUTDOWN]
