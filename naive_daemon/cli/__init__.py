@@ -9,11 +9,22 @@ from naive_daemon.cli.boundary import run
 from naive_daemon.cli.command import LazyGroup, Loading
 
 COMMANDS = {
+    "run": Loading(
+        "naive_daemon.cli.run:run",
+        "Trade until Ctrl-C or SIGTERM, with servers of its own where none are configured.",
+    ),
     "start": Loading("naive_daemon.cli.start:start", "Trade symbols."),
     "stop": Loading("naive_daemon.cli.stop:stop", "End the trading of symbols now."),
     "shutdown": Loading("naive_daemon.cli.shutdown:shutdown", "Let symbols finish what is open, then end."),
     "status": Loading("naive_daemon.cli.status:status", "Show what is wanted of symbols, and what is so."),
     "orders": Loading("naive_daemon.cli.orders:orders", "List orders, newest first."),
+    "replay": Loading(
+        "naive_daemon.cli.replay:replay", "Trade through a recorded file with the daemon and its databases."
+    ),
+    "backtest": Loading(
+        "naive_daemon.cli.backtest:backtest",
+        "Trade through a recorded file, without servers, as fast as the machine can.",
+    ),
     "settings": Loading("naive_daemon.cli.settings:settings", "Show and change how symbols are traded."),
     "seed": Loading("naive_daemon.cli.seed:seed", "Add settings for every symbol that the exchange lists."),
     "db": Loading("naive_daemon.cli.db:db", "Bring the database's schema up, down, or say where it stands."),

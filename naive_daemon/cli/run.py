@@ -1,0 +1,126 @@
+"""`naive-daemon run`."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+import structlog
+
+from naive_daemon.cli.command import Command, Options, pass_options
+from naive_daemon.cli.symbols import SymbolType, check_known
+from naive_daemon.domain.errors import ConfigError
+
+if TYPE_CHECKING:
+    from naive_daemon.config import Config
+    from naive_daemon.logs import LogLevel
+    from naive_daemon.otp import ActorSystem
+
+
+class Terminal(NamedTuple):
+    """What a person sees: `draw` shows the present state, `set_level` changes what is logged."""
+
+    draw: "Callable[[ActorSystem], None]"
+    set_level: "Callable[[LogLevel], None]"
+
+
+@click.command(cls=Command)
+@click.option("--feed", metavar="generated|FILE", help="Where trades come from.")
+@click.option("--exchange", type=click.Choice(["paper"]), help="Where orders go to.")
+@click.option("--speed", metavar="N|max", help="How many times faster than its own time the market is played.")
+@click.option("--seed", type=int, help="Seed of the generated market.")
+@click.option("--account", metavar="NAME", help="The account; the configured one unless given.")
+@click.option(
+    "--start",
+    "symbols",
+    multiple=True,
+    type=SymbolType(),
+    metavar="SYMBOL",
+    help="Switch this symbol on if it has no settings yet; may be given several times.",
+)
+@pass_options
+def run(
+    options: Options,
+    *,
+    feed: str | None,
+    exchange: str | None,
+    speed: str | None,
+    seed: int | None,
+    account: str | None,
+    symbols: tuple[str, ...],
+) -> None:
+    """Trade until Ctrl-C or SIGTERM, with servers of its own where none are configured.
+
+    What was traded before goes on where it was. `start`, `stop`, `shutdown` and `status` work from another terminal.
+
+    Example:
+      naive-daemon run --start BTCUSDT
+
+    """
+    from naive_daemon.clock import WallClock  # noqa: PLC0415 - all of this is slow to load, and --help is not
+    from naive_daemon.daemon import Daemon  # noqa: PLC0415
+    from naive_daemon.market.recording import Recording  # noqa: PLC0415
+    from naive_daemon.world import World  # noqa: PLC0415
+
+    def load() -> "Config":
+        return options.load_config(
+            {
+                "market.feed": feed,
+                "market.speed": speed,
+                "market.seed": seed,
+                "exchange.name": exchange,
+                "account": account,
+            }
+        )
+
+    config = load()
+    with logging_to_terminal(options, config) as terminal:
+        recording = None if config.market.feed == "generated" else Recording(config.market.feed)
+        world = World(config, WallClock(), recording)
+        names = check_known(symbols, world.instruments)
+        daemon = Daemon(
+            world,
+            on_start=lambda world: world.seed(names),
+            on_tick=terminal.draw,
+            on_reload=lambda: reload_config(load, config, terminal),
+        )
+        daemon.run()
+
+
+@contextmanager
+def logging_to_terminal(options: Options, config: "Config") -> Iterator[Terminal]:
+    """Log as configured; where a person watches, put a status line below the log."""
+    from naive_daemon.cli.status_line import StatusLine  # noqa: PLC0415 - slow to load
+    from naive_daemon.logs import LogStream, configure_logs, open_log_file  # noqa: PLC0415
+
+    shape = "json" if options.json else config.log.format
+    stream = LogStream(sys.stderr if config.log.file is None else open_log_file(config.log.file))
+
+    def set_level(level: "LogLevel") -> None:
+        configure_logs("debug" if options.debug else level, shape, stream)
+
+    set_level(config.log.level)
+    if shape == "json" or not stream.is_terminal():
+        yield Terminal(lambda _: None, set_level)
+        return
+    with StatusLine() as line:
+        former = stream.swap(line.log_target)
+        try:
+            yield Terminal(line.draw, set_level)
+        finally:
+            stream.swap(former)
+
+
+def reload_config(load: "Callable[[], Config]", running: "Config", terminal: Terminal) -> None:
+    """Read the configuration again (SIGHUP): the log's level changes at once, the rest is said to wait."""
+    log = structlog.get_logger("naive_daemon").bind(actor="daemon")
+    try:
+        fresh = load()
+    except ConfigError as error:
+        log.error("configuration is wrong, the running one stays", reason=error.message)  # noqa: TRY400 - no traceback
+        return
+    terminal.set_level(fresh.log.level)
+    changed = [name for name in type(running).model_fields if getattr(fresh, name) != getattr(running, name)]
+    waiting = [name for name in changed if name != "log"]
+    log.info("configuration read again", changed=changed, at_next_start=waiting)

@@ -1,0 +1,131 @@
+"""The daemon's life: take the home, open the world, grow the tree, wait, and end everything in order.
+
+The main thread only waits. It ends when a signal or the caller asks for it, or when the tree gives up: then with a
+status that is not zero, so that the service manager starts it afresh.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import structlog
+
+from naive_daemon.clock import Clock
+from naive_daemon.config import Config
+from naive_daemon.domain.errors import NaiveError
+from naive_daemon.home import HomeLock
+from naive_daemon.otp import ActorSystem, Ref
+from naive_daemon.tree import root
+from naive_daemon.world import World
+
+TICK_S = 0.5
+HOME_WAIT_S = 3.0
+START_TIMEOUT_S = 120.0
+
+Reload = Callable[[], None]
+
+
+class TreeFailedError(NaiveError):
+    """The supervision tree has given up."""
+
+
+class Daemon:
+    """One run of the daemon. `on_tick` is called twice a second by the main thread while it trades."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        on_start: Callable[[World], None] = lambda _: None,
+        on_tick: Callable[[ActorSystem], None] = lambda _: None,
+        on_reload: Reload = lambda: None,
+        pool_threads: int | None = None,
+    ) -> None:
+        self._world = world
+        self._config: Config = world.config
+        self._on_start = on_start
+        self._on_tick = on_tick
+        self._on_reload = on_reload
+        self._pool_threads = pool_threads or self._config.supervision.pool_threads
+        self._wake = threading.Event()
+        self._stop_reason: str | None = None
+        self._failure: str | None = None
+        self._shall_reload = False
+        self._log: Any = structlog.get_logger("naive_daemon").bind(actor="daemon")
+
+    def stop(self, reason: str) -> None:
+        """Ask for the end, from any thread."""
+        self._stop_reason = self._stop_reason or reason
+        self._wake.set()
+
+    def run(self) -> None:
+        """Trade until asked to end; raises TreeFailedError when the tree gives up, and what opening the world raises.
+
+        Takes the signals INT, TERM and HUP for its time, so it belongs to the main thread.
+        """
+        with HomeLock(self._config.home).acquire(HOME_WAIT_S), _signals(self._on_signal):
+            self._world.open()
+            try:
+                self._trade()
+            finally:
+                self._world.close()
+        self._log.info("ended", reason=self._stop_reason)
+
+    def _trade(self) -> None:
+        self._on_start(self._world)
+        clock: Clock = self._world.clock
+        system = ActorSystem.live(clock, self._pool_threads)
+        try:
+            top = system.start(root(self._world.ports()), "root", START_TIMEOUT_S)
+            system.on_down(top, lambda down: self._fail(str(down.reason)))
+            self._wait(system)
+            self._end(system, top)
+        finally:
+            system.stop(timeout_s=1.0)
+        if self._failure is not None and self._stop_reason is None:
+            raise TreeFailedError(
+                f"the supervision tree has given up: {self._failure}", hint="the log says what kept crashing"
+            )
+        self._world.say_stopped()
+
+    def _wait(self, system: ActorSystem) -> None:
+        while self._stop_reason is None and self._failure is None:
+            self._wake.wait(TICK_S)
+            self._wake.clear()
+            if self._shall_reload:
+                self._shall_reload = False
+                self._on_reload()
+            self._world.keep_up()
+            self._on_tick(system)
+
+    def _end(self, system: ActorSystem, top: Ref) -> None:
+        if self._failure is not None:
+            return
+        self._log.info("ending", reason=self._stop_reason)
+        if system.terminate(top, self._config.shutdown_timeout_s) is None:
+            self._log.error("the tree did not end in time", waited_s=self._config.shutdown_timeout_s)
+
+    def _fail(self, reason: str) -> None:
+        self._failure = reason
+        self._wake.set()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the form of a handler
+        if number == signal.SIGHUP:
+            self._shall_reload = True
+            self._wake.set()
+        else:
+            self.stop(signal.Signals(number).name)
+
+
+@contextmanager
+def _signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    former = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, action in former.items():
+            signal.signal(number, action)

@@ -1,0 +1,207 @@
+"""The daemon's world, opened from the configuration: databases, instruments, market, service manager → `Ports`.
+
+Opened before the tree and closed after it. What goes wrong here goes wrong before anything trades, in one line.
+"""
+
+import os
+import random
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import Self
+
+from naive_daemon.clock import Clock
+from naive_daemon.config import Config
+from naive_daemon.domain.instrument import Instrument
+from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
+from naive_daemon.exchange.information import read_exchange_information
+from naive_daemon.exchange.paper.engine import FillModel
+from naive_daemon.execution.journal import JournalConfig
+from naive_daemon.execution.journal_store import JournalStore
+from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS, GENERATED_LISTINGS
+from naive_daemon.market.generated_source import GeneratedSource
+from naive_daemon.market.recorded_source import RecordedSource
+from naive_daemon.market.recording import Recording
+from naive_daemon.market.source import MarketSource
+from naive_daemon.servers import Servers
+from naive_daemon.service import SystemdNotifier
+from naive_daemon.storage.postgres import migrate
+from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
+from naive_daemon.storage.postgres.engine import make_engine
+from naive_daemon.storage.postgres.journal import PostgresJournal
+from naive_daemon.storage.postgres.notify import Listener
+from naive_daemon.storage.postgres.presence import PostgresPresence, Presence
+from naive_daemon.storage.postgres.settings import OperatorSettings
+from naive_daemon.storage.redis.hot_store import RedisHotStore
+from naive_daemon.trading.switches import Quarantine
+from naive_daemon.tree import ControlPorts, PaperExchange, Ports
+
+SETTINGS_CHANNEL = "naive_settings"
+
+
+class World:
+    """Everything outside of the tree that the daemon owns: `open`, use `ports`, `close`. For the main thread."""
+
+    def __init__(self, config: Config, clock: Clock, recording: Recording | None = None) -> None:
+        self.config = config
+        self.clock = clock
+        self.instruments = load_instruments(config)
+        self._recording = recording
+        self._servers = Servers(config)
+        self._stack = ExitStack()
+
+    def open(self) -> Self:
+        """Start servers, bring up the schema, take the account; what was opened is closed again when that fails."""
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _open(self) -> None:
+        self._stack.callback(self._servers.stop)
+        self._servers.start()
+        url = self._servers.postgres_url
+        if self._servers.has_own_postgres:
+            migrate.upgrade(url)
+        else:
+            migrate.check(url)
+        self._first_journal: PostgresJournal | None = PostgresJournal(url, accounts=[self.config.account])
+        self._stack.callback(self._first_journal.close)
+        self._first_journal.open()
+        self._presence = PostgresPresence(url)
+        self._stack.callback(self._presence.close)
+        self.owner = self._presence.owner(random.SystemRandom())
+        self._forget_actual()
+        self._announce("starting")
+
+    def close(self) -> None:
+        """Say that nothing runs any more, give everything back; may be called twice."""
+        self._stack.close()
+
+    def keep_up(self) -> None:
+        """See to it that the embedded servers run."""
+        self._servers.revive()
+
+    def say_stopped(self) -> None:
+        """Note in the database that the daemon ended in order."""
+        self._forget_actual()
+        self._presence.beat(self.owner, "stopped")
+
+    def seed(self, start: Sequence[str] = (), trade: TradeSettings | None = None) -> None:
+        """Add settings for every listed symbol; those of `start` that had none before are switched on."""
+        engine = make_engine(self._servers.postgres_url)
+        try:
+            settings = OperatorSettings(engine)
+            known = {row.symbol for row in settings.rows(self.config.account)}
+            settings.seed(self.config.account, self.instruments)
+            fresh = [symbol for symbol in start if symbol not in known]
+            rows = [
+                SymbolSettings(
+                    account=self.config.account,
+                    symbol=symbol,
+                    status=TradingStatus.ON,
+                    trade=trade or TradeSettings(),
+                )
+                for symbol in fresh
+            ]
+            if rows:
+                settings.upsert(rows)
+        finally:
+            engine.dispose()
+
+    def switch_off(self, symbols: Sequence[str]) -> None:
+        """Set symbols off, after a replay."""
+        engine = make_engine(self._servers.postgres_url)
+        try:
+            OperatorSettings(engine).set_status(self.config.account, symbols, TradingStatus.OFF)
+        finally:
+            engine.dispose()
+
+    def read_journal(self) -> PostgresJournal:
+        """Open the journal for reading, on a connection of its own that holds no account."""
+        return PostgresJournal(self._servers.postgres_url)
+
+    def ports(self) -> Ports:
+        """Give the tree what it needs."""
+        config, url = self.config, self._servers.postgres_url
+        supervision = config.supervision
+        return Ports(
+            owner=self.owner,
+            account=config.account,
+            instruments=self.instruments,
+            exchange=PaperExchange(
+                fill_model=FillModel(config.exchange.fill_model),
+                maker_fee=config.exchange.maker_fee,
+                balances=config.exchange.balances,
+            ),
+            open_journal=self._open_journal,
+            journal=JournalConfig(
+                batch_max=config.journal.batch_max,
+                retry_first_s=config.journal.retry_first_s,
+                retry_max_s=config.journal.retry_max_s,
+            ),
+            open_cache=lambda: RedisHotStore(self._servers.redis_url, self.owner),
+            source=self._source(),
+            control=ControlPorts(
+                open_store=lambda: PostgresDesiredState(url),
+                make_listener=lambda owner: Listener(url, [SETTINGS_CHANNEL], owner),
+                heartbeat=lambda: self._presence.beat(self.owner, "running"),
+            ),
+            notifier=SystemdNotifier(),
+            quarantine=Quarantine(first_s=supervision.quarantine_first_s, max_s=supervision.quarantine_max_s),
+            trader_restarts=supervision.trader_restarts,
+            trader_period_s=supervision.trader_period_s,
+            symbol_restarts=supervision.symbol_restarts,
+            symbol_period_s=supervision.symbol_period_s,
+        )
+
+    def _open_journal(self) -> JournalStore:
+        """Give the journal that took the account at the start; a journal actor that starts again takes it again."""
+        first, self._first_journal = self._first_journal, None
+        return first or PostgresJournal(self._servers.postgres_url, accounts=[self.config.account])
+
+    def _source(self) -> MarketSource:
+        market = self.config.market
+        speed = None if market.speed == "max" else market.speed
+        if self._recording is not None:
+            return RecordedSource(self._recording, speed)
+        return GeneratedSource(
+            GENERATED_LISTINGS,
+            seed=market.seed,
+            trades_per_second=market.trades_per_s,
+            speed=speed,
+            clock=self.clock,
+            path=self.config.home / "market.json",
+        )
+
+    def _forget_actual(self) -> None:
+        store = PostgresDesiredState(self._servers.postgres_url)
+        try:
+            store.forget_actual(self.config.account)
+        finally:
+            store.close()
+
+    def _announce(self, state: str) -> None:
+        self._presence.announce(
+            Presence(
+                owner=self.owner,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                started_ns=self.clock.now_ns(),
+                version=version("naive-daemon"),
+                feed=Path(self.config.market.feed).name,
+                exchange=self.config.exchange.name,
+                state=state,
+            )
+        )
+
+
+def load_instruments(config: Config) -> Mapping[str, Instrument]:
+    """Read what the exchange lists: the configured exchangeInfo, else the generated market's symbols."""
+    if config.exchange.exchange_info is not None:
+        return read_exchange_information(config.exchange.exchange_info)
+    return GENERATED_INSTRUMENTS
