@@ -102,6 +102,31 @@ def test_each_sender_from_outside_that_settles_finds_its_message_read(live: Labo
     assert failures == []
 
 
+def test_an_actor_counts_as_busy_before_a_sender_can_find_it_awake() -> None:
+    class Looking:
+        """Writes down what a sender would find at the moment of counting."""
+
+        def begin(self) -> None:
+            found.append(mailbox._scheduled)
+
+        def schedule(self, _actor: Actor) -> None:
+            found.append(mailbox._scheduled)
+
+        def stop(self, timeout_s: float) -> None:
+            """Nothing to end."""
+
+    found: list[bool] = []
+    actor = Player([], 0)
+    mailbox = actor.actor_inbox
+    mailbox.attach(actor, Looking())
+    mailbox.open("first")
+    assert mailbox.get() == "first"
+    assert not mailbox.release()
+    found.clear()
+    mailbox.put("message")
+    assert found == [False, True]
+
+
 def test_settle_says_when_it_takes_too_long() -> None:
     activity = Activity()
     activity.begin()

@@ -62,7 +62,7 @@ def test_rule_3_good_shutdowns(shutdown_s: float) -> None:
     ],
 )
 def test_rule_3_bad_values_are_named(field: str, value: Any) -> None:
-    fields = {"id": "a", "start": Actor} | {field: value}
+    fields: dict[str, Any] = {"id": "a", "start": Actor} | {field: value}
     with pytest.raises(ValueError, match=rf"{field}={str(value)[:4]}|{field}='{value}'|{field}=\[\]|{field}=\{{\}}"):
         ChildSpec(**fields)
 

@@ -8,6 +8,7 @@ from naive_daemon.otp import (
     DEFERRED,
     IGNORE,
     SHUTDOWN,
+    Actor,
     ChildCounts,
     ChildSpec,
     CountChildren,
@@ -77,7 +78,7 @@ def test_rule_42_a_failed_restart_is_tried_again(lab: Laboratory, failure: Any) 
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
-        (StartChild(ChildSpec(id="a", start=Worker)), SupervisorError("already_present")),
+        (StartChild(ChildSpec(id="a", start=Actor)), SupervisorError("already_present")),
         (RestartChild("a"), SupervisorError("restarting")),
         (DeleteChild("a"), SupervisorError("restarting")),
         (CountChildren(), ChildCounts(specs=2, active=1, supervisors=0, workers=2)),
