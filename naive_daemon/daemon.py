@@ -33,21 +33,29 @@ class TreeFailedError(NaiveError):
 
 
 class Daemon:
-    """One run of the daemon. `on_tick` is called twice a second by the main thread while it trades."""
+    """One run of the daemon.
+
+    What is given is called by the main thread: `on_start` when the world is open, `on_system` before the tree grows,
+    `on_tick` twice a second while it trades, `on_stop` when the tree has ended in order and the world is still open.
+    """
 
     def __init__(
         self,
         world: World,
         *,
         on_start: Callable[[World], None] = lambda _: None,
+        on_system: Callable[[ActorSystem], None] = lambda _: None,
         on_tick: Callable[[ActorSystem], None] = lambda _: None,
+        on_stop: Callable[[World], None] = lambda _: None,
         on_reload: Reload = lambda: None,
         pool_threads: int | None = None,
     ) -> None:
         self._world = world
         self._config: Config = world.config
         self._on_start = on_start
+        self._on_system = on_system
         self._on_tick = on_tick
+        self._on_stop = on_stop
         self._on_reload = on_reload
         self._pool_threads = pool_threads or self._config.supervision.pool_threads
         self._wake = threading.Event()
@@ -79,6 +87,7 @@ class Daemon:
         clock: Clock = self._world.clock
         system = ActorSystem.live(clock, self._pool_threads)
         try:
+            self._on_system(system)
             top = system.start(root(self._world.ports()), "root", START_TIMEOUT_S)
             system.on_down(top, lambda down: self._fail(str(down.reason)))
             self._wait(system)
@@ -90,6 +99,7 @@ class Daemon:
                 f"the supervision tree has given up: {self._failure}", hint="the log says what kept crashing"
             )
         self._world.say_stopped()
+        self._on_stop(self._world)
 
     def _wait(self, system: ActorSystem) -> None:
         while self._stop_reason is None and self._failure is None:

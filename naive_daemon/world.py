@@ -6,15 +6,17 @@ Opened before the tree and closed after it. What goes wrong here goes wrong befo
 import os
 import random
 import socket
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Self
 
 from naive_daemon.clock import Clock
 from naive_daemon.config import Config
+from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.instrument import Instrument
+from naive_daemon.domain.order import Order
 from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
 from naive_daemon.exchange.information import read_exchange_information
 from naive_daemon.exchange.paper.engine import FillModel
@@ -91,39 +93,42 @@ class World:
         self._forget_actual()
         self._presence.beat(self.owner, "stopped")
 
-    def seed(self, start: Sequence[str] = (), trade: TradeSettings | None = None) -> None:
+    def seed(self, start: Sequence[str] = ()) -> None:
         """Add settings for every listed symbol; those of `start` that had none before are switched on."""
-        engine = make_engine(self._servers.postgres_url)
-        try:
-            settings = OperatorSettings(engine)
+        with self._settings() as settings:
             known = {row.symbol for row in settings.rows(self.config.account)}
             settings.seed(self.config.account, self.instruments)
             fresh = [symbol for symbol in start if symbol not in known]
-            rows = [
-                SymbolSettings(
-                    account=self.config.account,
-                    symbol=symbol,
-                    status=TradingStatus.ON,
-                    trade=trade or TradeSettings(),
-                )
-                for symbol in fresh
-            ]
-            if rows:
-                settings.upsert(rows)
-        finally:
-            engine.dispose()
+            if fresh:
+                settings.set_status(self.config.account, fresh, TradingStatus.ON)
 
-    def switch_off(self, symbols: Sequence[str]) -> None:
-        """Set symbols off, after a replay."""
+    def switch_on(self, symbol: str, trade: TradeSettings) -> None:
+        """Set one symbol's settings and switch it on."""
+        row = SymbolSettings(account=self.config.account, symbol=symbol, status=TradingStatus.ON, trade=trade)
+        with self._settings() as settings:
+            settings.upsert([row])
+
+    def switch_off(self) -> None:
+        """Switch off every symbol of the account."""
+        with self._settings() as settings:
+            symbols = [row.symbol for row in settings.rows(self.config.account)]
+            settings.set_status(self.config.account, symbols, TradingStatus.OFF)
+
+    def history(self) -> tuple[tuple[Order, ...], tuple[Cycle, ...]]:
+        """Read all orders and cycles of the account, oldest first."""
+        journal = PostgresJournal(self._servers.postgres_url)
+        try:
+            return journal.history(self.config.account)
+        finally:
+            journal.close()
+
+    @contextmanager
+    def _settings(self) -> Iterator[OperatorSettings]:
         engine = make_engine(self._servers.postgres_url)
         try:
-            OperatorSettings(engine).set_status(self.config.account, symbols, TradingStatus.OFF)
+            yield OperatorSettings(engine)
         finally:
             engine.dispose()
-
-    def read_journal(self) -> PostgresJournal:
-        """Open the journal for reading, on a connection of its own that holds no account."""
-        return PostgresJournal(self._servers.postgres_url)
 
     def ports(self) -> Ports:
         """Give the tree what it needs."""

@@ -89,8 +89,8 @@ def run(
 
 
 @contextmanager
-def logging_to_terminal(options: Options, config: "Config") -> Iterator[Terminal]:
-    """Log as configured; where a person watches, put a status line below the log."""
+def logging_to_terminal(options: Options, config: "Config", *, quiet: bool = False) -> Iterator[Terminal]:
+    """Log as configured; where a person watches, put a status line below the log. `quiet` logs warnings only."""
     from naive_daemon.cli.status_line import StatusLine  # noqa: PLC0415 - slow to load
     from naive_daemon.logs import LogStream, configure_logs, open_log_file  # noqa: PLC0415
 
@@ -98,10 +98,10 @@ def logging_to_terminal(options: Options, config: "Config") -> Iterator[Terminal
     stream = LogStream(sys.stderr if config.log.file is None else open_log_file(config.log.file))
 
     def set_level(level: "LogLevel") -> None:
-        configure_logs("debug" if options.debug else level, shape, stream)
+        configure_logs("debug" if options.debug else "warning" if quiet else level, shape, stream)
 
     set_level(config.log.level)
-    if shape == "json" or not stream.is_terminal():
+    if quiet or shape == "json" or not stream.is_terminal():
         yield Terminal(lambda _: None, set_level)
         return
     with StatusLine() as line:

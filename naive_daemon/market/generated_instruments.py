@@ -21,7 +21,7 @@ class Listing(msgspec.Struct, frozen=True):
 
 # Symbol, base, quote, tick, step, highest price, highest quantity, least notional, start price.
 _ROWS = (
-    ("BTCUSDT", "BTC", "USDT", "0.01", "0.00001", "1000000", "9000", "5", "65000.00"),
+    ("BTCUSDT", "BTC", "USDT", "0.01", "0.000001", "1000000", "9000", "5", "65000.00"),
     ("ETHUSDT", "ETH", "USDT", "0.01", "0.0001", "1000000", "9000", "5", "3200.00"),
     ("BNBUSDT", "BNB", "USDT", "0.01", "0.001", "100000", "900000", "5", "600.00"),
     ("XRPUSDT", "XRP", "USDT", "0.0001", "0.1", "10000", "9222449", "5", "2.1500"),

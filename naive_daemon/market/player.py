@@ -116,6 +116,7 @@ class Player(Actor):
             self.log.warning("no market data", symbol=symbol)
             return
         self._tracks[symbol] = track = _Track(trades)
+        self._settle(symbol)  # whoever asked for the symbol is ready for its first trade
         self._queue_next(symbol, track)
         self._step_when_due()
 
@@ -158,8 +159,13 @@ class Player(Actor):
 
     def _play_trade(self, trade: Trade) -> None:
         for message in (TradeArrived(trade), DeliverTrade()):
-            if self.system.tell(names.feed(trade.symbol), message) and not self.system.settle(1, SETTLE_TIMEOUT_S):
-                self.log.warning("the daemon did not come to rest", symbol=trade.symbol, waited_s=SETTLE_TIMEOUT_S)
+            if self.system.tell(names.feed(trade.symbol), message):
+                self._settle(trade.symbol)
+
+    def _settle(self, symbol: str) -> None:
+        """Wait until nobody but this player has anything to do."""
+        if not self.system.settle(1, SETTLE_TIMEOUT_S):
+            self.log.warning("the daemon did not come to rest", symbol=symbol, waited_s=SETTLE_TIMEOUT_S)
 
     def _step_when_due(self) -> None:
         if self._is_stepping or not self._due:

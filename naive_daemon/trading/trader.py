@@ -190,8 +190,12 @@ class Trader(Actor):
         self.system.tell(names.JOURNAL, RecordCycle(cycle))
         self._tell_leader(CycleFinished(self._position))
         if finish.result.outcome is CycleOutcome.COMPLETED:
-            quote = self._context.instrument.quote_asset
-            self.log.info("cycle finished", profit=f"{plain(finish.result.realised_pnl)} {quote}")
+            instrument = self._context.instrument
+            self.log.info(
+                "cycle finished",
+                profit=f"{plain(finish.result.realised_pnl)} {instrument.quote_asset}",
+                dust=f"{plain(finish.result.dust_base)} {instrument.base_asset}",
+            )
         self.exit()
 
     def _report(self) -> None:

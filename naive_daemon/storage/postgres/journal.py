@@ -72,7 +72,7 @@ class PostgresJournal:
         for record in _orders(orders):
             order = record.order()
             by_cycle.setdefault(order.key, []).append(order)
-        opened = (record.open_cycle() for record in _cycles(cycles))
+        opened = (record.as_cycle() for record in _cycles(cycles))
         return SymbolJournal(
             open_cycles=tuple(OpenCycle(cycle, tuple(by_cycle.get(cycle.key, ()))) for cycle in opened),
             last_cycles=_numbers(numbers),
@@ -97,6 +97,15 @@ class PostgresJournal:
             commissions=_commissions(commissions),
             orders_count=orders_count,
             fills_count=fills_count,
+        )
+
+    def history(self, account: str) -> tuple[tuple[Order, ...], tuple[Cycle, ...]]:
+        """Read all orders and cycles an account ever had, oldest first: for a replay's summary."""
+        with self._session.connection() as connection:
+            orders, cycles = _one(connection, journal_sql.HISTORY, {"account": account})
+        return (
+            tuple(record.order() for record in _orders(orders)),
+            tuple(record.as_cycle() for record in _cycles(cycles)),
         )
 
     def close(self) -> None:

@@ -8,10 +8,11 @@ from decimal import Decimal
 import msgspec
 
 from naive_daemon.domain.events import OrderFilled
+from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.domain.side import Side
-from naive_daemon.execution.journal_store import Cycle, CycleOutcome
+from naive_daemon.execution.journal_store import Cycle, CycleOutcome, CycleResult
 from naive_daemon.storage.postgres.text import storable_or_none
 
 
@@ -168,8 +169,8 @@ class CycleRecord(msgspec.Struct, frozen=True, kw_only=True):
             dust_base=result.dust_base,
         )
 
-    def open_cycle(self) -> Cycle:
-        """Give the cycle of this row, which has not ended."""
+    def as_cycle(self) -> Cycle:
+        """Give the cycle of this row, with its result once it has ended."""
         return Cycle(
             key=CycleKey(self.account, self.symbol, self.trader, self.cycle),
             budget=self.budget,
@@ -177,6 +178,22 @@ class CycleRecord(msgspec.Struct, frozen=True, kw_only=True):
             settings=self.settings,
             started_ns=self.started_ns,
             rebuy_reported=self.rebuy_reported,
+            result=self._result(),
+        )
+
+    def _result(self) -> CycleResult | None:
+        if self.outcome is None or self.finished_ns is None:
+            return None
+        return CycleResult(
+            outcome=self.outcome,
+            finished_ns=self.finished_ns,
+            bought=self.bought or ZERO,
+            sold=self.sold or ZERO,
+            buy_price=self.buy_price,
+            sell_price=self.sell_price,
+            fees=self.fees or {},
+            realised_pnl=self.realised_pnl or ZERO,
+            dust_base=self.dust_base or ZERO,
         )
 
 

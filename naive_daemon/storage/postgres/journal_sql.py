@@ -99,3 +99,13 @@ SELECT
     (SELECT count(*) FROM orders WHERE account = %(account)s),
     (SELECT count(*) FROM fills WHERE account = %(account)s)
 """  # noqa: S608  # put together from constants of this file alone
+
+HISTORY = f"""
+SELECT
+    (SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM (
+        SELECT {_ORDER} FROM orders AS o WHERE account = %(account)s) AS o),
+    (SELECT coalesce(json_agg(c ORDER BY c.symbol, c.trader, c.cycle), '[]')::text FROM (
+        SELECT account, symbol, trader, cycle, budget, fee, settings, started_ns, rebuy_reported, outcome,
+               finished_ns, bought, sold, buy_price, sell_price, fees, realised_pnl, dust_base
+        FROM cycles WHERE account = %(account)s) AS c)
+"""  # noqa: S608  # put together from constants of this file alone

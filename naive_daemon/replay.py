@@ -1,0 +1,92 @@
+"""A replay: the daemon itself, with its databases, fed from a recorded file, ended with the file.
+
+The pool has one thread, and the player carries each trade to its end before the next; so the journal holds the orders
+that a backtest of the same file gives.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from naive_daemon.clock import NS_PER_S
+from naive_daemon.daemon import Daemon
+from naive_daemon.domain.cycle import Cycle
+from naive_daemon.domain.errors import NaiveError
+from naive_daemon.domain.order import Order
+from naive_daemon.domain.settings import TradeSettings
+from naive_daemon.market.player import PLAYED, PlayedToEnd
+from naive_daemon.market.recording import Recording
+from naive_daemon.otp import Actor, ActorSystem
+from naive_daemon.trading.summary import Summary, summarise
+from naive_daemon.world import World
+
+
+class InterruptedReplayError(NaiveError):
+    """The replay was ended before the file was."""
+
+
+class ReplayResult(msgspec.Struct, frozen=True):
+    """What came of it, read back from the journal; orders and cycles oldest first."""
+
+    summary: Summary
+    orders: tuple[Order, ...]
+    cycles: tuple[Cycle, ...]
+
+
+def run_replay(
+    world: World, recording: Recording, trade: TradeSettings, on_progress: Callable[[], None] = lambda: None
+) -> ReplayResult:
+    """Trade through the recording and end with it.
+
+    Raises what ended the recording early, InterruptedReplayError when the daemon was ended first, and TreeFailedError.
+    """
+    ended: list[PlayedToEnd] = []
+
+    def on_end(end: PlayedToEnd) -> None:
+        ended.append(end)
+        daemon.stop("the file has ended")
+
+    result: list[ReplayResult] = []
+    began_s = world.clock.monotonic_s()
+    daemon = Daemon(
+        world,
+        on_start=lambda world: world.switch_on(recording.symbol, trade),
+        on_system=lambda system: _hear_of_end(system, on_end),
+        on_tick=lambda _: on_progress(),
+        on_stop=lambda world: result.append(_read_result(world, ended, began_s)),
+        pool_threads=1,
+    )
+    daemon.run()
+    if not ended:
+        raise InterruptedReplayError("the replay was ended before its file was", hint="its orders are in the journal")
+    if ended[0].error is not None:
+        raise ended[0].error
+    return result[0]
+
+
+def _read_result(world: World, ended: Sequence[PlayedToEnd], began_s: float) -> ReplayResult:
+    wall_ns = round((world.clock.monotonic_s() - began_s) * NS_PER_S)
+    world.switch_off()
+    orders, cycles = world.history()
+    return ReplayResult(summarise(ended[0].trades if ended else 0, orders, cycles, wall_ns), orders, cycles)
+
+
+def _hear_of_end(system: ActorSystem, on_end: Callable[[PlayedToEnd], None]) -> None:
+    system.start(_Ear(on_end), "replay")
+
+
+class _Ear(Actor):
+    """Hears of the end of the file and passes it on."""
+
+    def __init__(self, on_end: Callable[[PlayedToEnd], None]) -> None:
+        super().__init__()
+        self._on_end = on_end
+
+    def init(self) -> None:
+        """Hear."""
+        self.subscribe(PLAYED)
+
+    def on_receive(self, message: PlayedToEnd) -> None:
+        """Pass it on."""
+        self._on_end(message)
+        self.exit()
