@@ -13,8 +13,6 @@ from typing import Any
 
 import structlog
 
-from naive_daemon.clock import Clock
-from naive_daemon.config import Config
 from naive_daemon.domain.errors import NaiveError
 from naive_daemon.home import HomeLock
 from naive_daemon.otp import ActorSystem, Ref
@@ -51,7 +49,7 @@ class Daemon:
         pool_threads: int | None = None,
     ) -> None:
         self._world = world
-        self._config: Config = world.config
+        self._config = world.config
         self._on_start = on_start
         self._on_system = on_system
         self._on_tick = on_tick
@@ -84,8 +82,7 @@ class Daemon:
 
     def _trade(self) -> None:
         self._on_start(self._world)
-        clock: Clock = self._world.clock
-        system = ActorSystem.live(clock, self._pool_threads)
+        system = ActorSystem.live(self._world.clock, self._pool_threads)
         try:
             self._on_system(system)
             top = system.start(root(self._world.ports()), "root", START_TIMEOUT_S)

@@ -103,7 +103,7 @@ SETTING_RULES: Mapping[str, SettingRule] = {
     "buy_down_interval": _ratio_rule(low_included=True),
     "profit_interval": _ratio_rule(low_included=True),
     "rebuy_interval": _ratio_rule(low_included=True),
-    "strategy": SettingRule(str, lambda value: bool(value), "the name of an installed strategy"),
+    "strategy": SettingRule(str, bool, "the name of an installed strategy"),
 }
 
 

@@ -64,9 +64,7 @@ class ExecutionManager(Actor):
 
     def init(self) -> Deferred:
         """Know the journal's live orders and what the exchange has of them, before anybody may trade."""
-        self.request(
-            self.system.whereis(names.JOURNAL), LoadAccount(self._account), self._take_journal, LOAD_TIMEOUT_S
-        )
+        self.request(self.system.whereis(names.JOURNAL), LoadAccount(self._account), self._take_journal, LOAD_TIMEOUT_S)
         return DEFERRED
 
     def on_receive(self, message: Any) -> None:
@@ -86,14 +84,7 @@ class ExecutionManager(Actor):
                 self.system.tell(names.account(self._account), message)
             case CancelRefused():
                 self.log.info("cancel refused", order=message.client_order_id, reason=message.reason)
-            case (
-                OrderAccepted()
-                | OrderFilled()
-                | OrderCancelled()
-                | OrderExpired()
-                | OrderRejected()
-                | OrderUnknown()
-            ):
+            case OrderAccepted() | OrderFilled() | OrderCancelled() | OrderExpired() | OrderRejected() | OrderUnknown():
                 self._take_event(message)
             case _:
                 super().on_receive(message)
@@ -193,4 +184,3 @@ class ExecutionManager(Actor):
             time_ns=now_ns,
             reason=reason,
         )
-

@@ -124,7 +124,7 @@ class Player(Actor):
         try:
             trade = next(track.trades, None)
         except NaiveError as error:  # the recording can not be read on; whoever plays it decides what follows
-            self.log.error("market can not be played on", symbol=symbol, trades=track.played, reason=error.message)
+            self.log.warning("market can not be played on", symbol=symbol, trades=track.played, reason=error.message)
             self._end_track(symbol, track, error)
             return
         if trade is None:
@@ -150,7 +150,7 @@ class Player(Actor):
         return track.anchor_ns + market_ns
 
     def _play_due(self) -> None:
-        due_ns, symbol, number, trade = heapq.heappop(self._due)
+        _, symbol, number, trade = heapq.heappop(self._due)
         track = self._tracks.get(symbol)
         if track is not None and track.played == number:
             self._play_trade(trade)

@@ -139,8 +139,10 @@ def _wake_when_moved(position: Position, price: Decimal) -> Wake:
 
 
 def _held(position: Position, instrument: Instrument) -> Decimal:
-    """What the buy brought, net of commission in the base asset, less what was sold of it."""
-    bought = sum((order.filled - order.commission(instrument.base_asset) for order in position.orders_of(Side.BUY)), ZERO)
+    """Give what the buy brought, net of commission in the base asset, less what was sold of it."""
+    bought = sum(
+        (order.filled - order.commission(instrument.base_asset) for order in position.orders_of(Side.BUY)), ZERO
+    )
     return bought - sum((order.filled for order in position.orders_of(Side.SELL)), ZERO)
 
 

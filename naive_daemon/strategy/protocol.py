@@ -27,11 +27,11 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     refused_price: Decimal | None = None
 
     def orders_of(self, side: Side) -> tuple[Order, ...]:
-        """All orders of one side, oldest first."""
+        """Give all orders of one side, oldest first."""
         return tuple(order for order in self.orders if order.side is side)
 
     def latest(self, side: Side) -> Order | None:
-        """The newest order of one side."""
+        """Give the newest order of one side."""
         return next((order for order in reversed(self.orders) if order.side is side), None)
 
 

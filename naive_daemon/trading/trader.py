@@ -164,7 +164,8 @@ class Trader(Actor):
         self._refusal = None
         self._report()
         self.system.tell(names.JOURNAL, PlaceIntent(order))
-        self.log.info(f"{place.side.value.lower()} placed", price=plain(place.price), quantity=plain(place.quantity))
+        placed = f"{place.side.value.lower()} placed"
+        self.log.info(placed, price=plain(place.price), quantity=plain(place.quantity))
 
     def _await(self, wake: Wake) -> None:
         self._wake = wake
@@ -209,7 +210,8 @@ class Trader(Actor):
         side = order.side.value.lower()
         match event:
             case OrderFilled(price=price, quantity=quantity):
-                state = "filled" if order.status is OrderStatus.FILLED else "partly filled"
-                self.log.info(f"{side} {state}", price=plain(price), quantity=plain(quantity))
+                filled = f"{side} {'filled' if order.status is OrderStatus.FILLED else 'partly filled'}"
+                self.log.info(filled, price=plain(price), quantity=plain(quantity))
             case OrderRejected(reason=reason) | OrderCancelled(reason=reason) | OrderExpired(reason=reason):
-                self.log.warning(f"{side} {order.status.value}", reason=reason)
+                ended = f"{side} {order.status.value}"
+                self.log.warning(ended, reason=reason)

@@ -53,9 +53,7 @@ class PaperClient(Actor):
 
     def init(self) -> Deferred:
         """Rebuild books and balances from the journal."""
-        self.request(
-            self.system.whereis(names.JOURNAL), LoadAccount(self._account), self._restore, LOAD_TIMEOUT_S
-        )
+        self.request(self.system.whereis(names.JOURNAL), LoadAccount(self._account), self._restore, LOAD_TIMEOUT_S)
         return DEFERRED
 
     def on_receive(self, message: Any) -> Any:
@@ -80,9 +78,7 @@ class PaperClient(Actor):
         if isinstance(journal, RequestFailed):
             self.exit(crash(f"the journal of {self._account} could not be read: {journal.reason}"))
         balances = balances_after(self._opening, journal, self._instruments)
-        self._engine = self._make_engine(
-            {self._account: balances}, journal.orders_count + 1, journal.fills_count + 1
-        )
+        self._engine = self._make_engine({self._account: balances}, journal.orders_count + 1, journal.fills_count + 1)
         resting = [order for order in journal.live_orders if order.status.is_resting]
         self._engine.restore(resting)
         self.subscribe(TRADES)
@@ -108,9 +104,7 @@ class PaperClient(Actor):
     def _balances(self) -> tuple[BalanceUpdated, ...]:
         now_ns = self.system.clock.now_ns()
         return tuple(
-            BalanceUpdated(
-                account=self._account, asset=asset, free=balance.free, locked=balance.locked, time_ns=now_ns
-            )
+            BalanceUpdated(account=self._account, asset=asset, free=balance.free, locked=balance.locked, time_ns=now_ns)
             for asset, balance in self._engine.balances(self._account).items()
         )
 
