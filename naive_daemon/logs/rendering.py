@@ -29,6 +29,7 @@ _PAD_EVENT = 28
 _FRAMES_MAX = 50
 # Levels at which a traceback is always shown: something has crashed.
 _CRASHES = frozenset({"error", "critical", "exception", "fatal"})
+_CALM = frozenset({"debug", "info"})
 _STRUCTURED = ExceptionDictTransformer(show_locals=False, max_frames=_FRAMES_MAX)
 
 
@@ -51,7 +52,7 @@ def text_processors(*, colours: bool, verbose: bool) -> list[Processor]:
         timestamp_key="time",
         exception_formatter=structlog.dev.plain_traceback,
     )
-    return [_with_time_of_day, _with_plain_values, exception, hide_secret_values, console]
+    return [_with_time_of_day, _without_address, _with_plain_values, exception, hide_secret_values, console]
 
 
 def wants_colours(*, terminal: bool) -> bool:
@@ -71,6 +72,13 @@ def _with_full_time(_logger: WrappedLogger, method: str, event: EventDict) -> Ev
 
 def _with_time_of_day(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
     return {"time": _second(_CLOCK.now_ns() // NS_PER_S)[-8:], "level": _level(method), "event": "", **event}
+
+
+def _without_address(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Leave out, of what goes as it should, the address that a person reads off the symbol; machines get it."""
+    if event["level"] in _CALM and "symbol" in event:
+        return {key: value for key, value in event.items() if key not in ("actor", "account")}
+    return event
 
 
 def _level(method: str) -> str:

@@ -63,10 +63,11 @@ def _before_entry(
 ) -> tuple[Decision, ...]:
     if isinstance(event, EntriesClosed):
         return (Finish(_result(position, instrument, event.time_ns, CycleOutcome.ABANDONED)),)
+    waiting = _wait_for_move(event, position, refused)
+    if waiting:
+        return waiting
     if not isinstance(event, Trade):
-        if refused is not None and position.refused_price is None:
-            return (Refuse(refused.reason or "rejected", refused.price), _wake_when_moved(position, refused.price))
-        return (_wake_before_entry(position),)
+        return (Wake(next_trade=True),)
     settings = position.cycle.settings
     limit = buy_price(event.price, settings.buy_down_interval, instrument.tick_size)
     quantity = floor_to(position.cycle.budget / limit, instrument.step_size) if limit > 0 else ZERO
@@ -104,38 +105,71 @@ def _while_selling(
     sell = position.latest(Side.SELL)
     if sell is not None and not sell.status.is_terminal:
         return _rebuy_or_wait(event, position, buy)
-    quantity = floor_to(_held(position, instrument), instrument.step_size)
-    limit = sell_price(buy.price, position.cycle.fee, position.cycle.settings.profit_interval, instrument.tick_size)
     if sell is not None and sell.status is OrderStatus.FILLED:
         return (Finish(_result(position, instrument, event.time_ns, CycleOutcome.COMPLETED)),)
+    quantity = floor_to(_held(position, instrument), instrument.step_size)
+    limit = sell_price(buy.price, position.cycle.fee, position.cycle.settings.profit_interval, instrument.tick_size)
     if instrument.refusal(Side.SELL, limit, quantity) is not None:
         # Too little to sell: it stays in the books as dust, and the cycle has a terminal state.
-        return (Finish(_result(position, instrument, event.time_ns, CycleOutcome.ABANDONED)),)
-    if sell is None or isinstance(event, Trade):
-        return (Place(Side.SELL, limit, quantity), *_rebuy_or_wait(event, position, buy))
-    # The exit was refused or taken off the book: once more as soon as the price has moved, at most that often.
-    return (Refuse(sell.reason or sell.status.value, sell.price), _wake_when_moved(position, sell.price))
+        has_sold = any(order.filled for order in position.orders_of(Side.SELL))
+        outcome = CycleOutcome.COMPLETED if has_sold else CycleOutcome.ABANDONED
+        return (Finish(_result(position, instrument, event.time_ns, outcome)),)
+    # An exit that was refused or taken off the book: once more when the price has moved, at most that often.
+    waiting = _wait_for_move(event, position, sell)
+    if waiting:
+        return (*_rebuy_report(event, position, buy), *waiting)
+    return (Place(Side.SELL, limit, quantity), *_rebuy_or_wait(event, position, buy))
 
 
 def _rebuy_or_wait(event: StrategyEvent, position: Position, buy: Order) -> tuple[Decision, ...]:
     """Report a rebuy once in a cycle, from the moment the buy rests."""
-    if position.cycle.rebuy_reported or buy.status in (OrderStatus.IN_FLIGHT, OrderStatus.UNKNOWN):
+    if not _can_rebuy(position, buy):
         return (Wake(),)
-    trigger = buy.price * (ONE - position.cycle.settings.rebuy_interval)
-    if isinstance(event, Trade) and event.price < trigger:
-        return (ReportRebuy(event.price), Wake())
-    return (Wake(below=trigger),)
+    report = _rebuy_report(event, position, buy)
+    return (*report, Wake()) if report else (Wake(below=_rebuy_trigger(position, buy)),)
 
 
-def _wake_before_entry(position: Position) -> Wake:
+def _rebuy_report(event: StrategyEvent, position: Position, buy: Order) -> tuple[Decision, ...]:
+    if not isinstance(event, Trade) or not _can_rebuy(position, buy):
+        return ()
+    return (ReportRebuy(event.price),) if event.price < _rebuy_trigger(position, buy) else ()
+
+
+def _can_rebuy(position: Position, buy: Order) -> bool:
+    return not position.cycle.rebuy_reported and buy.status not in (OrderStatus.IN_FLIGHT, OrderStatus.UNKNOWN)
+
+
+def _rebuy_trigger(position: Position, buy: Order) -> Decimal:
+    return buy.price * (ONE - position.cycle.settings.rebuy_interval)
+
+
+def _wait_for_move(event: StrategyEvent, position: Position, refused: Order | None) -> tuple[Decision, ...]:
+    """Give how to wait until the price has moved since an order was refused; nothing when there is no need to.
+
+    The exchange's refusal comes without a price, so the next trade says from where a move is measured. It is not
+    measured from the order's own price: the market stood elsewhere, and would have moved from there at once.
+    """
     if position.refused_price is None:
-        return Wake(next_trade=True)
-    return _wake_when_moved(position, position.refused_price)
+        if refused is None:
+            return ()
+        if not isinstance(event, Trade):
+            return (Wake(next_trade=True),)
+        reason = refused.reason or refused.status.value
+        return (Refuse(reason, event.price), _wake_when_moved(position, event.price))
+    below, above = _moved_prices(position, position.refused_price)
+    if isinstance(event, Trade) and not below <= event.price <= above:
+        return ()
+    return (Wake(below=below, above=above),)
 
 
 def _wake_when_moved(position: Position, price: Decimal) -> Wake:
+    below, above = _moved_prices(position, price)
+    return Wake(below=below, above=above)
+
+
+def _moved_prices(position: Position, price: Decimal) -> tuple[Decimal, Decimal]:
     move = max(position.cycle.settings.rebuy_interval, RETRY_MOVE_MIN)
-    return Wake(below=price * (ONE - move), above=price * (ONE + move))
+    return price * (ONE - move), price * (ONE + move)
 
 
 def _held(position: Position, instrument: Instrument) -> Decimal:
