@@ -1,6 +1,6 @@
 """The journal actor: makes things durable first and passes them on then. Intents that gather share a commit.
 
-Receives: PlaceIntent, RecordEvent, RecordCycle; requests LoadSymbol, LoadAccount, LoadCycle.
+Receives: PlaceIntent, RecordEvent, RecordCycle, PassOn; requests LoadSymbol, LoadAccount, LoadCycle.
 Sends: OpenOrder to execution managers, OrderRecorded to accounts, after the commit and in order of arrival.
 State: what could not be written yet. While the store is away nothing is passed on; entries that had to wait are
 refused rather than sent late, exits go out when it is back.
@@ -41,6 +41,13 @@ class RecordCycle(msgspec.Struct, frozen=True):
     """Journal a cycle as it is now."""
 
     cycle: Cycle
+
+
+class PassOn(msgspec.Struct, frozen=True):
+    """Tell `name` this message after everything that came before it: a cancel never overtakes the order it is for."""
+
+    name: names.Name
+    message: Any
 
 
 class OpenOrder(msgspec.Struct, frozen=True):
@@ -100,7 +107,7 @@ class Journal(Actor):
             if isinstance(message, _Retry):
                 self._retry = None
             else:
-                self._waiting.append(message)
+                self._waiting.append(message if self._retry is None else self._kept(message))
         self._work_off()
 
     def on_receive(self, message: Any) -> Deferred:  # noqa: ARG002 - the caller carries it
@@ -159,13 +166,28 @@ class Journal(Actor):
                 self.system.tell(names.execution_manager(order.key.account), OpenOrder(order))
             case RecordEvent(order, event):
                 self.system.tell(names.account(order.key.account), OrderRecorded(order, event))
+            case PassOn(name, passed):
+                self.system.tell(name, passed)
 
     def _wait_for_store(self, error: TransientError) -> None:
         self.log.warning("journal unavailable", reason=str(error), waiting=len(self._waiting), retry_s=self._pause_s)
-        now_ns = self.system.clock.now_ns()
-        self._waiting = deque(_without_entry(message, now_ns) for message in self._waiting)
+        self._waiting = deque(self._kept(message) for message in self._waiting)
         self._retry = self.send_after(self._pause_s, _Retry())
         self._pause_s = min(self._pause_s * 2, self._config.retry_max_s)
+
+    def _kept(self, message: Any) -> Any:
+        """Turn an entry that has to wait into its refusal, written over what a commit with a lost answer has left."""
+        if not isinstance(message, PlaceIntent) or message.order.side is not Side.BUY:
+            return message
+        order = message.order
+        event = OrderRejected(
+            account=order.key.account,
+            symbol=order.symbol,
+            client_order_id=order.client_order_id,
+            time_ns=self.system.clock.now_ns(),
+            reason=UNAVAILABLE,
+        )
+        return RecordEvent(order.apply(event), event)
 
 
 def _entry(message: Any) -> JournalEntry | None:
@@ -177,18 +199,3 @@ def _entry(message: Any) -> JournalEntry | None:
         case RecordCycle(cycle):
             return CycleRecorded(cycle)
     return None
-
-
-def _without_entry(message: Any, now_ns: int) -> Any:
-    """Turn an entry that has to wait into its refusal, written over what a commit with a lost answer may have left."""
-    if not isinstance(message, PlaceIntent) or message.order.side is not Side.BUY:
-        return message
-    order = message.order
-    event = OrderRejected(
-        account=order.key.account,
-        symbol=order.symbol,
-        client_order_id=order.client_order_id,
-        time_ns=now_ns,
-        reason=UNAVAILABLE,
-    )
-    return RecordEvent(order.apply(event), event)

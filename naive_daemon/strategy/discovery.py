@@ -1,6 +1,7 @@
 """Finds strategies by the entry-point group `naive_daemon.strategies`; whoever installs one can trade with it."""
 
 from functools import cache
+import functools
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
@@ -15,6 +16,7 @@ def strategy_names() -> list[str]:
     return sorted(point.name for point in _points())
 
 
+@functools.cache  # a strategy holds no state, and looking through what is installed takes a while
 def load_strategy(name: str) -> Strategy:
     """Make the strategy of that name; raises PermanentError that names those there are."""
     for point in _points():

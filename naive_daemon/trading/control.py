@@ -99,6 +99,7 @@ class Control(Actor):
         self._touched: set[SymbolKey] = set()
         self._shall_read = True
         self._shall_beat = False
+        self._is_away = False
         self._retry: Timer | None = None
 
     def init(self) -> None:
@@ -156,8 +157,14 @@ class Control(Actor):
                 self._heartbeat()
                 self._shall_beat = False
         except TransientError as error:
-            self.log.warning("settings unavailable", reason=str(error), retry_s=RETRY_S)
+            if not self._is_away:
+                self.log.warning("settings unavailable", reason=str(error), retry_s=RETRY_S)
+            self._is_away = True
             self._retry = self.send_after(RETRY_S, _Retry())
+            return
+        if self._is_away:
+            self._is_away = False
+            self.log.info("settings are back")
 
     def _write(self) -> None:
         for key in list(self._drained):

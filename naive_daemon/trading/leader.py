@@ -2,13 +2,13 @@
 
 Receives: settings and EntriesClosed from the switches, reports and Downs of its traders, OrderNotice for traders that
 do not run.
-Sends: StartChild to the traders' supervisor, RecordCycle to the journal, LeaderReport and Drained to the switches.
+Sends: StartChild to the traders' supervisor, RecordCycles to the journal, LeaderReport and Drained to the switches.
 State: for each slot the last position its trader reported. A position reaches the leader before the order in it
-reaches the journal, so nothing is lost with a trader.
+reaches the journal, so nothing is lost with a trader. Only the leader journals cycles, and one that ends or rebuys is
+written together with the fresh one that follows from it; so a crash between the two loses no trader.
 Crashes when: traders keep crashing, or the journal does not answer; the symbol then starts again from the journal.
 """
 
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -20,12 +20,10 @@ from naive_daemon.domain.cycle import Cycle, CycleOutcome, CycleResult
 from naive_daemon.domain.money import ZERO, plain
 from naive_daemon.domain.order import CycleKey
 from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradingStatus
-from naive_daemon.execution.journal import LoadSymbol, RecordCycle
+from naive_daemon.execution.journal import LoadSymbol, RecordCycles
 from naive_daemon.execution.journal_store import SymbolJournal
 from naive_daemon.market.streams import OpenStream, StreamsStarted
 from naive_daemon.otp import (
-    NOPROC,
-    NORMAL,
     Actor,
     ChildSpec,
     ChildStarted,
@@ -42,9 +40,17 @@ from naive_daemon.otp import (
 from naive_daemon.strategy.discovery import load_strategy
 from naive_daemon.strategy.protocol import EntriesClosed, Position
 from naive_daemon.trading.context import SymbolContext
-from naive_daemon.trading.reports import CycleFinished, PositionReported, RebuyReported
-from naive_daemon.trading.trader import Trader
+from naive_daemon.trading.reports import (
+    CycleFinished,
+    Drained,
+    LeaderFailed,
+    LeaderReport,
+    PositionReported,
+    RebuyReported,
+)
+from naive_daemon.trading.trader import EntriesOpened, Trader
 
+SETTINGS_TIMEOUT_S = 60.0
 JOURNAL_TIMEOUT_S = 60.0
 
 
@@ -61,41 +67,18 @@ class SettingsChanged(msgspec.Struct, frozen=True):
     settings: SymbolSettings
 
 
-class LeaderReport(msgspec.Struct, frozen=True, kw_only=True):
-    """How many traders there are and what they have brought; `restarted` says why one had to be replaced, if one had.
-
-    `realised_pnl` is the sum over all cycles that ever ended, in the quote asset; `completed` counts those sold.
-    """
-
-    account: str
-    symbol: str
-    traders: int
-    is_draining: bool
-    completed: int
-    realised_pnl: Decimal
-    restarted: str | None = None
-
-
-class Drained(msgspec.Struct, frozen=True):
-    """The last trader of a symbol that shuts down has ended."""
-
-    account: str
-    symbol: str
-
-
-class LeaderFailed(msgspec.Struct, frozen=True):
-    """A leader has crashed, and its symbol with it; what follows is its supervisor's affair."""
-
-    account: str
-    symbol: str
-    reason: str
+class _Begin(msgspec.Struct, frozen=True):
+    pass
 
 
 class _Slot(msgspec.Struct):
+    """One trader's place. `missed`: what came for it while it was being started; `successor`: who follows it."""
+
     position: Position
     ref: Ref | None = None
-    monitor: int = 0
+    missed: list[OrderNotice] = []
     is_finished: bool = False
+    successor: Cycle | None = None
 
 
 class Leader(Actor):
@@ -119,23 +102,25 @@ class Leader(Actor):
 
     def init(self) -> Continue:
         """Release the starter; what is needed is asked for afterwards."""
-        return Continue(StreamsStarted())
+        self.subscribe(names.STREAMS)
+        return Continue(_Begin())
 
     def on_receive(self, message: Any) -> None:
         """Handle a message; until the journal has answered, everything but streams and settings waits."""
         match message:
+            case _Begin():
+                self._open_stream()
+                self._ask()
             case StreamsStarted():
-                self.system.tell(names.STREAM_DESK, OpenStream(self._context.symbol, self.ref))
-                if not self._is_ready:
-                    self._ask()
+                self._open_stream()
             case _ if not self._is_ready:
                 self._early.append(message)
             case SettingsChanged(settings):
                 self._change(settings)
             case PositionReported(position):
                 self._keep(position)
-            case RebuyReported(key, price):
-                self._rebuy(key, price)
+            case RebuyReported():
+                self._rebuy(message)
             case CycleFinished(position):
                 self._finish(position)
             case OrderNotice(key, _):
@@ -153,10 +138,12 @@ class Leader(Actor):
 
     # Start: also the way back after any crash -----------------------------------------------------------------------
 
+    def _open_stream(self) -> None:
+        self.system.tell(names.STREAM_DESK, OpenStream(self._context.symbol, self.ref))
+
     def _ask(self) -> None:
-        self.subscribe(names.STREAMS)
         ask = AskSettings(self._context.account, self._context.symbol)
-        self.request(self.system.whereis(names.SWITCHES), ask, self._take_settings)
+        self.request(self.system.whereis(names.SWITCHES), ask, self._take_settings, SETTINGS_TIMEOUT_S)
 
     def _take_settings(self, settings: SymbolSettings | RequestFailed) -> None:
         if isinstance(settings, RequestFailed):
@@ -176,13 +163,13 @@ class Leader(Actor):
         self._is_ready = True
         if self._slots:
             self.log.info("traders taken over from the journal", traders=len(self._slots))
-        early, self._early = self._early, []
-        for message in early:
-            self.on_receive(message)
-        for slot in list(self._slots.values()):
+        for slot in self._slots.values():
             self._start(slot, is_confirmed=True)
         if not self._slots and not self._is_draining:
             self._start_fresh()
+        early, self._early = self._early, []
+        for message in early:
+            self.on_receive(message)
         self._look_around()
 
     # Settings -------------------------------------------------------------------------------------------------------
@@ -193,61 +180,76 @@ class Leader(Actor):
 
     def _change(self, settings: SymbolSettings) -> None:
         before, self._settings = self._settings, settings
-        if self._is_draining and (
-            before.status is TradingStatus.ON or before.shutdown_entries != settings.shutdown_entries
-        ):
-            for slot in self._slots.values():
-                self._close_entries(slot)
-        elif not self._is_draining and not self._slots:
+        for slot in self._slots.values():
+            self._tell_entries(slot, before)
+        if not self._is_draining and not self._slots:
             self._start_fresh()
         self._look_around()
 
-    def _close_entries(self, slot: _Slot) -> None:
-        if slot.ref is not None:
-            cancel = self._settings.shutdown_entries is RestingOrders.CANCEL
-            slot.ref.tell(EntriesClosed(self.system.clock.now_ns(), cancel))
+    def _entries_closed(self) -> EntriesClosed | None:
+        """Give what a trader must know of a drain; None while there is none."""
+        if not self._is_draining:
+            return None
+        cancel = self._settings.shutdown_entries is RestingOrders.CANCEL
+        return EntriesClosed(self.system.clock.now_ns(), cancel)
+
+    def _tell_entries(self, slot: _Slot, before: SymbolSettings) -> None:
+        """Tell a trader that runs what has changed for entries since `before`; one that starts is told then."""
+        if slot.ref is None or _entries_of(before) == _entries_of(self._settings):
+            return
+        slot.ref.tell(self._entries_closed() or EntriesOpened())
 
     # Traders --------------------------------------------------------------------------------------------------------
 
     def _start_fresh(self) -> None:
-        trader = next(number for number in range(1, len(self._slots) + 2) if number not in self._slots)
+        cycle = self._make_cycle(self._free_trader())
+        self.system.tell(names.JOURNAL, RecordCycles((cycle,)))
+        self._start_cycle(cycle)
+
+    def _free_trader(self) -> int:
+        return next(number for number in range(1, len(self._slots) + 2) if number not in self._slots)
+
+    def _make_cycle(self, trader: int) -> Cycle:
         number = self._last_cycles.get(trader, 0) + 1
         self._last_cycles[trader] = number
         settings = self._settings.trade
-        cycle = Cycle(
+        return Cycle(
             key=CycleKey(self._context.account, self._context.symbol, trader, number),
             budget=settings.budget / settings.chunks,  # in 28 digits, half-even
             fee=self._context.fee,
             settings=settings,
             started_ns=self.system.clock.now_ns(),
         )
-        self.system.tell(names.JOURNAL, RecordCycle(cycle))
-        slot = self._slots[trader] = _Slot(Position(cycle=cycle))
+
+    def _start_cycle(self, cycle: Cycle) -> None:
+        slot = self._slots[cycle.key.trader] = _Slot(Position(cycle=cycle))
         self._start(slot, is_confirmed=True)
 
     def _start(self, slot: _Slot, *, is_confirmed: bool) -> None:
         position = slot.position
         strategy = load_strategy(position.cycle.settings.strategy)
-        context = self._context
+        context, closed, settings = self._context, self._entries_closed(), self._settings
+        slot.missed = []
         spec = ChildSpec(
             id=position.cycle.key,
-            start=lambda: Trader(context, strategy, slot.position, is_confirmed=is_confirmed),
+            start=lambda: Trader(context, strategy, slot.position, is_confirmed=is_confirmed, closed=closed),
             restart=Restart.TEMPORARY,
             name=names.trader(context.account, context.symbol, position.cycle.key.trader),
         )
         self.request(
             self.system.whereis(names.traders(context.account, context.symbol)),
             StartChild(spec),
-            lambda answer: self._started(slot, answer),
+            lambda answer: self._started(slot, answer, settings),
         )
 
-    def _started(self, slot: _Slot, answer: Any) -> None:
+    def _started(self, slot: _Slot, answer: Any, settings: SymbolSettings) -> None:
         if not isinstance(answer, ChildStarted):
             self.exit(crash(f"trader {slot.position.cycle.key} did not start: {answer}"))
         slot.ref = answer.ref
-        slot.monitor = self.monitor(answer.ref)
-        if self._is_draining:
-            self._close_entries(slot)
+        self.monitor(answer.ref)
+        for notice in slot.missed:
+            answer.ref.tell(notice)
+        self._tell_entries(slot, before=settings)
 
     def _slot_of(self, key: CycleKey, what: str) -> _Slot | None:
         slot = self._slots.get(key.trader)
@@ -262,22 +264,31 @@ class Leader(Actor):
             slot.position = position
             self.system.tell(names.CACHE, KeepState(_cache_key(position.cycle.key), position))
 
-    def _rebuy(self, key: CycleKey, price: Decimal) -> None:
-        if self._slot_of(key, "rebuy") is None or self._is_draining:
+    def _rebuy(self, report: RebuyReported) -> None:
+        key = report.cycle.key
+        if self._slot_of(key, "rebuy") is None:
             return
-        if len(self._slots) >= self._settings.trade.chunks:
-            self.log.info("rebuy at the limit of chunks", trader=key.trader, chunks=self._settings.trade.chunks)
+        if self._is_draining or len(self._slots) >= self._settings.trade.chunks:
+            self.system.tell(names.JOURNAL, RecordCycles((report.cycle,)))
+            if not self._is_draining:
+                self.log.info("rebuy at the limit of chunks", trader=key.trader, chunks=self._settings.trade.chunks)
             return
-        self.log.info("rebuy", trader=key.trader, price=plain(price))
-        self._start_fresh()
+        self.log.info("rebuy", trader=key.trader, price=plain(report.price))
+        cycle = self._make_cycle(self._free_trader())
+        self.system.tell(names.JOURNAL, RecordCycles((report.cycle, cycle)))
+        self._start_cycle(cycle)
         self._look_around()
 
     def _finish(self, position: Position) -> None:
         slot = self._slot_of(position.cycle.key, "cycle finished")
-        if slot is not None and not slot.is_finished:
-            slot.position = position
-            slot.is_finished = True
-            self._book(position.cycle.result)
+        if slot is None or slot.is_finished:
+            return
+        slot.position = position
+        slot.is_finished = True
+        slot.successor = None if self._is_draining else self._make_cycle(position.cycle.key.trader)
+        ended = (position.cycle, slot.successor) if slot.successor else (position.cycle,)
+        self.system.tell(names.JOURNAL, RecordCycles(ended))
+        self._book(position.cycle.result)
 
     def _book(self, result: CycleResult | None) -> None:
         if result is not None:
@@ -292,6 +303,7 @@ class Leader(Actor):
         if slot.ref is not None and slot.ref.is_alive():
             slot.ref.tell(notice)
             return
+        slot.missed.append(notice)  # it may have been made already, from the position before this
         orders = tuple(
             order.apply(notice.event) if order.client_order_id == notice.event.client_order_id else order
             for order in slot.position.orders
@@ -303,20 +315,22 @@ class Leader(Actor):
         if number is None:
             return
         slot = self._slots[number]
-        if slot.is_finished and down.reason in (NORMAL, NOPROC):
-            del self._slots[number]
-            self.system.tell(names.CACHE, DropState(_cache_key(slot.position.cycle.key)))
-            if not self._is_draining:
-                self._start_fresh()
-            self._look_around()
+        if not slot.is_finished:
+            self._take_over(slot, str(down.reason))
             return
-        self._take_over(slot, str(down.reason))
+        del self._slots[number]
+        self.system.tell(names.CACHE, DropState(_cache_key(slot.position.cycle.key)))
+        if slot.successor is not None:
+            self._start_cycle(slot.successor)
+        elif not self._is_draining:  # the drain was taken back meanwhile
+            self._start_fresh()
+        self._look_around()
 
     def _take_over(self, slot: _Slot, reason: str) -> None:
         if self._crashes.exceeded_by_restart_at(self.system.clock.monotonic_s()):
             self.exit(crash(f"traders keep crashing, the last one with {reason}"))
         self.log.warning("trader taken over", trader=slot.position.cycle.key.trader, reason=reason)
-        slot.ref, slot.is_finished = None, False
+        slot.ref = None
         self._start(slot, is_confirmed=False)
         self._look_around(restarted=reason)
 
@@ -335,6 +349,11 @@ class Leader(Actor):
         if self._is_draining and not self._slots:
             self.log.info("drained")
             self.system.tell(names.SWITCHES, Drained(account, symbol))
+
+
+def _entries_of(settings: SymbolSettings) -> tuple[bool, RestingOrders]:
+    """Give what of the settings decides about entries, now and not only from the next cycle on."""
+    return settings.status is TradingStatus.ON, settings.shutdown_entries
 
 
 def _cache_key(key: CycleKey) -> str:

@@ -1,10 +1,10 @@
-"""What traders tell their leader."""
+"""What traders tell their leader, and what leaders tell the switches."""
 
 from decimal import Decimal
 
 import msgspec
 
-from naive_daemon.domain.order import CycleKey
+from naive_daemon.domain.cycle import Cycle
 from naive_daemon.strategy.protocol import Position
 
 
@@ -15,9 +15,9 @@ class PositionReported(msgspec.Struct, frozen=True):
 
 
 class RebuyReported(msgspec.Struct, frozen=True):
-    """The price has fallen far enough for one more trader."""
+    """The price has fallen far enough for one more trader; `cycle` is as it is with that reported."""
 
-    key: CycleKey
+    cycle: Cycle
     price: Decimal
 
 
@@ -25,3 +25,33 @@ class CycleFinished(msgspec.Struct, frozen=True):
     """The cycle is over; the trader ends."""
 
     position: Position
+
+
+class LeaderReport(msgspec.Struct, frozen=True, kw_only=True):
+    """How many traders there are and what they have brought; `restarted` says why one had to be replaced, if one had.
+
+    `realised_pnl` is the sum over all cycles that ever ended, in the quote asset; `completed` counts those sold.
+    """
+
+    account: str
+    symbol: str
+    traders: int
+    is_draining: bool
+    completed: int
+    realised_pnl: Decimal
+    restarted: str | None = None
+
+
+class Drained(msgspec.Struct, frozen=True):
+    """The last trader of a symbol that shuts down has ended."""
+
+    account: str
+    symbol: str
+
+
+class LeaderFailed(msgspec.Struct, frozen=True):
+    """A leader has crashed, and its symbol with it; what follows is its supervisor's affair."""
+
+    account: str
+    symbol: str
+    reason: str

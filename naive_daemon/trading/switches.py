@@ -21,8 +21,21 @@ import msgspec
 from naive_daemon import names
 from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradingStatus
+from naive_daemon.execution.journal import PassOn
 from naive_daemon.execution.manager import CancelSymbol
-from naive_daemon.otp import Actor, ChildStarted, Down, Ref, RequestFailed, StartChild, TerminateChild, Timer
+from naive_daemon.otp import (
+    DEFERRED,
+    Actor,
+    Call,
+    ChildStarted,
+    Deferred,
+    Down,
+    Ref,
+    RequestFailed,
+    StartChild,
+    TerminateChild,
+    Timer,
+)
 from naive_daemon.trading.context import SymbolContext
 from naive_daemon.trading.desired_state import ActualState
 from naive_daemon.trading.leader import AskSettings, Drained, LeaderFailed, LeaderReport, SettingsChanged
@@ -143,6 +156,7 @@ class Switches(Actor):
         self._context_of = context_of
         self._quarantine = quarantine or Quarantine()
         self._symbols: dict[SymbolKey, _Symbol] = {}
+        self._asking: dict[SymbolKey, list[Call]] = {}
 
     def init(self) -> None:
         """Have the settings read; control, when it is not there yet, sends them when it starts."""
@@ -154,8 +168,7 @@ class Switches(Actor):
             case SettingsRead(rows, touched):
                 self._take_settings(rows, touched)
             case AskSettings(account, symbol):
-                known = self._symbols.get((account, symbol))
-                return known.settings if known else SymbolSettings(account=account, symbol=symbol)
+                return self._settings_of((account, symbol))
             case LeaderReport():
                 self._take_report(message)
             case LeaderFailed(account, symbol, reason):
@@ -172,6 +185,14 @@ class Switches(Actor):
                 super().on_receive(message)
         return None
 
+    def _settings_of(self, key: SymbolKey) -> SymbolSettings | Deferred:
+        """Answer a leader; one that has outlived the former switches waits until the settings have been read."""
+        known = self._symbols.get(key)
+        if known is not None:
+            return known.settings
+        self._asking.setdefault(key, []).append(self.caller())
+        return DEFERRED
+
     # Desired --------------------------------------------------------------------------------------------------------
 
     def _take_settings(self, rows: Iterable[SymbolSettings], touched: frozenset[SymbolKey]) -> None:
@@ -184,6 +205,8 @@ class Switches(Actor):
             if symbol is None:
                 symbol = self._symbols[key] = self._adopt(settings)
             before, symbol.settings = symbol.settings, settings
+            for call in self._asking.pop(key, ()):
+                call.reply(settings)
             self._level(key, symbol, is_changed=before != settings, is_touched=key in touched)
 
     def _adopt(self, settings: SymbolSettings) -> _Symbol:
@@ -263,7 +286,7 @@ class Switches(Actor):
             return
         symbol.ref = None
         if symbol.settings.stop_orders is RestingOrders.CANCEL and symbol.settings.status is TradingStatus.OFF:
-            self.system.tell(names.execution_manager(key[0]), CancelSymbol(key[1]))
+            self.system.tell(names.JOURNAL, PassOn(names.execution_manager(key[0]), CancelSymbol(key[1])))
         self._rest(symbol)
         self._level(key, symbol, is_changed=True, is_touched=False)
 

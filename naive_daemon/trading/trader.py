@@ -1,7 +1,7 @@
 """A trader: one trade cycle, then it ends. The strategy decides, the trader carries it out.
 
 Receives: trades it waits for (from the feed), OrderNotice (from the account, durable), EntriesClosed (from the leader).
-Sends: PlaceIntent and RecordCycle to the journal, CancelOrder to the execution manager, Await to the feed, reports to
+Sends: PlaceIntent and RecordCycle to the journal, CancelOrder through it to the execution manager, Await to the feed, reports to
 the leader. Every order is reported to the leader before it is journaled, and journaled before it is sent; so whoever
 takes over knows of it.
 State: its position, which is all a strategy decides from.
@@ -18,7 +18,7 @@ from naive_daemon.domain.cycle import CycleOutcome
 from naive_daemon.domain.events import OrderCancelled, OrderEvent, OrderExpired, OrderFilled, OrderRejected, Trade
 from naive_daemon.domain.money import plain
 from naive_daemon.domain.order import Leg, Order, OrderStatus
-from naive_daemon.execution.journal import LoadCycle, PlaceIntent, RecordCycle
+from naive_daemon.execution.journal import LoadCycle, PassOn, PlaceIntent, RecordCycle
 from naive_daemon.execution.manager import CancelOrder
 from naive_daemon.execution.order_id import client_order_id
 from naive_daemon.market.feed import Await, FeedStarted
@@ -138,7 +138,8 @@ class Trader(Actor):
             case Place():
                 self._place(decision, time_ns)
             case Cancel(order_id):
-                self.system.tell(names.execution_manager(self._context.account), CancelOrder(order_id))
+                manager = names.execution_manager(self._context.account)
+                self.system.tell(names.JOURNAL, PassOn(manager, CancelOrder(order_id)))
             case Wake():
                 self._await(decision)
             case ReportRebuy(price):
