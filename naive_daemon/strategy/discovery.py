@@ -1,7 +1,7 @@
 """Finds strategies by the entry-point group `naive_daemon.strategies`; whoever installs one can trade with it."""
 
-from functools import cache
 import functools
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 

@@ -1,8 +1,8 @@
 """A trader: one trade cycle, then it ends. The strategy decides, the trader carries it out.
 
 Receives: trades it waits for (from the feed), OrderNotice (from the account, durable), EntriesClosed (from the leader).
-Sends: PlaceIntent and RecordCycle to the journal, CancelOrder through it to the execution manager, Await to the feed, reports to
-the leader. Every order is reported to the leader before it is journaled, and journaled before it is sent; so whoever
+Sends: PlaceIntent and RecordCycle to the journal, CancelOrder through it to the execution manager, Await to the feed,
+reports to the leader. Every order is reported to the leader before it is journaled, and journaled before it is sent; so whoever
 takes over knows of it.
 State: its position, which is all a strategy decides from.
 Crashes when: the journal cannot tell a trader that takes over what its orders are.
