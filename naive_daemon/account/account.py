@@ -19,6 +19,9 @@ from naive_daemon.execution.journal import LoadAccount
 from naive_daemon.execution.journal_store import AccountJournal, OrderRecorded
 from naive_daemon.otp import Actor, RequestFailed, crash
 
+LOAD_TIMEOUT_S = 60.0
+"""As long as its neighbours wait: a journal whose store is away must not use up the restarts of the account."""
+
 
 class OrderNotice(msgspec.Struct, frozen=True):
     """What became of an order of this cycle; durable by now."""
@@ -58,8 +61,9 @@ class Account(Actor):
 
     def init(self) -> None:
         """Fill the store, and let traders know."""
-        self.request(self.system.whereis(names.JOURNAL), LoadAccount(self._account), self._take_orders)
-        self.request(self.system.whereis(names.client(self._account)), AskBalances(), self._take_balances)
+        self.request(self.system.whereis(names.JOURNAL), LoadAccount(self._account), self._take_orders, LOAD_TIMEOUT_S)
+        client = self.system.whereis(names.client(self._account))
+        self.request(client, AskBalances(), self._take_balances, LOAD_TIMEOUT_S)
         self.system.pubsub.publish(names.account(self._account), AccountStarted(self._account))
 
     def on_receive(self, message: Any) -> Any:

@@ -6,6 +6,7 @@ in the order in which the exchange said it; so a time-out is no answer, and a la
 
 import msgspec
 
+from naive_daemon.domain.events import OrderFilled
 from naive_daemon.domain.order import Order
 
 
@@ -33,7 +34,11 @@ class AskBalances(msgspec.Struct, frozen=True):
 
 
 class OrdersFound(msgspec.Struct, frozen=True):
-    """The orders the exchange has, by client order id. `is_final`: what is missing was certainly never placed."""
+    """The orders the exchange has, by client order id, and their fills, oldest first.
+
+    `is_final`: what is missing was certainly never placed.
+    """
 
     orders: dict[str, Order]
     is_final: bool
+    fills: tuple[OrderFilled, ...] = ()

@@ -1,6 +1,6 @@
 """The journal actor: makes things durable first and passes them on then. Intents that gather share a commit.
 
-Receives: PlaceIntent, RecordEvent, RecordCycle, PassOn; requests LoadSymbol, LoadAccount, LoadCycle.
+Receives: PlaceIntent, RecordEvent, RecordCycles, PassOn; requests LoadSymbol, LoadAccount, LoadCycle.
 Sends: OpenOrder to execution managers, OrderRecorded to accounts, after the commit and in order of arrival.
 State: what could not be written yet. While the store is away nothing is passed on; entries that had to wait are
 refused rather than sent late, exits go out when it is back.
@@ -37,10 +37,11 @@ class RecordEvent(msgspec.Struct, frozen=True):
     event: OrderEvent
 
 
-class RecordCycle(msgspec.Struct, frozen=True):
-    """Journal a cycle as it is now."""
+class RecordCycles(msgspec.Struct, frozen=True):
+    """Journal cycles as they are now, all in one commit."""
 
-    cycle: Cycle
+    cycles: tuple[Cycle, ...]
+
 
 
 class PassOn(msgspec.Struct, frozen=True):
@@ -143,7 +144,7 @@ class Journal(Actor):
             if isinstance(message, Call) or len(batch) >= self._config.batch_max:
                 break
             batch.append(message)
-        entries = [entry for message in batch if (entry := _entry(message)) is not None]
+        entries = [entry for message in batch for entry in _entries(message)]
         if entries:
             self._store.write(entries)
         for message in batch:
@@ -190,12 +191,12 @@ class Journal(Actor):
         return RecordEvent(order.apply(event), event)
 
 
-def _entry(message: Any) -> JournalEntry | None:
+def _entries(message: Any) -> list[JournalEntry]:
     match message:
         case PlaceIntent(order):
-            return OrderRecorded(order)
+            return [OrderRecorded(order)]
         case RecordEvent(order, event):
-            return OrderRecorded(order, event)
-        case RecordCycle(cycle):
-            return CycleRecorded(cycle)
-    return None
+            return [OrderRecorded(order, event)]
+        case RecordCycles(cycles):
+            return [CycleRecorded(cycle) for cycle in cycles]
+    return []

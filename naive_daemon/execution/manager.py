@@ -8,6 +8,7 @@ Crashes when: the client refuses to say what the exchange has; the account's tre
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -24,7 +25,7 @@ from naive_daemon.domain.events import (
     OrderRejected,
     OrderUnknown,
 )
-from naive_daemon.domain.order import Order
+from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.execution.client import AskOrders, OrdersFound, SendCancel, SendOrder
 from naive_daemon.execution.journal import LoadAccount, OpenOrder, RecordEvent
 from naive_daemon.execution.journal_store import AccountJournal
@@ -33,6 +34,13 @@ from naive_daemon.otp import DEFERRED, Actor, Deferred, RequestFailed, crash
 OVER_KEPT_MAX = 10_000
 LOAD_TIMEOUT_S = 60.0
 NEVER_PLACED = "the exchange never had it"
+
+_ENDINGS: Mapping[OrderStatus, type[OrderCancelled | OrderExpired | OrderRejected]] = {
+    OrderStatus.CANCELLED: OrderCancelled,
+    OrderStatus.EXPIRED: OrderExpired,
+    OrderStatus.REJECTED: OrderRejected,
+}
+"""How an order ends, other than by its fills."""
 
 
 class CancelOrder(msgspec.Struct, frozen=True):
@@ -112,7 +120,7 @@ class ExecutionManager(Actor):
             order = found.orders.get(client_order_id)
             if order is not None:
                 adopted += 1
-                self._adopt(order, now_ns)
+                self._adopt(order, [fill for fill in found.fills if fill.client_order_id == client_order_id], now_ns)
             elif found.is_final:
                 self._take_event(self._rejection(self._live[client_order_id], now_ns, NEVER_PLACED))
         self._is_ready = True
@@ -122,8 +130,8 @@ class ExecutionManager(Actor):
             self.on_receive(message)
         self.acknowledge_start()
 
-    def _adopt(self, order: Order, now_ns: int) -> None:
-        """Take over what the exchange says of an order the journal knew as in flight or unknown."""
+    def _adopt(self, order: Order, fills: list[OrderFilled], now_ns: int) -> None:
+        """Take over what the exchange says of an order that the journal knew as live: what came of it meanwhile."""
         known = self._live[order.client_order_id]
         if not known.status.is_resting and order.exchange_order_id is not None:
             self._take_event(
@@ -133,6 +141,19 @@ class ExecutionManager(Actor):
                     client_order_id=order.client_order_id,
                     exchange_order_id=order.exchange_order_id,
                     time_ns=now_ns,
+                )
+            )
+        for fill in fills:
+            self._take_event(fill)
+        ending = _ENDINGS.get(order.status)
+        if ending is not None:
+            self._take_event(
+                ending(
+                    account=self._account,
+                    symbol=order.symbol,
+                    client_order_id=order.client_order_id,
+                    time_ns=now_ns,
+                    reason=order.reason or f"{order.status.value} while nobody listened",
                 )
             )
 

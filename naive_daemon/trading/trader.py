@@ -1,10 +1,12 @@
 """A trader: one trade cycle, then it ends. The strategy decides, the trader carries it out.
 
-Receives: trades it waits for (from the feed), OrderNotice (from the account, durable), EntriesClosed (from the leader).
-Sends: PlaceIntent and RecordCycle to the journal, CancelOrder through it to the execution manager, Await to the feed,
-reports to the leader. Every order is reported to the leader before it is journaled, and journaled before it is sent; so whoever
-takes over knows of it.
-State: its position, which is all a strategy decides from.
+Receives: trades it waits for (from the feed), OrderNotice (from the account, durable), EntriesClosed and
+EntriesOpened (from the leader).
+Sends: PlaceIntent to the journal, CancelOrder through it to the execution manager, Await to the feed, reports to the
+leader, which journals cycles. Every order is reported to the leader before it is journaled, and journaled before it is
+sent; so whoever takes over knows of it.
+State: its position, which is all a strategy decides from. While entries are closed no buy leaves it, whatever the
+strategy decides.
 Crashes when: the journal cannot tell a trader that takes over what its orders are.
 """
 
@@ -18,7 +20,8 @@ from naive_daemon.domain.cycle import CycleOutcome
 from naive_daemon.domain.events import OrderCancelled, OrderEvent, OrderExpired, OrderFilled, OrderRejected, Trade
 from naive_daemon.domain.money import plain
 from naive_daemon.domain.order import Leg, Order, OrderStatus
-from naive_daemon.execution.journal import LoadCycle, PassOn, PlaceIntent, RecordCycle
+from naive_daemon.domain.side import Side
+from naive_daemon.execution.journal import LoadCycle, PassOn, PlaceIntent
 from naive_daemon.execution.manager import CancelOrder
 from naive_daemon.execution.order_id import client_order_id
 from naive_daemon.market.feed import Await, FeedStarted
@@ -48,10 +51,25 @@ class Confirm(msgspec.Struct, frozen=True):
     """Ask the journal what became of the orders before doing anything."""
 
 
-class Trader(Actor):
-    """See the module. `is_confirmed`: the position is as the journal has it, so there is nothing to ask."""
+class EntriesOpened(msgspec.Struct, frozen=True):
+    """The drain was taken back: entries may be placed again."""
 
-    def __init__(self, context: SymbolContext, strategy: Strategy, position: Position, *, is_confirmed: bool) -> None:
+
+class Trader(Actor):
+    """See the module.
+
+    `is_confirmed`: the position is as the journal has it, so there is nothing to ask. `closed`: the symbol is draining.
+    """
+
+    def __init__(
+        self,
+        context: SymbolContext,
+        strategy: Strategy,
+        position: Position,
+        *,
+        is_confirmed: bool,
+        closed: EntriesClosed | None = None,
+    ) -> None:
         super().__init__()
         self._context = context
         self._strategy = strategy
@@ -59,7 +77,8 @@ class Trader(Actor):
         self._is_confirmed = is_confirmed
         self._wake = Wake()
         self._refusal: str | None = None
-        self._closed: EntriesClosed | None = None
+        self._closed = closed
+        self._confirmations = 0
 
     def log_context(self) -> dict[str, object]:
         """Say which cycle of which symbol this is."""
@@ -79,11 +98,16 @@ class Trader(Actor):
         match message:
             case OrderNotice(key, event) if key == self._position.cycle.key:
                 self._take(event)
-            case Trade() | Resumed():
+            case Trade():
                 if self._is_confirmed:
                     self._decide(message)
+            case Resumed():
+                self._resume()
             case EntriesClosed():
-                self._close_entries(message)
+                self._closed = message
+                self._heed_closed()
+            case EntriesOpened():
+                self._closed = None
             case FeedStarted():
                 self._await(self._wake)
             case Confirm() | AccountStarted():
@@ -97,22 +121,35 @@ class Trader(Actor):
 
     def _confirm(self) -> None:
         self._is_confirmed = False
+        self._confirmations += 1
+        number = self._confirmations
         journal = self.system.whereis(names.JOURNAL)
-        self.request(journal, LoadCycle(self._position.cycle.key), self._confirmed, CONFIRM_TIMEOUT_S)
+        load = LoadCycle(self._position.cycle.key)
+        self.request(journal, load, lambda orders: self._confirmed(number, orders), CONFIRM_TIMEOUT_S)
 
-    def _confirmed(self, orders: tuple[Order, ...] | RequestFailed) -> None:
-        """Take the journal's orders for the truth: an order it does not have was never sent, and never will be."""
+    def _confirmed(self, number: int, orders: tuple[Order, ...] | RequestFailed) -> None:
+        """Take the journal's orders for the truth: an order it does not have was never sent, and never will be.
+
+        Only the newest answer is: after an older one an order may have been placed that the newer does not have.
+        """
+        if number != self._confirmations:
+            return
         if isinstance(orders, RequestFailed):
             self.exit(crash(f"the journal does not say what became of the orders: {orders.reason}"))
         self._position = msgspec.structs.replace(self._position, orders=orders)
         self._is_confirmed = True
         self._report()
-        self._decide(self._closed or Resumed(self.system.clock.now_ns()))
+        self._resume()
 
-    def _close_entries(self, closed: EntriesClosed) -> None:
-        self._closed = closed
+    def _resume(self) -> None:
         if self._is_confirmed:
-            self._decide(closed)
+            self._decide(Resumed(self.system.clock.now_ns()))
+            self._heed_closed()
+
+    def _heed_closed(self) -> None:
+        """Decide once more while entries are closed: an entry that was refused or accepted since is one to give up."""
+        if self._closed is not None and self._is_confirmed:
+            self._decide(msgspec.structs.replace(self._closed, time_ns=self.system.clock.now_ns()))
 
     def _take(self, event: OrderEvent) -> None:
         orders = tuple(
@@ -126,6 +163,7 @@ class Trader(Actor):
         self._report()
         if self._is_confirmed:
             self._decide(OrderChanged(event.time_ns))
+            self._heed_closed()
 
     # Carrying out ---------------------------------------------------------------------------------------------------
 
@@ -150,6 +188,9 @@ class Trader(Actor):
                 self._finish(decision)
 
     def _place(self, place: Place, time_ns: int) -> None:
+        if self._closed is not None and place.side is Side.BUY:
+            self.log.warning("no order", reason="the symbol is shutting down", price=plain(place.price))
+            return
         position = self._position
         leg = Leg(place.side, 1 + len(position.orders_of(place.side)))
         order = Order(
@@ -176,8 +217,7 @@ class Trader(Actor):
         cycle = msgspec.structs.replace(self._position.cycle, rebuy_reported=True)
         self._position = msgspec.structs.replace(self._position, cycle=cycle)
         self._report()
-        self.system.tell(names.JOURNAL, RecordCycle(cycle))
-        self._tell_leader(RebuyReported(cycle.key, price))
+        self._tell_leader(RebuyReported(cycle, price))
 
     def _refuse(self, refuse: Refuse) -> None:
         self._position = msgspec.structs.replace(self._position, refused_price=refuse.price)
@@ -189,7 +229,6 @@ class Trader(Actor):
         cycle = msgspec.structs.replace(self._position.cycle, result=finish.result)
         self._position = msgspec.structs.replace(self._position, cycle=cycle)
         self._await(Wake())
-        self.system.tell(names.JOURNAL, RecordCycle(cycle))
         self._tell_leader(CycleFinished(self._position))
         if finish.result.outcome is CycleOutcome.COMPLETED:
             instrument = self._context.instrument

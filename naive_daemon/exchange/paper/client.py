@@ -67,7 +67,7 @@ class PaperClient(Actor):
                 now_ns = self.system.clock.now_ns()
                 self._emit(self._engine.cancel(self._account, symbol, client_order_id, now_ns))
             case AskOrders(client_order_ids):
-                return OrdersFound(self._found(client_order_ids), is_final=True)
+                return self._found(client_order_ids)
             case AskBalances():
                 return self._balances()
             case _:
@@ -93,13 +93,17 @@ class PaperClient(Actor):
             for event in events:
                 manager.tell(event)
 
-    def _found(self, client_order_ids: tuple[str, ...]) -> dict[str, Any]:
+    def _found(self, client_order_ids: tuple[str, ...]) -> OrdersFound:
         found = {}
         for client_order_id in client_order_ids:
             order = self._engine.order(self._account, client_order_id)
             if order is not None:
                 found[client_order_id] = order
-        return found
+        symbols = sorted({order.symbol for order in found.values()})
+        fills = [fill for symbol in symbols for fill in self._engine.fills(self._account, symbol)]
+        return OrdersFound(
+            found, is_final=True, fills=tuple(fill for fill in fills if fill.client_order_id in found)
+        )
 
     def _balances(self) -> tuple[BalanceUpdated, ...]:
         now_ns = self.system.clock.now_ns()
