@@ -4,7 +4,8 @@ Start at `actor.py` (a process), `supervisor.py` and `dynamic_supervisor.py` (wh
 runs). "OTP rule n" in docstrings numbers the rules of Erlang/OTP's documented behaviour that this package keeps.
 """
 
-from naive_daemon.otp.actor import Actor, Call, send_exit
+from naive_daemon.otp.actor import Actor, send_exit
+from naive_daemon.otp.call import Call
 from naive_daemon.otp.child_spec import BRUTAL_KILL, INFINITY, ChildSpec, ChildType, Restart
 from naive_daemon.otp.dynamic_supervisor import DynamicSupervisor
 from naive_daemon.otp.exit import (

@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from naive_daemon.otp.actor import Actor
+    from naive_daemon.otp.process import Process
 
 BATCH = 64
 """Messages an actor handles before others of the pool have their turn."""
@@ -21,7 +21,7 @@ class Dispatcher(Protocol):
     def begin(self) -> None:
         """Count one more busy actor; `schedule` follows."""
 
-    def schedule(self, actor: "Actor") -> None:
+    def schedule(self, actor: "Process") -> None:
         """Take an actor that has just become runnable; called from any thread."""
 
     def stop(self, timeout_s: float) -> None:
@@ -63,7 +63,7 @@ class PoolDispatcher:
 
     def __init__(self, activity: Activity, threads: int) -> None:
         self._activity = activity
-        self._runnable: queue.SimpleQueue[Actor | None] = queue.SimpleQueue()
+        self._runnable: queue.SimpleQueue[Process | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._work, name=f"pool-{number}", daemon=True) for number in range(threads)
         ]
@@ -74,7 +74,7 @@ class PoolDispatcher:
         """Count one more busy actor."""
         self._activity.begin()
 
-    def schedule(self, actor: "Actor") -> None:
+    def schedule(self, actor: "Process") -> None:
         """Queue a runnable actor."""
         self._runnable.put(actor)
 
@@ -99,7 +99,7 @@ class ThreadDispatcher:
 
     def __init__(self, activity: Activity) -> None:
         self._activity = activity
-        self._wake_ups: dict[Actor, queue.SimpleQueue[bool]] = {}
+        self._wake_ups: dict[Process, queue.SimpleQueue[bool]] = {}
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
         self._is_stopped = False
@@ -108,7 +108,7 @@ class ThreadDispatcher:
         """Count one more busy actor."""
         self._activity.begin()
 
-    def schedule(self, actor: "Actor") -> None:
+    def schedule(self, actor: "Process") -> None:
         """Wake the actor's thread, or start it; a message that met its death or the stop starts none."""
         with self._lock:
             if actor.is_dead or self._is_stopped:
@@ -122,7 +122,7 @@ class ThreadDispatcher:
                 thread.start()
             wake_up.put(True)
 
-    def forget(self, actor: "Actor") -> None:
+    def forget(self, actor: "Process") -> None:
         """Let an idle dead actor's thread end."""
         with self._lock:
             wake_up = self._wake_ups.pop(actor, None)
@@ -139,7 +139,7 @@ class ThreadDispatcher:
         for thread in threads:
             thread.join(timeout_s)
 
-    def _work(self, actor: "Actor", wake_up: "queue.SimpleQueue[bool]") -> None:
+    def _work(self, actor: "Process", wake_up: "queue.SimpleQueue[bool]") -> None:
         while wake_up.get():
             actor.run_batch(BATCH)
             while actor.actor_inbox.release():
@@ -153,12 +153,12 @@ class SimulatedDispatcher:
     """One thread, the caller's; actors run in the order in which they became runnable, a message at a time."""
 
     def __init__(self) -> None:
-        self._runnable: deque[Actor] = deque()
+        self._runnable: deque[Process] = deque()
 
     def begin(self) -> None:
         """Nothing to count: it is idle when its queue is empty."""
 
-    def schedule(self, actor: "Actor") -> None:
+    def schedule(self, actor: "Process") -> None:
         """Queue a runnable actor."""
         self._runnable.append(actor)
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from naive_daemon.otp.actor import Actor, Call, send_exit
+from naive_daemon.otp.actor import Actor, send_exit
+from naive_daemon.otp.call import Call
 from naive_daemon.otp.child_spec import BRUTAL_KILL, INFINITY, ChildSpec, ChildType, Restart
 from naive_daemon.otp.exit import KILL, SHUTDOWN, ExitReason
 from naive_daemon.otp.messages import DEFERRED, Deferred, Down, Exited, Started

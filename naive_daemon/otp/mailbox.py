@@ -8,8 +8,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from naive_daemon.otp.actor import Actor
     from naive_daemon.otp.dispatcher import Dispatcher
+    from naive_daemon.otp.process import Process
 
 
 class Mailbox:
@@ -23,10 +23,10 @@ class Mailbox:
         self.closed = False
         self._scheduled = True  # nobody wakes the actor before `open`: a name is known before init has run
         self._lock = threading.Lock()
-        self._actor: Actor | None = None
+        self._actor: Process | None = None
         self._dispatcher: Dispatcher | None = None
 
-    def attach(self, actor: "Actor", dispatcher: "Dispatcher") -> None:
+    def attach(self, actor: "Process", dispatcher: "Dispatcher") -> None:
         """Say who reads this mailbox, and where it runs. Raises RuntimeError when that was said before."""
         if self._actor is not None:
             raise RuntimeError(f"{actor.label} was started before; every start needs an actor of its own")

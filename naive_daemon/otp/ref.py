@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pykka
 
 if TYPE_CHECKING:
-    from naive_daemon.otp.actor import Actor
     from naive_daemon.otp.mailbox import Mailbox
+    from naive_daemon.otp.process import Process
 
 
 class _Current(threading.local):
-    actor: "Actor | None" = None
+    actor: "Process | None" = None
 
 
 CURRENT = _Current()
 """The actor whose handler runs in this thread, if any."""
 
 
-class Ref(pykka.ActorRef["Actor"]):
+class Ref(pykka.ActorRef["Process"]):
     """Names one incarnation of an actor for ever; equal only to itself, and hashable."""
 
     actor_inbox: "Mailbox"
 
-    def __init__(self, actor: "Actor") -> None:
+    def __init__(self, actor: "Process") -> None:
         # A strong reference, where pykka holds a weak one: an idle actor must not vanish under its supervisor. So a ref
         # that is kept past the end keeps the dead actor's state, too: forget it on Down.
         self._actor = actor

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from naive_daemon.otp.actor import Actor, Call
+from naive_daemon.otp.actor import Actor
+from naive_daemon.otp.call import Call
 from naive_daemon.otp.child_spec import ChildSpec, ChildType, Restart
 from naive_daemon.otp.exit import SHUTDOWN, ExitReason, shutdown
 from naive_daemon.otp.messages import DEFERRED, Deferred, Down, Exited, Started

@@ -11,9 +11,11 @@ from typing import Any, Self
 
 import pykka
 
-from naive_daemon.otp.actor import Actor, Call, Watcher, send_exit
+from naive_daemon.otp.actor import Actor, send_exit
+from naive_daemon.otp.call import Call
 from naive_daemon.otp.dispatcher import Activity, Dispatcher, PoolDispatcher, SimulatedDispatcher, ThreadDispatcher
 from naive_daemon.otp.exit import NOPROC, SHUTDOWN, ActorDiedError, ExitReason, StartFailedError
+from naive_daemon.otp.process import Process, Watcher
 from naive_daemon.otp.ref import CURRENT, Ref
 from naive_daemon.otp.registry import PubSub, Registry
 from naive_daemon.otp.timers import Clock, MovableClock, ThreadTimers, Timers, VirtualTimers
@@ -44,7 +46,7 @@ class ActorSystem:
         """Make a system that runs only in `run_until_idle`, on the caller's thread."""
         return SimulatedSystem(clock)
 
-    def dispatcher_of(self, actor_class: type[Actor]) -> Dispatcher:
+    def dispatcher_of(self, actor_class: type[Process]) -> Dispatcher:
         """Find where actors of a class run."""
         return self._dispatchers[actor_class.runs_on]
 
@@ -129,7 +131,7 @@ class ActorSystem:
         """Wait until no more than `busy` actors have anything to do; False when that takes too long."""
         return self._activity.wait(busy, timeout_s)
 
-    def forget(self, actor: Actor) -> None:
+    def forget(self, actor: Process) -> None:
         """Let go of what the dispatchers keep for a dead actor."""
         dispatcher = self.dispatcher_of(type(actor))
         if isinstance(dispatcher, ThreadDispatcher):

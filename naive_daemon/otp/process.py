@@ -1,0 +1,203 @@
+"""A process: the life of an actor, under whatever it does. pykka's actor with names, links, monitors and one end.
+
+Each is run by one dispatcher thread at a time; what others may touch meanwhile (links, watchers, the end) is under a
+lock. Invariant: it ends once, whatever ends it, and everybody who watches or is linked learns it once.
+"""
+
+import itertools
+import threading
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+
+import pykka
+
+from naive_daemon.otp.call import Call, PendingRequest
+from naive_daemon.otp.exit import KILLED, NOPROC, ExitReason, crash
+from naive_daemon.otp.mailbox import Mailbox
+from naive_daemon.otp.messages import Begin, Down, ExitSignal, Started
+from naive_daemon.otp.ref import CURRENT, Ref
+
+if TYPE_CHECKING:
+    from naive_daemon.otp.system import ActorSystem
+
+_serials = itertools.count(1)
+
+Watcher = Callable[[Down], None]
+Starter = Callable[[Started], None]
+
+
+class StopFlag:
+    """pykka wants an Event; nobody waits on ours, and an Event costs half a kilobyte."""
+
+    __slots__ = ("_stopped",)
+
+    def __init__(self) -> None:
+        self._stopped = False
+
+    def set(self) -> None:
+        """Mark as stopped."""
+        self._stopped = True
+
+    def is_set(self) -> bool:
+        """Say whether it is stopped."""
+        return self._stopped
+
+
+class Process(pykka.Actor):
+    """What refs, dispatchers and supervisors know of an actor. Subclass `Actor`, not this."""
+
+    runs_on: ClassVar[Literal["pool", "thread"]] = "pool"
+
+    system: "ActorSystem"
+    name: Hashable | None = None
+    actor_inbox: Mailbox
+
+    def __init__(self) -> None:
+        # Not pykka's __init__: a uuid and an Event for each actor are most of its cost.
+        self.actor_urn = f"actor:{next(_serials)}"
+        self.actor_inbox = Mailbox()
+        self.actor_stopped = cast("threading.Event", StopFlag())
+        self.is_dead = False
+        self.handled = 0
+        self.reason: ExitReason | None = None
+        self.parent: Ref | None = None
+        self._actor_ref = Ref(self)
+        self._life = threading.Lock()
+        self._watchers: dict[int, Watcher] = {}
+        self._links: dict[Ref, None] = {}
+        self._monitored: dict[int, Ref] = {}
+        self._pending: dict[int, PendingRequest] = {}
+        self._starter: Starter | None = None
+        self._call: Call | None = None
+        self._names: list[Hashable] = []
+        self._topics: list[Hashable] = []
+
+    @property
+    def ref(self) -> Ref:
+        """The reference of this incarnation."""
+        return cast("Ref", self._actor_ref)
+
+    @property
+    def label(self) -> str:
+        """The name as text, or the class's."""
+        if self.name is None:
+            return type(self).__name__
+        return ":".join(map(str, self.name)) if isinstance(self.name, tuple) else str(self.name)
+
+    def attach(self, system: "ActorSystem", name: Hashable | None, parent: Ref | None) -> Ref:
+        """Give the actor its system, name and parent; gives another's ref when the name is taken.
+
+        It runs nothing before `begin`. Raises RuntimeError for an actor that was started before.
+        """
+        self.actor_inbox.attach(self, system.dispatcher_of(type(self)))
+        self.system = system
+        self.name = name
+        self.parent = parent
+        if name is not None:
+            holder = system.registry.register(name, self.ref)
+            if holder is not self.ref:
+                return holder
+            self._names.append(name)
+        return self.ref
+
+    def begin(self, starter: Starter | None) -> None:
+        """Let the actor run init on its dispatcher, before anything that was sent to its name meanwhile."""
+        self.actor_inbox.open(Begin(starter))
+
+    def run_batch(self, limit: int) -> None:
+        """Handle at most `limit` messages."""
+        raise NotImplementedError
+
+    def adopt(self, child: Ref) -> bool:
+        """Take a child with it when this actor ends, whatever ends it; False when it has ended already."""
+        return self.accept_link(child)
+
+    def disown(self, child: Ref) -> None:
+        """Forget a child that has ended."""
+        self._links.pop(child, None)
+
+    def watch(self, number: int, watcher: Watcher) -> None:
+        """Call `watcher` with a Down when this actor ends; at once if it has."""
+        with self._life:
+            if not self.is_dead:
+                self._watchers[number] = watcher
+                return
+        watcher(Down(number, self.ref, NOPROC))
+
+    def unwatch(self, number: int) -> None:
+        """Forget a watcher."""
+        with self._life:
+            self._watchers.pop(number, None)
+
+    def accept_link(self, other: Ref) -> bool:
+        """Take a link from another actor; False when this one is dead."""
+        with self._life:
+            if not self.is_dead:
+                self._links[other] = None
+            return not self.is_dead
+
+    def drop_link(self, other: Ref) -> None:
+        """Forget a link."""
+        with self._life:
+            self._links.pop(other, None)
+
+    def kill(self) -> None:
+        """End without asking: from now on nothing it does reaches anybody, even if its handler still runs."""
+        self._die(KILLED)
+
+    def _report_crash(self, reason: ExitReason) -> None:
+        """Log why it ends."""
+        raise NotImplementedError
+
+    def _notify(self, watcher: Watcher, down: Down) -> None:
+        """Call a watcher; one that raises must not keep the others from learning it."""
+        try:
+            watcher(down)
+        except BaseException as error:  # noqa: BLE001 - a watcher from outside may raise whatever it likes
+            self._report_crash(crash(error))
+
+    def _die(self, reason: ExitReason) -> None:
+        """Tell everybody, once. After this nothing is received, and nothing that is sent goes out."""
+        with self._life:
+            if self.is_dead:
+                return
+            self.is_dead = True
+            self.reason = reason
+            watchers, links = self._watchers, list(self._links)
+            self._watchers, self._links = {}, {}
+        self.actor_stopped.set()
+        for name in self._names:
+            self.system.registry.unregister(name, self.ref)
+        for topic in self._topics:
+            self.system.pubsub.unsubscribe(topic, self.ref)
+        waiting = self.actor_inbox.close()
+        current, CURRENT.actor = CURRENT.actor, None  # the last words of a dead actor do go out
+        try:
+            for number, watcher in watchers.items():
+                self._notify(watcher, Down(number, self.ref, reason))
+            for linked in links:
+                linked._actor.drop_link(self.ref)  # noqa: SLF001 - links are symmetric
+                linked.actor_inbox.put_signal(ExitSignal(self.ref, reason))
+            for message in waiting:
+                if isinstance(message, Call):
+                    message.fail(reason)
+        finally:
+            CURRENT.actor = current
+        for number, ref in self._monitored.items():
+            ref._actor.unwatch(number)  # noqa: SLF001
+        for pending in self._pending.values():
+            pending.timer.cancel()
+        self.system.forget(self)
+
+    # pykka's seams ------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _create_actor_inbox() -> Mailbox:
+        return Mailbox()
+
+    @staticmethod
+    def _create_future() -> pykka.Future[Any]:
+        return pykka.ThreadingFuture()
+
+    def _start_actor_loop(self) -> None:
+        self.begin(None)
