@@ -15,7 +15,7 @@ import structlog
 
 from naive_daemon.domain.errors import NaiveError
 from naive_daemon.home import HomeLock
-from naive_daemon.otp import ActorSystem, Ref
+from naive_daemon.otp import ActorSystem, Ref, StartFailedError
 from naive_daemon.tree import root
 from naive_daemon.world import World
 
@@ -85,7 +85,7 @@ class Daemon:
         system = ActorSystem.live(self._world.clock, self._pool_threads)
         try:
             self._on_system(system)
-            top = system.start(root(self._world.ports()), "root", START_TIMEOUT_S)
+            top = self._grow(system)
             system.on_down(top, lambda down: self._fail(str(down.reason)))
             self._wait(system)
             self._end(system, top)
@@ -97,6 +97,12 @@ class Daemon:
             )
         self._world.say_stopped()
         self._on_stop(self._world)
+
+    def _grow(self, system: ActorSystem) -> Ref:
+        try:
+            return system.start(root(self._world.ports()), "root", START_TIMEOUT_S)
+        except (StartFailedError, TimeoutError) as error:
+            raise TreeFailedError(f"the supervision tree did not start: {error}", hint="the log says why") from None
 
     def _wait(self, system: ActorSystem) -> None:
         while self._stop_reason is None and self._failure is None:

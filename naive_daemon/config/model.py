@@ -230,13 +230,6 @@ class Config(Section):
         description="The account that is traded.",
         json_schema_extra=_allowed("1 to 32 letters, digits, dots, dashes and underscores"),
     )
-    reconcile_interval_s: float = Field(
-        default=60,
-        gt=0,
-        le=86_400,
-        allow_inf_nan=False,
-        description="How often orders are compared with the exchange's.",
-    )
     shutdown_timeout_s: float = Field(
         default=5,
         gt=0,

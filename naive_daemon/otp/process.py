@@ -4,6 +4,7 @@ Each is run by one dispatcher thread at a time; what others may touch meanwhile 
 lock. Invariant: it ends once, whatever ends it, and everybody who watches or is linked learns it once.
 """
 
+import abc
 import itertools
 import threading
 from collections.abc import Callable, Hashable
@@ -104,9 +105,9 @@ class Process(pykka.Actor):
         """Let the actor run init on its dispatcher, before anything that was sent to its name meanwhile."""
         self.actor_inbox.open(Begin(starter))
 
+    @abc.abstractmethod
     def run_batch(self, limit: int) -> None:
         """Handle at most `limit` messages."""
-        raise NotImplementedError
 
     def adopt(self, child: Ref) -> bool:
         """Take a child with it when this actor ends, whatever ends it; False when it has ended already."""
@@ -145,9 +146,9 @@ class Process(pykka.Actor):
         """End without asking: from now on nothing it does reaches anybody, even if its handler still runs."""
         self._die(KILLED)
 
+    @abc.abstractmethod
     def _report_crash(self, reason: ExitReason) -> None:
         """Log why it ends."""
-        raise NotImplementedError
 
     def _notify(self, watcher: Watcher, down: Down) -> None:
         """Call a watcher; one that raises must not keep the others from learning it."""
