@@ -93,8 +93,8 @@ class RecordingFile:
             found = self._path.stat()
         except OSError as error:
             raise self._error(error.strerror or str(error), "give a file that is there") from error
-        except ValueError as error:  # a NUL in the path
-            raise self._error(str(error), "give a file that is there") from error
+        except ValueError as error:
+            raise self._error("a path holds no NUL character", "give a file that is there") from error
         if stat.S_ISDIR(found.st_mode):
             raise self._error("it is a directory", "give a file")
         if not found.st_size and stat.S_ISREG(found.st_mode):

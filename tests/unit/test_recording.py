@@ -283,7 +283,7 @@ def test_whatever_is_in_a_file_it_gives_ordered_trades_or_one_clear_line(rows: l
 
 
 def test_a_path_that_no_file_can_have_is_refused() -> None:
-    with pytest.raises(RecordingError, match="null byte"):
+    with pytest.raises(RecordingError, match="NUL character"):
         Recording("XRPETH-\x00.csv")
 
 
