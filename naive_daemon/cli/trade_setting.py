@@ -8,6 +8,7 @@ import click
 from naive_daemon.domain.errors import UsageError
 from naive_daemon.domain.money import parse_decimal
 from naive_daemon.domain.settings import InvalidSettingError, TradeSettings, change_settings, read_setting
+from naive_daemon.strategy.discovery import strategy_names
 
 FEE_MAX = Decimal("0.1")
 
@@ -34,12 +35,21 @@ def read_trade_settings(given: Sequence[str], fee: Decimal) -> tuple[TradeSettin
                 fee = _read_fee(value)
             else:
                 read_setting(key, value)
+                if key == "strategy":
+                    _check_installed(value)
                 changes[key] = value
         except InvalidSettingError as error:
             mistakes.append(str(error))
     if mistakes:
         raise UsageError("\n  ".join(mistakes), hint="--set chunks=3 --set budget=2.5")
     return change_settings(TradeSettings(), changes), fee
+
+
+def _check_installed(strategy: str) -> None:
+    """Refuse here what would crash every trader later."""
+    installed = strategy_names()
+    if strategy not in installed:
+        raise InvalidSettingError("strategy", strategy, f"one of those that are installed: {', '.join(installed)}")
 
 
 def _read_fee(text: str) -> Decimal:
