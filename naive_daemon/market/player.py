@@ -10,6 +10,7 @@ State: the next trade of each symbol. The sources outlive it, so after a crash i
 import heapq
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -55,7 +56,7 @@ class PlayedToEnd(msgspec.Struct, frozen=True):
 
 
 class _Step(msgspec.Struct, frozen=True):
-    pass
+    due_ns: int
 
 
 class _Save(msgspec.Struct, frozen=True):
@@ -80,9 +81,10 @@ class Player(Actor):
         super().__init__()
         self._source = source
         self._tracks: dict[str, _Track] = {}
-        self._due: list[tuple[int, str, int, Trade]] = []
+        self._due: list[tuple[int, int, Trade, _Track]] = []
+        self._numbers = count()
         self._step: Timer | None = None
-        self._is_stepping = False
+        self._step_ns: int | None = None
 
     def init(self) -> None:
         """Keep the market's state every now and then."""
@@ -95,9 +97,10 @@ class Player(Actor):
                 self._play(symbol)
             case Silence(symbol):
                 self._tracks.pop(symbol, None)
-            case _Step():
-                self._is_stepping = False
-                self._play_due()
+            case _Step(due_ns):
+                if due_ns == self._step_ns:  # else an earlier one has taken its place
+                    self._step_ns = None
+                    self._play_due()
             case _Save():
                 self._source.save()
                 self.send_after(SAVE_PERIOD_S, _Save())
@@ -132,7 +135,7 @@ class Player(Actor):
             self._end_track(symbol, track, None)
             return
         track.played += 1
-        heapq.heappush(self._due, (self._due_ns(track, trade), symbol, track.played, trade))
+        heapq.heappush(self._due, (self._due_ns(track, trade), next(self._numbers), trade, track))
 
     def _end_track(self, symbol: str, track: _Track, error: NaiveError | None) -> None:
         del self._tracks[symbol]
@@ -150,11 +153,10 @@ class Player(Actor):
         return track.anchor_ns + market_ns
 
     def _play_due(self) -> None:
-        _, symbol, number, trade = heapq.heappop(self._due)
-        track = self._tracks.get(symbol)
-        if track is not None and track.played == number:
+        _, _, trade, track = heapq.heappop(self._due)
+        if self._tracks.get(trade.symbol) is track:
             self._play_trade(trade)
-            self._queue_next(symbol, track)
+            self._queue_next(trade.symbol, track)
         self._step_when_due()
 
     def _play_trade(self, trade: Trade) -> None:
@@ -168,11 +170,14 @@ class Player(Actor):
             self.log.warning("the daemon did not come to rest", symbol=symbol, waited_s=SETTLE_TIMEOUT_S)
 
     def _step_when_due(self) -> None:
-        if self._is_stepping or not self._due:
+        """Step when the next trade is due; one of another symbol that is due earlier takes the place of a later one."""
+        if not self._due or (self._step_ns is not None and self._step_ns <= self._due[0][0]):
             return
-        self._is_stepping = True
-        wait_ns = 0 if self._source.speed is None else self._due[0][0] - self.system.clock.now_ns()
+        if self._step is not None:
+            self._step.cancel()
+        due_ns = self._step_ns = self._due[0][0]
+        wait_ns = 0 if self._source.speed is None else due_ns - self.system.clock.now_ns()
         if wait_ns > 0:
-            self._step = self.send_after(wait_ns / NS_PER_S, _Step())
+            self._step = self.send_after(wait_ns / NS_PER_S, _Step(due_ns))
         else:
-            self.ref.tell(_Step())
+            self.ref.tell(_Step(due_ns))

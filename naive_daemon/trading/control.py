@@ -4,7 +4,7 @@ Whoever writes the settings (command line, SQL, the daemon) is equal: a trigger 
 reads all rows then; after a lost connection it reads them again. Notifications that gather are one read.
 
 Receives: what its listener hears; ReadSettings, ActualChanged and StatusDrained from the switches.
-Sends: SettingsRead to the switches.
+Sends: SettingsRead and ControlStarted to the switches.
 State: what is not written yet: the newest actual state of each symbol, symbols that have drained.
 Crashes when: the listener's thread dies or the store refuses something for good; the daemon then starts its tree anew.
 """
@@ -24,7 +24,14 @@ from naive_daemon.trading.desired_state import (
     SettingsListener,
     SettingsListenerOwner,
 )
-from naive_daemon.trading.switches import ActualChanged, ReadSettings, SettingsRead, StatusDrained, SymbolKey
+from naive_daemon.trading.switches import (
+    ActualChanged,
+    ControlStarted,
+    ReadSettings,
+    SettingsRead,
+    StatusDrained,
+    SymbolKey,
+)
 
 RETRY_S = 0.5
 HEARTBEAT_S = 2.0
@@ -103,7 +110,8 @@ class Control(Actor):
         self._retry: Timer | None = None
 
     def init(self) -> None:
-        """Listen; the first read comes when the listener hears."""
+        """Listen; the first read comes when the listener hears. A former control may have left something unwritten."""
+        self.system.tell(names.SWITCHES, ControlStarted())
         self._listener = self._make_listener(_Ear(self.ref))
         self._listener.start()
         self.send_after(HEARTBEAT_S, _Beat())

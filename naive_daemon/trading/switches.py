@@ -13,13 +13,11 @@ a pause that doubles, or at once when an operator says `start`. That costs no ot
 """
 
 from collections.abc import Callable, Iterable
-from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from naive_daemon import names
-from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradingStatus
 from naive_daemon.execution.journal import PassOn
 from naive_daemon.execution.manager import CancelSymbol
@@ -27,6 +25,7 @@ from naive_daemon.otp import (
     DEFERRED,
     Actor,
     Call,
+    ChildInfo,
     ChildStarted,
     Deferred,
     Down,
@@ -34,12 +33,29 @@ from naive_daemon.otp import (
     RequestFailed,
     StartChild,
     TerminateChild,
-    Timer,
+    WhichChildren,
+    crash,
 )
 from naive_daemon.trading.context import SymbolContext
 from naive_daemon.trading.desired_state import ActualState
-from naive_daemon.trading.leader import AskSettings, Drained, LeaderFailed, LeaderReport, SettingsChanged
+from naive_daemon.trading.leader import AskSettings, SettingsChanged
+from naive_daemon.trading.reports import Drained, LeaderFailed, LeaderReport
 from naive_daemon.trading.symbol import symbol_spec
+from naive_daemon.trading.symbol_record import SymbolRecord, SymbolView
+
+__all__ = [
+    "ActualChanged",
+    "AskSymbols",
+    "ContextOf",
+    "ControlStarted",
+    "Quarantine",
+    "ReadSettings",
+    "SettingsRead",
+    "StatusDrained",
+    "Switches",
+    "SymbolKey",
+    "SymbolView",
+]
 
 STOP_TIMEOUT_S = 30.0
 NS_PER_S = 1_000_000_000
@@ -56,6 +72,10 @@ class SettingsRead(msgspec.Struct, frozen=True):
 
 class ReadSettings(msgspec.Struct, frozen=True):
     """Asks control for SettingsRead."""
+
+
+class ControlStarted(msgspec.Struct, frozen=True):
+    """Control has started, and may have lost what it was told and had not written yet: tell it all again."""
 
 
 class ActualChanged(msgspec.Struct, frozen=True):
@@ -75,62 +95,8 @@ class AskSymbols(msgspec.Struct, frozen=True):
     """Request: what do all symbols do? Answered by a tuple of SymbolView."""
 
 
-class SymbolView(msgspec.Struct, frozen=True, kw_only=True):
-    """One symbol as it is now; `realised_pnl` over all cycles that ended, in the quote asset."""
-
-    account: str
-    symbol: str
-    state: str
-    traders: int
-    completed: int
-    realised_pnl: Decimal
-    restarts: int
-    last_error: str | None
-
-
 class _Retry(msgspec.Struct, frozen=True):
     key: SymbolKey
-
-
-class _Symbol(msgspec.Struct):
-    """One symbol: what is wanted and what is so."""
-
-    settings: SymbolSettings
-    state: str = "off"
-    ref: Ref | None = None
-    traders: int = 0
-    completed: int = 0
-    realised_pnl: Decimal = ZERO
-    restarts: int = 0
-    last_error: str | None = None
-    failures: int = 0
-    started_at_s: float = 0.0
-    retry: Timer | None = None
-    retry_at_ns: int | None = None
-    told: ActualState | None = None
-
-    def actual(self) -> ActualState:
-        return ActualState(
-            account=self.settings.account,
-            symbol=self.settings.symbol,
-            state=self.state,
-            traders=self.traders,
-            restarts=self.restarts,
-            last_error=self.last_error,
-            retry_at_ns=self.retry_at_ns,
-        )
-
-    def view(self) -> SymbolView:
-        return SymbolView(
-            account=self.settings.account,
-            symbol=self.settings.symbol,
-            state=self.state,
-            traders=self.traders,
-            completed=self.completed,
-            realised_pnl=self.realised_pnl,
-            restarts=self.restarts,
-            last_error=self.last_error,
-        )
 
 
 class Quarantine(msgspec.Struct, frozen=True):
@@ -155,18 +121,25 @@ class Switches(Actor):
         super().__init__()
         self._context_of = context_of
         self._quarantine = quarantine or Quarantine()
-        self._symbols: dict[SymbolKey, _Symbol] = {}
+        self._symbols: dict[SymbolKey, SymbolRecord] = {}
+        self._early: list[SettingsRead] | None = []
         self._asking: dict[SymbolKey, list[Call]] = {}
 
     def init(self) -> None:
-        """Have the settings read; control, when it is not there yet, sends them when it starts."""
+        """Find out what runs since before, and have the settings read; control sends them when it starts, too."""
+        self.request(self.system.whereis(names.SYMBOLS), WhichChildren(), self._take_children)
         self.system.tell(names.CONTROL, ReadSettings())
 
     def on_receive(self, message: Any) -> Any:
         """Level, or note what a symbol has done."""
         match message:
             case SettingsRead(rows, touched):
-                self._take_settings(rows, touched)
+                if self._early is None:
+                    self._take_settings(rows, touched)
+                else:
+                    self._early.append(message)
+            case ControlStarted():
+                self._tell_all()
             case AskSettings(account, symbol):
                 return self._settings_of((account, symbol))
             case LeaderReport():
@@ -203,23 +176,31 @@ class Switches(Actor):
         for key, settings in read.items():
             symbol = self._symbols.get(key)
             if symbol is None:
-                symbol = self._symbols[key] = self._adopt(settings)
+                symbol = self._symbols[key] = SymbolRecord(settings)
             before, symbol.settings = symbol.settings, settings
             for call in self._asking.pop(key, ()):
                 call.reply(settings)
             self._level(key, symbol, is_changed=before != settings, is_touched=key in touched)
 
-    def _adopt(self, settings: SymbolSettings) -> _Symbol:
-        """Find a symbol that has been running since before these switches were started."""
-        symbol = _Symbol(settings)
-        ref = self.system.whereis(names.symbol_supervisor(settings.account, settings.symbol))
-        if ref is not None:
-            symbol.ref, symbol.state = ref, "starting"
-            self.monitor(ref)
-            self._tell_leader(settings)
-        return symbol
+    def _take_children(self, children: tuple[ChildInfo, ...] | RequestFailed) -> None:
+        """Adopt the symbols that outlived the former switches, as off: what is wanted of them is read now."""
+        if isinstance(children, RequestFailed):
+            self.exit(crash(f"what runs is not known: {children.reason}"))
+        for child in children:
+            account, name = cast("SymbolKey", child.id)
+            symbol = self._symbols[account, name] = SymbolRecord(SymbolSettings(account=account, symbol=name))
+            if child.ref is not None:
+                self._adopt(symbol, child.ref)
+        early, self._early = self._early or [], None
+        for read in early:
+            self._take_settings(read.rows, read.touched)
 
-    def _level(self, key: SymbolKey, symbol: _Symbol, *, is_changed: bool, is_touched: bool) -> None:
+    def _adopt(self, symbol: SymbolRecord, ref: Ref) -> None:
+        symbol.ref, symbol.state = ref, "starting"
+        symbol.started_at_s = self.system.clock.monotonic_s()
+        self.monitor(ref)
+
+    def _level(self, key: SymbolKey, symbol: SymbolRecord, *, is_changed: bool, is_touched: bool) -> None:
         is_wanted = symbol.settings.status is not TradingStatus.OFF
         match symbol.state:
             case "stopping":
@@ -235,8 +216,10 @@ class Switches(Actor):
                 pass
             case _ if is_wanted:
                 self._start_symbol(key, symbol)
+            case "off":
+                pass
             case _:
-                self._rest(symbol)
+                self._turn_off(key, symbol)
         self._tell_control(symbol)
 
     def _tell_leader(self, settings: SymbolSettings) -> None:
@@ -244,13 +227,13 @@ class Switches(Actor):
 
     # Start and stop -------------------------------------------------------------------------------------------------
 
-    def _start_symbol(self, key: SymbolKey, symbol: _Symbol) -> None:
+    def _start_symbol(self, key: SymbolKey, symbol: SymbolRecord) -> None:
         self._cancel_retry(symbol)
         context = self._context_of(*key)
         if isinstance(context, str):
             self._quarantine_symbol(key, symbol, context)
             return
-        symbol.state = "starting"
+        symbol.state, symbol.has_drained = "starting", False
         symbol.started_at_s = self.system.clock.monotonic_s()
         self.request(
             self.system.whereis(names.SYMBOLS),
@@ -258,16 +241,39 @@ class Switches(Actor):
             lambda answer: self._started(key, symbol, answer),
         )
 
-    def _started(self, key: SymbolKey, symbol: _Symbol, answer: Any) -> None:
+    def _started(self, key: SymbolKey, symbol: SymbolRecord, answer: Any) -> None:
         if isinstance(answer, ChildStarted):
-            symbol.ref = answer.ref
-            self.monitor(answer.ref)
-            self._level(key, symbol, is_changed=False, is_touched=False)
-        else:
+            self._run(key, symbol, answer.ref)
+            return
+        holder = self.system.whereis(names.symbol_supervisor(*key))
+        if holder is None:
             self._quarantine_symbol(key, symbol, f"did not start: {answer}")
             self._tell_control(symbol)
+            return
+        # Somebody has the name: a start that was answered too late, or what a crash of all symbols has left ending.
+        self.request(
+            self.system.whereis(names.SYMBOLS),
+            WhichChildren(),
+            lambda children: self._take_holder(key, symbol, holder, children),
+        )
 
-    def _stop_symbol(self, key: SymbolKey, symbol: _Symbol) -> None:
+    def _take_holder(self, key: SymbolKey, symbol: SymbolRecord, holder: Ref, children: Any) -> None:
+        if isinstance(children, RequestFailed):
+            self._quarantine_symbol(key, symbol, f"did not start: {children.reason}")
+        elif any(child.ref is holder for child in children):
+            self._run(key, symbol, holder)
+        else:
+            symbol.leftover = holder
+            self.monitor(holder)
+
+    def _run(self, key: SymbolKey, symbol: SymbolRecord, ref: Ref) -> None:
+        self._adopt(symbol, ref)
+        self._level(key, symbol, is_changed=False, is_touched=False)
+        if symbol.has_drained:
+            symbol.has_drained = False
+            self._drained(key)
+
+    def _stop_symbol(self, key: SymbolKey, symbol: SymbolRecord) -> None:
         if symbol.ref is None:
             return  # its start has not been answered yet; levelled again then
         symbol.state = "stopping"
@@ -278,19 +284,27 @@ class Switches(Actor):
             STOP_TIMEOUT_S,
         )
 
-    def _stopped(self, key: SymbolKey, symbol: _Symbol, answer: Any) -> None:
+    def _stopped(self, key: SymbolKey, symbol: SymbolRecord, answer: Any) -> None:
         if isinstance(answer, RequestFailed):
             self.log.error("symbol did not stop", symbol=key[1], reason=str(answer.reason))
         if symbol.ref is not None and symbol.ref.is_alive():
             self._stop_symbol(key, symbol)
             return
         symbol.ref = None
+        if symbol.has_drained and symbol.settings.status is TradingStatus.SHUTDOWN:
+            self._rest(symbol)
+            symbol.state = "drained"
+        else:
+            self._turn_off(key, symbol)
+        self._level(key, symbol, is_changed=True, is_touched=False)
+
+    def _turn_off(self, key: SymbolKey, symbol: SymbolRecord) -> None:
+        """Let a symbol rest whose tree is down; its resting orders are cancelled when that is wanted."""
         if symbol.settings.stop_orders is RestingOrders.CANCEL and symbol.settings.status is TradingStatus.OFF:
             self.system.tell(names.JOURNAL, PassOn(names.execution_manager(key[0]), CancelSymbol(key[1])))
         self._rest(symbol)
-        self._level(key, symbol, is_changed=True, is_touched=False)
 
-    def _rest(self, symbol: _Symbol) -> None:
+    def _rest(self, symbol: SymbolRecord) -> None:
         self._cancel_retry(symbol)
         symbol.state, symbol.traders, symbol.failures = "off", 0, 0
 
@@ -317,26 +331,20 @@ class Switches(Actor):
 
     def _drained(self, key: SymbolKey) -> None:
         symbol = self._symbols.get(key)
-        if symbol is None or symbol.ref is None or symbol.settings.status is not TradingStatus.SHUTDOWN:
+        if symbol is None or symbol.settings.status is not TradingStatus.SHUTDOWN or symbol.state == "stopping":
             return
-        self.system.tell(names.CONTROL, StatusDrained(*key))
-        symbol.state = "stopping"
-        self.request(
-            self.system.whereis(names.SYMBOLS),
-            TerminateChild(symbol.ref),
-            lambda _: self._drain_stopped(key, symbol),
-            STOP_TIMEOUT_S,
-        )
-
-    def _drain_stopped(self, key: SymbolKey, symbol: _Symbol) -> None:
-        symbol.ref = None
-        self._rest(symbol)
-        if symbol.settings.status is TradingStatus.SHUTDOWN:
-            symbol.state = "drained"
-        self._level(key, symbol, is_changed=True, is_touched=False)
+        symbol.has_drained = True
+        if symbol.ref is not None:  # else its start has not been answered yet
+            self.system.tell(names.CONTROL, StatusDrained(*key))
+            self._stop_symbol(key, symbol)
 
     def _take_down(self, down: Down) -> None:
         for key, symbol in self._symbols.items():
+            if symbol.leftover is down.ref:
+                symbol.leftover = None
+                self._turn_off(key, symbol)
+                self._level(key, symbol, is_changed=True, is_touched=False)
+                return
             if symbol.ref is down.ref and symbol.state != "stopping":
                 symbol.ref = None
                 self._quarantine_symbol(key, symbol, symbol.last_error or str(down.reason))
@@ -345,7 +353,7 @@ class Switches(Actor):
 
     # Quarantine -----------------------------------------------------------------------------------------------------
 
-    def _quarantine_symbol(self, key: SymbolKey, symbol: _Symbol, reason: str) -> None:
+    def _quarantine_symbol(self, key: SymbolKey, symbol: SymbolRecord, reason: str) -> None:
         ran_s = self.system.clock.monotonic_s() - symbol.started_at_s
         has_recovered = symbol.failures > 0 and ran_s > self._quarantine.pause_s(symbol.failures)
         symbol.failures = 1 if has_recovered else symbol.failures + 1
@@ -360,12 +368,19 @@ class Switches(Actor):
         if symbol is not None and symbol.state == "quarantined":
             self._level(key, symbol, is_changed=False, is_touched=True)
 
-    def _cancel_retry(self, symbol: _Symbol) -> None:
+    def _cancel_retry(self, symbol: SymbolRecord) -> None:
         if symbol.retry is not None:
             symbol.retry.cancel()
         symbol.retry = symbol.retry_at_ns = None
 
-    def _tell_control(self, symbol: _Symbol) -> None:
+    def _tell_all(self) -> None:
+        for key, symbol in self._symbols.items():
+            symbol.told = None
+            self._tell_control(symbol)
+            if symbol.state == "drained":
+                self.system.tell(names.CONTROL, StatusDrained(*key))
+
+    def _tell_control(self, symbol: SymbolRecord) -> None:
         actual = symbol.actual()
         if actual != symbol.told:
             symbol.told = actual

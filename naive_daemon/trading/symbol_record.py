@@ -1,0 +1,72 @@
+"""The switches' record of one symbol. Owned by them; nobody else sees it but as an `ActualState` or a `SymbolView`."""
+
+from decimal import Decimal
+
+import msgspec
+
+from naive_daemon.domain.money import ZERO
+from naive_daemon.domain.settings import SymbolSettings
+from naive_daemon.otp import Ref, Timer
+from naive_daemon.trading.desired_state import ActualState
+
+
+class SymbolView(msgspec.Struct, frozen=True, kw_only=True):
+    """One symbol as it is now; `realised_pnl` over all cycles that ended, in the quote asset."""
+
+    account: str
+    symbol: str
+    state: str
+    traders: int
+    completed: int
+    realised_pnl: Decimal
+    restarts: int
+    last_error: str | None
+
+
+class SymbolRecord(msgspec.Struct):
+    """One symbol: what is wanted and what is so.
+
+    `ref` is its supervisor. `leftover` is one that a crash left ending, so that no other can be started yet.
+    `has_drained`: it said so before its start was answered. `told` is what control knows of it.
+    """
+
+    settings: SymbolSettings
+    state: str = "off"
+    ref: Ref | None = None
+    traders: int = 0
+    completed: int = 0
+    realised_pnl: Decimal = ZERO
+    restarts: int = 0
+    last_error: str | None = None
+    failures: int = 0
+    started_at_s: float = 0.0
+    retry: Timer | None = None
+    retry_at_ns: int | None = None
+    told: ActualState | None = None
+    leftover: Ref | None = None
+    has_drained: bool = False
+
+    def actual(self) -> ActualState:
+        """Give what goes into the database."""
+        return ActualState(
+            account=self.settings.account,
+            symbol=self.settings.symbol,
+            state=self.state,
+            traders=self.traders,
+            restarts=self.restarts,
+            last_error=self.last_error,
+            retry_at_ns=self.retry_at_ns,
+        )
+
+    def view(self) -> SymbolView:
+        """Give what is shown to whoever asks the daemon itself."""
+        return SymbolView(
+            account=self.settings.account,
+            symbol=self.settings.symbol,
+            state=self.state,
+            traders=self.traders,
+            completed=self.completed,
+            realised_pnl=self.realised_pnl,
+            restarts=self.restarts,
+            last_error=self.last_error,
+        )
