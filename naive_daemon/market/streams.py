@@ -93,7 +93,7 @@ class StreamDesk(Actor):
             case OpenStream(symbol, subscriber):
                 self._subscribe(symbol, subscriber)
             case Down(ref=ref):
-                self._take_down(ref)
+                self._take_end(ref)
             case _Again(symbol):
                 self._streams[symbol].state = "closed"
                 self._level(symbol)
@@ -165,7 +165,7 @@ class StreamDesk(Actor):
         stream.state, stream.ref = "closed", None
         self._level(symbol)
 
-    def _take_down(self, ref: Ref) -> None:
+    def _take_end(self, ref: Ref) -> None:
         for symbol, stream in list(self._streams.items()):
             if ref in stream.subscribers:
                 stream.subscribers.discard(ref)

@@ -126,7 +126,7 @@ class Leader(Actor):
             case OrderNotice(key, _):
                 self._take_notice(key, message)
             case Down():
-                self._take_down(message)
+                self._take_end(message)
             case _:
                 super().on_receive(message)
 
@@ -310,7 +310,7 @@ class Leader(Actor):
         )
         slot.position = msgspec.structs.replace(slot.position, orders=orders)
 
-    def _take_down(self, down: Down) -> None:
+    def _take_end(self, down: Down) -> None:
         number = next((number for number, slot in self._slots.items() if slot.ref is down.ref), None)
         if number is None:
             return

@@ -149,7 +149,7 @@ class Switches(Actor):
             case Drained(account, symbol):
                 self._drained((account, symbol))
             case Down():
-                self._take_down(message)
+                self._take_end(message)
             case _Retry(key):
                 self._retry(key)
             case AskSymbols():
@@ -338,7 +338,7 @@ class Switches(Actor):
             self.system.tell(names.CONTROL, StatusDrained(*key))
             self._stop_symbol(key, symbol)
 
-    def _take_down(self, down: Down) -> None:
+    def _take_end(self, down: Down) -> None:
         for key, symbol in self._symbols.items():
             if symbol.leftover is down.ref:
                 symbol.leftover = None
