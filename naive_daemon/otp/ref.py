@@ -60,6 +60,11 @@ class Ref(pykka.ActorRef["Process"]):
         """Say whether this incarnation still takes messages."""
         return not self._actor.is_dead
 
+    def is_orphan(self) -> bool:
+        """Say whether this incarnation had a supervisor that has ended, so that it is about to end, too."""
+        parent = self._actor.parent
+        return parent is not None and not parent.is_alive()
+
     def __str__(self) -> str:
         return self.label
 

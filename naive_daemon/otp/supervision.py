@@ -148,6 +148,9 @@ class Intensity:
         return max(0, self.max_restarts - len(self._restarts))
 
 
+ORPHAN_GRACE_S = 5.0
+"""How long an orphan may take to end before it is killed."""
+
 Event = Started | Down | None
 """What a waiting operation gets: None is a time-out."""
 
@@ -224,14 +227,26 @@ IGNORED = ExitReason("ignore")
 
 
 def start_child(owner: Actor, child: Child) -> Starting:
-    """Make the child's actor, let it start and wait for that."""
-    try:
-        made = child.spec.start()
-        holder = made.attach(owner.system, child.spec.name, owner.ref)
-    except BaseException as error:  # noqa: BLE001 - a start function that raises is a failed start (OTP rule 5)
-        return crash(error)
-    if holder is not made.ref:
-        return ExitReason("already_started", holder)
+    """Make the child's actor, let it start and wait for that.
+
+    A name that an orphan holds is waited for: a supervisor that was killed is started again while what it has left is
+    still ending, and retrying at once would only use up the restarts of everybody above.
+    """
+    while True:
+        try:
+            made = child.spec.start()
+            holder = made.attach(owner.system, child.spec.name, owner.ref)
+        except BaseException as error:  # noqa: BLE001 - a start function that raises is a failed start (OTP rule 5)
+            return crash(error)
+        if holder is made.ref:
+            break
+        if not holder.is_orphan():
+            return ExitReason("already_started", holder)
+        owner.monitor(holder)
+        event = yield holder, ORPHAN_GRACE_S
+        if event is None:
+            send_exit(holder, KILL, owner.ref)
+            yield holder, INFINITY
     child.ref, child.state = made.ref, ChildState.STARTING
     child.monitor = owner.monitor(made.ref)
     if not owner.adopt(made.ref):  # killed while it makes this child, which nobody would ever stop

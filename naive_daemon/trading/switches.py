@@ -57,6 +57,7 @@ __all__ = [
     "SymbolView",
 ]
 
+START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
 NS_PER_S = 1_000_000_000
 
@@ -239,6 +240,7 @@ class Switches(Actor):
             self.system.whereis(names.SYMBOLS),
             StartChild(symbol_spec(context)),
             lambda answer: self._started(key, symbol, answer),
+            START_TIMEOUT_S,
         )
 
     def _started(self, key: SymbolKey, symbol: SymbolRecord, answer: Any) -> None:
@@ -250,7 +252,7 @@ class Switches(Actor):
             self._quarantine_symbol(key, symbol, f"did not start: {answer}")
             self._tell_control(symbol)
             return
-        # Somebody has the name: a start that was answered too late, or what a crash of all symbols has left ending.
+        # Somebody has the name: perhaps a former start that was not answered in time.
         self.request(
             self.system.whereis(names.SYMBOLS),
             WhichChildren(),
@@ -263,8 +265,8 @@ class Switches(Actor):
         elif any(child.ref is holder for child in children):
             self._run(key, symbol, holder)
         else:
-            symbol.leftover = holder
-            self.monitor(holder)
+            self._quarantine_symbol(key, symbol, f"did not start: {holder} runs already")
+        self._tell_control(symbol)
 
     def _run(self, key: SymbolKey, symbol: SymbolRecord, ref: Ref) -> None:
         self._adopt(symbol, ref)
@@ -340,11 +342,6 @@ class Switches(Actor):
 
     def _take_end(self, down: Down) -> None:
         for key, symbol in self._symbols.items():
-            if symbol.leftover is down.ref:
-                symbol.leftover = None
-                self._turn_off(key, symbol)
-                self._level(key, symbol, is_changed=True, is_touched=False)
-                return
             if symbol.ref is down.ref and symbol.state != "stopping":
                 symbol.ref = None
                 self._quarantine_symbol(key, symbol, symbol.last_error or str(down.reason))

@@ -26,8 +26,7 @@ class SymbolView(msgspec.Struct, frozen=True, kw_only=True):
 class SymbolRecord(msgspec.Struct):
     """One symbol: what is wanted and what is so.
 
-    `ref` is its supervisor. `leftover` is one that a crash left ending, so that no other can be started yet.
-    `has_drained`: it said so before its start was answered. `told` is what control knows of it.
+    `ref` is its supervisor. `has_drained`: it said so, and is being stopped or will be. `told`: what control knows.
     """
 
     settings: SymbolSettings
@@ -43,7 +42,6 @@ class SymbolRecord(msgspec.Struct):
     retry: Timer | None = None
     retry_at_ns: int | None = None
     told: ActualState | None = None
-    leftover: Ref | None = None
     has_drained: bool = False
 
     def actual(self) -> ActualState:

@@ -1,0 +1,136 @@
+"""The settings' table in memory: it notifies of every change as the database's trigger does, and can go away."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from naive_daemon.domain.errors import TransientError
+from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradeSettings, TradingStatus
+from naive_daemon.trading.desired_state import ActualState, SettingsListenerOwner
+
+ACCOUNT = "main"
+Key = tuple[str, str]
+
+
+class Table:
+    """Rows by (account, symbol), actual states, and who listens."""
+
+    def __init__(self) -> None:
+        self.rows: dict[Key, SymbolSettings] = {}
+        self.actual: dict[Key, ActualState] = {}
+        self.is_away = False
+        self.reads = 0
+        self._listeners: list[TableListener] = []
+
+    def set(
+        self,
+        symbol: str,
+        status: TradingStatus,
+        trade: TradeSettings | None = None,
+        *,
+        stop: RestingOrders | None = None,
+        entries: RestingOrders | None = None,
+    ) -> None:
+        """Write a row, as the command line does; what is not given stays."""
+        key = (ACCOUNT, symbol)
+        row = self.rows.get(key, SymbolSettings(account=ACCOUNT, symbol=symbol))
+        self.rows[key] = msgspec.structs.replace(
+            row,
+            status=status,
+            trade=trade or row.trade,
+            stop_orders=stop or row.stop_orders,
+            shutdown_entries=entries or row.shutdown_entries,
+        )
+        self.notify(key)
+
+    def status(self, symbol: str) -> TradingStatus:
+        return self.rows[ACCOUNT, symbol].status
+
+    def state(self, symbol: str) -> str:
+        return self.actual[ACCOUNT, symbol].state
+
+    def notify(self, key: Key) -> None:
+        payload = msgspec.json.encode({"account": key[0], "symbol": key[1]}).decode()
+        for listener in list(self._listeners):
+            listener.owner.notified("naive_settings", payload)
+
+    def listen(self, owner: SettingsListenerOwner) -> "TableListener":
+        return TableListener(self, self._listeners, owner)
+
+    def deafen(self) -> None:
+        """Go away as a killed daemon's connections do."""
+        self._listeners.clear()
+
+
+class TableListener:
+    """Implements SettingsListener on the caller's thread."""
+
+    def __init__(self, table: Table, listeners: "list[TableListener]", owner: SettingsListenerOwner) -> None:
+        self.owner = owner
+        self._table = table
+        self._listeners = listeners
+
+    def start(self) -> None:
+        self._listeners.append(self)
+        self.owner.listening()
+
+    def stop(self) -> None:
+        if self in self._listeners:
+            self._listeners.remove(self)
+
+
+class TableStore:
+    """Implements DesiredStateStore on a table."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def load_settings(self) -> Sequence[SymbolSettings]:
+        self._refuse_away()
+        self._table.reads += 1
+        table = self._table
+        return [row for key, row in table.rows.items() if row.status is not TradingStatus.OFF or key in table.actual]
+
+    def drained(self, account: str, symbol: str) -> None:
+        self._refuse_away()
+        if self._table.rows[account, symbol].status is TradingStatus.SHUTDOWN:
+            self._table.set(symbol, TradingStatus.OFF)
+
+    def record_actual(self, states: Sequence[ActualState]) -> None:
+        self._refuse_away()
+        for state in states:
+            self._table.actual[state.account, state.symbol] = state
+
+    def set_status(self, account: str, symbol: str, status: TradingStatus) -> None:
+        self._refuse_away()
+        assert account == ACCOUNT
+        self._table.set(symbol, status)
+
+    def close(self) -> None:
+        """Nothing to give up."""
+
+    def _refuse_away(self) -> None:
+        if self._table.is_away:
+            raise TransientError("the table is away")
+
+
+class Hash:
+    """Implements HotStore."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, bytes] = {}
+        self.is_away = False
+
+    def write(self, changed: Mapping[str, bytes], dropped: frozenset[str], heartbeat_ns: int) -> None:
+        assert heartbeat_ns >= 0
+        if self.is_away:
+            raise TransientError("the hash is away")
+        self.held.update(changed)
+        for key in dropped:
+            self.held.pop(key, None)
+
+    def load(self) -> dict[str, bytes]:
+        return dict(self.held)
+
+    def close(self) -> None:
+        """Nothing to give up."""
