@@ -171,7 +171,7 @@ class _Wait:
                 others = f" ({len(unsettled) - 1} more symbols are not on)" if len(unsettled) > 1 else ""
                 return NaiveError(
                     f"{name} is quarantined: {actual.last_error or 'it crashed'}{others}",
-                    hint="it is tried again by itself; naive-daemon status shows when",
+                    hint="it is tried again by itself, ever more seldom; naive-daemon start tries at once",
                 )
         named = ", ".join(list(unsettled)[:_NAMED_MAX]) + (" …" if len(unsettled) > _NAMED_MAX else "")
         return NaiveError(
