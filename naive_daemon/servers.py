@@ -8,14 +8,21 @@ from typing import Any
 
 import structlog
 
+from naive_daemon.clock import Clock
 from naive_daemon.config import Config
+from naive_daemon.domain.errors import PermanentError, TransientError
 from naive_daemon.storage.embedded import EmbeddedPostgres, EmbeddedRedis
+
+REVIVE_PAUSE_S = 5.0
+"""Between tries to start a server that does not come up again: the disk may be full, and be freed by somebody."""
 
 
 class Servers:
     """Owns the embedded servers; call everything from the main thread."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, clock: Clock) -> None:
+        self._clock = clock
+        self._next_try_s = 0.0
         self._own_postgres = None if config.database.url is not None else EmbeddedPostgres(config.home)
         self._own_redis = None if config.redis.url is not None else EmbeddedRedis(config.home)
         self.postgres_url = config.database.url.get_secret_value() if config.database.url is not None else ""
@@ -34,11 +41,24 @@ class Servers:
             self.redis_url = self._own_redis.start()
 
     def revive(self) -> None:
-        """Start again what has died."""
+        """Start again what has died; what does not come up is tried again later, and the daemon does without it."""
+        if self._clock.monotonic_s() < self._next_try_s:
+            return
         for name, server in (("postgres", self._own_postgres), ("redis", self._own_redis)):
             if server is not None and server.pid is None:
                 _log().error("embedded server died, starting it again", server=name)
-                server.start()
+                self._revive(name, server)
+
+    def _revive(self, name: str, server: EmbeddedPostgres | EmbeddedRedis) -> None:
+        try:
+            server.start()
+        except (TransientError, PermanentError) as error:
+            self._next_try_s = self._clock.monotonic_s() + REVIVE_PAUSE_S
+            _log().error(  # noqa: TRY400 - the reason is in the line, a traceback would say nothing more
+                "embedded server does not start", server=name, reason=error.message, retry_s=REVIVE_PAUSE_S
+            )
+        else:
+            _log().info("embedded server is back", server=name)
 
     def stop(self) -> None:
         """Stop what is embedded; may be called twice."""

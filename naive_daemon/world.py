@@ -51,7 +51,7 @@ class World:
         self.clock = clock
         self.instruments = load_instruments(config)
         self._recording = recording
-        self._servers = Servers(config)
+        self._servers = Servers(config, clock)
         self._stack = ExitStack()
 
     def open(self) -> Self:

@@ -1,0 +1,170 @@
+"""The books: what the journal of an account holds, read from its database, and what must always be true of it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import tenacity
+from psycopg.rows import dict_row
+
+from naive_daemon.domain.order import OrderStatus
+from naive_daemon.execution.order_id import is_ours
+from tests.e2e.daemon import PATIENCE_S
+
+LIVE = {status.value for status in OrderStatus if not status.is_terminal}
+_POLL_S = 0.02
+
+Row = dict[str, Any]
+
+
+class Books:
+    """All orders, fills and cycles of an account, as of one moment."""
+
+    def __init__(self, url: str, account: str = "main") -> None:
+        with _snapshot(url) as cursor:
+            self.owner = cursor.execute("SELECT owner FROM identity").fetchall()[0]["owner"]
+            self.orders: list[Row] = _rows(cursor, "orders", account)
+            self.fills: list[Row] = _rows(cursor, "fills", account)
+            self.cycles: list[Row] = _rows(cursor, "cycles", account)
+            self.chunks = {row["symbol"]: row["chunks"] for row in _rows(cursor, "settings", account)}
+        self._orders_by_id = {order["client_order_id"]: order for order in self.orders}
+
+    @property
+    def completed(self) -> int:
+        """How many cycles were sold."""
+        return sum(cycle["outcome"] == "completed" for cycle in self.cycles)
+
+    def live_orders(self) -> set[str]:
+        """Give the ids of the orders that may still fill."""
+        return {order["client_order_id"] for order in self.orders if order["status"] in LIVE}
+
+    def check(self) -> None:
+        """Assert everything that must be true at any moment of a paper account that fills orders whole."""
+        self._check_orders()
+        self._check_fills()
+        self._check_cycles()
+        self._check_positions()
+
+    def _check_orders(self) -> None:
+        ids = Counter(order["client_order_id"] for order in self.orders)
+        assert max(ids.values(), default=0) <= 1, "client order ids are unique"
+        assert all(is_ours(name, self.owner) for name in ids)
+        live = Counter((*_cycle(order), order["side"]) for order in self.orders if order["status"] in LIVE)
+        assert max(live.values(), default=0) <= 1, f"two live orders of one leg: {live.most_common(1)}"
+        bought = Counter(_cycle(self._order(fill)) for fill in self.fills if fill["side"] == "BUY")
+        assert max(bought.values(), default=0) <= 1, f"a cycle bought twice: {bought.most_common(1)}"
+        ended = {_cycle(cycle) for cycle in self.cycles if cycle["outcome"] is not None}
+        orphans = [order for order in self.orders if order["status"] in LIVE and _cycle(order) in ended]
+        assert not orphans, f"live orders of cycles that have ended: {orphans}"
+        known = {_cycle(cycle) for cycle in self.cycles}
+        assert all(_cycle(order) in known for order in self.orders), "every order belongs to a cycle"
+
+    def _check_fills(self) -> None:
+        filled: dict[str, Decimal] = defaultdict(Decimal)
+        filled_quote: dict[str, Decimal] = defaultdict(Decimal)
+        for fill in self.fills:
+            filled[fill["client_order_id"]] += fill["quantity"]
+            filled_quote[fill["client_order_id"]] += fill["price"] * fill["quantity"]
+        for order in self.orders:
+            name = order["client_order_id"]
+            assert order["filled"] == filled[name], f"{name}: filled once, and all of it: {order}"
+            assert order["filled_quote"] == filled_quote[name], order
+            assert (order["status"] == "filled") is (order["filled"] == order["quantity"]), order
+        assert max(Counter(fill["client_order_id"] for fill in self.fills).values(), default=0) <= 1
+
+    def _check_cycles(self) -> None:
+        open_cycles = Counter((cycle["symbol"], cycle["trader"]) for cycle in self.cycles if cycle["outcome"] is None)
+        assert max(open_cycles.values(), default=0) <= 1, f"a trader in two cycles: {open_cycles.most_common(1)}"
+        for symbol, count in Counter(symbol for symbol, _ in open_cycles).items():
+            assert count <= self.chunks[symbol], f"{symbol} has more traders than chunks"
+        for cycle in self.cycles:
+            if cycle["outcome"] is None:
+                continue
+            fills = [fill for fill in self.fills if _cycle(self._order(fill)) == _cycle(cycle)]
+            bought, sold = _sum(fills, "BUY", _quantity), _sum(fills, "SELL", _quantity)
+            assert (cycle["bought"], cycle["sold"]) == (bought, sold), cycle
+            if cycle["outcome"] == "completed":
+                assert 0 < sold <= bought, cycle
+                # Commission leaves what was received: base of a buy, quote of a sell.
+                profit = _sum(fills, "SELL", _quote) - _sum(fills, "SELL", _commission) - _sum(fills, "BUY", _quote)
+                assert cycle["realised_pnl"] == profit, cycle
+                assert cycle["dust_base"] == bought - _sum(fills, "BUY", _commission) - sold, cycle
+
+    def _check_positions(self) -> None:
+        """Hold what is held to what the open cycles and the dust of the ended ones explain."""
+        for symbol in {fill["symbol"] for fill in self.fills}:
+            fills = [fill for fill in self.fills if fill["symbol"] == symbol]
+            position = _sum(fills, "BUY", _quantity) - _sum(fills, "BUY", _commission) - _sum(fills, "SELL", _quantity)
+            ended = {_cycle(row): row for row in self.cycles if row["symbol"] == symbol and row["outcome"] is not None}
+            dust = sum((row["dust_base"] for row in ended.values()), Decimal())
+            in_open = [fill for fill in fills if _cycle(self._order(fill)) not in ended]
+            held = _sum(in_open, "BUY", _quantity) - _sum(in_open, "BUY", _commission)
+            held -= _sum(in_open, "SELL", _quantity)
+            assert position == dust + held, symbol
+
+    def _order(self, fill: Row) -> Row:
+        return self._orders_by_id[fill["client_order_id"]]
+
+
+def read(url: str, query: str) -> list[tuple[Any, ...]]:
+    """Read rows in a connection of their own."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def write(url: str, statement: str) -> None:
+    """Change something behind the daemon's back, as an operator with a database console does."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def await_rows(url: str, query: str, is_right: Callable[[list[tuple[Any, ...]]], bool]) -> list[tuple[Any, ...]]:
+    """Read again and again until the rows are right, for as long as anything may take."""
+    waiting = tenacity.Retrying(
+        retry=tenacity.retry_if_result(lambda rows: not is_right(rows)),
+        wait=tenacity.wait_fixed(_POLL_S),
+        stop=tenacity.stop_after_delay(PATIENCE_S),
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+    )
+    rows = waiting(read, url, query)
+    assert is_right(rows), f"{query} gives {rows}"
+    return rows
+
+
+def await_state(url: str, symbol: str, state: str) -> None:
+    """Wait until the daemon says that the symbol is in this state."""
+    await_rows(url, f"SELECT state FROM actual_states WHERE symbol = '{symbol}'", [(state,)].__eq__)  # noqa: S608 - names of this test
+
+
+@contextmanager
+def _snapshot(url: str) -> Iterator["psycopg.Connection[Row]"]:
+    with psycopg.connect(url, row_factory=dict_row) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        yield connection
+
+
+def _rows(cursor: "psycopg.Connection[Row]", table: str, account: str) -> list[Row]:
+    return cursor.execute(f"SELECT * FROM {table} WHERE account = %s", (account,)).fetchall()  # noqa: S608 - our tables
+
+
+def _cycle(row: Row) -> tuple[str, int, int]:
+    return row["symbol"], row["trader"], row["cycle"]
+
+
+def _quantity(fill: Row) -> Decimal:
+    return Decimal(fill["quantity"])
+
+
+def _quote(fill: Row) -> Decimal:
+    return Decimal(fill["quantity"] * fill["price"])
+
+
+def _commission(fill: Row) -> Decimal:
+    return Decimal(fill["commission"])
+
+
+def _sum(fills: list[Row], side: str, amount: Callable[[Row], Decimal]) -> Decimal:
+    return sum((amount(fill) for fill in fills if fill["side"] == side), Decimal())

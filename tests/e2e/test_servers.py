@@ -1,0 +1,134 @@
+"""Servers: one daemon for a home and for an account, servers of one's own, and servers that are away or die."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from naive_daemon.storage.embedded import EmbeddedRedis
+from tests.e2e.books import Books, await_rows, read
+from tests.e2e.conftest import MakePlace
+from tests.e2e.daemon import Daemon
+from tests.e2e.place import Place, await_end
+
+FAST = {"NAIVE_MARKET__SPEED": "20", "NAIVE_EXCHANGE__MAKER_FEE": "0.0001"}
+COMPLETED = "SELECT count(*) FROM cycles WHERE outcome = 'completed'"
+NOBODY = "redis://:sesame@127.0.0.1:1/0"
+
+
+@pytest.fixture(scope="module")
+def place(make_place: MakePlace) -> Place:
+    return make_place(**FAST)
+
+
+@pytest.fixture(scope="module")
+def daemon(place: Place) -> Daemon:
+    """Give a daemon with servers of its own that finishes one cycle after the other."""
+    assert place("settings", "set", "BTCUSDT", "profit_interval=0.0001").code == 0
+    assert place("start", "BTCUSDT").code == 0
+    return place.trade()
+
+
+@pytest.fixture
+def elsewhere(make_place: MakePlace) -> Place:
+    """Give one more place."""
+    return make_place(**FAST)
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
+    """Give a Redis that the daemon knows by its URL only."""
+    server = EmbeddedRedis(tmp_path / "own")
+    yield server
+    server.stop()
+
+
+def trades_on(place: Place) -> None:
+    """Wait for one more finished cycle than there was."""
+    ((done,),) = read(place.url, COMPLETED)
+    await_rows(place.url, COMPLETED, lambda rows: rows[0][0] > done)
+    Books(place.url).check()
+
+
+def test_a_second_daemon_of_the_home_is_refused(place: Place, daemon: Daemon) -> None:
+    second = place.run()
+    assert second.await_end() == 1
+    assert second.log.plain_lines()[0] == f"error: another naive-daemon (pid {daemon.pid}) uses {place.home}"
+    assert daemon.is_running()
+    trades_on(place)
+
+
+def test_a_second_daemon_of_the_account_is_refused(place: Place, daemon: Daemon, elsewhere: Place) -> None:
+    second = elsewhere.run(NAIVE_DATABASE_URL=place.url)
+    assert second.await_end() == 1
+    told = second.log.plain_lines()[0]
+    assert told.startswith(f"error: account main is traded by process {daemon.pid} on ")
+    assert elsewhere.servers() == []
+    trades_on(place)
+
+
+@pytest.mark.parametrize("name", ["postgres", "redis-server"])
+def test_an_embedded_server_that_is_killed_comes_back(place: Place, daemon: Daemon, name: str) -> None:
+    start = len(daemon.log)
+    server = place.server(name)
+    server.kill()
+    await_end(server.pid)
+    died = daemon.log.await_event("embedded server died, starting it again", start)
+    assert died["server"] == name.removesuffix("-server")
+    daemon.log.await_event("embedded server is back", start)
+    trades_on(place)
+    assert place.server(name).pid != server.pid
+    assert daemon.is_running()
+
+
+def test_it_ends_in_order_after_all_that(place: Place, daemon: Daemon) -> None:
+    daemon.stop()
+    assert place.servers() == []
+
+
+def test_own_servers(elsewhere: Place, database_url: str, redis_url: str) -> None:
+    elsewhere.environment |= {"NAIVE_DATABASE_URL": database_url, "NAIVE_REDIS_URL": redis_url}
+    refused = elsewhere.run("--start", "BTCUSDT")
+    assert refused.await_end() == 1
+    error, hint = refused.log.plain_lines()
+    assert error.startswith("error: ")
+    assert "naive-daemon db upgrade" in hint
+
+    assert elsewhere("db", "upgrade").code == 0
+    daemon = elsewhere.trade("--start", "BTCUSDT")
+    daemon.log.await_event("buy placed")
+    assert elsewhere.servers() == []
+    assert not (elsewhere.home / "postgres").exists()
+    assert not (elsewhere.home / "redis").exists()
+    daemon.stop()
+    Books(database_url).check()
+    ((state,),) = read(database_url, "SELECT state FROM daemons")
+    assert state == "stopped"
+
+
+def test_a_database_that_is_away_is_told_in_a_line(elsewhere: Place) -> None:
+    answer = elsewhere("run", NAIVE_DATABASE_URL="postgresql://trader:sesame@127.0.0.1:1/books")
+    assert answer.code == 69
+    error, hint = answer.err.splitlines()
+    assert error.startswith("error: PostgreSQL at 127.0.0.1:1, database books")
+    assert hint.startswith("hint: ")
+    assert "sesame" not in answer.err
+
+
+def test_without_redis_it_trades_on(elsewhere: Place, database_url: str, own_redis: EmbeddedRedis) -> None:
+    elsewhere.environment |= {"NAIVE_DATABASE_URL": database_url, "NAIVE_REDIS_URL": NOBODY}
+    assert elsewhere("db", "upgrade").code == 0
+    daemon = elsewhere.trade("--start", "BTCUSDT")
+    daemon.log.await_event("cache degraded")
+    trades_on(elsewhere)
+    daemon.stop()
+    assert "sesame" not in daemon.log.text()
+
+    elsewhere.environment["NAIVE_REDIS_URL"] = own_redis.start()
+    daemon = elsewhere.trade()
+    own_redis.stop()
+    daemon.log.await_event("cache degraded")
+    trades_on(elsewhere)
+    own_redis.start()
+    daemon.log.await_event("cache is back")
+    daemon.stop()

@@ -1,0 +1,74 @@
+"""Signals: Ctrl-C and SIGTERM end everything in order, SIGHUP has the configuration read again."""
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import tenacity
+
+from tests.e2e.books import Books
+from tests.e2e.daemon import PATIENCE_S
+from tests.e2e.place import Place
+
+
+@pytest.mark.parametrize("how", ["ctrl-c", "terminate"])
+def test_it_ends_in_order(place: Place, how: str, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon = place.trade("--start", "BTCUSDT", "--start", "ETHUSDT", "--speed", "50")
+    daemon.log.await_event("cycle finished", count=2)
+    family = psutil.Process(daemon.pid).children(recursive=True)
+    since_s = time.monotonic()
+    if how == "ctrl-c":
+        daemon.press_ctrl_c()
+    else:
+        daemon.signal(signal.SIGTERM)
+    assert daemon.await_end() == 0, daemon.log.text()
+    passed_s = time.monotonic() - since_s
+    assert place.servers() == []
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in family)
+    reason = "SIGINT" if how == "ctrl-c" else "SIGTERM"
+    assert daemon.log.events("ended", reason=reason)
+    assert not daemon.log.events("the tree did not end in time")
+    assert daemon.log.plain_lines() == []
+    with capsys.disabled():
+        sys.stdout.write(f"\nended {passed_s:.2f} s after {reason}\n")
+    again = place.trade()
+    Books(place.url).check()
+    again.stop()
+
+
+def test_it_may_be_ended_while_it_starts(place: Place) -> None:
+    daemon = place.run("--start", "BTCUSDT")
+    for attempt in tenacity.Retrying(wait=tenacity.wait_fixed(0.01), stop=tenacity.stop_after_delay(PATIENCE_S)):
+        with attempt:
+            assert place.servers()
+    daemon.press_ctrl_c()
+    assert daemon.await_end() == 0, daemon.log.text()
+    assert place.servers() == []
+
+
+def test_the_configuration_is_read_again(place: Place, tmp_path: Path) -> None:
+    file = tmp_path / "naive-daemon.toml"
+    file.write_text('[log]\nlevel = "error"\n[market]\nspeed = 20\n')
+    place.environment["NAIVE_CONFIG"] = str(file)
+    daemon = place.run("--start", "BTCUSDT")
+    for attempt in tenacity.Retrying(wait=tenacity.wait_fixed(0.1), stop=tenacity.stop_after_delay(PATIENCE_S)):
+        with attempt:
+            Books(place.url).check()
+    file.write_text('[log]\nlevel = "info"\n[market]\nspeed = 10\nseed = 2\n')
+    daemon.signal(signal.SIGHUP)
+    read_again = daemon.log.await_event("configuration read again")
+    assert sorted(read_again["changed"]) == ["log", "market"]
+    assert read_again["at_next_start"] == ["market"]
+    daemon.log.await_event("buy placed")
+
+    start = len(daemon.log)
+    file.write_text('[log]\nlevel = "loud"\ncolour = "red"\n')
+    daemon.signal(signal.SIGHUP)
+    refused = daemon.log.await_event("configuration is wrong, the running one stays")
+    assert "log.level" in refused["reason"]
+    assert "log.colour" in refused["reason"]
+    daemon.log.await_event("buy placed", start)
+    daemon.stop()
