@@ -2,7 +2,6 @@
 
 import time
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Protocol
 
 NS_PER_S = 1_000_000_000
@@ -61,8 +60,3 @@ def from_datetime(moment: datetime) -> int:
     """Give an aware datetime as UTC nanoseconds, exactly."""
     delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (delta.days * 86_400 + delta.seconds) * NS_PER_S + delta.microseconds * NS_PER_US
-
-
-def to_seconds(duration_ns: int) -> Decimal:
-    """Give nanoseconds as exact seconds."""
-    return Decimal(duration_ns) / NS_PER_S

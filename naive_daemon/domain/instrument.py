@@ -38,9 +38,9 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 
         `reference` is the price that PERCENT_PRICE_BY_SIDE measures from; without it that filter is not asked.
         """
-        if self._price_fails(price):
+        if not price.is_finite() or self._price_fails(price):
             return "Filter failure: PRICE_FILTER"
-        if self._quantity_fails(quantity):
+        if not quantity.is_finite() or self._quantity_fails(quantity):
             return "Filter failure: LOT_SIZE"
         if _outside(price * quantity, self.min_notional, self.max_notional):
             return "Filter failure: NOTIONAL"
@@ -49,12 +49,14 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
     def _price_fails(self, price: Decimal) -> bool:
-        off_grid = self.tick_size > 0 and not is_multiple(price, self.tick_size)
-        return price <= 0 or off_grid or _outside(price, self.min_price, self.max_price)
+        if price <= 0 or _outside(price, self.min_price, self.max_price):
+            return True
+        return self.tick_size > 0 and not is_multiple(price, self.tick_size)
 
     def _quantity_fails(self, quantity: Decimal) -> bool:
-        off_grid = self.step_size > 0 and not is_multiple(quantity, self.step_size)
-        return quantity <= 0 or off_grid or _outside(quantity, self.min_quantity, self.max_quantity)
+        if quantity <= 0 or _outside(quantity, self.min_quantity, self.max_quantity):
+            return True
+        return self.step_size > 0 and not is_multiple(quantity, self.step_size)
 
     def _percent_price_fails(self, side: Side, price: Decimal, reference: Decimal) -> bool:
         if side is Side.BUY:

@@ -1,24 +1,36 @@
 """Exact decimal arithmetic: every rounding has a name here, and a float is refused."""
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
 
 
+_EXACT = Context(prec=200, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
+"""For what must not round: a quotient that is rounded to 28 digits can be floored to one step too much."""
+
+
 def floor_to(value: Decimal, step: Decimal) -> Decimal:
     """Round down to a multiple of `step` (a tick or a lot); the result has the step's exponent."""
-    return (value / step).to_integral_value(ROUND_FLOOR) * step
+    steps = _EXACT.divide_int(value, step)
+    if value < 0 and steps * step != value:
+        steps -= 1
+    return steps * step
 
 
 def ceil_to(value: Decimal, step: Decimal) -> Decimal:
     """Round up to a multiple of `step`; the result has the step's exponent."""
-    return (value / step).to_integral_value(ROUND_CEILING) * step
+    return -floor_to(-value, step)
+
+
+def affordable(amount: Decimal, price: Decimal, step: Decimal) -> Decimal:
+    """Give the largest multiple of `step` that costs no more than `amount` at `price`, to the last digit."""
+    return _EXACT.divide_int(amount, _EXACT.multiply(price, step)) * step
 
 
 def is_multiple(value: Decimal, step: Decimal) -> bool:
     """Say whether `value` lies on the grid of `step`."""
-    return value % step == 0
+    return _EXACT.remainder(value, step) == 0
 
 
 def parse_decimal(text: str) -> Decimal:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from naive_daemon.domain.cycle import CycleOutcome, CycleResult
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
-from naive_daemon.domain.money import ONE, ZERO, floor_to
+from naive_daemon.domain.money import ONE, ZERO, affordable, floor_to
 from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.strategy.protocol import (
@@ -70,7 +70,7 @@ def _before_entry(
         return (Wake(next_trade=True),)
     settings = position.cycle.settings
     limit = buy_price(event.price, settings.buy_down_interval, instrument.tick_size)
-    quantity = floor_to(position.cycle.budget / limit, instrument.step_size) if limit > 0 else ZERO
+    quantity = affordable(position.cycle.budget, limit, instrument.step_size) if limit > 0 else ZERO
     reason = _entry_refusal(position, instrument, event.price, limit, quantity)
     if reason is not None:
         return (Refuse(reason, event.price), _wake_when_moved(position, event.price))
