@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-# Into a file or a pipe a table is as wide as it needs to be.
+# A table is as wide as it needs to be; a narrower terminal breaks its lines. Half a number would be a wrong one.
 _WIDTH_MAX = 1_000
 
 
@@ -45,8 +45,7 @@ def console() -> "Console":
     """Give a rich console on standard output."""
     from rich.console import Console  # noqa: PLC0415 - slow to load, and JSON does without
 
-    width = None if sys.stdout.isatty() else _WIDTH_MAX
-    return Console(highlight=False, markup=False, emoji=False, width=width)
+    return Console(highlight=False, markup=False, emoji=False, width=_WIDTH_MAX)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
