@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import structlog
@@ -114,13 +114,17 @@ def logging_to_terminal(options: Options, config: "Config", *, quiet: bool = Fal
 
 def reload_config(load: "Callable[[], Config]", running: "Config", terminal: Terminal) -> None:
     """Read the configuration again (SIGHUP): the log's level changes at once, the rest is said to wait."""
-    log = structlog.get_logger("naive_daemon").bind(actor="daemon")
     try:
         fresh = load()
     except ConfigError as error:
-        log.error("configuration is wrong, the running one stays", reason=error.message)  # noqa: TRY400 - no traceback
+        _log().error("configuration is wrong, the running one stays", reason=error.message)
         return
     terminal.set_level(fresh.log.level)
     changed = [name for name in type(running).model_fields if getattr(fresh, name) != getattr(running, name)]
     waiting = [name for name in changed if name != "log"]
-    log.info("configuration read again", changed=changed, at_next_start=waiting)
+    # A logger of before would still hold to the former level.
+    _log().info("configuration read again", changed=changed, at_next_start=waiting)
+
+
+def _log() -> Any:
+    return structlog.get_logger("naive_daemon").bind(actor="daemon")

@@ -12,7 +12,9 @@ from tests.e2e.daemon import Daemon
 from tests.e2e.place import Place, await_end
 
 FAST = {"NAIVE_MARKET__SPEED": "20", "NAIVE_EXCHANGE__MAKER_FEE": "0.0001"}
-COMPLETED = "SELECT count(*) FROM cycles WHERE outcome = 'completed'"
+# With these it buys and sells all the time, wherever the market goes.
+BUSY = ("profit_interval=0.0001", "rebuy_interval=0.0003", "chunks=100")
+FILLED = "SELECT count(*) FROM fills"
 NOBODY = "redis://:sesame@127.0.0.1:1/0"
 
 
@@ -23,8 +25,8 @@ def place(make_place: MakePlace) -> Place:
 
 @pytest.fixture(scope="module")
 def daemon(place: Place) -> Daemon:
-    """Give a daemon with servers of its own that finishes one cycle after the other."""
-    assert place("settings", "set", "BTCUSDT", "profit_interval=0.0001").code == 0
+    """Give a daemon with servers of its own that buys and sells all the time."""
+    assert place("settings", "set", "BTCUSDT", *BUSY).code == 0
     assert place("start", "BTCUSDT").code == 0
     return place.trade()
 
@@ -44,9 +46,9 @@ def own_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
 
 
 def trades_on(place: Place) -> None:
-    """Wait for one more finished cycle than there was."""
-    ((done,),) = read(place.url, COMPLETED)
-    await_rows(place.url, COMPLETED, lambda rows: rows[0][0] > done)
+    """Wait for more fills than there were, and see that the books are right."""
+    ((done,),) = read(place.url, FILLED)
+    await_rows(place.url, FILLED, lambda rows: rows[0][0] > done)
     Books(place.url).check()
 
 
@@ -118,7 +120,9 @@ def test_a_database_that_is_away_is_told_in_a_line(elsewhere: Place) -> None:
 def test_without_redis_it_trades_on(elsewhere: Place, database_url: str, own_redis: EmbeddedRedis) -> None:
     elsewhere.environment |= {"NAIVE_DATABASE_URL": database_url, "NAIVE_REDIS_URL": NOBODY}
     assert elsewhere("db", "upgrade").code == 0
-    daemon = elsewhere.trade("--start", "BTCUSDT")
+    assert elsewhere("settings", "set", "BTCUSDT", *BUSY).code == 0
+    assert elsewhere("start", "BTCUSDT").code == 0
+    daemon = elsewhere.trade()
     daemon.log.await_event("cache degraded")
     trades_on(elsewhere)
     daemon.stop()
