@@ -54,9 +54,7 @@ class Servers:
             server.start()
         except (TransientError, PermanentError) as error:
             self._next_try_s = self._clock.monotonic_s() + REVIVE_PAUSE_S
-            _log().error(
-                "embedded server does not start", server=name, reason=error.message, retry_s=REVIVE_PAUSE_S
-            )
+            _log().error("embedded server does not start", server=name, reason=error.message, retry_s=REVIVE_PAUSE_S)
         else:
             _log().info("embedded server is back", server=name)
 

@@ -73,11 +73,18 @@ def read_standing(url: str, engine: Engine, account: str, symbols: Sequence[str]
             cycles=row.completed_cycles,
             realised_pnl=row.realised_pnl,
             restarts=row.restarts,
-            last_error=row.last_error,
+            last_error=_with_retry(row.last_error, row.retry_at_ns),
         )
         for row in Report(engine).status(account, symbols, everything=everything)
     ]
     return Standing(_daemon(url, account), rows)
+
+
+def _with_retry(error: str | None, retry_at_ns: int | None) -> str | None:
+    """Say with a quarantined symbol's error when it is tried again."""
+    if error is None or retry_at_ns is None:
+        return error
+    return f"{error} (tried again at {to_datetime(retry_at_ns):%H:%M:%SZ})"
 
 
 def _daemon(url: str, account: str) -> DaemonStanding:

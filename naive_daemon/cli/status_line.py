@@ -39,7 +39,7 @@ class StatusLine:
 
     def __init__(self) -> None:
         console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        self._live = Live(Text("starting …", style="dim"), console=console, auto_refresh=False)
+        self._live = Live(Text("starting …", style="dim"), console=console, auto_refresh=False, transient=True)
         self.log_target = cast("TextIO", _Above(console))
 
     def __enter__(self) -> Self:

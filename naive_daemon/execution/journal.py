@@ -43,7 +43,6 @@ class RecordCycles(msgspec.Struct, frozen=True):
     cycles: tuple[Cycle, ...]
 
 
-
 class PassOn(msgspec.Struct, frozen=True):
     """Tell `name` this message after everything that came before it: a cancel never overtakes the order it is for."""
 

@@ -6,7 +6,7 @@ named where they happen.
 
 from decimal import Decimal
 
-from naive_daemon.domain.cycle import CycleOutcome, CycleResult
+from naive_daemon.domain.cycle import CycleOutcome
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.money import ONE, ZERO, affordable, floor_to
@@ -24,6 +24,7 @@ from naive_daemon.strategy.protocol import (
     StrategyEvent,
     Wake,
 )
+from naive_daemon.strategy.result import cycle_result, held
 
 RETRY_MOVE_MIN = Decimal("0.001")
 """After a refusal the price must have moved by this ratio at least before it is tried again; so it never loops hot."""
@@ -40,7 +41,7 @@ class NaiveStrategy:
         if not buy.status.is_terminal:
             return _while_buying(event, position, buy)
         if buy.filled == ZERO:
-            return (Finish(_result(position, instrument, event.time_ns, CycleOutcome.ABANDONED)),)
+            return (Finish(cycle_result(position, instrument, event.time_ns, CycleOutcome.ABANDONED)),)
         return _while_selling(event, position, instrument, buy)
 
 
@@ -62,7 +63,7 @@ def _before_entry(
     event: StrategyEvent, position: Position, instrument: Instrument, refused: Order | None
 ) -> tuple[Decision, ...]:
     if isinstance(event, EntriesClosed):
-        return (Finish(_result(position, instrument, event.time_ns, CycleOutcome.ABANDONED)),)
+        return (Finish(cycle_result(position, instrument, event.time_ns, CycleOutcome.ABANDONED)),)
     waiting = _wait_for_move(event, position, refused)
     if waiting:
         return waiting
@@ -106,14 +107,14 @@ def _while_selling(
     if sell is not None and not sell.status.is_terminal:
         return _rebuy_or_wait(event, position, buy)
     if sell is not None and sell.status is OrderStatus.FILLED:
-        return (Finish(_result(position, instrument, event.time_ns, CycleOutcome.COMPLETED)),)
-    quantity = floor_to(_held(position, instrument), instrument.step_size)
+        return (Finish(cycle_result(position, instrument, event.time_ns, CycleOutcome.COMPLETED)),)
+    quantity = floor_to(held(position, instrument), instrument.step_size)
     limit = sell_price(buy.price, position.cycle.fee, position.cycle.settings.profit_interval, instrument.tick_size)
     if instrument.refusal(Side.SELL, limit, quantity) is not None:
         # Too little to sell: it stays in the books as dust, and the cycle has a terminal state.
         has_sold = any(order.filled for order in position.orders_of(Side.SELL))
         outcome = CycleOutcome.COMPLETED if has_sold else CycleOutcome.ABANDONED
-        return (Finish(_result(position, instrument, event.time_ns, outcome)),)
+        return (Finish(cycle_result(position, instrument, event.time_ns, outcome)),)
     # An exit that was refused or taken off the book: once more when the price has moved, at most that often.
     waiting = _wait_for_move(event, position, sell)
     if waiting:
@@ -170,32 +171,3 @@ def _wake_when_moved(position: Position, price: Decimal) -> Wake:
 def _moved_prices(position: Position, price: Decimal) -> tuple[Decimal, Decimal]:
     move = max(position.cycle.settings.rebuy_interval, RETRY_MOVE_MIN)
     return price * (ONE - move), price * (ONE + move)
-
-
-def _held(position: Position, instrument: Instrument) -> Decimal:
-    """Give what the buy brought, net of commission in the base asset, less what was sold of it."""
-    bought = sum(
-        (order.filled - order.commission(instrument.base_asset) for order in position.orders_of(Side.BUY)), ZERO
-    )
-    return bought - sum((order.filled for order in position.orders_of(Side.SELL)), ZERO)
-
-
-def _result(position: Position, instrument: Instrument, time_ns: int, outcome: CycleOutcome) -> CycleResult:
-    buys, sells = position.orders_of(Side.BUY), position.orders_of(Side.SELL)
-    cost = sum((order.filled_quote + order.commission(instrument.quote_asset) for order in buys), ZERO)
-    proceeds = sum((order.filled_quote - order.commission(instrument.quote_asset) for order in sells), ZERO)
-    fees: dict[str, Decimal] = {}
-    for order in position.orders:
-        for asset, amount in order.commissions.items():
-            fees[asset] = fees.get(asset, ZERO) + amount
-    return CycleResult(
-        outcome=outcome,
-        finished_ns=time_ns,
-        bought=sum((order.filled for order in buys), ZERO),
-        sold=sum((order.filled for order in sells), ZERO),
-        buy_price=buys[-1].average_price if buys else None,
-        sell_price=sells[-1].average_price if sells else None,
-        fees=fees,
-        realised_pnl=proceeds - cost,
-        dust_base=_held(position, instrument),
-    )

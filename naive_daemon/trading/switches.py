@@ -217,9 +217,9 @@ class Switches(Actor):
                 pass
             case _ if is_wanted:
                 self._start_symbol(key, symbol)
-            case "off":
+            case "off" if not is_touched:
                 pass
-            case _:
+            case _:  # also off already: `stop --orders cancel` is for what was left resting
                 self._turn_off(key, symbol)
         self._tell_control(symbol)
 

@@ -252,6 +252,9 @@ class Trader(Actor):
             case OrderFilled(price=price, quantity=quantity):
                 filled = f"{side} {'filled' if order.status is OrderStatus.FILLED else 'partly filled'}"
                 self.log.info(filled, price=plain(price), quantity=plain(quantity))
+            case OrderCancelled(reason=None):
+                cancelled = f"{side} cancelled"
+                self.log.info(cancelled)
             case OrderRejected(reason=reason) | OrderCancelled(reason=reason) | OrderExpired(reason=reason):
                 ended = f"{side} {order.status.value}"
                 self.log.warning(ended, reason=reason)

@@ -101,9 +101,7 @@ class PaperClient(Actor):
                 found[client_order_id] = order
         symbols = sorted({order.symbol for order in found.values()})
         fills = [fill for symbol in symbols for fill in self._engine.fills(self._account, symbol)]
-        return OrdersFound(
-            found, is_final=True, fills=tuple(fill for fill in fills if fill.client_order_id in found)
-        )
+        return OrdersFound(found, is_final=True, fills=tuple(fill for fill in fills if fill.client_order_id in found))
 
     def _balances(self) -> tuple[BalanceUpdated, ...]:
         now_ns = self.system.clock.now_ns()
