@@ -5,11 +5,29 @@ from decimal import Decimal
 from itertools import count
 from typing import Generic, TypeVar
 
+import msgspec
 from sortedcontainers import SortedList
 
 from naive_daemon.strategy.protocol import Wake
 
 Owner = TypeVar("Owner", bound=Hashable)
+
+LOWEST = Decimal("-Infinity")
+HIGHEST = Decimal("Infinity")
+
+
+class PriceBand(msgspec.Struct, frozen=True):
+    """Prices at which a trade changes nothing, both ends included; an end may be infinite."""
+
+    low: Decimal = LOWEST
+    high: Decimal = HIGHEST
+
+    def meet(self, other: "PriceBand") -> "PriceBand":
+        """Give the prices that lie in both; none when low is above high."""
+        return PriceBand(max(self.low, other.low), min(self.high, other.high))
+
+
+NOWHERE = PriceBand(HIGHEST, LOWEST)
 
 
 class PriceAlerts(Generic[Owner]):
@@ -53,6 +71,13 @@ class PriceAlerts(Generic[Owner]):
         if wake.above is not None:
             self._above.remove((wake.above, number, owner))
         self._look()
+
+    def quiet(self) -> PriceBand:
+        """Give the prices at which a trade wakes nobody."""
+        if self._next:
+            return NOWHERE
+        low, high = self._highest_below, self._lowest_above
+        return PriceBand(LOWEST if low is None else low, HIGHEST if high is None else high)
 
     def is_crossed_by(self, price: Decimal) -> bool:
         """Say whether a trade at `price` wakes anybody."""

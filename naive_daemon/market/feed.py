@@ -49,6 +49,15 @@ class LastPrice(msgspec.Struct, frozen=True):
     """Request: the last trade, or None."""
 
 
+class AskQuiet(msgspec.Struct, frozen=True):
+    """Request to a feed or a paper exchange at rest: at which prices does a trade change nothing? A PriceBand answers.
+
+    Whoever plays a market as fast as possible passes over such trades: nobody would see them.
+    """
+
+    symbol: str
+
+
 class Feed(Actor):
     """See the module."""
 
@@ -81,6 +90,8 @@ class Feed(Actor):
                 self._await(owner, wake)
             case LastPrice():
                 return self._last
+            case AskQuiet():
+                return self._alerts.quiet()
             case Down(ref=ref):
                 self._monitors.pop(ref, None)
                 self._late.pop(ref, None)

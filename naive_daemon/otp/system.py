@@ -169,6 +169,11 @@ class SimulatedSystem(ActorSystem):
         self._simulated = SimulatedDispatcher()
         super().__init__(clock, VirtualTimers(clock), {"pool": self._simulated, "thread": self._simulated}, Activity())
 
+    @property
+    def due_ns(self) -> int | None:
+        """When the next timer falls due, perhaps a cancelled one; None when there is none."""
+        return self.timers.due_ns
+
     def run_until_idle(self) -> None:
         """Let actors run until none has anything to read; time stands still meanwhile."""
         self._simulated.run_until_idle()

@@ -126,6 +126,11 @@ class VirtualTimers:
         heapq.heappush(self._heap, (due_ns, next(self._numbers), timer))
         return timer
 
+    @property
+    def due_ns(self) -> int | None:
+        """When the next timer falls due, perhaps a cancelled one; None when there is none."""
+        return self._heap[0][0] if self._heap else None
+
     def advance_to(self, time_ns: int) -> bool:
         """Move the clock to the next timer due up to `time_ns` and fire it; False, at `time_ns`, when there is none.
 

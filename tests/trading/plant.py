@@ -82,7 +82,9 @@ class Notifier:
 class Plant:
     """A daemon without its servers. `order` draws whose turn it is; nothing is checked while `is_checked` is False."""
 
-    def __init__(self, *symbols: str, order: random.Random | None = None, is_checked: bool = True, **ports: Any) -> None:
+    def __init__(
+        self, *symbols: str, order: random.Random | None = None, is_checked: bool = True, **ports: Any
+    ) -> None:
         self.symbols = symbols or ("AAAQ",)
         self.journal = MemoryJournal()
         self.table = Table()

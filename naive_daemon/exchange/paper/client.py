@@ -1,6 +1,6 @@
 """The paper exchange as an account's client: the matching engine in an actor.
 
-Receives: SendOrder, SendCancel; trades of every symbol; requests AskOrders, AskBalances.
+Receives: SendOrder, SendCancel; trades of every symbol; requests AskOrders, AskBalances, AskQuiet.
 Sends: account events to the account's execution manager, in the engine's order.
 State: the engine. The journal is the only durable truth of a paper exchange: it starts from the journal's orders and
 fills, and what the journal has not seen has never happened. An intent that was committed but not accepted was
@@ -21,7 +21,8 @@ from naive_daemon.exchange.paper.engine import PaperEngine
 from naive_daemon.execution.client import AskBalances, AskOrders, OrdersFound, SendCancel, SendOrder
 from naive_daemon.execution.journal import LoadAccount
 from naive_daemon.execution.journal_store import AccountJournal
-from naive_daemon.market.feed import TRADES
+from naive_daemon.market.alerts import PriceBand
+from naive_daemon.market.feed import TRADES, AskQuiet
 from naive_daemon.otp import DEFERRED, Actor, Deferred, RequestFailed, crash
 
 LOAD_TIMEOUT_S = 60.0
@@ -70,6 +71,8 @@ class PaperClient(Actor):
                 return self._found(client_order_ids)
             case AskBalances():
                 return self._balances()
+            case AskQuiet(symbol):
+                return PriceBand(*self._engine.quiet(symbol))
             case _:
                 super().on_receive(message)
         return None

@@ -183,6 +183,15 @@ class PaperEngine:
         book = self._books.get(symbol)
         return book.last_price if book is not None else None
 
+    def quiet(self, symbol: str) -> tuple[Decimal, Decimal]:
+        """Give the lowest and the highest price of a trade that fills nothing; infinite where nothing rests."""
+        book = self._books.get(symbol)
+        if book is None:
+            return Decimal("-Infinity"), Decimal("Infinity")
+        low, high = book.bids.best, book.asks.best
+        # In the VOLUME model a trade at an order's own price fills it, too.
+        return (low, high) if self._only_through else (low.next_plus(), high.next_minus())
+
     def _refusal(self, order: Order) -> str | None:
         book = self._books.get(order.symbol)
         if book is None:
