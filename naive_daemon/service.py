@@ -1,5 +1,13 @@
-"""The service manager: systemd's notifications, silent where there is no systemd (sd_notify(3))."""
+"""The service manager: systemd's notifications, silent where there is no systemd (sd_notify(3)).
 
+A service manager that is away for a moment, or a stale NOTIFY_SOCKET, costs a word and nothing else: a daemon with
+orders open must not end because nobody listens.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
 from systemd_watchdog.systemd_watchdog import WatchDog
 
 
@@ -8,15 +16,27 @@ class SystemdNotifier:
 
     def __init__(self) -> None:
         self._watchdog = WatchDog()
+        self._is_heard = True
+        self._log: Any = structlog.get_logger("naive_daemon").bind(actor="service")
 
     def ready(self) -> None:
         """Say that the tree is up."""
-        self._watchdog.ready()
+        self._say(self._watchdog.ready)
 
     def alive(self) -> None:
-        """Feed the watchdog, at most as often as it wants."""
-        self._watchdog.ping()
+        """Feed the watchdog: each time, since how much time has passed is not to be read off a clock that may be set."""
+        self._say(self._watchdog.notify)
 
     def status(self, text: str) -> None:
         """Say in words what the daemon does."""
-        self._watchdog.status(text)
+        self._say(lambda: self._watchdog.status(text))
+
+    def _say(self, say: Callable[[], None]) -> None:
+        try:
+            say()
+        except OSError as error:
+            if self._is_heard:
+                self._log.warning("the service manager can not be told", reason=error.strerror)
+            self._is_heard = False
+        else:
+            self._is_heard = True

@@ -7,15 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import psycopg
-import tenacity
 from psycopg.rows import dict_row
 
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.execution.order_id import is_ours
-from tests.e2e.daemon import PATIENCE_S
+from tests.e2e.daemon import eventually
 
 LIVE = {status.value for status in OrderStatus if not status.is_terminal}
-_POLL_S = 0.02
 
 Row = dict[str, Any]
 
@@ -123,14 +121,10 @@ def write(url: str, statement: str) -> None:
 
 def await_rows(url: str, query: str, is_right: Callable[[list[tuple[Any, ...]]], bool]) -> list[tuple[Any, ...]]:
     """Read again and again until the rows are right, for as long as anything may take."""
-    waiting = tenacity.Retrying(
-        retry=tenacity.retry_if_result(lambda rows: not is_right(rows)),
-        wait=tenacity.wait_fixed(_POLL_S),
-        stop=tenacity.stop_after_delay(PATIENCE_S),
-        retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-    )
-    rows = waiting(read, url, query)
-    assert is_right(rows), f"{query} gives {rows}"
+    for attempt in eventually():
+        with attempt:
+            rows = read(url, query)
+            assert is_right(rows), f"{query} gives {rows}"
     return rows
 
 

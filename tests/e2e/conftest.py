@@ -25,6 +25,12 @@ def make_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakePlace]:
 
 
 @pytest.fixture
+def elsewhere(make_place: MakePlace) -> Place:
+    """Give one more place, for one test."""
+    return make_place()
+
+
+@pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     """Give a place for one test."""
     made = Place(tmp_path / "home")

@@ -7,14 +7,30 @@ import threading
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
+import psycopg
+import tenacity
+
 if TYPE_CHECKING:
     import subprocess
 
 PATIENCE_S = 30.0
 """How long anything may take before the test calls it failed; nothing is expected to come near it."""
 SHOWN_LINES = 15
+_POLL_S = 0.02
 
 Event = dict[str, Any]
+
+
+def eventually() -> Iterator[tenacity.AttemptManager]:
+    """Give attempts at what will be true some time, for as long as anything may take."""
+    return iter(
+        tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((AssertionError, psycopg.Error)),
+            wait=tenacity.wait_fixed(_POLL_S),
+            stop=tenacity.stop_after_delay(PATIENCE_S),
+            reraise=True,
+        )
+    )
 
 
 class Log:
@@ -30,6 +46,11 @@ class Log:
     def __len__(self) -> int:
         with self._news:
             return len(self._lines)
+
+    def lines(self) -> list[Event]:
+        """Give everything so far."""
+        with self._news:
+            return list(self._lines)
 
     def events(self, event: str, start: int = 0, **fields: object) -> list[Event]:
         """Give the events of this name so far, from line `start` on, that have these fields."""

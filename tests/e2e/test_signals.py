@@ -7,10 +7,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-import tenacity
 
-from tests.e2e.books import Books
-from tests.e2e.daemon import PATIENCE_S
+from tests.e2e.books import Books, write
+from tests.e2e.daemon import eventually
 from tests.e2e.place import Place
 
 
@@ -41,7 +40,7 @@ def test_it_ends_in_order(place: Place, how: str, capsys: pytest.CaptureFixture[
 
 def test_it_may_be_ended_while_it_starts(place: Place) -> None:
     daemon = place.run("--start", "BTCUSDT")
-    for attempt in tenacity.Retrying(wait=tenacity.wait_fixed(0.01), stop=tenacity.stop_after_delay(PATIENCE_S)):
+    for attempt in eventually():
         with attempt:
             assert place.servers()
     daemon.press_ctrl_c()
@@ -54,7 +53,7 @@ def test_the_configuration_is_read_again(place: Place, tmp_path: Path) -> None:
     file.write_text('[log]\nlevel = "error"\n[market]\nspeed = 20\n')
     place.environment["NAIVE_CONFIG"] = str(file)
     daemon = place.run("--start", "BTCUSDT")
-    for attempt in tenacity.Retrying(wait=tenacity.wait_fixed(0.1), stop=tenacity.stop_after_delay(PATIENCE_S)):
+    for attempt in eventually():
         with attempt:
             Books(place.url).check()
     file.write_text('[log]\nlevel = "info"\n[market]\nspeed = 10\nseed = 2\n')
@@ -69,6 +68,6 @@ def test_the_configuration_is_read_again(place: Place, tmp_path: Path) -> None:
     refused = daemon.log.await_event("configuration is wrong, the running one stays")
     assert "log.level" in refused["reason"]
     assert "log.colour" in refused["reason"]
-    assert place("start", "ETHUSDT").code == 0
+    write(place.url, "UPDATE settings SET status = 'on' WHERE symbol = 'ETHUSDT'")
     daemon.log.await_event("buy placed", start, symbol="ETHUSDT")
     daemon.stop()
