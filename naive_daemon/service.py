@@ -24,7 +24,7 @@ class SystemdNotifier:
         self._say(self._watchdog.ready)
 
     def alive(self) -> None:
-        """Feed the watchdog: each time, since how much time has passed is not to be read off a clock that may be set."""
+        """Feed the watchdog, at every call: a clock that somebody sets must not decide whether it is due."""
         self._say(self._watchdog.notify)
 
     def status(self, text: str) -> None:
