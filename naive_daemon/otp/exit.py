@@ -28,6 +28,8 @@ class ExitReason(msgspec.Struct, frozen=True):
             return self.kind
         if isinstance(self.detail, BaseException):
             return f"{type(self.detail).__name__}: {self.detail}"
+        if self.kind == "crash":
+            return str(self.detail)
         return f"{self.kind}({self.detail})"
 
 

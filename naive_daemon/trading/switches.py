@@ -191,13 +191,14 @@ class Switches(Actor):
             account, name = cast("SymbolKey", child.id)
             symbol = self._symbols[account, name] = SymbolRecord(SymbolSettings(account=account, symbol=name))
             if child.ref is not None:
+                symbol.state = "starting"
                 self._adopt(symbol, child.ref)
         early, self._early = self._early or [], None
         for read in early:
             self._take_settings(read.rows, read.touched)
 
     def _adopt(self, symbol: SymbolRecord, ref: Ref) -> None:
-        symbol.ref, symbol.state = ref, "starting"
+        symbol.ref = ref
         symbol.started_at_s = self.system.clock.monotonic_s()
         self.monitor(ref)
 
