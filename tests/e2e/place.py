@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import psutil
 
@@ -77,6 +77,11 @@ class Place:
         daemon = self.run(*arguments, **environment)
         daemon.log.await_event("ready")
         return daemon
+
+    def become(self, *arguments: str, **environment: str) -> NoReturn:
+        """Turn this process, which was forked for it, into the program."""
+        command = [*self._prefix, *arguments]
+        os.execvpe(command[0], command, self._environment(environment))  # noqa: S606 - there is nothing for a shell to do
 
     @property
     def url(self) -> str:

@@ -21,8 +21,8 @@ LISTING = ("--exchange-info", str(DATA / "exchange_info.json"))
 SETTINGS = {
     XRPETH: {"chunks": "3", "budget": "2.5", "buy_down_interval": "0.001", "profit_interval": "0.0005",
              "rebuy_interval": "0.004"},
-    BTCUSDT: {"chunks": "9", "budget": "900", "buy_down_interval": "0.0001", "profit_interval": "0.0001",
-              "rebuy_interval": "0.0001", "fee": "0.0001"},
+    BTCUSDT: {"chunks": "9", "budget": "900", "buy_down_interval": "0.00001", "profit_interval": "0.00001",
+              "rebuy_interval": "0.00005", "fee": "0.00001"},
 }  # fmt: skip
 FIGURES = {"events": 12477, "orders": 43, "cycles": 20, "open_buys": 3, "open_sells": 0,
            "realised_pnl": "-0.00351366595", "dust_base": "8.262"}  # fmt: skip
