@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import structlog
 
 from naive_daemon.clock import Clock
 from naive_daemon.domain.events import Trade
@@ -33,6 +35,8 @@ class GeneratedSource:
         self._path = path
         self._states = _read(path)
         self._markets: dict[str, GeneratedMarket] = {}
+        self._is_kept = True
+        self._log: Any = structlog.get_logger("naive_daemon").bind(actor="market")
 
     @property
     def speed(self) -> Decimal | None:
@@ -49,13 +53,20 @@ class GeneratedSource:
         return self._markets[symbol]
 
     def save(self) -> None:
-        """Write where every walk is; the former file is replaced as a whole."""
+        """Write where every walk is, replacing the former file as a whole; a full disk costs the file, not the walk."""
         if not self._markets:
             return
         self._states |= {symbol: market.state for symbol, market in self._markets.items()}
         fresh = self._path.with_suffix(".new")
-        fresh.write_bytes(msgspec.json.encode(self._states))
-        fresh.replace(self._path)
+        try:
+            fresh.write_bytes(msgspec.json.encode(self._states))
+            fresh.replace(self._path)
+        except OSError as error:
+            if self._is_kept:
+                self._log.warning("the market's place is not kept", file=str(self._path), reason=error.strerror)
+            self._is_kept = False
+        else:
+            self._is_kept = True
 
     def _market(self, listing: Listing) -> GeneratedMarket:
         now_ns = self._clock.now_ns()

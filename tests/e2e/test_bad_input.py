@@ -53,7 +53,7 @@ def test_a_budget_below_the_minimum_is_told_once_and_costs_nothing(place: Place,
     for attempt in eventually():
         with attempt:
             market = json.loads((place.home / "market.json").read_text())
-            assert market["DOGEUSDT"]["next_trade_id"] > TRADES_REFUSED_MIN
+            assert market.get("DOGEUSDT", {}).get("next_trade_id", 0) > TRADES_REFUSED_MIN
     assert len(daemon.log.events("no order", symbol="DOGEUSDT")) == 1
     assert read(place.url, "SELECT 1 FROM orders WHERE symbol = 'DOGEUSDT'") == []
     # Enough from the next cycle on: a restart of the symbol begins one.
@@ -133,6 +133,28 @@ def test_a_full_disk_at_the_start(elsewhere: Place) -> None:
         error = answer.err.splitlines()[0]
         assert error.startswith("error: ")
         assert "No space left" in error or "no space left" in error
+        assert elsewhere.servers() == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+def test_a_disk_that_fills_up_and_is_freed(elsewhere: Place) -> None:
+    ballast = elsewhere.home / "ballast"
+    with small_disk(elsewhere.home, "160m"):
+        daemon = elsewhere.trade("--start", "BTCUSDT", "--speed", "20")
+        daemon.log.await_event("sell placed")
+        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+            while file.write(b"x" * 65_536):
+                pass
+        daemon.log.await_event("journal unavailable")
+        daemon.log.await_event("the market's place is not kept")
+        start = len(daemon.log)
+        ballast.unlink()
+        daemon.log.await_event("journal is back", start)
+        assert elsewhere("start", "ETHUSDT").code == 0
+        daemon.log.await_event("buy filled", symbol="ETHUSDT")
+        Books(elsewhere.url).check()
+        assert not daemon.log.events("actor crashed")
+        daemon.stop()
         assert elsewhere.servers() == []
 
 
