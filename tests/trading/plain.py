@@ -8,7 +8,10 @@ from decimal import Decimal
 
 from naive_daemon.backtest import BacktestPlan
 from naive_daemon.domain.events import Trade
-from naive_daemon.domain.settings import TradeSettings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from naive_daemon.domain.settings import TradeSettings
 
 ONE = Decimal(1)
 

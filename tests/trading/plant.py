@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Hashable, Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import msgspec
 
@@ -15,7 +15,6 @@ from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.settings import RestingOrders, TradeSettings, TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
-from naive_daemon.execution.journal_store import JournalStore
 from naive_daemon.execution.memory_journal import MemoryJournal
 from naive_daemon.market.feed import DeliverTrade, TradeArrived
 from naive_daemon.otp import KILL, Actor, Ref, WhichChildren, crash, send_exit
@@ -24,6 +23,9 @@ from naive_daemon.tree import ControlPorts, PaperExchange, Ports, root
 from tests.trading.invariants import check_rest, check_safety
 from tests.trading.stepper import stepped_system
 from tests.trading.table import ACCOUNT, Hash, Table, TableStore
+
+if TYPE_CHECKING:
+    from naive_daemon.execution.journal_store import JournalStore
 
 START_NS = 1_700_000_000 * NS_PER_S
 STEP_NS = NS_PER_S // 10
@@ -123,7 +125,7 @@ class Plant:
             "account": ACCOUNT,
             "instruments": {symbol: instrument(symbol) for symbol in self.symbols},
             "exchange": PaperExchange(fill_model=FillModel.THROUGH, maker_fee=FEE, balances=self.opening),
-            "open_journal": lambda: self.open_journal(),
+            "open_journal": self.open_journal,
             "open_cache": lambda: self.hash,
             "control": ControlPorts(
                 open_store=lambda: TableStore(self.table),

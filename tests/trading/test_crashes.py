@@ -15,8 +15,26 @@ from tests.trading.plant import Plant, walk, with_trade
 from tests.trading.table import ACCOUNT
 
 # Entries, fills, exits, a rebuy and fresh cycles within a few trades; then a swing that completes what is open.
-MARKET = [Decimal(text) for text in "100 99.8 99.4 99.3 100.3 100.2 99.9 99.5 100.6 100.1 99.9 99.7 101 100.8".split()]
-SWING = [Decimal(text) for text in "100 98 96 99 104 110 109 107 112".split()]
+MARKET = [
+    Decimal(text)
+    for text in [
+        "100",
+        "99.8",
+        "99.4",
+        "99.3",
+        "100.3",
+        "100.2",
+        "99.9",
+        "99.5",
+        "100.6",
+        "100.1",
+        "99.9",
+        "99.7",
+        "101",
+        "100.8",
+    ]
+]
+SWING = [Decimal(text) for text in ["100", "98", "96", "99", "104", "110", "109", "107", "112"]]
 STEPS = 500
 STRIDE = 29
 

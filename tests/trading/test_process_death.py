@@ -1,6 +1,7 @@
 """kill -9 of the whole process at any step: a new one on the same journal goes on, and nothing is lost or doubled."""
 
 import random
+from functools import partial
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_a_process_that_dies_again_and_again_still_goes_on(seed: int) -> None:
     plant = Plant("AAAQ", "BBBQ", order=draw).start().on()
     for price in walk(seed, 100):
         try:
-            plant.stepper.strike = lambda step, until=plant.stepper.steps + draw.randrange(200): _die_at(step, until)
+            plant.stepper.strike = partial(_die_at, plant.stepper.steps + draw.randrange(200))
             plant.play([price])
         except KilledError:
             plant.die()
@@ -64,6 +65,6 @@ def test_a_stop_in_order_leaves_everything_to_the_next_start() -> None:
     plant.check()
 
 
-def _die_at(step: int, until: int) -> None:
-    if step >= until:
+def _die_at(moment: int, step: int) -> None:
+    if step >= moment:
         raise KilledError

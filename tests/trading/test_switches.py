@@ -1,4 +1,4 @@
-"""The switches, row by row: start, stop and shutdown, of what runs and of what does not, and what the table then says."""
+"""The switches, row by row: start, stop and shutdown, of what runs and of what does not."""
 
 from decimal import Decimal
 
@@ -179,7 +179,7 @@ def test_a_drain_goes_on_after_a_restart_of_the_daemon(plant: Plant, has_order: 
         plant.check()
 
 
-def test_no_entry_is_placed_while_draining_even_when_one_is_rejected(plant: Plant) -> None:
+def test_no_entry_is_placed_while_draining_even_when_one_is_rejected() -> None:
     poor = Plant()
     poor.opening["Q"] = poor.opening["Q"] * 0
     poor.start().on().trade("100")

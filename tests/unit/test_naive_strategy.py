@@ -56,18 +56,16 @@ def trade(price: str) -> Trade:
     return Trade("AAAQ", Decimal(price), Decimal(1), 1, 7)
 
 
-def order(
-    side: Side, status: OrderStatus, filled: str = "0", price: str = "99", quantity: str = "1.0", attempt: int = 1
-) -> Order:
+def order(side: Side, status: OrderStatus, filled: str, price: str, quantity: str) -> Order:
     amount = Decimal(filled)
     fee = amount * Decimal("0.001") if side is Side.BUY else amount * Decimal(price) * Decimal("0.001")
     return Order(
-        client_order_id=f"{side.value}{attempt}",
+        client_order_id=f"{side.value}1",
         key=CYCLE.key,
-        leg=Leg(side, attempt),
+        leg=Leg(side),
         price=Decimal(price),
         quantity=Decimal(quantity),
-        created_ns=attempt,
+        created_ns=1,
         status=status,
         filled=amount,
         filled_quote=amount * Decimal(price),
@@ -76,12 +74,12 @@ def order(
     )
 
 
-def buy(status: OrderStatus, filled: str = "0", **changes: int) -> Order:
-    return order(Side.BUY, status, filled, **changes)
+def buy(status: OrderStatus, filled: str = "0") -> Order:
+    return order(Side.BUY, status, filled, "99", "1.0")
 
 
-def sell(status: OrderStatus, filled: str = "0", **changes: int) -> Order:
-    return order(Side.SELL, status, filled, "101.19", "0.9", **changes)
+def sell(status: OrderStatus, filled: str = "0") -> Order:
+    return order(Side.SELL, status, filled, "101.19", "0.9")
 
 
 def decide(
