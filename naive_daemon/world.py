@@ -41,6 +41,8 @@ from naive_daemon.trading.switches import Quarantine
 from naive_daemon.tree import ControlPorts, PaperExchange, Ports
 
 SETTINGS_CHANNEL = "naive_settings"
+KEEP_S = 1.0
+"""For so long, at most, may an account look as if nobody traded it, after its idle connection was lost."""
 
 
 class World:
@@ -148,6 +150,7 @@ class World:
                 batch_max=config.journal.batch_max,
                 retry_first_s=config.journal.retry_first_s,
                 retry_max_s=config.journal.retry_max_s,
+                keep_s=KEEP_S,
             ),
             open_cache=lambda: RedisHotStore(self._servers.redis_url, self.owner),
             source=self._source(),

@@ -79,12 +79,17 @@ class _Retry(msgspec.Struct, frozen=True):
     pass
 
 
+class _Keep(msgspec.Struct, frozen=True):
+    pass
+
+
 class JournalConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Batches and retries; times in seconds."""
+    """Batches and retries; times in seconds. `keep_s`: how often an idle journal looks after its store, if at all."""
 
     batch_max: int = 500
     retry_first_s: float = 0.125
     retry_max_s: float = 5.0
+    keep_s: float | None = None
 
 
 class Journal(Actor):
@@ -100,6 +105,10 @@ class Journal(Actor):
         self._waiting: deque[Any] = deque()
         self._retry: Timer | None = None
         self._pause_s = self._config.retry_first_s
+
+    def init(self) -> None:
+        """Begin to look after the store."""
+        self._keep_later()
 
     def on_batch(self, messages: list[Any]) -> None:
         """Write what has gathered in as few commits as `batch_max` allows."""
@@ -146,6 +155,8 @@ class Journal(Actor):
         entries = [entry for message in batch for entry in _entries(message)]
         if entries:
             self._store.write(entries)
+        elif any(isinstance(message, _Keep) for message in batch):
+            self._store.keep()
         for message in batch:
             self._waiting.popleft()
             self._pass_on(message)
@@ -168,6 +179,12 @@ class Journal(Actor):
                 self.system.tell(names.account(order.key.account), OrderRecorded(order, event))
             case PassOn(name, passed):
                 self.system.tell(name, passed)
+            case _Keep():
+                self._keep_later()
+
+    def _keep_later(self) -> None:
+        if self._config.keep_s is not None:
+            self.send_after(self._config.keep_s, _Keep())
 
     def _wait_for_store(self, error: TransientError) -> None:
         self.log.warning("journal unavailable", reason=str(error), waiting=len(self._waiting), retry_s=self._pause_s)

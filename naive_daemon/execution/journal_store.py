@@ -122,5 +122,8 @@ class JournalStore(Protocol):
     def load_account(self, account: str) -> AccountJournal:
         """Read what the account's execution manager and a paper exchange start from."""
 
+    def keep(self) -> None:
+        """Look whether the store is there, and hold again what went with a lost connection; raises TransientError."""
+
     def close(self) -> None:
         """Give up the connection; may be called twice."""

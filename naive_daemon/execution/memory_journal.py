@@ -87,6 +87,9 @@ class MemoryJournal:
         """Give all cycles as they are now, by their keys."""
         return tuple(sorted(self._cycles.values(), key=lambda cycle: cycle.key))
 
+    def keep(self) -> None:
+        """Do nothing: memory is always there."""
+
     def close(self) -> None:
         """Keep everything: there is no connection to give up."""
 

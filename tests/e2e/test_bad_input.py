@@ -42,7 +42,7 @@ def small_disk(path: Path, size: str) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", path], check=True)
+        subprocess.run(["umount", "--lazy", path], check=True)  # lazy: a test that fails may leave a daemon there
 
 
 def test_a_budget_below_the_minimum_is_told_once_and_costs_nothing(place: Place, daemon: Daemon) -> None:

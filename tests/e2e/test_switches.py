@@ -145,6 +145,17 @@ def test_every_connection_may_be_lost(place: Place, daemon: Daemon) -> None:
     assert daemon.is_running()
 
 
+def test_the_account_is_held_again_though_nothing_is_written(place: Place, daemon: Daemon) -> None:
+    write(place.url, "UPDATE settings SET status = 'off'")
+    await_rows(place.url, "SELECT DISTINCT state FROM actual_states", [("off",)].__eq__)
+    locked = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    ((former,),) = await_rows(place.url, locked, lambda rows: len(rows) == 1)
+    write(place.url, f"SELECT pg_terminate_backend({former})")
+    await_rows(place.url, locked, lambda rows: len(rows) == 1 and rows != [(former,)])
+    data = place("status", "--json").data["daemon"]
+    assert (data["running"], data["pid"]) == (True, daemon.pid)
+
+
 def test_an_orderly_end_leaves_nothing(place: Place, daemon: Daemon) -> None:
     Books(place.url).check()
     daemon.stop()

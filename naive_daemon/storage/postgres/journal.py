@@ -108,6 +108,14 @@ class PostgresJournal:
             tuple(record.as_cycle() for record in _cycles(cycles)),
         )
 
+    def keep(self) -> None:
+        """Take the locks again if the connection was lost: an account that nobody writes for just now has its daemon.
+
+        Raises TransientError when the database is away, and AccountHeldError when another daemon has come between.
+        """
+        with self._session.connection() as connection:
+            connection.execute("SELECT 1")
+
     def close(self) -> None:
         """Give up the connection and the locks with it; may be called twice."""
         self._session.close()
