@@ -23,7 +23,8 @@ class Books:
 
     def __init__(self, url: str, account: str = "main") -> None:
         with _snapshot(url) as cursor:
-            self.owner = cursor.execute("SELECT owner FROM identity").fetchall()[0]["owner"]
+            # A daemon that was killed early may not have drawn its identity yet, and has no orders then.
+            self.owner = "".join(row["owner"] for row in cursor.execute("SELECT owner FROM identity"))
             self.orders: list[Row] = _rows(cursor, "orders", account)
             self.fills: list[Row] = _rows(cursor, "fills", account)
             self.cycles: list[Row] = _rows(cursor, "cycles", account)

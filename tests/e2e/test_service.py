@@ -10,7 +10,7 @@ from tests.e2e.books import write
 from tests.e2e.daemon import PATIENCE_S
 from tests.e2e.place import Place
 
-WATCHDOG_PERIODS = 3
+WATCHDOG_PERIODS = 2
 
 
 class ServiceManager:
