@@ -5,10 +5,10 @@ It is written from the rules alone: fills first; then the event reaches the trad
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from naive_daemon.backtest import BacktestPlan
 from naive_daemon.domain.events import Trade
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from naive_daemon.domain.settings import TradeSettings

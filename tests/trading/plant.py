@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Hashable, Iterable
 from decimal import Decimal
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -203,7 +203,7 @@ class Plant:
         ref = self.system.whereis(name)
         if ref is None:
             return False
-        actor = ref._actor
+        actor: Any = ref._actor
 
         def explode(*_: object) -> None:
             raise BoomError(str(name))

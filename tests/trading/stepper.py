@@ -1,11 +1,11 @@
 """A simulated dispatcher that counts its steps, may draw whose turn it is, and lets a test strike before any step."""
 
 import random
+from typing import TYPE_CHECKING
 
 from naive_daemon.otp import ActorSystem, SimulatedSystem
 from naive_daemon.otp.dispatcher import SimulatedDispatcher
 from naive_daemon.otp.timers import MovableClock
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -75,7 +75,10 @@ def test_the_reference_figures_and_the_same_again() -> None:
     assert summary.realised_pnl == Decimal("-0.00351366595")
     assert summary.dust_base == Decimal("8.262")
     shown = [(order.side.value, order.quantity, order.price) for order in first.orders[:2]]
-    assert shown == [("BUY", 590, Decimal("0.00141200")), ("SELL", 589, Decimal("0.00141553"))]
+    assert shown == [
+        ("BUY", Decimal(590), Decimal("0.00141200")),
+        ("SELL", Decimal(589), Decimal("0.00141553")),
+    ]
     assert (first.orders, first.cycles) == (second.orders, second.cycles)
     loop = PlainLoop(PLAN).run(trades)
     assert orders_of(first) == sorted(loop.orders)

@@ -41,7 +41,7 @@ def shaky(request: pytest.FixtureRequest) -> tuple[Plant, Shaky]:
     plant = Plant()
     store = Shaky(plant.journal)
     store.writes_before = request.param
-    plant.open_journal = lambda: store  # type: ignore[assignment,return-value] # the rest is the journal's own
+    plant.open_journal = lambda: store
     plant.start().on()
     return plant, store
 
@@ -94,7 +94,7 @@ def test_a_store_that_comes_and_goes_costs_entries_and_nothing_else(seed: int) -
     draw = random.Random(seed)  # noqa: S311 - a plan, no secret
     plant = Plant("AAAQ", "BBBQ", order=random.Random(seed), is_checked=False)  # noqa: S311
     store = Shaky(plant.journal)
-    plant.open_journal = lambda: store  # type: ignore[assignment,return-value] # the rest is the journal's own
+    plant.open_journal = lambda: store
     plant.start().on()
     for price in walk(seed, 150):
         if draw.random() < 0.1:

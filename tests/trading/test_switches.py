@@ -188,8 +188,9 @@ def test_no_entry_is_placed_while_draining_even_when_one_is_rejected() -> None:
     poor.trades("90", "80", "120")
     assert len(poor.orders()) == 1
     assert poor.table.status("AAAQ") is OFF
-    assert poor.journal.cycles()[0].result is not None
-    assert poor.journal.cycles()[0].result.outcome is CycleOutcome.ABANDONED
+    result = poor.journal.cycles()[0].result
+    assert result is not None
+    assert result.outcome is CycleOutcome.ABANDONED
     poor.check()
 
 

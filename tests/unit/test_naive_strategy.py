@@ -196,8 +196,8 @@ def test_a_filled_sell_ends_the_cycle_with_what_it_brought() -> None:
     assert result.outcome is CycleOutcome.COMPLETED
     assert result.realised_pnl == Decimal("0.9") * Decimal("101.19") * Decimal("0.999") - 99
     assert result.dust_base == Decimal("0.099")
-    assert (result.bought, result.sold) == (1, Decimal("0.9"))
-    assert (result.buy_price, result.sell_price) == (99, Decimal("101.19"))
+    assert (result.bought, result.sold) == (Decimal(1), Decimal("0.9"))
+    assert (result.buy_price, result.sell_price) == (Decimal(99), Decimal("101.19"))
     assert result.fees == {"AAA": Decimal("0.001"), "Q": Decimal("0.9") * Decimal("101.19") * Decimal("0.001")}
 
 
@@ -207,7 +207,7 @@ def test_an_entry_that_is_over_without_a_fill_ends_the_cycle_without_a_sale(
     event: StrategyEvent, status: OrderStatus
 ) -> None:
     result = finish(decide(event, buy(status))).result
-    assert (result.outcome, result.realised_pnl, result.dust_base) == (CycleOutcome.ABANDONED, 0, 0)
+    assert (result.outcome, result.realised_pnl, result.dust_base) == (CycleOutcome.ABANDONED, Decimal(0), Decimal(0))
 
 
 @pytest.mark.parametrize("orders", [(), (buy(REJECTED),)])

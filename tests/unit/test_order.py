@@ -132,13 +132,13 @@ def test_a_fill_before_the_accept_counts_and_the_accept_does_not_take_it_back() 
 def test_a_fill_after_the_cancel_counts_without_reopening() -> None:
     cancelled = order(OPEN).apply(EVENTS["cancelled"])
     late = cancelled.apply(filled("4"))
-    assert (late.status, late.filled, late.remaining) == (CANCELLED, 4, 6)
+    assert (late.status, late.filled, late.remaining) == (CANCELLED, Decimal(4), Decimal(6))
     assert late.apply(filled("6", "2")).status is FILLED
 
 
 def test_a_fill_adds_up_quantity_quote_and_commission() -> None:
     whole = order(OPEN).apply(filled("4", "1")).apply(filled("6", "2"))
-    assert (whole.filled, whole.filled_quote, whole.average_price) == (10, 20, 2)
+    assert (whole.filled, whole.filled_quote, whole.average_price) == (Decimal(10), Decimal(20), Decimal(2))
     assert whole.commission("AAA") == Decimal("0.02")
     assert whole.commission("BNB") == 0
     assert order().average_price is None

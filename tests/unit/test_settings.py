@@ -20,7 +20,7 @@ from naive_daemon.domain.settings import (
 
 def test_the_defaults_are_those_of_the_original() -> None:
     settings = TradeSettings()
-    assert (settings.chunks, settings.budget, settings.strategy) == (5, 1000, "naive")
+    assert (settings.chunks, settings.budget, settings.strategy) == (5, Decimal(1000), "naive")
     assert settings.buy_down_interval == Decimal("0.0001")
     assert (settings.rebuy_interval, settings.profit_interval) == (Decimal("0.001"), Decimal("0.001"))
     assert SymbolSettings(account="main", symbol="BTCUSDT").status is TradingStatus.OFF
@@ -72,7 +72,7 @@ def test_what_is_refused_says_which_key_and_what_would_be_right(key: str, text: 
 def test_changes_apply_together_or_not_at_all() -> None:
     before = TradeSettings()
     after = change_settings(before, {"chunks": "7", "budget": "70"})
-    assert (after.chunks, after.budget, after.profit_interval) == (7, 70, before.profit_interval)
+    assert (after.chunks, after.budget, after.profit_interval) == (7, Decimal(70), before.profit_interval)
     with pytest.raises(InvalidSettingError):
         change_settings(before, {"chunks": "7", "budget": "x"})
     assert before == TradeSettings()

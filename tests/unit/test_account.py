@@ -1,0 +1,105 @@
+"""The account: its state, whom it tells what came of an order, and that what is older changes nothing."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+import structlog
+
+from naive_daemon import names
+from naive_daemon.account.account import Account, AccountQuery, AccountStarted, OrderNotice
+from naive_daemon.account.store import AccountStateStore, Balance
+from naive_daemon.clock import VirtualClock
+from naive_daemon.domain.events import BalanceUpdated, OrderAccepted, OrderCancelled
+from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
+from naive_daemon.domain.side import Side
+from naive_daemon.execution.client import AskBalances
+from naive_daemon.execution.journal import LoadAccount
+from naive_daemon.execution.journal_store import AccountJournal, OrderRecorded
+from naive_daemon.otp import ActorSystem
+from tests.trading.recorder import Recorder
+
+KEY = CycleKey("main", "AAAQ", 1, 1)
+ORDER = Order(
+    client_order_id="id1",
+    key=KEY,
+    leg=Leg(Side.BUY),
+    price=Decimal(2),
+    quantity=Decimal(10),
+    created_ns=1,
+    status=OrderStatus.OPEN,
+)
+ACCEPTED = OrderAccepted(account="main", symbol="AAAQ", client_order_id="id1", exchange_order_id="9", time_ns=5)
+CANCELLED = OrderCancelled(account="main", symbol="AAAQ", client_order_id="id1", time_ns=6)
+
+
+def balance(free: int, time_ns: int) -> BalanceUpdated:
+    return BalanceUpdated(account="main", asset="Q", free=Decimal(free), locked=Decimal(1), time_ns=time_ns)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    before = structlog.get_config()
+    structlog.configure(processors=[structlog.testing.LogCapture()])
+    yield
+    structlog.configure(**before)
+
+
+class Hearer(Recorder):
+    """Hears that the account has started."""
+
+    def init(self) -> None:
+        self.subscribe(names.account("main"))
+
+
+def test_it_starts_from_journal_and_exchange_and_lets_traders_know() -> None:
+    system = ActorSystem.simulated(VirtualClock())
+    loaded = AccountJournal(live_orders=(ORDER,), totals=(), commissions={}, orders_count=1, fills_count=0)
+    system.start(Recorder({LoadAccount: lambda _: loaded}), names.JOURNAL)
+    system.start(Recorder({AskBalances: lambda _: (balance(7, 1),)}), names.client("main"))
+    hearer = Hearer()
+    system.start(hearer)
+    system.start(Account("main"), names.account("main"))
+    system.run_until_idle()
+    assert hearer.take() == [AccountStarted("main")]
+    view = system.ask(names.account("main"), AccountQuery())
+    assert view.orders == (ORDER,)
+    assert view.balances == {"Q": Balance(Decimal(7), Decimal(1), 1)}
+
+
+def test_a_notice_goes_to_the_trader_or_to_its_leader_while_the_trader_is_not_there() -> None:
+    system = ActorSystem.simulated(VirtualClock())
+    loaded = AccountJournal(live_orders=(), totals=(), commissions={}, orders_count=0, fills_count=0)
+    system.start(Recorder({LoadAccount: lambda _: loaded}), names.JOURNAL)
+    system.start(Recorder({AskBalances: lambda _: ()}), names.client("main"))
+    account = system.start(Account("main"), names.account("main"))
+    trader, leader = Recorder(), Recorder()
+    ref = system.start(trader, names.trader("main", "AAAQ", 1))
+    system.start(leader, names.leader("main", "AAAQ"))
+    account.tell(OrderRecorded(ORDER, ACCEPTED))
+    system.run_until_idle()
+    assert (trader.take(), leader.take()) == ([OrderNotice(KEY, ACCEPTED)], [])
+    system.terminate(ref, 1)
+    account.tell(OrderRecorded(ORDER.apply(CANCELLED), CANCELLED))
+    system.run_until_idle()
+    assert leader.take() == [OrderNotice(KEY, CANCELLED)]
+    assert system.ask(account, AccountQuery()).orders == ()
+
+
+def test_an_older_balance_changes_nothing() -> None:
+    store = AccountStateStore()
+    assert store.set_balance(balance(7, time_ns=5))
+    assert not store.set_balance(balance(9, time_ns=4))
+    assert store.balance("Q").free == 7
+    assert store.set_balance(balance(8, time_ns=5))
+    assert store.balance("Q").free == 8
+    assert store.balance("never named") == Balance()
+
+
+def test_orders_are_kept_while_they_live() -> None:
+    store = AccountStateStore()
+    store.upsert_order(ORDER)
+    assert store.orders() == store.orders("AAAQ") == [ORDER]
+    assert store.orders("BBBQ") == []
+    store.upsert_order(ORDER.apply(CANCELLED))
+    assert store.orders() == []

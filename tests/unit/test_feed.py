@@ -1,0 +1,104 @@
+"""A symbol's feed: exchanges first, then whom the price wakes; who begins to wait meanwhile waits for the next."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from naive_daemon import names
+from naive_daemon.clock import VirtualClock
+from naive_daemon.domain.events import Trade
+from naive_daemon.market.alerts import NOWHERE, PriceBand
+from naive_daemon.market.feed import TRADES, AskQuiet, Await, DeliverTrade, Feed, FeedStarted, LastPrice, TradeArrived
+from naive_daemon.otp import ActorSystem, SimulatedSystem
+from naive_daemon.strategy.protocol import Wake
+from tests.trading.recorder import Recorder
+
+FEED = names.feed("AAAQ")
+
+
+class Exchange(Recorder):
+    """Hears trades as they arrive, as a paper exchange does."""
+
+    def init(self) -> None:
+        self.subscribe(TRADES)
+        self.subscribe(FEED)
+
+
+@pytest.fixture
+def system() -> SimulatedSystem:
+    return ActorSystem.simulated(VirtualClock())
+
+
+def start(system: SimulatedSystem, recorder: Recorder | None = None) -> Recorder:
+    made = recorder or Recorder()
+    system.start(made)
+    return made
+
+
+def tell(system: SimulatedSystem, *messages: Any) -> None:
+    for message in messages:
+        system.tell(FEED, message)
+        system.run_until_idle()
+
+
+def trade(price: int) -> Trade:
+    return Trade("AAAQ", Decimal(price), Decimal(1), price, 0)
+
+
+def test_it_says_that_it_has_started_so_that_traders_wait_again(system: SimulatedSystem) -> None:
+    exchange = start(system, Exchange())
+    system.start(Feed("AAAQ"), FEED)
+    system.run_until_idle()
+    assert exchange.take() == [FeedStarted("AAAQ")]
+
+
+def test_a_trade_goes_to_exchanges_as_it_arrives_and_to_the_woken_when_it_is_delivered(
+    system: SimulatedSystem,
+) -> None:
+    system.start(Feed("AAAQ"), FEED)
+    exchange, below, above, sleeper = start(system, Exchange()), start(system), start(system), start(system)
+    tell(system, Await(below.ref, Wake(below=Decimal(10))), Await(above.ref, Wake(above=Decimal(20))))
+    tell(system, Await(sleeper.ref, Wake(below=Decimal(1))), TradeArrived(trade(9)))
+    assert exchange.take() == [trade(9)]
+    assert below.take() == []
+    tell(system, DeliverTrade())
+    assert (below.take(), above.take(), sleeper.take()) == ([trade(9)], [], [])
+    tell(system, TradeArrived(trade(9)), DeliverTrade())
+    assert below.take() == []  # once
+
+
+def test_who_begins_to_wait_for_the_next_trade_between_arrival_and_delivery_gets_the_next(
+    system: SimulatedSystem,
+) -> None:
+    system.start(Feed("AAAQ"), FEED)
+    fresh, waiting = start(system), start(system)
+    tell(system, TradeArrived(trade(9)), Await(fresh.ref, Wake(next_trade=True)))
+    tell(system, Await(waiting.ref, Wake(below=Decimal(10))), DeliverTrade())
+    assert (fresh.take(), waiting.take()) == ([], [trade(9)])
+    tell(system, TradeArrived(trade(8)), DeliverTrade())
+    assert fresh.take() == [trade(8)]
+
+
+def test_the_dead_wait_for_nothing(system: SimulatedSystem) -> None:
+    feed = Feed("AAAQ")
+    system.start(feed, FEED)
+    recorder = start(system)
+    tell(system, Await(recorder.ref, Wake(below=Decimal(10))))
+    system.terminate(recorder.ref, 1)
+    system.run_until_idle()
+    assert len(feed._alerts) == 0
+    assert feed._monitors == {}
+
+
+def test_it_knows_its_last_price_and_where_nobody_is_woken(system: SimulatedSystem) -> None:
+    system.start(Feed("AAAQ"), FEED)
+    recorder = start(system)
+    assert system.ask(FEED, LastPrice()) is None
+    assert system.ask(FEED, AskQuiet("AAAQ")) == PriceBand()
+    tell(system, TradeArrived(trade(15)), DeliverTrade())
+    tell(system, Await(recorder.ref, Wake(below=Decimal(10), above=Decimal(20))))
+    assert system.ask(FEED, LastPrice()) == trade(15)
+    assert system.ask(FEED, AskQuiet("AAAQ")) == PriceBand(Decimal(10), Decimal(20))
+    tell(system, Await(recorder.ref, Wake(next_trade=True)))
+    assert system.ask(FEED, AskQuiet("AAAQ")) == NOWHERE

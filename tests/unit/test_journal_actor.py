@@ -1,0 +1,178 @@
+"""The journal actor: durable first, in order, in few commits; and what becomes of it while the store is away."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import structlog
+
+from naive_daemon import names
+from naive_daemon.clock import NS_PER_S, VirtualClock
+from naive_daemon.domain.cycle import Cycle
+from naive_daemon.domain.errors import PermanentError, TransientError
+from naive_daemon.domain.events import OrderAccepted, OrderRejected
+from naive_daemon.domain.order import CycleKey, Leg, Order
+from naive_daemon.domain.settings import TradeSettings
+from naive_daemon.domain.side import Side
+from naive_daemon.execution.journal import (
+    UNAVAILABLE,
+    Journal,
+    JournalConfig,
+    LoadCycle,
+    OpenOrder,
+    PassOn,
+    PlaceIntent,
+    RecordCycles,
+    RecordEvent,
+)
+from naive_daemon.execution.journal_store import JournalEntry, OrderRecorded
+from naive_daemon.execution.memory_journal import MemoryJournal
+from naive_daemon.otp import ActorSystem, Call
+from tests.trading.recorder import Recorder
+
+KEY = CycleKey("main", "AAAQ", 1, 1)
+
+
+def order(number: int = 1, side: Side = Side.BUY) -> Order:
+    return Order(
+        client_order_id=f"id{number}",
+        key=KEY,
+        leg=Leg(side, number),
+        price=Decimal(2),
+        quantity=Decimal(10),
+        created_ns=number,
+    )
+
+
+def accepted(number: int = 1) -> RecordEvent:
+    event = OrderAccepted(
+        account="main", symbol="AAAQ", client_order_id=f"id{number}", exchange_order_id="9", time_ns=5
+    )
+    return RecordEvent(order(number).apply(event), event)
+
+
+class Store(MemoryJournal):
+    """Counts commits; `failure` is raised, after having written when `writes_before` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.commits: list[int] = []
+        self.failure: Exception | None = None
+        self.writes_before = False
+
+    def write(self, entries: Sequence[JournalEntry]) -> None:
+        if self.failure is None or self.writes_before:
+            super().write(entries)
+            self.commits.append(len(entries))
+        if self.failure is not None:
+            raise self.failure
+
+    def load_cycle(self, key: CycleKey) -> tuple[Order, ...]:
+        if self.failure is not None:
+            raise self.failure
+        return super().load_cycle(key)
+
+
+class Bench:
+    """A journal between a store and two who write down what is passed on to them."""
+
+    def __init__(self) -> None:
+        self.system = ActorSystem.simulated(VirtualClock())
+        self.store = Store()
+        self.manager, self.account = Recorder(), Recorder()
+        self.system.start(self.manager, names.execution_manager("main"))
+        self.system.start(self.account, names.account("main"))
+        self.ref = self.system.start(Journal(self.store, JournalConfig(batch_max=3)), names.JOURNAL)
+
+    def tell(self, *messages: Any) -> "Bench":
+        for message in messages:
+            self.ref.tell(message)
+        self.system.run_until_idle()
+        return self
+
+    def wait(self, seconds: float) -> "Bench":
+        self.system.advance_to(self.system.clock.now_ns() + round(seconds * NS_PER_S))
+        self.system.run_until_idle()
+        return self
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    before = structlog.get_config()
+    structlog.configure(processors=[structlog.testing.LogCapture()])
+    yield
+    structlog.configure(**before)
+
+
+def test_what_gathers_shares_commits_and_is_passed_on_in_order() -> None:
+    bench = Bench().tell(*(PlaceIntent(order(number)) for number in range(1, 8)))
+    assert bench.store.commits == [3, 3, 1]
+    assert [message.order.client_order_id for message in bench.manager.take()] == [f"id{n}" for n in range(1, 8)]
+    bench.tell(accepted())
+    assert bench.account.take() == [OrderRecorded(accepted().order, accepted().event)]
+
+
+def test_cycles_of_one_message_are_in_one_commit() -> None:
+    cycles = tuple(
+        Cycle(
+            key=CycleKey("main", "AAAQ", 1, number),
+            budget=Decimal(1),
+            fee=Decimal(0),
+            settings=TradeSettings(),
+            started_ns=0,
+        )
+        for number in (1, 2, 3, 4, 5)
+    )
+    assert Bench().tell(RecordCycles(cycles)).store.commits == [5]
+
+
+def test_a_request_reads_what_was_told_before_it() -> None:
+    bench = Bench()
+    answers: list[Any] = []
+    bench.tell(PlaceIntent(order()), Call(LoadCycle(KEY), answers.append, answers.append), PlaceIntent(order(2)))
+    assert answers == [(order(),)]
+
+
+def test_what_is_passed_on_never_overtakes_an_order() -> None:
+    bench = Bench().tell(PlaceIntent(order()), PassOn(names.execution_manager("main"), "cancel"), PlaceIntent(order(2)))
+    assert bench.manager.take() == [OpenOrder(order()), "cancel", OpenOrder(order(2))]
+
+
+@pytest.mark.parametrize("writes_before", [False, True])
+def test_while_the_store_is_away_entries_are_refused_and_exits_wait(writes_before: bool) -> None:
+    bench = Bench()
+    bench.store.failure, bench.store.writes_before = TransientError("away"), writes_before
+    bench.tell(PlaceIntent(order(1)), PlaceIntent(order(2, Side.SELL)), PlaceIntent(order(3)))
+    bench.wait(1)
+    bench.tell(PlaceIntent(order(4)), accepted(5))
+    assert (bench.manager.take(), bench.account.take()) == ([], [])
+    bench.store.failure = None
+    bench.wait(10)
+    assert bench.manager.take() == [OpenOrder(order(2, Side.SELL))]
+    told = bench.account.take()
+    refused = [each.order.client_order_id for each in told if isinstance(each.event, OrderRejected)]
+    assert refused == ["id1", "id3", "id4"]
+    assert {each.event.reason for each in told if isinstance(each.event, OrderRejected)} == {UNAVAILABLE}
+    assert isinstance(told[-1].event, OrderAccepted)
+    bench.tell(PlaceIntent(order(6)))
+    assert bench.manager.take() == [OpenOrder(order(6))]
+
+
+def test_a_request_waits_for_the_store_too() -> None:
+    bench = Bench()
+    answers: list[Any] = []
+    bench.store.failure = TransientError("away")
+    bench.tell(PlaceIntent(order(1, Side.SELL)), Call(LoadCycle(KEY), answers.append, answers.append))
+    assert answers == []
+    bench.store.failure = None
+    bench.wait(10)
+    assert answers == [(order(1, Side.SELL),)]
+
+
+def test_what_the_store_refuses_for_good_ends_the_journal() -> None:
+    bench = Bench()
+    bench.store.failure = PermanentError("no such table")
+    bench.tell(PlaceIntent(order()))
+    assert not bench.ref.is_alive()
+    assert bench.manager.take() == []

@@ -1,0 +1,229 @@
+"""The stream desk: one feed for whoever wants a symbol, whatever comes and goes meanwhile."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import structlog
+
+from naive_daemon import names
+from naive_daemon.clock import NS_PER_S, VirtualClock
+from naive_daemon.domain.events import Trade
+from naive_daemon.market.feed import DeliverTrade, TradeArrived
+from naive_daemon.market.player import PLAYED, Play, PlayedToEnd, Player, Silence
+from naive_daemon.market.streams import RESTARTS_MAX, RETRY_S, OpenStream, StreamsStarted, streams
+from naive_daemon.otp import KILL, Actor, ActorSystem, Ref, SimulatedSystem, send_exit
+
+
+class Listener(Actor):
+    """Wants one symbol, asks again when the desk asks, and writes down what is published."""
+
+    def __init__(self, symbol: str) -> None:
+        super().__init__()
+        self.symbol = symbol
+        self.heard: list[Any] = []
+
+    def init(self) -> None:
+        self.subscribe(names.STREAMS)
+        self.subscribe(names.feed(self.symbol))
+        self.subscribe(PLAYED)
+        self.on_receive(StreamsStarted())
+
+    def on_receive(self, message: Any) -> None:
+        if isinstance(message, StreamsStarted):
+            self.system.tell(names.STREAM_DESK, OpenStream(self.symbol, self.ref))
+        else:
+            self.heard.append(message)
+
+
+class Shelf:
+    """Implements MarketSource on lists of trades."""
+
+    def __init__(self, *trades: Trade, speed: Decimal | None = None) -> None:
+        symbols = {trade.symbol for trade in trades}
+        self._trades = {symbol: iter([each for each in trades if each.symbol == symbol]) for symbol in symbols}
+        self.speed = speed
+        self.saved = 0
+
+    def trades(self, symbol: str) -> Iterator[Trade] | None:
+        return self._trades.get(symbol)
+
+    def save(self) -> None:
+        self.saved += 1
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    before = structlog.get_config()
+    structlog.configure(processors=[structlog.testing.LogCapture()])
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture
+def system() -> Iterator[SimulatedSystem]:
+    system = ActorSystem.simulated(VirtualClock(100 * NS_PER_S))
+    yield system
+    system.stop()
+
+
+def trade(number: int, symbol: str = "AAAQ", at_s: float = 0.0) -> Trade:
+    return Trade(symbol, Decimal(number), Decimal(1), number, round(at_s * NS_PER_S))
+
+
+def wait(system: SimulatedSystem, seconds: float) -> None:
+    system.advance_to(system.clock.now_ns() + round(seconds * NS_PER_S))
+    system.run_until_idle()
+
+
+def kill(system: SimulatedSystem, name: names.Name) -> None:
+    ref = system.whereis(name)
+    assert ref is not None
+    send_exit(ref, KILL)
+    system.run_until_idle()
+
+
+def listen(system: SimulatedSystem, symbol: str = "AAAQ") -> tuple[Ref, list[Any]]:
+    listener = Listener(symbol)
+    ref = system.start(listener)
+    return ref, listener.heard
+
+
+def test_a_feed_opens_with_the_first_and_closes_with_the_last(system: SimulatedSystem) -> None:
+    system.start(streams(None))
+    first, _ = listen(system)
+    feed = system.whereis(names.feed("AAAQ"))
+    second, _ = listen(system)
+    assert feed is not None
+    system.terminate(first, 1)
+    assert system.whereis(names.feed("AAAQ")) is feed
+    system.terminate(second, 1)
+    assert system.whereis(names.feed("AAAQ")) is None
+
+
+def test_who_comes_while_it_closes_gets_a_feed_all_the_same(system: SimulatedSystem) -> None:
+    system.start(streams(None))
+    first, _ = listen(system)
+    feed = system.whereis(names.feed("AAAQ"))
+    second = Listener("AAAQ")
+    ref = second.attach(system, None, None)
+    send_exit(first, KILL)
+    second.begin(None)
+    system.run_until_idle()
+    assert ref.is_alive()
+    reopened = system.whereis(names.feed("AAAQ"))
+    assert reopened is not None
+    assert reopened is not feed
+    wait(system, 60)
+    assert system.whereis(names.feed("AAAQ")) is reopened
+
+
+def test_a_feed_that_crashes_opens_again_and_says_so(system: SimulatedSystem) -> None:
+    system.start(streams(None))
+    _, heard = listen(system)
+    before = len(heard)
+    kill(system, names.feed("AAAQ"))
+    assert system.whereis(names.feed("AAAQ")) is not None
+    assert len(heard) == before + 1
+
+
+def test_one_that_keeps_crashing_pauses_and_the_others_do_not_notice(system: SimulatedSystem) -> None:
+    system.start(streams(None))
+    listen(system)
+    listen(system, "BBBQ")
+    other, feeds = system.whereis(names.feed("BBBQ")), system.whereis(names.FEEDS)
+    for _ in range(RESTARTS_MAX + 1):
+        kill(system, names.feed("AAAQ"))
+    assert system.whereis(names.feed("AAAQ")) is None
+    wait(system, RETRY_S)
+    assert system.whereis(names.feed("AAAQ")) is not None
+    assert system.whereis(names.feed("BBBQ")) is other
+    assert system.whereis(names.FEEDS) is feeds
+
+
+def test_a_desk_that_crashed_finds_its_feeds_and_their_listeners_again(system: SimulatedSystem) -> None:
+    system.start(streams(None))
+    ref, _ = listen(system)
+    feed = system.whereis(names.feed("AAAQ"))
+    kill(system, names.STREAM_DESK)
+    assert system.whereis(names.feed("AAAQ")) is feed
+    system.terminate(ref, 1)
+    assert system.whereis(names.feed("AAAQ")) is None
+
+
+def test_a_feed_that_lost_its_last_listener_with_the_desk_is_closed_in_a_while(system: SimulatedSystem) -> None:
+    system.start(streams(None))
+    ref, _ = listen(system)
+    desk = system.whereis(names.STREAM_DESK)
+    assert desk is not None
+    send_exit(ref, KILL)
+    send_exit(desk, KILL)
+    system.run_until_idle()
+    assert system.whereis(names.feed("AAAQ")) is not None
+    wait(system, 20)
+    assert system.whereis(names.feed("AAAQ")) is None
+
+
+# The player ---------------------------------------------------------------------------------------------------------
+
+
+class Tape(Actor):
+    """Stands where a feed would, and writes down what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[str, int, int]] = []
+
+    def on_receive(self, message: Any) -> None:
+        if isinstance(message, TradeArrived):
+            told = ("arrived", message.trade.trade_id, self.system.clock.now_ns() // NS_PER_S)
+        else:
+            assert isinstance(message, DeliverTrade)
+            told = ("delivered", 0, self.system.clock.now_ns() // NS_PER_S)
+        self.told.append(told)
+
+
+def tape(system: SimulatedSystem, symbol: str = "AAAQ") -> list[tuple[str, int, int]]:
+    """Put a tape in the feed's place; the desk takes it for the feed that a former desk has opened."""
+    made = Tape()
+    system.start(made, names.feed(symbol))
+    return made.told
+
+
+def played(told: list[tuple[str, int, int]]) -> list[int]:
+    return [number for what, number, _ in told if what == "arrived"]
+
+
+def test_every_trade_arrives_and_is_delivered_before_the_next(system: SimulatedSystem) -> None:
+    shelf = Shelf(*(trade(number) for number in (1, 2, 3)))
+    system.start(streams(shelf))
+    _, heard = listen(system)
+    assert heard[-1] == PlayedToEnd("AAAQ", 3)
+    wait(system, 3)
+    assert shelf.saved >= 3
+
+
+def test_with_a_speed_trades_come_at_their_times_and_a_quicker_market_does_not_wait_for_a_slow_one(
+    system: SimulatedSystem,
+) -> None:
+    slow = [trade(number, at_s=60.0 * number) for number in (1, 2, 3)]
+    quick = [trade(number, "BBBQ", at_s=1.0 * number) for number in range(1, 100)]
+    told, quickly = tape(system), tape(system, "BBBQ")
+    player = system.start(Player(Shelf(*slow, *quick, speed=Decimal(1))), names.PLAYER)
+    player.tell(Play("AAAQ"))
+    system.run_until_idle()
+    wait(system, 1)
+    assert played(told) == [1]
+    player.tell(Play("BBBQ"))
+    system.run_until_idle()
+    wait(system, 10)
+    assert len(played(quickly)) == 11
+    assert played(told) == [1]
+    wait(system, 50)
+    assert played(told) == [1, 2]
+    player.tell(Silence("AAAQ"))
+    player.tell(Play("AAAQ"))
+    system.run_until_idle()
+    wait(system, 200)
+    assert played(told) == [1, 2]  # the third was taken and is gone: the market did not wait
