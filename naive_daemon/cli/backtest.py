@@ -1,44 +1,19 @@
 """`naive-daemon backtest`."""
 
-import csv
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from naive_daemon.cli.command import Command, Options, pass_options
 from naive_daemon.cli.output import emit, print_table, progress
-from naive_daemon.cli.symbols import check_known
-from naive_daemon.cli.trade_setting import read_trade_settings, set_option
-from naive_daemon.domain.errors import NaiveError
-from naive_daemon.domain.money import plain
-from naive_daemon.domain.order import Order
-
-if TYPE_CHECKING:
-    from naive_daemon.domain.instrument import Instrument
-    from naive_daemon.market.recording import Recording
-    from naive_daemon.trading.summary import Summary
-
-_COLUMNS = ("side", "price", "quantity", "status", "time", "trader", "cycle")
+from naive_daemon.cli.recording import find_instrument, recording_options, summary_rows, tell_skipped, write_orders
+from naive_daemon.cli.trade_setting import read_trade_settings
 
 
 @click.command(cls=Command)
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--symbol", metavar="SYMBOL", help="The symbol; guessed from the file's name unless given.")
-@click.option(
-    "--exchange-info",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Binance's exchangeInfo with the symbol's filters; the configured or built-in listing unless given.",
-)
-@set_option
-@click.option("--fill-model", type=click.Choice(["through", "volume"]), help="When an order on paper fills.")
+@recording_options
 @click.option("--shutdown-at", type=click.IntRange(min=0), metavar="N", help="Shut down just before trade N (from 0).")
-@click.option("--skip-bad", is_flag=True, help="Leave out rows that are no trades, and count them.")
-@click.option("--orders", "orders_file", type=click.Path(path_type=Path), metavar="FILE.csv", help="Write every order.")
 @pass_options
 def backtest(
     options: Options,
@@ -85,41 +60,3 @@ def backtest(
         write_orders(orders_file, result.orders)
     emit(options, result.summary, lambda: print_table(("what", "figure>"), summary_rows(result.summary)))
     tell_skipped(recording)
-
-
-def find_instrument(instruments: "Mapping[str, Instrument]", symbol: str) -> "Instrument":
-    """Find the symbol in a listing; raises UsageError with the nearest names."""
-    (name,) = check_known([symbol], instruments)
-    return instruments[name]
-
-
-def summary_rows(summary: "Summary") -> list[tuple[str, object]]:
-    """Give the figures of a summary as rows of a table."""
-    return [(name.replace("_", " "), value) for name, value in msgspec.structs.asdict(summary).items()]
-
-
-def write_orders(path: Path, orders: Sequence[Order]) -> None:
-    """Write one row for each order, oldest first; raises NaiveError when the file can not be written."""
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(_COLUMNS)
-            writer.writerows(_row(order) for order in orders)
-    except OSError as error:
-        raise NaiveError(f"{path} can not be written: {error.strerror}", hint="give another file to --orders") from None
-
-
-def _row(order: Order) -> tuple[object, ...]:
-    from naive_daemon.clock import to_datetime  # noqa: PLC0415 - as above
-
-    key = order.key
-    time = to_datetime(order.created_ns).isoformat()
-    return (
-        order.side.value, plain(order.price), plain(order.quantity), order.status.value, time, key.trader, key.cycle,
-    )  # fmt: skip
-
-
-def tell_skipped(recording: "Recording") -> None:
-    """Say on standard error how many rows were left out."""
-    if recording.skipped:
-        click.echo(f"{recording.path}: {recording.skipped} bad rows skipped", err=True)

@@ -6,27 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from naive_daemon.cli.backtest import find_instrument, summary_rows, tell_skipped, write_orders
 from naive_daemon.cli.command import Command, Options, pass_options
 from naive_daemon.cli.output import emit, print_table, progress
+from naive_daemon.cli.recording import find_instrument, recording_options, summary_rows, tell_skipped, write_orders
 from naive_daemon.cli.run import logging_to_terminal
-from naive_daemon.cli.trade_setting import read_trade_settings, set_option
+from naive_daemon.cli.trade_setting import read_trade_settings
 
 if TYPE_CHECKING:
     from naive_daemon.replay import ReplayResult
 
 
 @click.command(cls=Command)
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--symbol", metavar="SYMBOL", help="The symbol; guessed from the file's name unless given.")
-@click.option(
-    "--exchange-info",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Binance's exchangeInfo with the symbol's filters; the configured or built-in listing unless given.",
-)
-@set_option
-@click.option("--fill-model", type=click.Choice(["through", "volume"]), help="When an order on paper fills.")
+@recording_options
 @click.option(
     "--speed",
     metavar="N|max",
@@ -35,8 +26,6 @@ if TYPE_CHECKING:
     help="1 is as recorded, 50 fifty times faster, max as fast as the machine can.",
 )
 @click.option("--account", metavar="NAME", help="Trade as this account; a fresh one unless given.")
-@click.option("--skip-bad", is_flag=True, help="Leave out rows that are no trades, and count them.")
-@click.option("--orders", "orders_file", type=click.Path(path_type=Path), metavar="FILE.csv", help="Write every order.")
 @pass_options
 def replay(
     options: Options,
