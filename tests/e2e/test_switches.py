@@ -80,14 +80,11 @@ def test_the_words_of_the_switches_while_the_daemon_confirms(place: Place, daemo
     # Far exits and far entries: a drain of it does not end by itself.
     assert place("settings", "set", "BNBUSDT", "profit_interval=0.9", "buy_down_interval=0.5").code == 0
     for command, message, actual in (
-        ("stop", "already stopped", []),
         ("shutdown", "already stopped", []),
         ("start", "started", [("on",)]),
         ("start", "already started", [("on",)]),
         ("shutdown", "shutting down, it finishes what is open", [("shutdown",)]),
-        ("shutdown", "already shutting down", [("shutdown",)]),
         ("start", "started again, its shutdown is taken back", [("on",)]),
-        ("shutdown", "shutting down, it finishes what is open", [("shutdown",)]),
         ("stop", "stopped", [("off",)]),
     ):
         assert switch(place, command, "BNBUSDT") == (message, True)
