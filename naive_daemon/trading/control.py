@@ -24,7 +24,7 @@ from naive_daemon.trading.desired_state import (
     SettingsListener,
     SettingsListenerOwner,
 )
-from naive_daemon.trading.switches import (
+from naive_daemon.trading.switch_messages import (
     ActualChanged,
     ControlStarted,
     ReadSettings,

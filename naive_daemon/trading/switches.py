@@ -37,9 +37,17 @@ from naive_daemon.otp import (
     crash,
 )
 from naive_daemon.trading.context import SymbolContext
-from naive_daemon.trading.desired_state import ActualState
 from naive_daemon.trading.leader import AskSettings, SettingsChanged
 from naive_daemon.trading.reports import Drained, LeaderFailed, LeaderReport
+from naive_daemon.trading.switch_messages import (
+    ActualChanged,
+    AskSymbols,
+    ControlStarted,
+    ReadSettings,
+    SettingsRead,
+    StatusDrained,
+    SymbolKey,
+)
 from naive_daemon.trading.symbol import symbol_spec
 from naive_daemon.trading.symbol_record import SymbolRecord, SymbolView
 
@@ -60,40 +68,6 @@ __all__ = [
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
 NS_PER_S = 1_000_000_000
-
-SymbolKey = tuple[str, str]
-
-
-class SettingsRead(msgspec.Struct, frozen=True):
-    """All settings that matter, as they are now. `touched`: whose rows an operator has just written."""
-
-    rows: tuple[SymbolSettings, ...]
-    touched: frozenset[SymbolKey] = frozenset()
-
-
-class ReadSettings(msgspec.Struct, frozen=True):
-    """Asks control for SettingsRead."""
-
-
-class ControlStarted(msgspec.Struct, frozen=True):
-    """Control has started, and may have lost what it was told and had not written yet: tell it all again."""
-
-
-class ActualChanged(msgspec.Struct, frozen=True):
-    """What a symbol really does now."""
-
-    actual: ActualState
-
-
-class StatusDrained(msgspec.Struct, frozen=True):
-    """The symbol has finished what was open: its status becomes off."""
-
-    account: str
-    symbol: str
-
-
-class AskSymbols(msgspec.Struct, frozen=True):
-    """Request: what do all symbols do? Answered by a tuple of SymbolView."""
 
 
 class _Retry(msgspec.Struct, frozen=True):
