@@ -13,19 +13,19 @@ _EXACT = Context(prec=200, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Di
 def floor_to(value: Decimal, step: Decimal) -> Decimal:
     """Round down to a multiple of `step` (a tick or a lot); the result has the step's exponent."""
     steps = _EXACT.divide_int(value, step)
-    if value < 0 and steps * step != value:
-        steps -= 1
-    return steps * step
+    if value < 0 and _EXACT.multiply(steps, step) != value:
+        steps = _EXACT.subtract(steps, ONE)
+    return _EXACT.multiply(steps, step)
 
 
 def ceil_to(value: Decimal, step: Decimal) -> Decimal:
     """Round up to a multiple of `step`; the result has the step's exponent."""
-    return -floor_to(-value, step)
+    return _EXACT.minus(floor_to(_EXACT.minus(value), step))
 
 
 def affordable(amount: Decimal, price: Decimal, step: Decimal) -> Decimal:
     """Give the largest multiple of `step` that costs no more than `amount` at `price`, to the last digit."""
-    return _EXACT.divide_int(amount, _EXACT.multiply(price, step)) * step
+    return _EXACT.multiply(_EXACT.divide_int(amount, _EXACT.multiply(price, step)), step)
 
 
 def is_multiple(value: Decimal, step: Decimal) -> bool:
