@@ -54,7 +54,8 @@ class Books:
         live = Counter((*_cycle(order), order["side"]) for order in self.orders if order["status"] in LIVE)
         assert max(live.values(), default=0) <= 1, f"two live orders of one leg: {live.most_common(1)}"
         bought = Counter(_cycle(self._order(fill)) for fill in self.fills if fill["side"] == "BUY")
-        assert max(bought.values(), default=0) <= 1, f"a cycle bought twice: {bought.most_common(1)}"
+        for cycle, count in bought.items():
+            assert count == 1, f"a cycle bought {count} times: {self._story(cycle)}"
         ended = {_cycle(cycle) for cycle in self.cycles if cycle["outcome"] is not None}
         orphans = [order for order in self.orders if order["status"] in LIVE and _cycle(order) in ended]
         assert not orphans, f"live orders of cycles that have ended: {orphans}"
@@ -103,6 +104,12 @@ class Books:
             held = _sum(in_open, "BUY", _quantity) - _sum(in_open, "BUY", _commission)
             held -= _sum(in_open, "SELL", _quantity)
             assert position == dust + held, symbol
+
+    def _story(self, cycle: tuple[str, int, int]) -> str:
+        """Tell everything about a cycle."""
+        orders = [row for row in self.orders if _cycle(row) == cycle]
+        fills = [row for row in self.fills if _cycle(self._order(row)) == cycle]
+        return "\n".join(map(str, [*(row for row in self.cycles if _cycle(row) == cycle), *orders, *fills]))
 
     def _order(self, fill: Row) -> Row:
         return self._orders_by_id[fill["client_order_id"]]
