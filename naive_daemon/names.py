@@ -11,6 +11,9 @@ PLAYER = "player"
 STREAM_DESK = "stream desk"
 WATCHMAN = "watchman"
 
+MARKET_MISSING = "market missing"
+"""The topic on which whoever plays the market says of which symbol it has no trades."""
+
 Name = str | tuple[str | int, ...]
 
 

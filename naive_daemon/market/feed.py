@@ -45,6 +45,12 @@ class FeedStarted(msgspec.Struct, frozen=True):
     symbol: str
 
 
+class MarketMissing(msgspec.Struct, frozen=True):
+    """There is no market data for the symbol: nothing will move it. Published on `names.MARKET_MISSING`."""
+
+    symbol: str
+
+
 class LastPrice(msgspec.Struct, frozen=True):
     """Request: the last trade, or None."""
 
