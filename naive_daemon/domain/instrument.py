@@ -48,6 +48,10 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
             return "Filter failure: PERCENT_PRICE_BY_SIDE"
         return None
 
+    def is_too_small(self, price: Decimal, quantity: Decimal) -> bool:
+        """Say whether an order is below what the exchange takes, whatever its price may become: dust."""
+        return quantity <= 0 or quantity < self.min_quantity or price * quantity < self.min_notional
+
     def _price_fails(self, price: Decimal) -> bool:
         if price <= 0 or _outside(price, self.min_price, self.max_price):
             return True

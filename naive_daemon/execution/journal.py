@@ -19,7 +19,7 @@ from naive_daemon.domain.events import OrderEvent, OrderRejected
 from naive_daemon.domain.order import CycleKey, Order
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import CycleRecorded, JournalEntry, JournalStore, OrderRecorded
-from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, ExitReason, Timer
+from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, ExitReason, Timer, crash
 
 UNAVAILABLE = "the journal was unavailable: no new entries"
 
@@ -142,10 +142,7 @@ class Journal(Actor):
 
     def _work_off_some(self) -> None:
         if isinstance(self._waiting[0], Call):
-            call = self._waiting[0]
-            value = self._load(call.message)
-            self._waiting.popleft()
-            call.reply(value)
+            self._answer_first(self._waiting[0])
             return
         batch: list[Any] = []
         for message in self._waiting:
@@ -160,6 +157,20 @@ class Journal(Actor):
         for message in batch:
             self._waiting.popleft()
             self._pass_on(message)
+
+    def _answer_first(self, call: Call) -> None:
+        """Answer a request; what can not be read is the affair of who asked, and of nobody else."""
+        try:
+            value = self._load(call.message)
+        except TransientError:
+            raise
+        except Exception as error:
+            self.log.exception("journal can not be read", request=repr(call.message))
+            self._waiting.popleft()
+            call.fail(crash(error))
+            return
+        self._waiting.popleft()
+        call.reply(value)
 
     def _load(self, request: Any) -> Any:
         match request:

@@ -110,7 +110,7 @@ def _while_selling(
         return (Finish(cycle_result(position, instrument, event.time_ns, CycleOutcome.COMPLETED)),)
     quantity = floor_to(held(position, instrument), instrument.step_size)
     limit = sell_price(buy.price, position.cycle.fee, position.cycle.settings.profit_interval, instrument.tick_size)
-    if instrument.refusal(Side.SELL, limit, quantity) is not None:
+    if instrument.is_too_small(limit, quantity):
         # Too little to sell: it stays in the books as dust, and the cycle has a terminal state.
         has_sold = any(order.filled for order in position.orders_of(Side.SELL))
         outcome = CycleOutcome.COMPLETED if has_sold else CycleOutcome.ABANDONED
@@ -119,6 +119,16 @@ def _while_selling(
     waiting = _wait_for_move(event, position, sell)
     if waiting:
         return (*_rebuy_report(event, position, buy), *waiting)
+    reason = instrument.refusal(Side.SELL, limit, quantity)
+    if reason is not None:
+        # The exchange's filters have changed: what is held is kept, and tried again, never given up as dust.
+        if not isinstance(event, Trade):
+            return (Wake(next_trade=True),)
+        return (
+            *_rebuy_report(event, position, buy),
+            Refuse(reason, event.price),
+            _wake_when_moved(position, event.price),
+        )
     return (Place(Side.SELL, limit, quantity), *_rebuy_or_wait(event, position, buy))
 
 

@@ -17,7 +17,7 @@ from naive_daemon.domain.side import Side
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a trader knows of its cycle: its orders (oldest first) are the truth, the rest is derived.
+    """Everything a trader knows of its cycle: its orders are the truth, the rest is derived.
 
     `refused_price` is the market price at which an order was last refused; cleared when one is accepted.
     """
@@ -27,12 +27,15 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     refused_price: Decimal | None = None
 
     def orders_of(self, side: Side) -> tuple[Order, ...]:
-        """Give all orders of one side, oldest first."""
-        return tuple(order for order in self.orders if order.side is side)
+        """Give all orders of one side by their attempts, which time cannot put in another order."""
+        return tuple(
+            sorted((order for order in self.orders if order.side is side), key=lambda order: order.leg.attempt)
+        )
 
     def latest(self, side: Side) -> Order | None:
-        """Give the newest order of one side."""
-        return next((order for order in reversed(self.orders) if order.side is side), None)
+        """Give the order of one side with the highest attempt."""
+        orders = self.orders_of(side)
+        return orders[-1] if orders else None
 
 
 class OrderChanged(msgspec.Struct, frozen=True):

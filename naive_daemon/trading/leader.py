@@ -17,11 +17,12 @@ from naive_daemon import names
 from naive_daemon.account.account import OrderNotice
 from naive_daemon.account.cache import DropState, KeepState
 from naive_daemon.domain.cycle import Cycle, CycleOutcome, CycleResult
+from naive_daemon.domain.errors import PermanentError
 from naive_daemon.domain.money import ZERO, plain
 from naive_daemon.domain.order import CycleKey
 from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradingStatus
 from naive_daemon.execution.journal import LoadSymbol, RecordCycles
-from naive_daemon.execution.journal_store import SymbolJournal
+from naive_daemon.execution.journal_store import OpenCycle, SymbolJournal
 from naive_daemon.market.streams import OpenStream, StreamsStarted
 from naive_daemon.otp import (
     Actor,
@@ -39,6 +40,7 @@ from naive_daemon.otp import (
 )
 from naive_daemon.strategy.discovery import load_strategy
 from naive_daemon.strategy.protocol import EntriesClosed, Position
+from naive_daemon.strategy.result import cycle_result
 from naive_daemon.trading.context import SymbolContext
 from naive_daemon.trading.reports import (
     CycleFinished,
@@ -80,6 +82,13 @@ class _Slot(msgspec.Struct):
     is_finished: bool = False
     successor: Cycle | None = None
 
+    @property
+    def has_nothing(self) -> bool:
+        """Say whether the cycle has bought nothing and has nothing on its way."""
+        return not self.is_finished and not any(
+            order.filled or not order.status.is_terminal for order in self.position.orders
+        )
+
 
 class Leader(Actor):
     """See the module."""
@@ -90,6 +99,7 @@ class Leader(Actor):
         self._settings = SymbolSettings(account=context.account, symbol=context.symbol)
         self._slots: dict[int, _Slot] = {}
         self._last_cycles: dict[int, int] = {}
+        self._fault: str | None = None
         self._completed = 0
         self._realised_pnl = ZERO
         self._early: list[Any] = []
@@ -118,7 +128,7 @@ class Leader(Actor):
             case SettingsChanged(settings):
                 self._change(settings)
             case PositionReported(position):
-                self._keep(position)
+                self._keep(position, "position")
             case RebuyReported():
                 self._rebuy(message)
             case CycleFinished(position):
@@ -158,19 +168,34 @@ class Leader(Actor):
         self._last_cycles = dict(journal.last_cycles)
         self._completed, self._realised_pnl = journal.completed, journal.realised_pnl
         for opened in journal.open_cycles:
-            slot = _Slot(Position(cycle=opened.cycle, orders=opened.orders))
-            self._slots[opened.cycle.key.trader] = slot
+            self._resume_cycle(opened)
         self._is_ready = True
         if self._slots:
             self.log.info("traders taken over from the journal", traders=len(self._slots))
         for slot in self._slots.values():
-            self._start(slot, is_confirmed=True)
-        if not self._slots and not self._is_draining:
-            self._start_fresh()
+            # What happened to its orders since the journal was read may have been told to nobody: it asks once more.
+            self._start(slot, is_confirmed=not slot.position.orders)
+        self._start_first()
         early, self._early = self._early, []
         for message in early:
             self.on_receive(message)
         self._look_around()
+
+    def _resume_cycle(self, opened: OpenCycle) -> None:
+        """Take a cycle up again; one that has placed nothing yet takes the settings as they are now."""
+        cycle = opened.cycle
+        position = Position(cycle=cycle, orders=opened.orders)
+        if not opened.orders:
+            if self._can_start():
+                cycle = self._settled(cycle.key, cycle.started_ns)
+            else:
+                now_ns = self.system.clock.now_ns()
+                result = cycle_result(position, self._context.instrument, now_ns, CycleOutcome.ABANDONED)
+                cycle = msgspec.structs.replace(cycle, result=result)
+            position = msgspec.structs.replace(position, cycle=cycle)
+            self.system.tell(names.JOURNAL, RecordCycles((cycle,)))
+        if cycle.result is None:
+            self._slots[cycle.key.trader] = _Slot(position)
 
     # Settings -------------------------------------------------------------------------------------------------------
 
@@ -180,10 +205,14 @@ class Leader(Actor):
 
     def _change(self, settings: SymbolSettings) -> None:
         before, self._settings = self._settings, settings
+        self._fault = None
         for slot in self._slots.values():
-            self._tell_entries(slot, before)
-        if not self._is_draining and not self._slots:
-            self._start_fresh()
+            if before.trade != settings.trade and slot.has_nothing and slot.ref is not None:
+                # It ends, and its successor has the settings as they are now.
+                slot.ref.tell(self._entries_closed() or EntriesClosed(self.system.clock.now_ns(), cancel=False))
+            else:
+                self._tell_entries(slot, before)
+        self._start_first()
         self._look_around()
 
     def _entries_closed(self) -> EntriesClosed | None:
@@ -201,10 +230,26 @@ class Leader(Actor):
 
     # Traders --------------------------------------------------------------------------------------------------------
 
+    def _start_first(self) -> None:
+        """See to it that there is a trader, unless the symbol drains."""
+        if not self._slots and not self._is_draining and self._can_start():
+            self._start_fresh()
+
     def _start_fresh(self) -> None:
         cycle = self._make_cycle(self._free_trader())
         self.system.tell(names.JOURNAL, RecordCycles((cycle,)))
         self._start_cycle(cycle)
+
+    def _can_start(self) -> bool:
+        """Say whether fresh cycles can be traded as the settings want; a strategy that is missing is told, once."""
+        try:
+            load_strategy(self._settings.trade.strategy)
+        except PermanentError as error:
+            if self._fault is None:
+                self.log.warning("no fresh trader", reason=error.message)
+            self._fault = error.message
+            return False
+        return True
 
     def _free_trader(self) -> int:
         return next(number for number in range(1, len(self._slots) + 2) if number not in self._slots)
@@ -212,13 +257,18 @@ class Leader(Actor):
     def _make_cycle(self, trader: int) -> Cycle:
         number = self._last_cycles.get(trader, 0) + 1
         self._last_cycles[trader] = number
+        key = CycleKey(self._context.account, self._context.symbol, trader, number)
+        return self._settled(key, self.system.clock.now_ns())
+
+    def _settled(self, key: CycleKey, started_ns: int) -> Cycle:
+        """Give a cycle with the settings as they are now."""
         settings = self._settings.trade
         return Cycle(
-            key=CycleKey(self._context.account, self._context.symbol, trader, number),
+            key=key,
             budget=settings.budget / settings.chunks,  # in 28 digits, half-even
             fee=self._context.fee,
             settings=settings,
-            started_ns=self.system.clock.now_ns(),
+            started_ns=started_ns,
         )
 
     def _start_cycle(self, cycle: Cycle) -> None:
@@ -258,24 +308,29 @@ class Leader(Actor):
             return None
         return slot
 
-    def _keep(self, position: Position) -> None:
-        slot = self._slot_of(position.cycle.key, "position")
-        if slot is not None:
-            slot.position = position
-            self.system.tell(names.CACHE, KeepState(_cache_key(position.cycle.key), position))
+    def _keep(self, position: Position, report: str) -> bool:
+        """Remember a trader's position; False for one that is not known."""
+        slot = self._slot_of(position.cycle.key, report)
+        if slot is None:
+            return False
+        slot.position = position
+        self.system.tell(names.CACHE, KeepState(_cache_key(position.cycle.key), position))
+        return True
 
     def _rebuy(self, report: RebuyReported) -> None:
-        key = report.cycle.key
-        if self._slot_of(key, "rebuy") is None:
+        cycle_now = report.position.cycle
+        key = cycle_now.key
+        if not self._keep(report.position, "rebuy"):
             return
-        if self._is_draining or len(self._slots) >= self._settings.trade.chunks:
-            self.system.tell(names.JOURNAL, RecordCycles((report.cycle,)))
-            if not self._is_draining:
+        is_full = len(self._slots) >= self._settings.trade.chunks
+        if self._is_draining or is_full or not self._can_start():
+            self.system.tell(names.JOURNAL, RecordCycles((cycle_now,)))
+            if is_full and not self._is_draining:
                 self.log.info("rebuy at the limit of chunks", trader=key.trader, chunks=self._settings.trade.chunks)
             return
         self.log.info("rebuy", trader=key.trader, price=plain(report.price))
         cycle = self._make_cycle(self._free_trader())
-        self.system.tell(names.JOURNAL, RecordCycles((report.cycle, cycle)))
+        self.system.tell(names.JOURNAL, RecordCycles((cycle_now, cycle)))
         self._start_cycle(cycle)
         self._look_around()
 
@@ -285,10 +340,17 @@ class Leader(Actor):
             return
         slot.position = position
         slot.is_finished = True
-        slot.successor = None if self._is_draining else self._make_cycle(position.cycle.key.trader)
+        slot.successor = self._make_cycle(position.cycle.key.trader) if self._is_replaced(slot) else None
         ended = (position.cycle, slot.successor) if slot.successor else (position.cycle,)
         self.system.tell(names.JOURNAL, RecordCycles(ended))
         self._book(position.cycle.result)
+
+    def _is_replaced(self, ended: _Slot) -> bool:
+        """Say whether a fresh trader takes the place of one that ends: not beyond `chunks`, which may have fallen."""
+        others = sum(
+            slot is not ended and (not slot.is_finished or bool(slot.successor)) for slot in self._slots.values()
+        )
+        return not self._is_draining and others < self._settings.trade.chunks and self._can_start()
 
     def _book(self, result: CycleResult | None) -> None:
         if result is not None:
@@ -322,7 +384,7 @@ class Leader(Actor):
         self.system.tell(names.CACHE, DropState(_cache_key(slot.position.cycle.key)))
         if slot.successor is not None:
             self._start_cycle(slot.successor)
-        elif not self._is_draining:  # the drain was taken back meanwhile
+        elif self._is_replaced(slot):  # a drain was taken back meanwhile, or a strategy has come
             self._start_fresh()
         self._look_around()
 
@@ -344,6 +406,7 @@ class Leader(Actor):
             completed=self._completed,
             realised_pnl=self._realised_pnl,
             restarted=restarted,
+            fault=self._fault,
         )
         self.system.tell(names.SWITCHES, report)
         if self._is_draining and not self._slots:

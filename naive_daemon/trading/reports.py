@@ -4,7 +4,6 @@ from decimal import Decimal
 
 import msgspec
 
-from naive_daemon.domain.cycle import Cycle
 from naive_daemon.strategy.protocol import Position
 
 
@@ -15,9 +14,9 @@ class PositionReported(msgspec.Struct, frozen=True):
 
 
 class RebuyReported(msgspec.Struct, frozen=True):
-    """The price has fallen far enough for one more trader; `cycle` is as it is with that reported."""
+    """The price has fallen far enough for one more trader; the position's cycle says that it was reported."""
 
-    cycle: Cycle
+    position: Position
     price: Decimal
 
 
@@ -28,8 +27,9 @@ class CycleFinished(msgspec.Struct, frozen=True):
 
 
 class LeaderReport(msgspec.Struct, frozen=True, kw_only=True):
-    """How many traders there are and what they have brought; `restarted` says why one had to be replaced, if one had.
+    """How many traders there are and what they have brought.
 
+    `restarted` says why a trader had to be replaced, if one had; `fault` why no fresh one is started, while that is so.
     `realised_pnl` is the sum over all cycles that ever ended, in the quote asset; `completed` counts those sold.
     """
 
@@ -40,6 +40,7 @@ class LeaderReport(msgspec.Struct, frozen=True, kw_only=True):
     completed: int
     realised_pnl: Decimal
     restarted: str | None = None
+    fault: str | None = None
 
 
 class Drained(msgspec.Struct, frozen=True):

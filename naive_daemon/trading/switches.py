@@ -297,6 +297,8 @@ class Switches(Actor):
         if report.restarted is not None:
             symbol.restarts += 1
             symbol.last_error = report.restarted
+        if report.fault is not None:
+            symbol.last_error = report.fault
         self._tell_control(symbol)
 
     def _note_restart(self, key: SymbolKey, reason: str) -> None:

@@ -108,6 +108,7 @@ class Trader(Actor):
                 self._heed_closed()
             case EntriesOpened():
                 self._closed = None
+                self._resume()
             case FeedStarted():
                 self._await(self._wake)
             case Confirm() | AccountStarted():
@@ -192,7 +193,14 @@ class Trader(Actor):
             self.log.warning("no order", reason="the symbol is shutting down", price=plain(place.price))
             return
         position = self._position
-        leg = Leg(place.side, 1 + len(position.orders_of(place.side)))
+        former = position.latest(place.side)
+        if former is not None and not former.status.is_terminal:
+            raise RuntimeError(f"{former.client_order_id} is still {former.status}: no second order of its leg")
+        reason = self._context.instrument.refusal(place.side, place.price, place.quantity)
+        if reason is not None:
+            self._refuse(Refuse(reason, place.price))
+            return
+        leg = Leg(place.side, 1 if former is None else former.leg.attempt + 1)
         order = Order(
             client_order_id=client_order_id(self._context.owner, position.cycle.key, leg),
             key=position.cycle.key,
@@ -216,11 +224,11 @@ class Trader(Actor):
     def _report_rebuy(self, price: Any) -> None:
         cycle = msgspec.structs.replace(self._position.cycle, rebuy_reported=True)
         self._position = msgspec.structs.replace(self._position, cycle=cycle)
-        self._report()
-        self._tell_leader(RebuyReported(cycle, price))
+        self._tell_leader(RebuyReported(self._position, price))
 
     def _refuse(self, refuse: Refuse) -> None:
-        self._position = msgspec.structs.replace(self._position, refused_price=refuse.price)
+        if refuse.price.is_finite():
+            self._position = msgspec.structs.replace(self._position, refused_price=refuse.price)
         if refuse.reason != self._refusal:
             self._refusal = refuse.reason
             self.log.warning("no order", reason=refuse.reason, price=plain(refuse.price))

@@ -57,7 +57,7 @@ def test_reports_of_an_unknown_trader_are_logged_and_ignored(logs: list[Any]) ->
     known = plant.journal.cycles()[0]
     stranger = Position(cycle=type(known)(**{**_fields(known), "key": CycleKey(ACCOUNT, "AAAQ", 1, 99)}))
     before = plant.refs_of("AAAQ")
-    for report in (PositionReported(stranger), RebuyReported(stranger.cycle, known.budget), CycleFinished(stranger)):
+    for report in (PositionReported(stranger), RebuyReported(stranger, known.budget), CycleFinished(stranger)):
         plant.system.tell(names.leader(ACCOUNT, "AAAQ"), report)
         plant.settle()
     assert plant.refs_of("AAAQ") == before
