@@ -64,7 +64,7 @@ class Cache(Actor):
         self._dropped: set[str] = set()
         self._degraded: str | None = None
         self._timer: Timer | None = None
-        self._encode = msgspec.msgpack.Encoder(enc_hook=_encode_unknown).encode
+        self._encode = msgspec.msgpack.Encoder(order="deterministic").encode
 
     def init(self) -> None:
         """Begin to beat."""
@@ -124,10 +124,3 @@ class Cache(Actor):
             self.log.warning("cache degraded", reason=reason)
         self._degraded = reason
         self._changed = set(self._held)
-
-
-def _encode_unknown(value: Any) -> Any:
-    """Give what msgpack lacks: sets as lists."""
-    if isinstance(value, frozenset):
-        return sorted(value)
-    raise TypeError(f"{type(value).__name__} can not be kept")

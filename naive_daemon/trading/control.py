@@ -5,7 +5,8 @@ reads all rows then; after a lost connection it reads them again. Notifications 
 
 Receives: what its listener hears; ReadSettings, ActualChanged and StatusDrained from the switches.
 Sends: SettingsRead and ControlStarted to the switches.
-State: what is not written yet: the newest actual state of each symbol, symbols that have drained.
+State: what is not written yet: the newest actual state of each symbol, symbols that have drained. What the switches
+have not been told: whose rows were written.
 Crashes when: the listener's thread dies or the store refuses something for good; the daemon then starts its tree anew.
 """
 
@@ -63,6 +64,13 @@ class _Beat(msgspec.Struct, frozen=True):
     pass
 
 
+class _Change(msgspec.Struct, frozen=True):
+    """What the trigger's notification says: whose row was written."""
+
+    account: str
+    symbol: str
+
+
 class _Ear:
     """Tells control what the listener's thread hears."""
 
@@ -104,6 +112,8 @@ class Control(Actor):
         self._actual: dict[SymbolKey, ActualState] = {}
         self._drained: set[SymbolKey] = set()
         self._touched: set[SymbolKey] = set()
+        self._told: frozenset[SymbolKey] = frozenset()
+        self._has_misheard = False
         self._shall_read = True
         self._shall_beat = False
         self._is_away = False
@@ -137,9 +147,12 @@ class Control(Actor):
         match message:
             case _Heard(payload):
                 self._shall_read = True
-                self._touched.add(_key_of(payload))
-            case _Listening() | ReadSettings():
+                self._touch(payload)
+            case _Listening():
                 self._shall_read = True
+            case ReadSettings():
+                self._shall_read = True
+                self._touched |= self._told  # the switches that were told may have died before they read it
             case ActualChanged(actual):
                 self._actual[actual.account, actual.symbol] = actual
             case StatusDrained(account, symbol):
@@ -185,10 +198,18 @@ class Control(Actor):
     def _read(self) -> None:
         rows = tuple(row for row in self._store.load_settings() if row.account in self._accounts)
         self._shall_read = False
-        touched, self._touched = frozenset(self._touched), set()
-        self.system.tell(names.SWITCHES, SettingsRead(rows, touched))
+        touched = frozenset(self._touched)
+        if self.system.tell(names.SWITCHES, SettingsRead(rows, touched)):  # else they ask when they are there again
+            self._told = touched
+            self._touched.clear()
 
-
-def _key_of(payload: str) -> SymbolKey:
-    changed = msgspec.json.decode(payload, type=dict[str, str])
-    return changed["account"], changed["symbol"]
+    def _touch(self, payload: str) -> None:
+        """Note whose row was written. Anybody may notify; what names no row is told once, and touches nothing."""
+        try:
+            change = msgspec.json.decode(payload, type=_Change)
+        except msgspec.DecodeError as error:
+            if not self._has_misheard:
+                self.log.warning("notification not understood", payload=payload[:200], reason=str(error))
+            self._has_misheard = True
+            return
+        self._touched.add((change.account, change.symbol))

@@ -16,9 +16,9 @@ import msgspec
 from naive_daemon import names
 from naive_daemon.account.account import OrderNotice
 from naive_daemon.account.cache import DropState, KeepState
-from naive_daemon.domain.cycle import Cycle, CycleOutcome, CycleResult
+from naive_daemon.domain.cycle import Cycle, CycleOutcome
 from naive_daemon.domain.errors import PermanentError
-from naive_daemon.domain.money import ZERO, plain
+from naive_daemon.domain.money import plain
 from naive_daemon.domain.order import CycleKey
 from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradingStatus
 from naive_daemon.execution.journal import LoadSymbol, RecordCycles
@@ -42,6 +42,7 @@ from naive_daemon.strategy.discovery import load_strategy
 from naive_daemon.strategy.protocol import EntriesClosed, Position
 from naive_daemon.strategy.result import cycle_result
 from naive_daemon.trading.context import SymbolContext
+from naive_daemon.trading.cycle_book import CycleBook
 from naive_daemon.trading.reports import (
     CycleFinished,
     Drained,
@@ -98,10 +99,8 @@ class Leader(Actor):
         self._context = context
         self._settings = SymbolSettings(account=context.account, symbol=context.symbol)
         self._slots: dict[int, _Slot] = {}
-        self._last_cycles: dict[int, int] = {}
         self._fault: str | None = None
-        self._completed = 0
-        self._realised_pnl = ZERO
+        self._book = CycleBook(context)
         self._early: list[Any] = []
         self._is_ready = False
         self._crashes = Intensity(context.trader_restarts, context.trader_period_s)
@@ -165,8 +164,7 @@ class Leader(Actor):
     def _take_journal(self, journal: SymbolJournal | RequestFailed) -> None:
         if isinstance(journal, RequestFailed):
             self.exit(crash(f"the journal could not be read: {journal.reason}"))
-        self._last_cycles = dict(journal.last_cycles)
-        self._completed, self._realised_pnl = journal.completed, journal.realised_pnl
+        self._book.open(journal)
         for opened in journal.open_cycles:
             self._resume_cycle(opened)
         self._is_ready = True
@@ -187,7 +185,7 @@ class Leader(Actor):
         position = Position(cycle=cycle, orders=opened.orders)
         if not opened.orders:
             if self._can_start():
-                cycle = self._settled(cycle.key, cycle.started_ns)
+                cycle = self._book.settled(cycle.key, self._settings.trade, cycle.started_ns)
             else:
                 now_ns = self.system.clock.now_ns()
                 result = cycle_result(position, self._context.instrument, now_ns, CycleOutcome.ABANDONED)
@@ -255,21 +253,7 @@ class Leader(Actor):
         return next(number for number in range(1, len(self._slots) + 2) if number not in self._slots)
 
     def _make_cycle(self, trader: int) -> Cycle:
-        number = self._last_cycles.get(trader, 0) + 1
-        self._last_cycles[trader] = number
-        key = CycleKey(self._context.account, self._context.symbol, trader, number)
-        return self._settled(key, self.system.clock.now_ns())
-
-    def _settled(self, key: CycleKey, started_ns: int) -> Cycle:
-        """Give a cycle with the settings as they are now."""
-        settings = self._settings.trade
-        return Cycle(
-            key=key,
-            budget=settings.budget / settings.chunks,  # in 28 digits, half-even
-            fee=self._context.fee,
-            settings=settings,
-            started_ns=started_ns,
-        )
+        return self._book.fresh(trader, self._settings.trade, self.system.clock.now_ns())
 
     def _start_cycle(self, cycle: Cycle) -> None:
         slot = self._slots[cycle.key.trader] = _Slot(Position(cycle=cycle))
@@ -343,7 +327,7 @@ class Leader(Actor):
         slot.successor = self._make_cycle(position.cycle.key.trader) if self._is_replaced(slot) else None
         ended = (position.cycle, slot.successor) if slot.successor else (position.cycle,)
         self.system.tell(names.JOURNAL, RecordCycles(ended))
-        self._book(position.cycle.result)
+        self._book.end(position.cycle.result)
 
     def _is_replaced(self, ended: _Slot) -> bool:
         """Say whether a fresh trader takes the place of one that ends: not beyond `chunks`, which may have fallen."""
@@ -351,11 +335,6 @@ class Leader(Actor):
             slot is not ended and (not slot.is_finished or bool(slot.successor)) for slot in self._slots.values()
         )
         return not self._is_draining and others < self._settings.trade.chunks and self._can_start()
-
-    def _book(self, result: CycleResult | None) -> None:
-        if result is not None:
-            self._completed += result.outcome is CycleOutcome.COMPLETED
-            self._realised_pnl += result.realised_pnl
 
     def _take_notice(self, key: CycleKey, notice: OrderNotice) -> None:
         """Hand an order event on; it came here because the trader was not there at that moment."""
@@ -403,8 +382,8 @@ class Leader(Actor):
             symbol=symbol,
             traders=len(self._slots),
             is_draining=self._is_draining,
-            completed=self._completed,
-            realised_pnl=self._realised_pnl,
+            completed=self._book.completed,
+            realised_pnl=self._book.realised_pnl,
             restarted=restarted,
             fault=self._fault,
         )

@@ -3,13 +3,17 @@
 Standing after the symbols under rest_for_one, they run again whenever the symbols' supervisor has crashed, and level
 everything anew; a task that ran once at boot would leave every symbol down without a word.
 
-Receives: SettingsRead (from control), LeaderReport, LeaderFailed, Drained, Down of symbols; request AskSettings.
-Sends: StartChild and TerminateChild to the symbols' supervisor, SettingsChanged to leaders, CancelSymbol to execution
-managers, ActualChanged and StatusDrained to control.
+Receives: SettingsRead (from control), LeaderReport, LeaderFailed, Drained, Down of symbols, ExecutionStarted,
+MarketMissing; request AskSettings.
+Sends: StartChild and TerminateChild to the symbols' supervisor, SettingsChanged to leaders, CancelSymbol and
+LeaveSymbol to execution managers, ActualChanged and StatusDrained to control.
 State: for each symbol what is wanted, what runs, and how often it failed.
 
 A symbol whose supervisor gives up is *quarantined*: it is down, its resting orders stay, and it is started again after
 a pause that doubles, or at once when an operator says `start`. That costs no other symbol anything.
+
+`stop --orders cancel` is a state, not an event: every execution manager that starts, and every one that is there when
+the switches start, is told of each symbol that is off with `stop_orders=cancel`.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,13 +24,15 @@ import msgspec
 from naive_daemon import names
 from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradingStatus
 from naive_daemon.execution.journal import PassOn
-from naive_daemon.execution.manager import CancelSymbol
+from naive_daemon.execution.manager import CancelSymbol, ExecutionStarted, LeaveSymbol
+from naive_daemon.market.feed import MarketMissing
 from naive_daemon.otp import (
     DEFERRED,
     Actor,
     Call,
     ChildInfo,
     ChildStarted,
+    ChildState,
     Deferred,
     Down,
     Ref,
@@ -102,6 +108,7 @@ class Switches(Actor):
 
     def init(self) -> None:
         """Find out what runs since before, and have the settings read; control sends them when it starts, too."""
+        self.subscribe(names.MARKET_MISSING)
         self.request(self.system.whereis(names.SYMBOLS), WhichChildren(), self._take_children)
         self.system.tell(names.CONTROL, ReadSettings())
 
@@ -125,6 +132,10 @@ class Switches(Actor):
                 self._drained((account, symbol))
             case Down():
                 self._take_end(message)
+            case ExecutionStarted(account):
+                self._clear_all(account)
+            case MarketMissing(name):
+                self._note_no_market(name)
             case _Retry(key):
                 self._retry(key)
             case AskSymbols():
@@ -158,14 +169,17 @@ class Switches(Actor):
             self._level(key, symbol, is_changed=before != settings, is_touched=key in touched)
 
     def _take_children(self, children: tuple[ChildInfo, ...] | RequestFailed) -> None:
-        """Adopt the symbols that outlived the former switches, as off: what is wanted of them is read now."""
+        """Adopt the symbols that outlived the former switches, as off: what is wanted of them is read now.
+
+        One that the former switches were stopping goes on with that.
+        """
         if isinstance(children, RequestFailed):
             self.exit(crash(f"what runs is not known: {children.reason}"))
         for child in children:
             account, name = cast("SymbolKey", child.id)
             symbol = self._symbols[account, name] = SymbolRecord(SymbolSettings(account=account, symbol=name))
-            if child.ref is not None:
-                symbol.state = "starting"
+            if child.ref is not None and child.ref.is_alive():
+                symbol.state = "stopping" if child.state is ChildState.STOPPING else "starting"
                 self._adopt(symbol, child.ref)
         early, self._early = self._early or [], None
         for read in early:
@@ -192,10 +206,8 @@ class Switches(Actor):
                 pass
             case _ if is_wanted:
                 self._start_symbol(key, symbol)
-            case "off" if not is_touched:
-                pass
             case _:  # also off already: `stop --orders cancel` is for what was left resting
-                self._turn_off(key, symbol)
+                self._turn_off(key, symbol, is_touched=is_touched)
         self._tell_control(symbol)
 
     def _tell_leader(self, settings: SymbolSettings) -> None:
@@ -205,6 +217,9 @@ class Switches(Actor):
 
     def _start_symbol(self, key: SymbolKey, symbol: SymbolRecord) -> None:
         self._cancel_retry(symbol)
+        if symbol.is_clearing:
+            symbol.is_clearing = False
+            self._pass_on(key, LeaveSymbol(key[1]))
         context = self._context_of(*key)
         if isinstance(context, str):
             self._quarantine_symbol(key, symbol, context)
@@ -245,7 +260,8 @@ class Switches(Actor):
 
     def _run(self, key: SymbolKey, symbol: SymbolRecord, ref: Ref) -> None:
         self._adopt(symbol, ref)
-        self._level(key, symbol, is_changed=False, is_touched=False)
+        # Its leader may have reported while nobody waited for it; told the settings, it reports again.
+        self._level(key, symbol, is_changed=symbol.state == "starting", is_touched=False)
         if symbol.has_drained:
             symbol.has_drained = False
             self._drained(key)
@@ -253,33 +269,46 @@ class Switches(Actor):
     def _stop_symbol(self, key: SymbolKey, symbol: SymbolRecord) -> None:
         if symbol.ref is None:
             return  # its start has not been answered yet; levelled again then
-        symbol.state = "stopping"
+        ref, symbol.state = symbol.ref, "stopping"
         self.request(
             self.system.whereis(names.SYMBOLS),
-            TerminateChild(symbol.ref),
-            lambda answer: self._stopped(key, symbol, answer),
+            TerminateChild(ref),
+            lambda answer: self._take_stop(key, symbol, ref, answer),
             STOP_TIMEOUT_S,
         )
 
-    def _stopped(self, key: SymbolKey, symbol: SymbolRecord, answer: Any) -> None:
+    def _take_stop(self, key: SymbolKey, symbol: SymbolRecord, ref: Ref, answer: Any) -> None:
+        """Ask again when nobody answered. Its Down tells that it has ended, also when somebody else is stopping it."""
         if isinstance(answer, RequestFailed):
             self.log.error("symbol did not stop", symbol=key[1], reason=str(answer.reason))
-        if symbol.ref is not None and symbol.ref.is_alive():
-            self._stop_symbol(key, symbol)
-            return
-        symbol.ref = None
+            if symbol.ref is ref and ref.is_alive():
+                self._stop_symbol(key, symbol)
+
+    def _stopped(self, key: SymbolKey, symbol: SymbolRecord) -> None:
+        self._rest(symbol)
         if symbol.has_drained and symbol.settings.status is TradingStatus.SHUTDOWN:
-            self._rest(symbol)
             symbol.state = "drained"
-        else:
-            self._turn_off(key, symbol)
+            self.system.tell(names.CONTROL, StatusDrained(*key))  # it may have died with what it was told before
         self._level(key, symbol, is_changed=True, is_touched=False)
 
-    def _turn_off(self, key: SymbolKey, symbol: SymbolRecord) -> None:
+    def _turn_off(self, key: SymbolKey, symbol: SymbolRecord, *, is_touched: bool) -> None:
         """Let a symbol rest whose tree is down; its resting orders are cancelled when that is wanted."""
-        if symbol.settings.stop_orders is RestingOrders.CANCEL and symbol.settings.status is TradingStatus.OFF:
-            self.system.tell(names.JOURNAL, PassOn(names.execution_manager(key[0]), CancelSymbol(key[1])))
+        settings = symbol.settings
+        shall_clear = settings.stop_orders is RestingOrders.CANCEL and settings.status is TradingStatus.OFF
+        if shall_clear and (is_touched or not symbol.is_clearing):
+            self._pass_on(key, CancelSymbol(key[1]))
+        symbol.is_clearing = shall_clear
         self._rest(symbol)
+
+    def _clear_all(self, account: str) -> None:
+        """Tell an execution manager that has started what its predecessor may have died with."""
+        for key, symbol in self._symbols.items():
+            if symbol.is_clearing and key[0] == account:
+                self._pass_on(key, CancelSymbol(key[1]))
+
+    def _pass_on(self, key: SymbolKey, message: CancelSymbol | LeaveSymbol) -> None:
+        """Tell the execution manager, behind every order that the symbol has placed."""
+        self.system.tell(names.JOURNAL, PassOn(names.execution_manager(key[0]), message))
 
     def _rest(self, symbol: SymbolRecord) -> None:
         self._cancel_retry(symbol)
@@ -308,6 +337,12 @@ class Switches(Actor):
             symbol.last_error = reason
             self._tell_control(symbol)
 
+    def _note_no_market(self, name: str) -> None:
+        for key, symbol in self._symbols.items():
+            if key[1] == name and symbol.state in ("starting", "on", "shutdown"):
+                symbol.last_error = f"no market data for {name}"
+                self._tell_control(symbol)
+
     def _drained(self, key: SymbolKey) -> None:
         symbol = self._symbols.get(key)
         if symbol is None or symbol.settings.status is not TradingStatus.SHUTDOWN or symbol.state == "stopping":
@@ -319,11 +354,15 @@ class Switches(Actor):
 
     def _take_end(self, down: Down) -> None:
         for key, symbol in self._symbols.items():
-            if symbol.ref is down.ref and symbol.state != "stopping":
-                symbol.ref = None
+            if symbol.ref is not down.ref:
+                continue
+            symbol.ref = None
+            if symbol.state == "stopping":
+                self._stopped(key, symbol)
+            else:
                 self._quarantine_symbol(key, symbol, symbol.last_error or str(down.reason))
                 self._tell_control(symbol)
-                return
+            return
 
     # Quarantine -----------------------------------------------------------------------------------------------------
 
@@ -351,7 +390,7 @@ class Switches(Actor):
         for key, symbol in self._symbols.items():
             symbol.told = None
             self._tell_control(symbol)
-            if symbol.state == "drained":
+            if symbol.has_drained and symbol.state in ("stopping", "drained"):
                 self.system.tell(names.CONTROL, StatusDrained(*key))
 
     def _tell_control(self, symbol: SymbolRecord) -> None:

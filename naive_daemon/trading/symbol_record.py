@@ -27,6 +27,7 @@ class SymbolRecord(msgspec.Struct):
     """One symbol: what is wanted and what is so.
 
     `ref` is its supervisor. `has_drained`: it said so, and is being stopped or will be. `told`: what control knows.
+    `is_clearing`: it is off, and the execution manager was told to leave no order of it.
     """
 
     settings: SymbolSettings
@@ -43,6 +44,7 @@ class SymbolRecord(msgspec.Struct):
     retry_at_ns: int | None = None
     told: ActualState | None = None
     has_drained: bool = False
+    is_clearing: bool = False
 
     def actual(self) -> ActualState:
         """Give what goes into the database."""
