@@ -6,7 +6,6 @@ run by one dispatcher thread at a time, so its state needs no lock. Whatever end
 """
 
 import itertools
-import threading
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -30,6 +29,7 @@ from naive_daemon.otp.messages import (
 )
 from naive_daemon.otp.process import Process, Starter
 from naive_daemon.otp.ref import CURRENT, Ref
+from naive_daemon.otp.uncaught import report_uncaught
 
 if TYPE_CHECKING:
     from naive_daemon.otp.timers import Timer
@@ -91,6 +91,8 @@ class Actor(Process):
         number = next(_monitor_numbers)
         self._monitored[number] = ref
         ref._actor.watch(number, self.ref.tell)  # noqa: SLF001 - the runtime's own seam
+        if self.is_dead:  # killed meanwhile, so its end may not have seen this monitor
+            ref._actor.unwatch(number)  # noqa: SLF001
         return number
 
     def demonitor(self, number: int) -> None:
@@ -138,6 +140,8 @@ class Actor(Process):
             raise RuntimeError(f"{self.label} asks itself")
         timer = self.send_after(timeout_s, RequestTimedOut(number))
         self._pending[number] = PendingRequest(then, self.monitor(target), timer)
+        if self.is_dead:  # killed meanwhile, so its end may not have seen this timer
+            timer.cancel()
         target.tell(
             Call(
                 message,
@@ -300,8 +304,7 @@ class Actor(Process):
         except BaseException as broken:  # noqa: BLE001 - a log that fails must neither save the actor nor end a thread
             if error is not None and broken.__context__ is None:
                 broken.__context__ = error
-            arguments = (type(broken), broken, broken.__traceback__, threading.current_thread())
-            threading.excepthook(threading.ExceptHookArgs(arguments))
+            report_uncaught(broken)
 
 
 def send_exit(ref: Ref, reason: ExitReason, source: Ref | None = None) -> None:

@@ -79,10 +79,12 @@ class Mailbox:
     def close(self) -> list[Any]:
         """Drop everything, refuse later puts, and give what was waiting."""
         self.closed = True
-        waiting = []
-        while self.messages:  # not list(): somebody may append at this moment
-            waiting.append(self.messages.popleft())
-        self.signals.clear()
+        waiting: list[Any] = []
+        try:
+            while True:  # not list(): somebody may append, and the actor itself may take, at this moment
+                waiting.append(self.messages.popleft())
+        except IndexError:
+            self.signals.clear()
         return waiting
 
     def empty(self) -> bool:

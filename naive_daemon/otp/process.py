@@ -166,10 +166,21 @@ class Process(pykka.Actor):
             self.reason = reason
             watchers, links = self._watchers, list(self._links)
             self._watchers, self._links = {}, {}
+        try:
+            self._let_go(reason, watchers, links)
+        finally:
+            self.system.forget(self)
+
+    def _let_go(self, reason: ExitReason, watchers: dict[int, Watcher], links: list[Ref]) -> None:
+        """Free its names, tell who waits for it, and drop what it waits for.
+
+        On a kill this runs beside the victim's own handler, which may still be changing all of these: so it goes over
+        copies, each made in one step. What the victim adds after that it takes back itself (`Actor.monitor` and so on).
+        """
         self.actor_stopped.set()
-        for name in self._names:
+        for name in tuple(self._names):
             self.system.registry.unregister(name, self.ref)
-        for topic in self._topics:
+        for topic in tuple(self._topics):
             self.system.pubsub.unsubscribe(topic, self.ref)
         waiting = self.actor_inbox.close()
         current, CURRENT.actor = CURRENT.actor, None  # the last words of a dead actor do go out
@@ -184,11 +195,10 @@ class Process(pykka.Actor):
                     message.fail(reason)
         finally:
             CURRENT.actor = current
-        for number, ref in self._monitored.items():
+        for number, ref in self._monitored.copy().items():
             ref._actor.unwatch(number)  # noqa: SLF001
-        for pending in self._pending.values():
+        for pending in self._pending.copy().values():
             pending.timer.cancel()
-        self.system.forget(self)
 
     # pykka's seams ------------------------------------------------------------------------------------------------
 

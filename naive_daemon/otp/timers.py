@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from naive_daemon.otp.uncaught import report_uncaught
+
 NS_PER_S = 1_000_000_000
 
 
@@ -98,7 +100,15 @@ class ThreadTimers:
                     self._changed.wait(self._pause_s())
                     continue
             for timer in due:
-                timer.fire()
+                self._fire(timer)
+
+    @staticmethod
+    def _fire(timer: Timer) -> None:
+        """Fire one; whatever it raises must not cost the others theirs, which is every time-out of the system."""
+        try:
+            timer.fire()
+        except BaseException as error:  # noqa: BLE001 - this thread serves everybody; what was raised is told
+            report_uncaught(error)
 
     def _take_due(self) -> list[Timer]:
         now = self._clock.monotonic_s()

@@ -19,6 +19,7 @@ from naive_daemon.otp import (
     ChildType,
     CountChildren,
     Down,
+    Ref,
     StartChild,
     Strategy,
     Supervisor,
@@ -142,6 +143,66 @@ def test_a_killed_actor_whose_handler_still_runs_reaches_nobody(live: Laboratory
     assert [event for event in live.seen("got") if event[1] == "witness"] == []
     assert live.system.pubsub.publish("topic", "x") == 0
     assert live.states(supervisor) == {"stuck": "running"}
+
+
+def test_a_kill_is_whole_while_the_victim_still_changes_what_it_holds(lab: Laboratory) -> None:
+    """The victim's handler monitors more, at each step of its own end."""
+
+    class Watched(Worker):
+        def unwatch(self, number: int) -> None:
+            super().unwatch(number)
+            for victim in victims:
+                victim._actor._monitored[-number] = self.ref
+
+    victims: list[Ref] = []
+    watched = lab.worker("watched", Watched)
+    victim = lab.worker("victim", ThreadWorker)
+    lab.tell(victim, lambda actor: actor.monitor(watched) and None)
+    victims.append(victim)
+    lab.kill(victim)
+    assert lab.reason_of(victim) == KILLED
+    if not lab.is_simulated:
+        assert lab.system._dispatchers["thread"]._wake_ups == {}  # type: ignore[attr-defined] # ThreadDispatcher's
+
+
+def test_what_the_dead_begin_to_watch_holds_nothing(live: Laboratory) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+    target, victim = live.worker("target"), live.worker("victim", ThreadWorker)
+
+    def hang(actor: Worker) -> None:
+        entered.set()
+        assert go_on.wait(PATIENCE_S)
+        actor.monitor(target)
+        actor.request(target, "too late", print, timeout_s=PATIENCE_S)
+
+    victim.tell(hang)
+    assert entered.wait(PATIENCE_S)
+    send_exit(victim, KILL)
+    go_on.set()
+    live.settle()
+    assert target._actor._watchers == {}
+    assert not any(pending.timer.is_pending for pending in victim._actor._pending.values())
+
+
+def test_busy_actors_can_be_killed_at_any_moment(live: Laboratory) -> None:
+    target = live.worker("target")
+
+    def work(actor: Worker) -> None:
+        entered.set()
+        while not actor.is_dead:
+            for number in [actor.monitor(target) for _ in range(100)]:
+                actor.demonitor(number)
+
+    for _ in range(20):
+        entered = threading.Event()
+        ref = live.worker(None, ThreadWorker)
+        for message in [work, *range(100)]:
+            ref.tell(message)
+        assert entered.wait(PATIENCE_S)
+        send_exit(ref, KILL)
+    live.settle()
+    assert target._actor._watchers == {}
+    assert live.system._dispatchers["thread"]._wake_ups == {}  # type: ignore[attr-defined] # ThreadDispatcher's
 
 
 def test_a_supervisor_killed_while_it_makes_a_child_leaves_no_orphan(live: Laboratory) -> None:
