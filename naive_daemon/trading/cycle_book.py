@@ -1,6 +1,4 @@
-"""The cycles of one symbol, as its leader counts them: numbers that are never used twice, settings, and totals. Pure."""
-
-from decimal import Decimal
+"""The cycles of one symbol, as its leader counts them: numbers never used twice, settings, totals. Pure."""
 
 from naive_daemon.domain.cycle import Cycle, CycleOutcome, CycleResult
 from naive_daemon.domain.money import ZERO
@@ -17,7 +15,7 @@ class CycleBook:
         self._context = context
         self._last: dict[int, int] = {}
         self.completed = 0
-        self.realised_pnl: Decimal = ZERO
+        self.realised_pnl = ZERO
 
     def open(self, journal: SymbolJournal) -> None:
         """Go on where the journal stands."""

@@ -32,7 +32,6 @@ from naive_daemon.otp import (
     Down,
     ExitReason,
     Intensity,
-    Ref,
     RequestFailed,
     Restart,
     StartChild,
@@ -51,6 +50,7 @@ from naive_daemon.trading.reports import (
     PositionReported,
     RebuyReported,
 )
+from naive_daemon.trading.slot import Slot
 from naive_daemon.trading.trader import EntriesOpened, Trader
 
 SETTINGS_TIMEOUT_S = 60.0
@@ -74,23 +74,6 @@ class _Begin(msgspec.Struct, frozen=True):
     pass
 
 
-class _Slot(msgspec.Struct):
-    """One trader's place. `missed`: what came for it while it was being started; `successor`: who follows it."""
-
-    position: Position
-    ref: Ref | None = None
-    missed: list[OrderNotice] = []
-    is_finished: bool = False
-    successor: Cycle | None = None
-
-    @property
-    def has_nothing(self) -> bool:
-        """Say whether the cycle has bought nothing and has nothing on its way."""
-        return not self.is_finished and not any(
-            order.filled or not order.status.is_terminal for order in self.position.orders
-        )
-
-
 class Leader(Actor):
     """See the module."""
 
@@ -98,7 +81,7 @@ class Leader(Actor):
         super().__init__()
         self._context = context
         self._settings = SymbolSettings(account=context.account, symbol=context.symbol)
-        self._slots: dict[int, _Slot] = {}
+        self._slots: dict[int, Slot] = {}
         self._fault: str | None = None
         self._book = CycleBook(context)
         self._early: list[Any] = []
@@ -193,7 +176,7 @@ class Leader(Actor):
             position = msgspec.structs.replace(position, cycle=cycle)
             self.system.tell(names.JOURNAL, RecordCycles((cycle,)))
         if cycle.result is None:
-            self._slots[cycle.key.trader] = _Slot(position)
+            self._slots[cycle.key.trader] = Slot(position)
 
     # Settings -------------------------------------------------------------------------------------------------------
 
@@ -220,7 +203,7 @@ class Leader(Actor):
         cancel = self._settings.shutdown_entries is RestingOrders.CANCEL
         return EntriesClosed(self.system.clock.now_ns(), cancel)
 
-    def _tell_entries(self, slot: _Slot, before: SymbolSettings) -> None:
+    def _tell_entries(self, slot: Slot, before: SymbolSettings) -> None:
         """Tell a trader that runs what has changed for entries since `before`; one that starts is told then."""
         if slot.ref is None or _entries_of(before) == _entries_of(self._settings):
             return
@@ -256,10 +239,10 @@ class Leader(Actor):
         return self._book.fresh(trader, self._settings.trade, self.system.clock.now_ns())
 
     def _start_cycle(self, cycle: Cycle) -> None:
-        slot = self._slots[cycle.key.trader] = _Slot(Position(cycle=cycle))
+        slot = self._slots[cycle.key.trader] = Slot(Position(cycle=cycle))
         self._start(slot, is_confirmed=True)
 
-    def _start(self, slot: _Slot, *, is_confirmed: bool) -> None:
+    def _start(self, slot: Slot, *, is_confirmed: bool) -> None:
         position = slot.position
         strategy = load_strategy(position.cycle.settings.strategy)
         context, closed, settings = self._context, self._entries_closed(), self._settings
@@ -276,7 +259,7 @@ class Leader(Actor):
             lambda answer: self._started(slot, answer, settings),
         )
 
-    def _started(self, slot: _Slot, answer: Any, settings: SymbolSettings) -> None:
+    def _started(self, slot: Slot, answer: Any, settings: SymbolSettings) -> None:
         if not isinstance(answer, ChildStarted):
             self.exit(crash(f"trader {slot.position.cycle.key} did not start: {answer}"))
         slot.ref = answer.ref
@@ -285,7 +268,7 @@ class Leader(Actor):
             answer.ref.tell(notice)
         self._tell_entries(slot, before=settings)
 
-    def _slot_of(self, key: CycleKey, what: str) -> _Slot | None:
+    def _slot_of(self, key: CycleKey, what: str) -> Slot | None:
         slot = self._slots.get(key.trader)
         if slot is None or slot.position.cycle.key != key:
             self.log.warning("report of an unknown trader ignored", report=what, key=str(key))
@@ -329,7 +312,7 @@ class Leader(Actor):
         self.system.tell(names.JOURNAL, RecordCycles(ended))
         self._book.end(position.cycle.result)
 
-    def _is_replaced(self, ended: _Slot) -> bool:
+    def _is_replaced(self, ended: Slot) -> bool:
         """Say whether a fresh trader takes the place of one that ends: not beyond `chunks`, which may have fallen."""
         others = sum(
             slot is not ended and (not slot.is_finished or bool(slot.successor)) for slot in self._slots.values()
@@ -367,7 +350,7 @@ class Leader(Actor):
             self._start_fresh()
         self._look_around()
 
-    def _take_over(self, slot: _Slot, reason: str) -> None:
+    def _take_over(self, slot: Slot, reason: str) -> None:
         if self._crashes.exceeded_by_restart_at(self.system.clock.monotonic_s()):
             self.exit(crash(f"traders keep crashing, the last one with {reason}"))
         self.log.warning("trader taken over", trader=slot.position.cycle.key.trader, reason=reason)
