@@ -4,6 +4,7 @@ A service manager that is away for a moment, or a stale NOTIFY_SOCKET, costs a w
 orders open must not end because nobody listens.
 """
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,8 @@ class SystemdNotifier:
     """Implements ServiceNotifier by the socket that systemd names in NOTIFY_SOCKET."""
 
     def __init__(self) -> None:
-        self._watchdog = WatchDog()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._watchdog = WatchDog(self._socket)
         self._is_heard = True
         self._log: Any = structlog.get_logger("naive_daemon").bind(actor="service")
 
@@ -30,6 +32,10 @@ class SystemdNotifier:
     def status(self, text: str) -> None:
         """Say in words what the daemon does."""
         self._say(lambda: self._watchdog.status(text))
+
+    def close(self) -> None:
+        """Give the socket back; may be called twice."""
+        self._socket.close()
 
     def _say(self, say: Callable[[], None]) -> None:
         try:

@@ -6,7 +6,7 @@ Opened before the tree and closed after it. What goes wrong here goes wrong befo
 import os
 import random
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -33,10 +33,12 @@ from naive_daemon.storage.postgres import migrate
 from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
 from naive_daemon.storage.postgres.engine import make_engine
 from naive_daemon.storage.postgres.journal import PostgresJournal
+from naive_daemon.storage.postgres.locks import AccountClaim
 from naive_daemon.storage.postgres.notify import Listener
 from naive_daemon.storage.postgres.presence import PostgresPresence, Presence
 from naive_daemon.storage.postgres.settings import OperatorSettings
 from naive_daemon.storage.redis.hot_store import RedisHotStore
+from naive_daemon.trading.desired_state import DesiredStateStore, SettingsListener, SettingsListenerOwner
 from naive_daemon.trading.switches import Quarantine
 from naive_daemon.tree import ControlPorts, PaperExchange, Ports
 
@@ -55,6 +57,8 @@ class World:
         self._recording = recording
         self._servers = Servers(config, clock)
         self._stack = ExitStack()
+        self._claim = AccountClaim([config.account])
+        self._ends: dict[str, Callable[[], None]] = {}
 
     def open(self) -> Self:
         """Start servers, bring up the schema, take the account; what was opened is closed again when that fails."""
@@ -73,8 +77,9 @@ class World:
             migrate.upgrade(url)
         else:
             migrate.check(url)
-        self._first_journal: PostgresJournal | None = PostgresJournal(url, accounts=[self.config.account])
-        self._stack.callback(self._first_journal.close)
+        self._first_journal: PostgresJournal | None = PostgresJournal(url, claim=self._claim)
+        self._stack.callback(self._end_all)
+        self._instead_of_former("journal", self._first_journal.end)
         self._first_journal.open()
         self._presence = PostgresPresence(url)
         self._stack.callback(self._presence.close)
@@ -134,8 +139,10 @@ class World:
 
     def ports(self) -> Ports:
         """Give the tree what it needs."""
-        config, url = self.config, self._servers.postgres_url
+        config = self.config
         supervision = config.supervision
+        notifier = SystemdNotifier()
+        self._stack.callback(notifier.close)
         return Ports(
             owner=self.owner,
             account=config.account,
@@ -155,11 +162,11 @@ class World:
             open_cache=lambda: RedisHotStore(self._servers.redis_url, self.owner),
             source=self._source(),
             control=ControlPorts(
-                open_store=lambda: PostgresDesiredState(url),
-                make_listener=lambda owner: Listener(url, [SETTINGS_CHANNEL], owner),
+                open_store=self._open_desired_state,
+                make_listener=self._make_listener,
                 heartbeat=lambda: self._presence.beat(self.owner, "running"),
             ),
-            notifier=SystemdNotifier(),
+            notifier=notifier,
             quarantine=Quarantine(first_s=supervision.quarantine_first_s, max_s=supervision.quarantine_max_s),
             trader_restarts=supervision.trader_restarts,
             trader_period_s=supervision.trader_period_s,
@@ -170,7 +177,33 @@ class World:
     def _open_journal(self) -> JournalStore:
         """Give the journal that took the account at the start; a journal actor that starts again takes it again."""
         first, self._first_journal = self._first_journal, None
-        return first or PostgresJournal(self._servers.postgres_url, accounts=[self.config.account])
+        if first is not None:
+            return first
+        journal = PostgresJournal(self._servers.postgres_url, claim=self._claim)
+        self._instead_of_former("journal", journal.end)
+        return journal
+
+    def _open_desired_state(self) -> DesiredStateStore:
+        store = PostgresDesiredState(self._servers.postgres_url)
+        self._instead_of_former("desired state", store.end)
+        return store
+
+    def _make_listener(self, owner: SettingsListenerOwner) -> SettingsListener:
+        listener = Listener(self._servers.postgres_url, [SETTINGS_CHANNEL], owner)
+        self._instead_of_former("listener", listener.stop)
+        return listener
+
+    def _instead_of_former(self, name: str, end: Callable[[], None]) -> None:
+        """Remember how to end what an actor was given, and end what its predecessor had: a killed one gives no back."""
+        former = self._ends.pop(name, None)
+        self._ends[name] = end
+        if former is not None:
+            former()
+
+    def _end_all(self) -> None:
+        while self._ends:
+            _, end = self._ends.popitem()
+            end()
 
     def _source(self) -> MarketSource:
         market = self.config.market

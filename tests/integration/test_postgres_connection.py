@@ -17,6 +17,7 @@ from naive_daemon.storage.postgres import migrate
 from naive_daemon.storage.postgres.connection import connect, describe
 from naive_daemon.storage.postgres.engine import begin, make_engine
 from naive_daemon.storage.postgres.journal import PostgresJournal
+from naive_daemon.storage.postgres.locks import AccountClaim
 
 SECRET = "s3cret-hunter2"  # noqa: S105  # made up for these tests
 
@@ -64,7 +65,7 @@ def test_every_way_in_hides_the_password(closed_port: int, use: str) -> None:
     assert SECRET not in repr(engine) + str(engine.url)
     ways: dict[str, Callable[[], object]] = {
         "engine": begin(engine).__enter__,
-        "journal": PostgresJournal(url, accounts=["main"]).open,
+        "journal": PostgresJournal(url, claim=AccountClaim(["main"])).open,
         "migrate": lambda: migrate.upgrade(url),
     }
     with pytest.raises(UnreachableError) as refused:

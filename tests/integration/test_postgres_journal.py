@@ -13,6 +13,7 @@ from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import OrderRecorded
 from naive_daemon.storage.postgres import migrate
 from naive_daemon.storage.postgres.journal import PostgresJournal
+from naive_daemon.storage.postgres.locks import AccountClaim
 
 ORDER = Order(
     client_order_id="nd-1",
@@ -40,7 +41,7 @@ def query(database_url: str) -> Iterator[Query]:
 
 @pytest.fixture
 def journal(database_url: str, query: Query) -> Iterator[PostgresJournal]:  # noqa: ARG001  # brings the schema up
-    made = PostgresJournal(database_url, accounts=["main"])
+    made = PostgresJournal(database_url, claim=AccountClaim(["main"]))
     yield made
     made.close()
 

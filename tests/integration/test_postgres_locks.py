@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from unittest import mock
@@ -12,7 +13,7 @@ import pytest
 from naive_daemon.domain.errors import TransientError
 from naive_daemon.storage.postgres import locks, migrate
 from naive_daemon.storage.postgres.journal import PostgresJournal
-from naive_daemon.storage.postgres.locks import AccountHeldError, holder
+from naive_daemon.storage.postgres.locks import AccountClaim, AccountHeldError, holder
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def url(database_url: str) -> str:
 
 @pytest.fixture
 def journal(url: str) -> Iterator[PostgresJournal]:
-    made = PostgresJournal(url, accounts=["main", "spare"])
+    made = PostgresJournal(url, claim=AccountClaim(["main", "spare"]))
     made.open()
     yield made
     made.close()
@@ -56,7 +57,7 @@ def test_the_holder_is_known_by_process_and_host(url: str, journal: PostgresJour
 
 
 def test_a_second_writer_is_refused_and_told_who_holds_it(url: str, journal: PostgresJournal) -> None:
-    second = PostgresJournal(url, accounts=["spare"])
+    second = PostgresJournal(url, claim=AccountClaim(["spare"]))
     with impatient(), pytest.raises(AccountHeldError, match=f"spare is traded by process {os.getpid()} on") as refused:
         second.open()
     assert refused.value.holder == holder(url, "spare")
@@ -67,7 +68,7 @@ def test_a_second_writer_is_refused_and_told_who_holds_it(url: str, journal: Pos
 
 def test_a_name_that_looks_like_sql_is_only_a_name(url: str) -> None:
     odd = "x'); DROP TABLE settings; -- %s"
-    holding = PostgresJournal(url, accounts=[odd])
+    holding = PostgresJournal(url, claim=AccountClaim([odd]))
     holding.open()
     found = holder(url, odd)
     holding.close()
@@ -88,7 +89,7 @@ def test_the_lock_comes_back_with_the_connection(url: str, journal: PostgresJour
 
 def test_who_lost_the_lock_can_not_write(url: str, journal: PostgresJournal) -> None:
     end_sessions(url, "naive-daemon %")
-    second = PostgresJournal(url, accounts=["main"])
+    second = PostgresJournal(url, claim=AccountClaim(["main"]))
     second.open()
     with pytest.raises(TransientError):
         journal.load_account("main")
@@ -104,6 +105,51 @@ def test_a_connection_lost_on_our_side_alone_does_not_lock_us_out(journal: Postg
     assert journal.load_account("main").orders_count == 0
     assert former is not None
     former.close()
+
+
+def test_a_journal_with_the_same_claim_takes_the_place_of_one_that_was_killed(url: str) -> None:
+    claim = AccountClaim(["main"])
+    killed = PostgresJournal(url, claim=claim)
+    killed.open()  # and it is never closed
+    successor = PostgresJournal(url, claim=claim)
+    assert successor.load_account("main").orders_count == 0
+    with pytest.raises(TransientError):
+        killed.load_account("main")
+    with pytest.raises(TransientError, match="has taken over main"):
+        killed.load_account("main")
+    assert successor.load_account("main").orders_count == 0
+    successor.close()
+    killed.close()
+
+
+def test_a_killed_journal_that_still_writes_is_ended_by_its_successor(url: str) -> None:
+    claim = AccountClaim(["main"])
+    killed = PostgresJournal(url, claim=claim)
+    killed.open()
+    told: list[BaseException] = []
+    with psycopg.connect(url) as blocker:
+        blocker.execute("LOCK TABLE orders")
+
+        def write() -> None:
+            try:
+                killed.load_account("main")
+            except TransientError as error:
+                told.append(error)
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'orders'::regclass"
+        with psycopg.connect(url, autocommit=True) as looking:
+            while looking.execute(waiting).fetchone() is None:
+                assert thread.is_alive()
+        killed.end()  # while its thread is inside: the connection is left to it
+        successor = PostgresJournal(url, claim=claim)
+        successor.open()
+        thread.join()
+    assert told
+    assert killed._session._connection is None
+    assert successor.load_account("main").orders_count == 0
+    successor.close()
 
 
 def test_a_holder_of_another_kind_is_named_by_its_database_process(url: str) -> None:

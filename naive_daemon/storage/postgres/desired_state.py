@@ -84,6 +84,10 @@ class PostgresDesiredState:
         """Give up the connection; may be called twice."""
         self._session.close()
 
+    def end(self) -> None:
+        """Close for good, from any thread, also while another one uses it; may be called twice."""
+        self._session.end()
+
 
 def _settings(row: TupleRow) -> SymbolSettings:
     account, symbol, status, chunks, budget, buy_down, profit, rebuy, strategy, stop_orders, shutdown_entries = row

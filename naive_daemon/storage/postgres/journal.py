@@ -40,13 +40,14 @@ _commissions = msgspec.json.Decoder(dict[str, Decimal]).decode
 class PostgresJournal:
     """Implements JournalStore on one connection.
 
-    `accounts` are those whose writer this journal is: its connection holds their locks, so that whoever lost the lock
-    can not write either. Any use may then raise AccountHeldError. Not for use by two threads at once.
+    `claim` names the accounts whose writer this journal is: its connection holds their locks, so that whoever lost the
+    lock can not write either. Any use may then raise AccountHeldError. A journal that is made with the same claim takes
+    the place of this one, also while a killed thread still writes. Not for use by two threads at once.
     """
 
-    def __init__(self, url: str, *, accounts: Sequence[str] = ()) -> None:
-        claim = AccountClaim(accounts)
-        self._session = Session(url, application_name=claim.application_name, on_connect=claim.take)
+    def __init__(self, url: str, *, claim: AccountClaim | None = None) -> None:
+        claim = claim or AccountClaim(())
+        self._session = Session(url, application_name=claim.application_name, on_connect=claim.bearer())
 
     def open(self) -> None:
         """Connect and take the locks now; raises DatabaseAwayError or AccountHeldError."""
@@ -119,6 +120,10 @@ class PostgresJournal:
     def close(self) -> None:
         """Give up the connection and the locks with it; may be called twice."""
         self._session.close()
+
+    def end(self) -> None:
+        """Close for good, from any thread, also while another one writes; may be called twice."""
+        self._session.end()
 
 
 class _Batch:

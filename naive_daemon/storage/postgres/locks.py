@@ -8,14 +8,15 @@ import hashlib
 import os
 import re
 import socket
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 import psycopg
 
 from naive_daemon.clock import from_datetime
-from naive_daemon.domain.errors import PermanentError
+from naive_daemon.domain.errors import PermanentError, TransientError
 from naive_daemon.storage.postgres.connection import APPLICATION_NAME, connect
 
 # A daemon that was killed a moment ago frees its lock within milliseconds; nobody waits longer than this for it.
@@ -63,12 +64,17 @@ class AccountHeldError(PermanentError):
 
 
 class AccountClaim:
-    """The accounts whose locks one session after another of this process holds."""
+    """The accounts whose locks one session after another of this process holds. For use by any thread.
+
+    One claim for the life of the process: only it knows the session that held the locks last, and can end it.
+    """
 
     def __init__(self, accounts: Iterable[str]) -> None:
         # In one order everywhere, so that two claims can not wait for each other.
         self._accounts = tuple(sorted(set(accounts)))
         self._former: tuple[Any, ...] | None = None
+        self._turn = threading.Lock()
+        self._bearer = 0
 
     @property
     def application_name(self) -> str:
@@ -78,13 +84,46 @@ class AccountClaim:
         name = f"{APPLICATION_NAME} {os.getpid()}@{socket.gethostname()}"
         return name.encode("ascii", "replace")[:_NAME_BYTES_MAX].decode()
 
+    def bearer(self) -> Callable[[psycopg.Connection], None]:
+        """Give a new bearer the right to `take` the locks, for each of its sessions; former bearers lose it.
+
+        A bearer that was killed may still be at work in its thread: it can neither keep the locks nor take them back,
+        and is told so by a TransientError.
+        """
+        self._bearer += 1
+        number = self._bearer
+
+        def take(connection: psycopg.Connection) -> None:
+            with self._turn:
+                if number != self._bearer:
+                    raise TransientError(f"another writer of this process has taken over {', '.join(self._accounts)}")
+                self._take(connection)
+
+        return take
+
     def take(self, connection: psycopg.Connection) -> None:
-        """Take all locks for this session; raises AccountHeldError, and then holds none that matters: close it."""
+        """Take all locks for this session; raises AccountHeldError, and then holds none that matters: close it.
+
+        Raises TransientError while our own last session does not end: the server is slow, and nobody else is there.
+        """
+        with self._turn:
+            self._take(connection)
+
+    def _take(self, connection: psycopg.Connection) -> None:
         if not self._accounts:
             return
         self._end_former(connection)
         for account in self._accounts:
-            _lock(connection, account)
+            try:
+                _lock(connection, account)
+            except AccountHeldError as error:
+                if (
+                    self._former is not None
+                    and error.holder is not None
+                    and error.holder.backend_pid == self._former[0]
+                ):
+                    raise TransientError(f"our last session for {account} has not ended yet: {error.holder}") from error
+                raise
         self._former = connection.execute(
             "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
         ).fetchone()

@@ -1,5 +1,6 @@
 """One connection that is made when it is needed, thrown away when it is lost, and made again at the next use."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,7 +15,7 @@ class Session:
     """Holds a connection in autocommit: each statement is a transaction, unless the caller opens one.
 
     `on_connect` runs on every new connection before its first use (a lock that must not be without its connection);
-    when it raises, the connection is closed. Not for use by two threads at once.
+    when it raises, the connection is closed. Two threads that use it take turns.
     """
 
     def __init__(
@@ -28,6 +29,8 @@ class Session:
         self._application_name = application_name
         self._on_connect = on_connect
         self._connection: psycopg.Connection | None = None
+        self._use = threading.Lock()
+        self._has_ended = False
 
     def open(self) -> None:
         """Connect now rather than at the first use; raises DatabaseAwayError."""
@@ -41,6 +44,35 @@ class Session:
         After a lost connection the next use makes a new one. Nobody knows whether a statement whose answer was lost
         took effect, so only idempotent ones belong here.
         """
+        try:
+            with self._use, self._lent() as connection:
+                yield connection
+        finally:
+            if self._has_ended:
+                self.end()
+
+    def close(self) -> None:
+        """Give up the connection; may be called twice, and a later use connects again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def end(self) -> None:
+        """Give up the connection for good, from any thread; a later use raises TransientError. May be called twice.
+
+        A connection that is in use just now is closed by its user: to pull it away from under a thread is not safe.
+        """
+        self._has_ended = True
+        if self._use.acquire(blocking=False):
+            try:
+                self.close()
+            finally:
+                self._use.release()
+
+    @contextmanager
+    def _lent(self) -> Iterator[psycopg.Connection]:
+        if self._has_ended:
+            raise TransientError(f"{describe(self._url)}: this connection was given up for a new one")
         connection = self._connected()
         try:
             yield connection
@@ -50,12 +82,6 @@ class Session:
             if is_retryable(error):
                 raise TransientError(f"{describe(self._url)}: {one_line(error)}") from error
             raise
-
-    def close(self) -> None:
-        """Give up the connection; may be called twice, and a later use connects again."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
     def _connected(self) -> psycopg.Connection:
         if self._connection is None:
