@@ -8,10 +8,13 @@ from alembic.util import CommandError
 from naive_daemon.cli.command import Group, Options, pass_options
 from naive_daemon.cli.database import open_database
 from naive_daemon.cli.output import emit
-from naive_daemon.domain.errors import UsageError
-from naive_daemon.storage.postgres import migrate
+from naive_daemon.config import Config
+from naive_daemon.domain.errors import NaiveError, UsageError
+from naive_daemon.home import read_holder
+from naive_daemon.storage.postgres import locks, migrate
 
 _NOTHING = "base"
+_NEWEST = "head"
 
 
 @click.group(cls=Group)
@@ -43,10 +46,10 @@ def current(options: Options) -> None:
 
 
 @db.command()
-@click.argument("revision", default="head")
+@click.argument("revision", default=_NEWEST)
 @pass_options
 def upgrade(options: Options, *, revision: str) -> None:
-    """Bring the schema up to REVISION, or to the newest one.
+    """Bring the schema up to REVISION, or to the newest one; no daemon may trade meanwhile.
 
     Example:
       naive-daemon db upgrade
@@ -60,7 +63,7 @@ def upgrade(options: Options, *, revision: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask: what the newer schema holds is deleted.")
 @pass_options
 def downgrade(options: Options, *, revision: str, yes: bool) -> None:
-    """Take the schema back to REVISION; "base" is an empty database. DATA IS LOST.
+    """Take the schema back to REVISION; "base" is an empty database. DATA IS LOST. No daemon may trade meanwhile.
 
     Example:
       naive-daemon db downgrade 0005 --yes
@@ -72,7 +75,10 @@ def downgrade(options: Options, *, revision: str, yes: bool) -> None:
 
 
 def _move(options: Options, move: Callable[[str], tuple[str | None, str | None]], revision: str) -> None:
-    with open_database(options, options.load_config(), schema=False) as url:
+    config = options.load_config()
+    with open_database(options, config, schema=False) as url:
+        if not (revision == _NEWEST and migrate.current(url) == migrate.head()):
+            _refuse_while_traded(config, url)
         try:
             before, after = move(url)
         except CommandError as error:
@@ -81,3 +87,17 @@ def _move(options: Options, move: Callable[[str], tuple[str | None, str | None]]
             ) from None
     line = f"was {before or _NOTHING}, is {after or _NOTHING}" if before != after else f"nothing to do: {after}"
     emit(options, {"before": before, "after": after}, lambda: click.echo(line))
+
+
+def _refuse_while_traded(config: Config, url: str) -> None:
+    """Refuse to take the tables away from under a daemon: it would lose its journal, and crash again and again."""
+    holder = read_holder(config.home)
+    trading = [str(daemon) for daemon in locks.daemons(url)]
+    # A daemon that is only just starting in this home holds no account yet.
+    if config.database.url is None and holder.role == "daemon" and holder.pid is not None:
+        trading.append(f"process {holder.pid}, which uses {config.home},")
+    if trading:
+        raise NaiveError(
+            f"{trading[0]} trades with this database: its schema is not changed now",
+            hint="stop that daemon first: Ctrl-C, kill, or systemctl stop naive-daemon",
+        )

@@ -17,9 +17,10 @@ from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import Cycle, CycleOutcome, CycleRecorded, CycleResult, OrderRecorded
-from naive_daemon.storage.postgres import migrate
+from naive_daemon.storage.postgres import locks, migrate
 from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
 from naive_daemon.storage.postgres.journal import PostgresJournal
+from naive_daemon.storage.postgres.locks import AccountClaim
 from naive_daemon.trading.desired_state import ActualState
 
 START_NS = 1_700_000_000_123_456_789
@@ -255,6 +256,17 @@ def test_db_moves_the_schema(console: Any, database_url: str, monkeypatch: pytes
     assert console("db", "current").out == f"{head} (up to date)\n"
     assert console("db", "upgrade", "nonsense").code == 2
     assert console("db", "downgrade", "nonsense", "--yes").code == 2
+    daemon = PostgresJournal(database_url, claim=AccountClaim(["main"]))
+    daemon.open()
+    for words in (("downgrade", "base", "--yes"), ("upgrade", "0001")):
+        answer = console("db", *words)
+        assert answer.code == 1
+        assert answer.err.startswith(f"error: process {os.getpid()} on ")
+        assert "trades with this database" in answer.err
+    assert console("db", "upgrade").out == f"nothing to do: {head}\n"
+    daemon.close()
+    while locks.daemons(database_url):
+        pass  # the server takes a moment to see that it has gone
     assert console("db", "downgrade", "base", "--yes").out == f"was {head}, is base\n"
 
 

@@ -31,11 +31,23 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
   AND (l.classid::bigint << 32) | l.objid::bigint = %s
 """
 
+# Our daemons' sessions, by the name that AccountClaim gives them: the accounts that they hold are told by no key.
+_DAEMONS = """
+SELECT DISTINCT a.application_name, a.backend_start, a.pid
+FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND a.application_name ~ %s
+ORDER BY a.backend_start
+"""
+_NAME = rf"^{APPLICATION_NAME} (\d+)@(.*)$"
+
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
     """Who writes for an account. `pid` and `host` are the daemon's, None where the database does not tell them to us.
 
     `backend_pid` is the process in the database server; `since_ns` is when it began, None where it is hidden.
+    `account` is empty where any account was asked for.
     """
 
     account: str
@@ -143,6 +155,12 @@ def holder(url: str, account: str) -> Holder | None:
         return _holder(connection, account)
 
 
+def daemons(url: str) -> tuple[Holder, ...]:
+    """Say who trades any account of this database now, the oldest first. Raises DatabaseAwayError."""
+    with connect(url) as connection:
+        return tuple(_read_holder("", row) for row in connection.execute(_DAEMONS, (_NAME,)))
+
+
 def _lock(connection: psycopg.Connection, account: str) -> None:
     try:
         # The time-out holds for this transaction only; the lock is the session's and outlives it.
@@ -155,10 +173,12 @@ def _lock(connection: psycopg.Connection, account: str) -> None:
 
 def _holder(connection: psycopg.Connection, account: str) -> Holder | None:
     row = connection.execute(_HOLDER, (_key(account),)).fetchone()
-    if row is None:
-        return None
+    return None if row is None else _read_holder(account, row)
+
+
+def _read_holder(account: str, row: tuple[Any, ...]) -> Holder:
     application, started_at, backend_pid = row
-    named = re.fullmatch(rf"{APPLICATION_NAME} (\d+)@(.*)", application or "")
+    named = re.fullmatch(_NAME, application or "")
     return Holder(
         account=account,
         application=application or "",
