@@ -48,10 +48,11 @@ class HomeLock:
     def acquire(self, wait_s: float = 0) -> Self:
         """Take the home, which is made when it is missing; waits at most `wait_s` for another holder to leave.
 
-        Raises HomeInUseError (exit 1) naming the holder, ConfigError (78) when the home is no directory or may not be
-        written, PermanentError when its disk is full.
+        Raises HomeInUseError (exit 1) naming the holder, ConfigError (78) when the home is no directory, may not be
+        written or, for root, is another account's, PermanentError when its disk is full.
         """
         make_home(self._home)
+        _refuse_foreign(self._home)
         try:
             self._lock.acquire(timeout=wait_s, poll_interval=_POLL_S)
         except filelock.Timeout:
@@ -99,6 +100,17 @@ def make_home(home: Path) -> None:
         raise _unusable(home, error) from None
     if not os.access(home, os.W_OK | os.X_OK, effective_ids=True):
         raise _unusable(home, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
+
+def _refuse_foreign(home: Path) -> None:
+    """Refuse root a home that an ordinary account trades from: what root makes there locks the account out."""
+    lock_file = home / _LOCK_NAME
+    owner = (lock_file if lock_file.exists() else home).stat().st_uid
+    if os.geteuid() == 0 and owner != 0:
+        raise ConfigError(
+            f"the home {home} belongs to the account with uid {owner}",
+            hint=f"run this as that account: sudo -u '#{owner}' naive-daemon …",
+        )
 
 
 def read_holder(home: Path) -> Holder:

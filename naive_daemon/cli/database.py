@@ -4,7 +4,6 @@ Invariant: a command that starts embedded servers holds the home's lock for as l
 daemon never meet.
 """
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +15,7 @@ from sqlalchemy import Engine
 
 from naive_daemon.cli.command import Options
 from naive_daemon.config import Config
-from naive_daemon.domain.errors import ConfigError
-from naive_daemon.home import HomeInUseError, HomeLock, make_home, read_holder
+from naive_daemon.home import HomeInUseError, HomeLock, read_holder
 from naive_daemon.logs import configure_logs
 from naive_daemon.storage.embedded import EmbeddedPostgres
 from naive_daemon.storage.postgres import migrate
@@ -60,7 +58,6 @@ def open_engine(options: Options, config: Config) -> Iterator[tuple[str, Engine]
 
 @contextmanager
 def _embedded(options: Options, home: Path, *, schema: bool) -> Iterator[str]:
-    _refuse_foreign(home)
     lock = HomeLock(home, role="command")
     running = _take(lock, home)
     if running is not None:
@@ -114,15 +111,3 @@ def _await_answer(url: str, *, schema: bool) -> None:
         reraise=True,
     )
     attempts(migrate.check if schema else migrate.current, url)
-
-
-def _refuse_foreign(home: Path) -> None:
-    """Refuse to start servers, as root, in a home that an ordinary account trades from: its files would become ours."""
-    make_home(home)
-    lock_file = home / "daemon.lock"
-    owner = (lock_file if lock_file.exists() else home).stat().st_uid
-    if os.geteuid() == 0 and owner != 0:
-        raise ConfigError(
-            f"the home {home} belongs to the account with uid {owner}",
-            hint=f"run this as that account: sudo -u '#{owner}' naive-daemon …",
-        )

@@ -95,6 +95,16 @@ def test_a_home_that_can_not_be_made() -> None:
         make_home(Path("/proc/home"))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could spoil another account's home")
+def test_root_leaves_another_accounts_home_alone(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, -1)
+    with pytest.raises(ConfigError, match="belongs to the account with uid 12345") as refused:
+        HomeLock(tmp_path).acquire()
+    assert refused.value.hint is not None
+    assert "sudo -u '#12345'" in refused.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_home_of_another_account() -> None:
     # Root may write everywhere, so a test that runs as root is nobody for a moment.
     mine = os.geteuid()
