@@ -1,9 +1,10 @@
 """The execution manager of one account: every order goes out through it, and every account event comes in through it.
 
-Receives: OpenOrder (from the journal, so the intent is durable), CancelOrder, CancelSymbol, account events from
-the exchange client.
-Sends: SendOrder, SendCancel, AskOrders to the client; RecordEvent to the journal; BalanceUpdated to the account.
-State: every live order, and the latest that are over.
+Receives: OpenOrder (from the journal, so the intent is durable), CancelOrder, CancelSymbol, LeaveSymbol, account
+events from the exchange client.
+Sends: SendOrder, SendCancel, AskOrders to the client; RecordEvent to the journal; BalanceUpdated to the account;
+ExecutionStarted to the switches, who then say again which symbols are to have no order.
+State: every live order, the latest that are over, and symbols that are being cleared.
 Crashes when: the client refuses to say what the exchange has; the account's tree then starts again, from the journal.
 """
 
@@ -29,10 +30,12 @@ from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.execution.client import AskOrders, OrdersFound, SendCancel, SendOrder
 from naive_daemon.execution.journal import LoadAccount, OpenOrder, RecordEvent
 from naive_daemon.execution.journal_store import AccountJournal
-from naive_daemon.otp import DEFERRED, Actor, Deferred, RequestFailed, crash
+from naive_daemon.otp import DEFERRED, Actor, Deferred, RequestFailed, Timer, crash
 
 OVER_KEPT_MAX = 10_000
 LOAD_TIMEOUT_S = 60.0
+CLEAR_PERIOD_S = 5.0
+"""How long a cancelled order may stay live before it is cancelled again."""
 NEVER_PLACED = "the exchange never had it"
 
 _ENDINGS: Mapping[OrderStatus, type[OrderCancelled | OrderExpired | OrderRejected]] = {
@@ -50,8 +53,24 @@ class CancelOrder(msgspec.Struct, frozen=True):
 
 
 class CancelSymbol(msgspec.Struct, frozen=True):
-    """Cancel every resting order of a symbol."""
+    """Cancel every live order of a symbol, and go on until it has none."""
 
+    symbol: str
+
+
+class LeaveSymbol(msgspec.Struct, frozen=True):
+    """Cancel no more of a symbol: it is traded again."""
+
+    symbol: str
+
+
+class ExecutionStarted(msgspec.Struct, frozen=True):
+    """The execution manager has started: what its predecessor was told and had not done is lost."""
+
+    account: str
+
+
+class _ClearAgain(msgspec.Struct, frozen=True):
     symbol: str
 
 
@@ -63,6 +82,7 @@ class ExecutionManager(Actor):
         self._account = account
         self._live: dict[str, Order] = {}
         self._over: OrderedDict[str, Order] = OrderedDict()
+        self._clearing: dict[str, Timer] = {}
         self._is_ready = False
         self._early: list[Any] = []
 
@@ -85,9 +105,10 @@ class ExecutionManager(Actor):
                 self._open(order)
             case CancelOrder(client_order_id):
                 self._cancel(client_order_id)
-            case CancelSymbol(symbol):
-                for order in [order for order in self._live.values() if order.symbol == symbol]:
-                    self._cancel(order.client_order_id)
+            case CancelSymbol(symbol) | _ClearAgain(symbol):
+                self._clear(symbol)
+            case LeaveSymbol(symbol):
+                self._leave(symbol)
             case BalanceUpdated():
                 self.system.tell(names.account(self._account), message)
             case CancelRefused():
@@ -128,6 +149,7 @@ class ExecutionManager(Actor):
         early, self._early = self._early, []
         for message in early:
             self.on_receive(message)
+        self.system.tell(names.SWITCHES, ExecutionStarted(self._account))
         self.acknowledge_start()
 
     def _adopt(self, order: Order, fills: list[OrderFilled], now_ns: int) -> None:
@@ -174,6 +196,20 @@ class ExecutionManager(Actor):
             self.log.info("nothing to cancel", order=client_order_id)
             return
         self.system.tell(names.client(self._account), SendCancel(order.symbol, client_order_id))
+
+    def _clear(self, symbol: str) -> None:
+        """Cancel what lives of a symbol, and look again later: a cancel may be refused, or come before its order."""
+        self._leave(symbol)
+        live = [order.client_order_id for order in self._live.values() if order.symbol == symbol]
+        for client_order_id in live:
+            self._cancel(client_order_id)
+        if live:
+            self._clearing[symbol] = self.send_after(CLEAR_PERIOD_S, _ClearAgain(symbol))
+
+    def _leave(self, symbol: str) -> None:
+        timer = self._clearing.pop(symbol, None)
+        if timer is not None:
+            timer.cancel()
 
     # Account events -------------------------------------------------------------------------------------------------
 

@@ -113,7 +113,7 @@ class Switches(Actor):
         self.system.tell(names.CONTROL, ReadSettings())
 
     def on_receive(self, message: Any) -> Any:
-        """Level, or note what a symbol has done."""
+        """Level what is wanted and what is so, or answer."""
         match message:
             case SettingsRead(rows, touched):
                 if self._early is None:
@@ -124,6 +124,19 @@ class Switches(Actor):
                 self._tell_all()
             case AskSettings(account, symbol):
                 return self._settings_of((account, symbol))
+            case ExecutionStarted(account):
+                self._clear_all(account)
+            case _Retry(key):
+                self._retry(key)
+            case AskSymbols():
+                return tuple(symbol.view() for symbol in self._symbols.values())
+            case _:
+                self._take_news(message)
+        return None
+
+    def _take_news(self, message: Any) -> None:
+        """Note what a symbol has done, or what has befallen it."""
+        match message:
             case LeaderReport():
                 self._take_report(message)
             case LeaderFailed(account, symbol, reason):
@@ -132,17 +145,10 @@ class Switches(Actor):
                 self._drained((account, symbol))
             case Down():
                 self._take_end(message)
-            case ExecutionStarted(account):
-                self._clear_all(account)
-            case MarketMissing(name):
-                self._note_no_market(name)
-            case _Retry(key):
-                self._retry(key)
-            case AskSymbols():
-                return tuple(symbol.view() for symbol in self._symbols.values())
+            case MarketMissing(symbol):
+                self._note_no_market(symbol)
             case _:
                 super().on_receive(message)
-        return None
 
     def _settings_of(self, key: SymbolKey) -> SymbolSettings | Deferred:
         """Answer a leader; one that has outlived the former switches waits until the settings have been read."""
