@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from naive_daemon.cli.command import Options
 from naive_daemon.config import Config
+from naive_daemon.domain.errors import NaiveError
 from naive_daemon.home import HomeInUseError, HomeLock, read_holder
 from naive_daemon.logs import configure_logs
 from naive_daemon.storage.embedded import EmbeddedPostgres
@@ -26,13 +27,18 @@ _WAIT_S = 30
 _POLL_S = 0.1
 
 
+class UnusedHomeError(NaiveError):
+    """There is nothing to read: no daemon was ever here."""
+
+
 @contextmanager
-def open_database(options: Options, config: Config, *, schema: bool = True) -> Iterator[str]:
+def open_database(options: Options, config: Config, *, schema: bool = True, reads_only: bool = False) -> Iterator[str]:
     """Lend the URL of the database for the length of a command.
 
     With `schema` its schema is the one that this program needs: an embedded database that no daemon uses is brought up
-    to it, any other is only checked. Raises UnreachableError, SchemaMismatchError, HomeInUseError and what embedded
-    servers raise.
+    to it, any other is only checked. A command that `reads_only` makes no home: there is nothing to read in a new one,
+    and a relative or mistyped path would get a database. Raises UnreachableError, SchemaMismatchError, HomeInUseError,
+    UnusedHomeError and what embedded servers raise.
     """
     configure_logs("debug" if options.debug else "warning", "json" if options.json else "auto", sys.stderr)
     if config.database.url is not None:
@@ -41,14 +47,16 @@ def open_database(options: Options, config: Config, *, schema: bool = True) -> I
             migrate.check(url)
         yield url
         return
+    if reads_only:
+        _refuse_unused(config.home)
     with _embedded(options, config.home, schema=schema) as url:
         yield url
 
 
 @contextmanager
-def open_engine(options: Options, config: Config) -> Iterator[tuple[str, Engine]]:
+def open_engine(options: Options, config: Config, *, reads_only: bool = False) -> Iterator[tuple[str, Engine]]:
     """Lend the URL and an SQLAlchemy engine of the database, its schema as this program needs it."""
-    with open_database(options, config) as url:
+    with open_database(options, config, reads_only=reads_only) as url:
         engine = make_engine(url)
         try:
             yield url, engine
@@ -75,6 +83,20 @@ def _embedded(options: Options, home: Path, *, schema: bool) -> Iterator[str]:
             yield url
         finally:
             server.stop()
+
+
+def _refuse_unused(home: Path) -> None:
+    try:
+        is_usable = home.is_dir() or not home.exists()
+        has_data = (home / "postgres" / "data").exists()
+    except PermissionError:
+        return  # taking the home says what is wrong with it, as it does of one that is a file
+    # A daemon that is making its database right now has left its process id.
+    if is_usable and not has_data and read_holder(home).pid is None:
+        raise UnusedHomeError(
+            f"no daemon has ever used {home.absolute()}",
+            hint="name the daemon's home with --home or NAIVE_HOME, or start one there: naive-daemon run",
+        )
 
 
 def _take(lock: HomeLock, home: Path) -> str | None:

@@ -37,7 +37,7 @@ def current(options: Options) -> None:
       naive-daemon db current
 
     """
-    with open_database(options, options.load_config(), schema=False) as url:
+    with open_database(options, options.load_config(), schema=False, reads_only=True) as url:
         found = migrate.current(url)
     newest = migrate.head()
     state = "up to date" if found == newest else f"this program needs {newest}: run naive-daemon db upgrade"

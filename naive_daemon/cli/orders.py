@@ -50,7 +50,7 @@ def orders(
 
     """
     config = options.load_config({"account": account})
-    with open_engine(options, config) as (_, engine):
+    with open_engine(options, config, reads_only=True) as (_, engine):
         if symbols:
             rows = OperatorSettings(engine).rows(config.account)
             check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])

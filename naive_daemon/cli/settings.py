@@ -53,7 +53,7 @@ def list_settings(options: Options, *, symbols: tuple[str, ...], account: str | 
 
     """
     config = options.load_config({"account": account})
-    with open_engine(options, config) as (_, engine):
+    with open_engine(options, config, reads_only=True) as (_, engine):
         rows = OperatorSettings(engine).rows(config.account)
     if symbols:
         wanted = check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])

@@ -41,7 +41,7 @@ def status(options: Options, *, symbols: tuple[str, ...], account: str | None, e
     if watch and options.json:
         raise UsageError("--watch is for people: it does not go with --json")
     config = options.load_config({"account": account})
-    with open_engine(options, config) as (url, engine):
+    with open_engine(options, config, reads_only=True) as (url, engine):
         if symbols:
             rows = OperatorSettings(engine).rows(config.account)
             check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])

@@ -26,6 +26,15 @@ def test_a_command_starts_the_servers_and_stops_them(console: Any, tmp_path: Pat
         pass
 
 
+@pytest.mark.parametrize("words", [("status",), ("orders",), ("settings", "list"), ("db", "current")])
+def test_a_command_that_only_reads_makes_no_home(console: Any, tmp_path: Path, words: tuple[str, ...]) -> None:
+    home = tmp_path / "mistyped"
+    answer = console(*words, "--home", str(home))
+    assert answer.code == 1
+    assert answer.err.startswith(f"error: no daemon has ever used {home}\nhint: name the daemon's home")
+    assert not home.exists()
+
+
 def test_beside_a_daemon_its_servers_are_used(console: Any, tmp_path: Path) -> None:
     with HomeLock(tmp_path):
         server = EmbeddedPostgres(tmp_path)
@@ -54,7 +63,7 @@ def test_commands_at_the_same_time_take_turns(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root could spoil another account's home")
 def test_root_does_not_trade_from_another_accounts_home(console: Any, tmp_path: Path) -> None:
     os.chown(tmp_path, 12345, -1)
-    answer = console("status", "--home", str(tmp_path))
+    answer = console("start", "BTCUSDT", "--home", str(tmp_path))
     assert answer.code == 78
     assert "hint: run this as that account: sudo -u '#12345' naive-daemon" in answer.err
     assert list(tmp_path.iterdir()) == []
