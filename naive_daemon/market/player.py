@@ -3,8 +3,9 @@
 One event, one order of things: a trade arrives, everything that its fills cause comes to rest, the trade is delivered,
 everything comes to rest, and only then the next one. So the same trades give the same orders, always.
 Receives: Play, Silence.
-Sends: TradeArrived and DeliverTrade to feeds; publishes PlayedToEnd.
-State: the next trade of each symbol. The sources outlive it, so after a crash it goes on with the next trade.
+Sends: TradeArrived and DeliverTrade to feeds; publishes PlayedToEnd, and MarketMissing for what no source has.
+State: the next trade of each symbol, in a table that outlives it, as the sources do: a crash skips none.
+A handler that hangs costs this order of things, with a warning, but no other symbol its market.
 """
 
 import heapq
@@ -18,12 +19,14 @@ import msgspec
 from naive_daemon import names
 from naive_daemon.domain.errors import NaiveError
 from naive_daemon.domain.events import Trade
-from naive_daemon.market.feed import DeliverTrade, TradeArrived
+from naive_daemon.market.feed import DeliverTrade, MarketMissing, TradeArrived
 from naive_daemon.market.source import MarketSource
 from naive_daemon.otp import Actor, ExitReason, Timer
 
 NS_PER_S = 1_000_000_000
 SETTLE_TIMEOUT_S = 10.0
+HUNG_TIMEOUT_S = 0.05
+"""As long as some handler hangs, what else has to come to rest gets no longer than this."""
 LATE_MAX_NS = NS_PER_S
 """A player that is later than this does not hurry after: it shifts its time, and drops no trade."""
 SAVE_PERIOD_S = 1.0
@@ -77,9 +80,11 @@ class Player(Actor):
 
     runs_on = "thread"
 
-    def __init__(self, source: MarketSource) -> None:
+    def __init__(self, source: MarketSource, prefetched: dict[str, Trade] | None = None) -> None:
         super().__init__()
         self._source = source
+        self._prefetched: dict[str, Trade] = {} if prefetched is None else prefetched
+        self._hung = 0
         self._tracks: dict[str, _Track] = {}
         self._due: list[tuple[int, int, Trade, _Track]] = []
         self._numbers = count()
@@ -97,6 +102,7 @@ class Player(Actor):
                 self._play(symbol)
             case Silence(symbol):
                 self._tracks.pop(symbol, None)
+                self._prefetched.pop(symbol, None)
             case _Step(due_ns):
                 if due_ns == self._step_ns:  # else an earlier one has taken its place
                     self._step_ns = None
@@ -117,6 +123,7 @@ class Player(Actor):
         trades = self._source.trades(symbol)
         if trades is None:
             self.log.warning("no market data", symbol=symbol)
+            self.system.pubsub.publish(names.MARKET_MISSING, MarketMissing(symbol))
             return
         self._tracks[symbol] = track = _Track(trades)
         self._settle(symbol)  # whoever asked for the symbol is ready for its first trade
@@ -124,8 +131,10 @@ class Player(Actor):
         self._step_when_due()
 
     def _queue_next(self, symbol: str, track: _Track) -> None:
+        if self.is_dead:  # killed: what is read now belongs to who plays on
+            return
         try:
-            trade = next(track.trades, None)
+            trade = self._prefetched.get(symbol) or next(track.trades, None)
         except NaiveError as error:  # the recording can not be read on; whoever plays it decides what follows
             self.log.warning("market can not be played on", symbol=symbol, trades=track.played, reason=error.message)
             self._end_track(symbol, track, error)
@@ -134,6 +143,7 @@ class Player(Actor):
             self.log.info("market played to its end", symbol=symbol, trades=track.played)
             self._end_track(symbol, track, None)
             return
+        self._prefetched[symbol] = trade
         track.played += 1
         heapq.heappush(self._due, (self._due_ns(track, trade), next(self._numbers), trade, track))
 
@@ -155,6 +165,7 @@ class Player(Actor):
     def _play_due(self) -> None:
         _, _, trade, track = heapq.heappop(self._due)
         if self._tracks.get(trade.symbol) is track:
+            del self._prefetched[trade.symbol]  # from now on it is played: a crash on the way must not play it twice
             self._play_trade(trade)
             self._queue_next(trade.symbol, track)
         self._step_when_due()
@@ -165,9 +176,19 @@ class Player(Actor):
                 self._settle(trade.symbol)
 
     def _settle(self, symbol: str) -> None:
-        """Wait until nobody but this player has anything to do."""
-        if not self.system.settle(1, SETTLE_TIMEOUT_S):
+        """Wait until nobody but this player, and whoever hangs already, has anything to do."""
+        if self.system.settle(1 + self._hung, HUNG_TIMEOUT_S if self._hung else SETTLE_TIMEOUT_S):
+            if self._hung:
+                self._note_hung(symbol, min(self._hung, self.system.busy - 1))
+        else:
+            self._note_hung(symbol, max(1, self.system.busy - 1))
+
+    def _note_hung(self, symbol: str, hung: int) -> None:
+        former, self._hung = self._hung, max(0, hung)
+        if not former:
             self.log.warning("the daemon did not come to rest", symbol=symbol, waited_s=SETTLE_TIMEOUT_S)
+        elif not self._hung:
+            self.log.info("the daemon comes to rest again", symbol=symbol)
 
     def _step_when_due(self) -> None:
         """Step when the next trade is due; one of another symbol that is due earlier takes the place of a later one."""

@@ -3,7 +3,7 @@
 `streams` (rest_for_one): feeds (dynamic), player, desk. The desk knows who wants which symbol.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -31,9 +31,14 @@ from naive_daemon.otp import (
     crash,
 )
 
+if TYPE_CHECKING:
+    from naive_daemon.domain.events import Trade
+
 RESTARTS_MAX = 3
 RESTARTS_S = 5.0
 RETRY_S = 5.0
+START_TIMEOUT_S = 60.0
+"""A feed starts at once; only a machine that stands still takes longer."""
 TIDY_S = 10.0
 """How long after a crash of the desk its former subscribers may take to come back."""
 
@@ -140,12 +145,17 @@ class StreamDesk(Actor):
         stream.state = "opening"
         spec = ChildSpec(id=symbol, start=lambda: Feed(symbol), restart=Restart.TEMPORARY, name=names.feed(symbol))
         self.request(
-            self.system.whereis(names.FEEDS), StartChild(spec), lambda answer: self._started(symbol, stream, answer)
+            self.system.whereis(names.FEEDS),
+            StartChild(spec),
+            lambda answer: self._started(symbol, stream, answer),
+            START_TIMEOUT_S,
         )
 
     def _started(self, symbol: str, stream: _Stream, answer: Any) -> None:
-        if isinstance(answer, ChildStarted):
-            self._open(stream, answer.ref)
+        """Use the feed that there is now: one whose answer came too late stands under its name all the same."""
+        ref = answer.ref if isinstance(answer, ChildStarted) else self.system.whereis(names.feed(symbol))
+        if ref is not None:
+            self._open(stream, ref)
             self._level(symbol)
         else:
             self._wait(symbol, stream, f"did not start: {answer}")
@@ -197,6 +207,7 @@ def streams(source: MarketSource | None) -> Supervisor:
         )
     ]
     if source is not None:
-        children.append(ChildSpec(id="player", start=lambda: Player(source), name=names.PLAYER))
+        prefetched: dict[str, Trade] = {}
+        children.append(ChildSpec(id="player", start=lambda: Player(source, prefetched), name=names.PLAYER))
     children.append(ChildSpec(id="desk", start=StreamDesk, name=names.STREAM_DESK))
     return Supervisor(children, strategy=Strategy.REST_FOR_ONE, max_restarts=10, period_s=60)

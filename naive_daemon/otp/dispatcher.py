@@ -48,6 +48,11 @@ class Activity:
             if self._waiters:
                 self._changed.notify_all()
 
+    @property
+    def busy(self) -> int:
+        """How many actors have something to do now."""
+        return self._busy
+
     def wait(self, busy_at_most: int, timeout_s: float) -> bool:
         """Wait until no more than `busy_at_most` actors are busy; False when the time is up first."""
         with self._changed:

@@ -131,6 +131,11 @@ class ActorSystem:
         """Wait until no more than `busy` actors have anything to do; False when that takes too long."""
         return self._activity.wait(busy, timeout_s)
 
+    @property
+    def busy(self) -> int:
+        """How many actors have anything to do now, the caller's own included."""
+        return self._activity.busy
+
     def forget(self, actor: Process) -> None:
         """Let go of what the dispatchers keep for a dead actor."""
         dispatcher = self.dispatcher_of(type(actor))

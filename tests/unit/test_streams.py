@@ -1,5 +1,6 @@
 """The stream desk: one feed for whoever wants a symbol, whatever comes and goes meanwhile."""
 
+import threading
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -8,12 +9,32 @@ import pytest
 import structlog
 
 from naive_daemon import names
-from naive_daemon.clock import NS_PER_S, VirtualClock
+from naive_daemon.clock import NS_PER_S, VirtualClock, WallClock
 from naive_daemon.domain.events import Trade
-from naive_daemon.market.feed import DeliverTrade, TradeArrived
+from naive_daemon.market.feed import DeliverTrade, MarketMissing, TradeArrived
 from naive_daemon.market.player import PLAYED, Play, PlayedToEnd, Player, Silence
-from naive_daemon.market.streams import RESTARTS_MAX, RETRY_S, OpenStream, StreamsStarted, streams
-from naive_daemon.otp import KILL, Actor, ActorSystem, Ref, SimulatedSystem, send_exit
+from naive_daemon.market.streams import (
+    RESTARTS_MAX,
+    RETRY_S,
+    START_TIMEOUT_S,
+    OpenStream,
+    StreamDesk,
+    StreamsStarted,
+    streams,
+)
+from naive_daemon.otp import (
+    DEFERRED,
+    KILL,
+    Actor,
+    ActorSystem,
+    Ref,
+    SimulatedSystem,
+    StartChild,
+    WhichChildren,
+    send_exit,
+)
+
+PATIENCE_S = 10.0
 
 
 class Listener(Actor):
@@ -165,6 +186,50 @@ def test_a_feed_that_lost_its_last_listener_with_the_desk_is_closed_in_a_while(s
     assert system.whereis(names.feed("AAAQ")) is None
 
 
+def test_a_feed_that_stands_under_its_name_already_is_used(system: SimulatedSystem) -> None:
+    """Its start took so long that nobody waited for the answer any more."""
+    system.start(streams(Shelf(trade(1), trade(2))))
+    slow = Tape()
+    slow.attach(system, names.feed("AAAQ"), None)
+    listen(system)
+    slow.begin(None)
+    system.run_until_idle()
+    assert played(slow.told) == [1, 2]
+
+
+def test_a_feed_that_starts_after_a_minute_is_used(system: SimulatedSystem) -> None:
+    asked: list[Any] = []
+
+    class Asleep(Actor):
+        def on_receive(self, message: Any) -> Any:
+            asked.append(message)
+            return () if isinstance(message, WhichChildren) else DEFERRED
+
+    system.start(Asleep(), names.FEEDS)
+    system.start(StreamDesk(), names.STREAM_DESK)
+    listen(system)
+    slow = Tape()
+    slow.attach(system, names.feed("AAAQ"), None)
+    player = Plays()
+    system.start(player, names.PLAYER)
+    wait(system, START_TIMEOUT_S - 1)
+    assert player.asked == []
+    wait(system, 1)
+    assert player.asked == [Play("AAAQ")]
+    assert [type(each) for each in asked] == [WhichChildren, StartChild]
+
+
+class Plays(Actor):
+    """Stands where the player would, and writes down what it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Any] = []
+
+    def on_receive(self, message: Any) -> None:
+        self.asked.append(message)
+
+
 # The player ---------------------------------------------------------------------------------------------------------
 
 
@@ -227,3 +292,56 @@ def test_with_a_speed_trades_come_at_their_times_and_a_quicker_market_does_not_w
     system.run_until_idle()
     wait(system, 200)
     assert played(told) == [1, 2]  # the third was taken and is gone: the market did not wait
+
+
+def test_a_symbol_without_a_market_is_told(system: SimulatedSystem) -> None:
+    listener = Plays()
+    system.start(listener)
+    system.pubsub.subscribe(names.MARKET_MISSING, listener.ref)
+    system.start(streams(Shelf(trade(1))))
+    listen(system, "NONE")
+    assert listener.asked == [MarketMissing("NONE")]
+
+
+def test_a_crash_of_the_player_skips_no_trade(system: SimulatedSystem) -> None:
+    shelf = Shelf(*(trade(number, at_s=60.0 * number) for number in range(1, 5)), speed=Decimal(1))
+    told = tape(system)
+    system.start(streams(shelf))
+    listen(system)
+    wait(system, 1)
+    assert played(told) == [1]
+    for _ in range(2):
+        kill(system, names.PLAYER)
+    wait(system, 600)
+    assert played(told) == [1, 2, 3, 4]
+
+
+def test_a_handler_that_hangs_stops_no_other_symbols_market(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("naive_daemon.market.player.SETTLE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("naive_daemon.market.player.HUNG_TIMEOUT_S", PATIENCE_S)
+    go_on, all_played = threading.Event(), threading.Event()
+
+    class Stuck(Actor):
+        runs_on = "thread"
+
+        def on_receive(self, message: Any) -> None:
+            assert go_on.wait(PATIENCE_S), message
+
+    class Ends(Actor):
+        def on_receive(self, message: Any) -> None:
+            if message == PlayedToEnd("BBBQ", 50):
+                all_played.set()
+
+    system = ActorSystem.live(WallClock(), threads=2)
+    ends = Ends()
+    system.start(ends)
+    system.pubsub.subscribe(PLAYED, ends.ref)
+    top = system.start(streams(Shelf(*(trade(number, "BBBQ") for number in range(50)))))
+    system.start(Stuck()).tell("hang")
+    ref = system.start(Listener("BBBQ"))
+    # Each of the hundred waits that follow the first would take PATIENCE_S, did they wait for the one that hangs.
+    assert all_played.wait(PATIENCE_S)
+    go_on.set()
+    system.terminate(ref, PATIENCE_S)
+    system.terminate(top, PATIENCE_S)
+    system.stop()
