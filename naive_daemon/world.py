@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+import structlog
 
 from naive_daemon.clock import Clock
 from naive_daemon.config import Config
@@ -57,6 +59,7 @@ class World:
         self._recording = recording
         self._servers = Servers(config, clock)
         self._stack = ExitStack()
+        self._log: Any = structlog.get_logger("naive_daemon").bind(actor="world")
         self._claim = AccountClaim([config.account])
         self._ends: dict[str, Callable[[], None]] = {}
 
@@ -101,13 +104,21 @@ class World:
         self._presence.beat(self.owner, "stopped")
 
     def seed(self, start: Sequence[str] = ()) -> None:
-        """Add settings for every listed symbol; those of `start` that had none before are switched on."""
+        """Add settings for every listed symbol; those of `start` that nobody ever switched are switched on.
+
+        What an operator has stopped stays so over every restart; a line in the log says how to start it.
+        """
+        account = self.config.account
         with self._settings() as settings:
-            known = {row.symbol for row in settings.rows(self.config.account)}
-            settings.seed(self.config.account, self.instruments)
-            fresh = [symbol for symbol in start if symbol not in known]
-            if fresh:
-                settings.set_status(self.config.account, fresh, TradingStatus.ON)
+            settings.seed(account, self.instruments)
+            never_switched = settings.never_switched(account, start)
+            if fresh := [symbol for symbol in start if symbol in never_switched]:
+                settings.set_status(account, fresh, TradingStatus.ON)
+            rows = settings.rows(account, start) if start else ()
+        for row in rows:
+            if row.status is TradingStatus.OFF:
+                hint = f"start it with naive-daemon start {row.symbol}"
+                self._log.warning("off, as it was left", symbol=row.symbol, hint=hint)
 
     def switch_on(self, symbol: str, trade: TradeSettings) -> None:
         """Set one symbol's settings and switch it on."""

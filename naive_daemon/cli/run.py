@@ -37,7 +37,7 @@ class Terminal(NamedTuple):
     multiple=True,
     type=SymbolType(),
     metavar="SYMBOL",
-    help="Switch this symbol on if it has no settings yet; may be given several times.",
+    help="Switch this symbol on unless somebody has stopped it; may be given several times.",
 )
 @pass_options
 def run(

@@ -158,3 +158,16 @@ def test_an_orderly_end_leaves_nothing(place: Place, daemon: Daemon) -> None:
     daemon.stop()
     assert place.servers() == []
     assert place("status", "--json").data["daemon"]["running"] is False
+
+
+def test_run_starts_what_was_only_seeded_and_leaves_off_what_was_stopped(elsewhere: Place) -> None:
+    assert elsewhere("settings", "set", "BTCUSDT", "chunks=2").code == 0
+    daemon = elsewhere.trade("--start", "BTCUSDT", **FAST)
+    daemon.log.await_event("buy placed", symbol="BTCUSDT")
+    assert elsewhere("stop", "BTCUSDT").code == 0
+    daemon.stop()
+    daemon = elsewhere.trade("--start", "BTCUSDT", **FAST)
+    told = daemon.log.await_event("off, as it was left", symbol="BTCUSDT")
+    assert told["hint"] == "start it with naive-daemon start BTCUSDT"
+    assert row_of(elsewhere, "BTCUSDT")["desired"] == "off"
+    daemon.stop()

@@ -238,3 +238,19 @@ def test_streaming_switches_say_what_stood_there_before(engine: Engine) -> None:
     assert streaming.set_status(["btcusdt"], StreamingStatus.ON) == {"BTCUSDT": StreamingStatus.OFF}
     assert streaming.set_status(["BTCUSDT"], StreamingStatus.OFF) == {"BTCUSDT": StreamingStatus.ON}
     assert streaming.streamed() == ()
+
+
+def test_what_nobody_ever_switched_is_told_from_what_was_stopped(
+    settings: OperatorSettings, server: psycopg.Connection
+) -> None:
+    settings.seed("main", ["SEEDED", "STOPPED", "TRADED", "ON"])
+    settings.set_status("main", ["ON"], TradingStatus.ON)
+    server.execute("INSERT INTO actual_states (account, symbol, state) VALUES ('main', 'STOPPED', 'off')")
+    server.execute(
+        "INSERT INTO cycles (account, symbol, trader, cycle, budget, fee, settings, started_ns) "
+        "VALUES ('main', 'TRADED', 1, 1, 1, 0, '{}', 1)"
+    )
+    given = ["seeded", "STOPPED", "TRADED", "ON", "NEW"]
+    assert settings.never_switched("main", given) == {"SEEDED", "NEW"}
+    assert settings.never_switched("other", ["STOPPED"]) == {"STOPPED"}
+    assert settings.never_switched("main", []) == frozenset()

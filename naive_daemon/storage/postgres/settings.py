@@ -22,7 +22,7 @@ from naive_daemon.domain.settings import (
     read_setting,
 )
 from naive_daemon.storage.postgres.engine import begin
-from naive_daemon.storage.postgres.models import SettingRow, StreamingRow
+from naive_daemon.storage.postgres.models import ActualStateRow, CycleRow, OrderRow, SettingRow, StreamingRow
 
 _ORDERS_KEYS = ("stop_orders", "shutdown_entries")
 
@@ -135,6 +135,22 @@ class OperatorSettings:
             streaming = insert(StreamingRow).from_select(["symbol"], select(_unnest(names)))
             connection.execute(streaming.on_conflict_do_nothing(index_elements=["symbol"]))
             return len(made)
+
+    def never_switched(self, account: str, symbols: Iterable[str]) -> frozenset[str]:
+        """Give those of `symbols` that nobody ever switched: without a row, or off without any trace of trading.
+
+        What an operator has stopped left a trace: the daemon's word on it, a cycle or an order.
+        """
+        known = (SettingRow, ActualStateRow, CycleRow, OrderRow)
+        seen: set[str] = set()
+        names = _upper(symbols)
+        with begin(self._engine) as connection:
+            for table in known:
+                query = select(table.symbol).where(table.account == account, table.symbol == _any(names)).distinct()
+                if table is SettingRow:
+                    query = query.where(SettingRow.status != TradingStatus.OFF)
+                seen.update(connection.execute(query).scalars())
+        return frozenset(names) - seen
 
     def nearest(self, account: str, symbols: Iterable[str], count: int = 3) -> tuple[str, ...]:
         """Name up to `count` symbols of the account that look like each of those given, the most alike first."""
