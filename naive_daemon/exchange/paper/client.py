@@ -2,9 +2,12 @@
 
 Receives: SendOrder, SendCancel; trades of every symbol; requests AskOrders, AskBalances, AskQuiet.
 Sends: account events to the account's execution manager, in the engine's order.
-State: the engine. The journal is the only durable truth of a paper exchange: it starts from the journal's orders and
-fills, and what the journal has not seen has never happened. An intent that was committed but not accepted was
-therefore certainly never placed (`OrdersFound.is_final`).
+State: the engine, and the time of the latest balance. Fills happen on the market's clock and the rest on ours, so each
+balance is stamped later than the one before, whichever clock is ahead.
+
+The journal is the only durable truth of a paper exchange: it starts from the journal's orders and fills, and what the
+journal has not seen has never happened. An intent that was committed but not accepted was therefore certainly never
+placed (`OrdersFound.is_final`).
 Crashes when: the journal cannot be read.
 """
 
@@ -12,12 +15,15 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from naive_daemon import names
 from naive_daemon.domain.events import AccountEvent, BalanceUpdated, Trade
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.engine import PaperEngine
+from naive_daemon.exchange.paper.ledger import EXACT
 from naive_daemon.execution.client import AskBalances, AskOrders, OrdersFound, SendCancel, SendOrder
 from naive_daemon.execution.journal import LoadAccount
 from naive_daemon.execution.journal_store import AccountJournal
@@ -47,6 +53,7 @@ class PaperClient(Actor):
         self._instruments = instruments
         self._opening = balances
         self._engine: PaperEngine
+        self._balance_ns = 0
 
     def log_context(self) -> dict[str, object]:
         """Say whose exchange this is."""
@@ -94,7 +101,7 @@ class PaperClient(Actor):
         manager = self.system.whereis(names.execution_manager(self._account))
         if manager is not None:
             for event in events:
-                manager.tell(event)
+                manager.tell(self._stamped(event) if isinstance(event, BalanceUpdated) else event)
 
     def _found(self, client_order_ids: tuple[str, ...]) -> OrdersFound:
         found = {}
@@ -108,28 +115,40 @@ class PaperClient(Actor):
 
     def _balances(self) -> tuple[BalanceUpdated, ...]:
         now_ns = self.system.clock.now_ns()
-        return tuple(
+        updates = (
             BalanceUpdated(account=self._account, asset=asset, free=balance.free, locked=balance.locked, time_ns=now_ns)
             for asset, balance in self._engine.balances(self._account).items()
         )
+        return tuple(self._stamped(update) for update in updates)
+
+    def _stamped(self, update: BalanceUpdated) -> BalanceUpdated:
+        """Give the balance a time after every earlier one's: that is how the account knows which is the newest."""
+        self._balance_ns = max(self._balance_ns + 1, update.time_ns)
+        return msgspec.structs.replace(update, time_ns=self._balance_ns)
 
 
 def balances_after(
     opening: Mapping[str, Decimal], journal: AccountJournal, instruments: Mapping[str, Instrument]
 ) -> dict[str, Decimal]:
-    """Give what an account owns after everything the journal knows: opening + bought − sold − commissions."""
+    """Give what an account owns after everything the journal knows: opening + bought − sold − commissions.
+
+    Exact, as the ledger is; raises ArithmeticError where a digit would be lost.
+    """
     balances = dict(opening)
 
     def add(asset: str, amount: Decimal) -> None:
-        balances[asset] = balances.get(asset, ZERO) + amount
+        balances[asset] = EXACT.add(balances.get(asset, ZERO), amount)
+
+    def take(asset: str, amount: Decimal) -> None:
+        balances[asset] = EXACT.subtract(balances.get(asset, ZERO), amount)
 
     for total in journal.totals:
         instrument = instruments.get(total.symbol)
         if instrument is None:
             continue
-        sign = 1 if total.side is Side.BUY else -1
-        add(instrument.base_asset, sign * total.filled)
-        add(instrument.quote_asset, -sign * total.filled_quote)
+        received, paid = (add, take) if total.side is Side.BUY else (take, add)
+        received(instrument.base_asset, total.filled)
+        paid(instrument.quote_asset, total.filled_quote)
     for asset, amount in journal.commissions.items():
-        add(asset, -amount)
+        take(asset, amount)
     return balances
