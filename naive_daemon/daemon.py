@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from naive_daemon.domain.errors import NaiveError
+from naive_daemon.domain.errors import NaiveError, TransientError
 from naive_daemon.home import HomeLock
 from naive_daemon.otp import ActorSystem, Ref, StartFailedError
 from naive_daemon.tree import root
@@ -95,8 +95,17 @@ class Daemon:
             raise TreeFailedError(
                 f"the supervision tree has given up: {self._failure}", hint="the log says what kept crashing"
             )
-        self._world.say_stopped()
+        self._say_stopped()
         self._on_stop(self._world)
+
+    def _say_stopped(self) -> None:
+        try:
+            self._world.say_stopped()
+        except TransientError as error:  # the orders are safe: the next start reads the journal, not this note
+            self._log.warning("the end is not noted in the database", reason=error.message)
+
+    def _shall_end(self) -> bool:
+        return self._stop_reason is not None or self._failure is not None
 
     def _grow(self, system: ActorSystem) -> Ref:
         try:
@@ -105,13 +114,13 @@ class Daemon:
             raise TreeFailedError(f"the supervision tree did not start: {error}", hint="the log says why") from None
 
     def _wait(self, system: ActorSystem) -> None:
-        while self._stop_reason is None and self._failure is None:
+        while not self._shall_end():
             self._wake.wait(TICK_S)
             self._wake.clear()
             if self._shall_reload:
                 self._shall_reload = False
                 self._on_reload()
-            self._world.keep_up()
+            self._world.keep_up(self._shall_end)
             self._on_tick(system)
 
     def _end(self, system: ActorSystem, top: Ref) -> None:

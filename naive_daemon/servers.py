@@ -4,6 +4,7 @@ Everything behind the URLs is the same for both. Embedded servers are children o
 process, however it ends, and a server that died is started again by `revive`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -40,18 +41,21 @@ class Servers:
         if self._own_redis is not None:
             self.redis_url = self._own_redis.start()
 
-    def revive(self) -> None:
-        """Start again what has died; what does not come up is tried again later, and the daemon does without it."""
+    def revive(self, shall_end: Callable[[], bool]) -> None:
+        """Start again what has died; what does not come up is tried again later, and the daemon does without it.
+
+        A server that recovers may take two minutes; it is not waited for once `shall_end` says so.
+        """
         if self._clock.monotonic_s() < self._next_try_s:
             return
         for name, server in (("postgres", self._own_postgres), ("redis", self._own_redis)):
-            if server is not None and server.pid is None:
+            if server is not None and server.pid is None and not shall_end():
                 _log().error("embedded server died, starting it again", server=name)
-                self._revive(name, server)
+                self._revive(name, server, shall_end)
 
-    def _revive(self, name: str, server: EmbeddedPostgres | EmbeddedRedis) -> None:
+    def _revive(self, name: str, server: EmbeddedPostgres | EmbeddedRedis, shall_end: Callable[[], bool]) -> None:
         try:
-            server.start()
+            server.start(shall_end)
         except (TransientError, PermanentError) as error:
             self._next_try_s = self._clock.monotonic_s() + REVIVE_PAUSE_S
             _log().error("embedded server does not start", server=name, reason=error.message, retry_s=REVIVE_PAUSE_S)

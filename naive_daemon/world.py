@@ -21,7 +21,8 @@ from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
 from naive_daemon.exchange.information import read_exchange_information
-from naive_daemon.exchange.paper.engine import FillModel
+from naive_daemon.exchange.paper.client import balances_after
+from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
 from naive_daemon.execution.journal import JournalConfig
 from naive_daemon.execution.journal_store import JournalStore
 from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS, GENERATED_LISTINGS
@@ -84,19 +85,34 @@ class World:
         self._stack.callback(self._end_all)
         self._instead_of_former("journal", self._first_journal.end)
         self._first_journal.open()
+        self._check_balances(self._first_journal)
         self._presence = PostgresPresence(url)
         self._stack.callback(self._presence.close)
         self.owner = self._presence.owner(random.SystemRandom())
         self._forget_actual()
         self._announce("starting")
 
+    def _check_balances(self, journal: PostgresJournal) -> None:
+        """Rebuild the paper exchange once before anything runs: what it refuses is the operator's to mend, in a line.
+
+        Raises ConfigError when the configured balances do not cover what was traded and what rests.
+        """
+        account, exchange = self.config.account, self.config.exchange
+        books = journal.load_account(account)
+        engine = PaperEngine(
+            self.instruments,
+            maker_fee=exchange.maker_fee,
+            balances={account: balances_after(exchange.balances, books, self.instruments)},
+        )
+        engine.restore(books.live_orders)
+
     def close(self) -> None:
         """Say that nothing runs any more, give everything back; may be called twice."""
         self._stack.close()
 
-    def keep_up(self) -> None:
-        """See to it that the embedded servers run."""
-        self._servers.revive()
+    def keep_up(self, shall_end: Callable[[], bool]) -> None:
+        """See to it that the embedded servers run; does not go on waiting for one once the daemon shall end."""
+        self._servers.revive(shall_end)
 
     def say_stopped(self) -> None:
         """Note in the database that the daemon ended in order."""

@@ -1,11 +1,12 @@
 """Servers: one daemon for a home and for an account, servers of one's own, and servers that are away or die."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from naive_daemon.storage.embedded import EmbeddedRedis
+from naive_daemon.storage.embedded import EmbeddedPostgres, EmbeddedRedis
 from tests.e2e.books import Books, await_rows, read, write
 from tests.e2e.conftest import MakePlace
 from tests.e2e.daemon import Daemon
@@ -24,6 +25,14 @@ def place(make_place: MakePlace) -> Place:
 def daemon(place: Place) -> Daemon:
     """Give a daemon with servers of its own."""
     return place.trade("--start", "BTCUSDT")
+
+
+@pytest.fixture
+def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    """Give a PostgreSQL that the daemon knows by its URL only."""
+    server = EmbeddedPostgres(tmp_path / "own-postgres")
+    yield server
+    server.stop()
 
 
 @pytest.fixture
@@ -123,3 +132,31 @@ def test_without_redis_it_trades_on(elsewhere: Place, database_url: str, own_red
     own_redis.start()
     daemon.log.await_event("cache is back")
     daemon.stop()
+
+
+def test_it_ends_in_order_while_the_database_is_away(
+    elsewhere: Place, own_postgres: EmbeddedPostgres, redis_url: str
+) -> None:
+    elsewhere.environment |= {"NAIVE_DATABASE_URL": own_postgres.start(), "NAIVE_REDIS_URL": redis_url}
+    assert elsewhere("db", "upgrade").code == 0
+    daemon = elsewhere.trade("--start", "BTCUSDT")
+    daemon.log.await_event("buy placed")
+    own_postgres.stop()
+    daemon.log.await_event("journal unavailable")
+    daemon.signal(signal.SIGTERM)
+    assert daemon.await_end() == 0, daemon.log.text()
+    assert daemon.log.events("the end is not noted in the database")
+    assert daemon.log.plain_lines() == []
+
+
+def test_a_paper_balance_that_does_not_cover_what_is_open_is_told_in_a_line(elsewhere: Place) -> None:
+    daemon = elsewhere.trade("--start", "BTCUSDT", **FAST)
+    daemon.log.await_event("buy placed")
+    daemon.stop()
+    poor = elsewhere("run", NAIVE_EXCHANGE__BALANCES='{"USDT": "1"}', **FAST)
+    assert poor.code == 78, poor.err
+    lines = poor.err.splitlines()
+    assert [line.partition(":")[0] for line in lines if not line.startswith("{")] == ["error", "hint"]
+    assert "balance" in poor.err
+    assert "Traceback" not in poor.err
+    assert elsewhere.servers() == []

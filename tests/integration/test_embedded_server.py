@@ -35,6 +35,19 @@ def test_a_program_that_never_serves_is_given_up(server: Server, monkeypatch: py
         server.await_ready(lambda: Readiness.SILENT)
 
 
+def test_a_program_that_nobody_waits_for_any_longer_is_given_up(server: Server) -> None:
+    looks: list[Readiness] = []
+
+    def look() -> Readiness:
+        looks.append(Readiness.RECOVERING)
+        return looks[-1]
+
+    server.launch(["sh", "-c", "echo slow; exec sleep 600"], None)
+    with pytest.raises(TransientError, match="A program does not come up"):
+        server.await_ready(look, lambda: len(looks) == 3)
+    assert len(looks) == 3
+
+
 def test_a_program_that_recovers_is_given_more_time(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded_server, "_START_S_MAX", 0)
     server.launch(["sleep", "600"], None)

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -72,12 +73,13 @@ class EmbeddedPostgres:
         """The server's process id while it runs as our child, else None."""
         return self._server.pid
 
-    def start(self) -> str:
+    def start(self, is_unwanted: Callable[[], bool] = lambda: False) -> str:
         """Start the server, on new data when there is none, and give its URL once the database `naive` is there.
 
         Called by the thread that lives as long as the server shall, the main one: the kernel ends the server (a fast
         shutdown) when the thread that started it dies. Does nothing when the server runs already; starts it again when
-        it has died. A server that an earlier daemon has left over is ended first.
+        it has died. A server that an earlier daemon has left over is ended first. Once `is_unwanted` says so it is not
+        waited for any longer, and ended: a TransientError.
 
         Returns `postgresql://naive@/naive?host=…&port=…`, percent-encoded. Raises PermanentError (home not writable,
         disk full, data of another major version, server ends at once), TransientError (not up within 30 s, or 120 s
@@ -86,7 +88,7 @@ class EmbeddedPostgres:
         if self._server.pid is None:
             try:
                 with directory.reporting(self._home):
-                    self._start()
+                    self._start(is_unwanted)
             except BaseException:
                 self.stop()
                 raise
@@ -104,7 +106,7 @@ class EmbeddedPostgres:
             return None
         return _url(directory.socket_directory(server_home, _SOCKET_NAME), _DATABASE)
 
-    def _start(self) -> None:
+    def _start(self, is_unwanted: Callable[[], bool]) -> None:
         programs = _programs()
         account = privilege.server_account(self._data)
         owner = None if account is None else (account.uid, account.gid)
@@ -118,7 +120,7 @@ class EmbeddedPostgres:
             _hand_over(self._data, owner)
         self._free_pid_file()
         self._server.launch(self._command(programs), account)
-        self._server.await_ready(self._readiness)
+        self._server.await_ready(self._readiness, is_unwanted)
         self._create_database()
 
     def _command(self, programs: Path) -> list[str]:

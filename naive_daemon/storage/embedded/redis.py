@@ -5,6 +5,7 @@ Owned by the daemon's main thread. Invariant: what it acknowledged a second ago 
 
 import os
 import signal
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -47,12 +48,13 @@ class EmbeddedRedis:
         """The server's process id while it runs as our child, else None."""
         return self._server.pid
 
-    def start(self) -> str:
+    def start(self, is_unwanted: Callable[[], bool] = lambda: False) -> str:
         """Start the server, wait until it has loaded its data, and give its URL, `unix://<socket>?db=0`.
 
         Called by the thread that lives as long as the server shall, the main one: the kernel ends the server (it saves
         first) when the thread that started it dies. Does nothing when the server runs already; starts it again when it
-        has died. A server that an earlier daemon has left over is ended first.
+        has died. A server that an earlier daemon has left over is ended first. Once `is_unwanted` says so it is not
+        waited for any longer, and ended: a TransientError.
 
         Raises PermanentError (home not writable, server ends at once, as on an append-only file that is not one) and
         TransientError (not up within 30 s, or 120 s while it loads).
@@ -60,7 +62,7 @@ class EmbeddedRedis:
         if self._server.pid is None:
             try:
                 with directory.reporting(self._home):
-                    self._start()
+                    self._start(is_unwanted)
             except BaseException:
                 self.stop()
                 raise
@@ -78,7 +80,7 @@ class EmbeddedRedis:
             return None
         return _url(directory.socket_directory(server_home, _SOCKET_NAME) / _SOCKET_NAME)
 
-    def _start(self) -> None:
+    def _start(self, is_unwanted: Callable[[], bool]) -> None:
         program = _redis_server()
         directory.make_home(self._home)
         directory.make_private(self._program.data)
@@ -90,7 +92,7 @@ class EmbeddedRedis:
         options = [option for name, value in settings.items() for option in (f"--{name}", value)]
         self._server.launch([str(program), *options], account=None)
         with redis.Redis(unix_socket_path=str(self._socket), socket_timeout=_PING_S_MAX, retry=_ONE_TRY) as client:
-            self._server.await_ready(lambda: _readiness(client))
+            self._server.await_ready(lambda: _readiness(client), is_unwanted)
 
 
 def _readiness(client: redis.Redis) -> Readiness:

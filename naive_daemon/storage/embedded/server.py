@@ -85,15 +85,15 @@ class Server:
                 umask=0o077,
             )
 
-    def await_ready(self, probe: Callable[[], Readiness]) -> None:
+    def await_ready(self, probe: Callable[[], Readiness], is_unwanted: Callable[[], bool] = lambda: False) -> None:
         """Wait until `probe` says that the server serves: 30 s, or 120 s while it says that it recovers.
 
-        Raises PermanentError at once when the server ends, TransientError when the time is over; either tells the last
-        lines that the server has logged.
+        Raises PermanentError at once when the server ends, TransientError when the time is over or the server
+        `is_unwanted`; each tells the last lines that the server has logged.
         """
         waiting = tenacity.Retrying(
             retry=tenacity.retry_if_result(lambda readiness: readiness is not Readiness.READY),
-            stop=_is_late,
+            stop=lambda state: is_unwanted() or _is_late(state),
             wait=tenacity.wait_fixed(_POLL_S),
         )
         try:
