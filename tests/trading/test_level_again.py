@@ -154,6 +154,23 @@ def test_a_start_that_took_too_long_is_on_when_it_is_tried_again() -> None:
     plant.check()
 
 
+def test_a_leader_that_reports_before_its_symbol_is_known_to_have_started_is_heard() -> None:
+    plant = Plant().start()
+    switches = plant.actor(names.SWITCHES)
+    take = switches._take_reply
+    held: list[Any] = []
+    switches._take_reply = held.append
+    plant.on()
+    assert held
+    assert plant.table.state("AAAQ") == "on"
+    switches._take_reply = take
+    for reply in held:
+        plant.ref(names.SWITCHES).tell(reply)
+    plant.settle()
+    assert plant.table.state("AAAQ") == "on"
+    plant.check()
+
+
 @pytest.mark.parametrize("status", [OFF, ON])
 def test_switches_that_start_while_a_symbol_is_being_stopped_wait_for_its_end(status: TradingStatus) -> None:
     plant = Plant().start().on()

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from naive_daemon import names
-from naive_daemon.clock import VirtualClock
+from naive_daemon.clock import NS_PER_S, VirtualClock
 from naive_daemon.domain.events import (
     BalanceUpdated,
     CancelRefused,
@@ -23,7 +23,15 @@ from naive_daemon.domain.side import Side
 from naive_daemon.execution.client import AskOrders, OrdersFound, SendCancel, SendOrder
 from naive_daemon.execution.journal import LoadAccount, OpenOrder, RecordEvent
 from naive_daemon.execution.journal_store import AccountJournal
-from naive_daemon.execution.manager import NEVER_PLACED, CancelOrder, CancelSymbol, ExecutionManager
+from naive_daemon.execution.manager import (
+    CLEAR_PERIOD_S,
+    NEVER_PLACED,
+    CancelOrder,
+    CancelSymbol,
+    ExecutionManager,
+    ExecutionStarted,
+    LeaveSymbol,
+)
 from naive_daemon.otp import ActorSystem, Ref, SimulatedSystem, StartFailedError
 from tests.trading.recorder import Recorder
 
@@ -116,6 +124,34 @@ def test_cancels_go_to_the_exchange_only_for_what_lives() -> None:
     assert desk.client.take() == []
     desk.tell(CancelSymbol("AAAQ"))
     assert desk.client.take() == [SendCancel("AAAQ", "id2")]
+
+
+def test_a_symbol_is_cancelled_again_until_nothing_lives_or_it_is_traded_again() -> None:
+    desk = Desk((order(1, OPEN), order(2, OPEN)), OrdersFound({}, is_final=False)).tell(CancelSymbol("AAAQ"))
+    period_ns = round(CLEAR_PERIOD_S * NS_PER_S)
+    both, one = [SendCancel("AAAQ", "id1"), SendCancel("AAAQ", "id2")], [SendCancel("AAAQ", "id2")]
+    assert desk.client.take()[1:] == both
+    desk.tell(CancelSymbol("AAAQ"))  # twice is no faster
+    assert desk.client.take() == both
+    desk.tell(OrderCancelled(account="main", symbol="AAAQ", client_order_id="id1", time_ns=0))
+    for _ in range(2):
+        desk.system.advance_to(desk.system.clock.now_ns() + period_ns)
+        assert desk.client.take() == one
+    desk.tell(LeaveSymbol("AAAQ"))
+    desk.system.advance_to(desk.system.clock.now_ns() + 2 * period_ns)
+    assert desk.client.take() == []
+
+
+def test_it_says_that_it_has_started() -> None:
+    system = ActorSystem.simulated(VirtualClock())
+    loaded = AccountJournal(live_orders=(), totals=(), commissions={}, orders_count=0, fills_count=0)
+    system.start(Recorder({LoadAccount: lambda _: loaded}), names.JOURNAL)
+    system.start(Recorder({AskOrders: lambda _: OrdersFound({}, is_final=True)}), names.client("main"))
+    switches = Recorder()
+    system.start(switches, names.SWITCHES)
+    system.start(ExecutionManager("main"), names.execution_manager("main"))
+    system.run_until_idle()
+    assert switches.take() == [ExecutionStarted("main")]
 
 
 def test_a_cancel_refused_because_the_order_has_just_filled_ends_as_filled() -> None:
