@@ -254,3 +254,22 @@ def test_a_symbol_without_a_market_says_so() -> None:
     plant.system.tell(names.SWITCHES, ControlStarted())
     plant.settle()
     assert plant.table.actual[ACCOUNT, "AAAQ"].last_error == "no market data for AAAQ"
+
+
+class Silent:
+    """Implements MarketSource: it has no market at all."""
+
+    speed = None
+
+    def trades(self, symbol: str) -> None:
+        assert symbol == "AAAQ"
+
+    def save(self) -> None:
+        """Nothing to keep."""
+
+
+def test_a_symbol_of_which_the_source_has_nothing_says_so() -> None:
+    plant = Plant(source=Silent()).start().on()
+    assert plant.table.state("AAAQ") == "on"
+    assert plant.table.actual[ACCOUNT, "AAAQ"].last_error == "no market data for AAAQ"
+    assert plant.view().last_error == "no market data for AAAQ"
