@@ -4,36 +4,47 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
-from sqlalchemy import Engine, Text, func, literal, select
+from sqlalchemy import Engine, Text, and_, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from naive_daemon.clock import Clock, from_datetime
 from naive_daemon.domain.errors import TransientError
+from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.storage.postgres.engine import begin
-from naive_daemon.storage.postgres.models import ActualStateRow
+from naive_daemon.storage.postgres.models import ActualStateRow, SettingRow
 from naive_daemon.storage.postgres.notify import Listener
 
 ABSENT = "off"
+# What is wanted may be changed by another command while this one waits.
+_CHANNELS = ("naive_actual", "naive_settings")
 
 
 class Actual(msgspec.Struct, frozen=True):
-    """What the daemon last said of a symbol; `updated_ns` is when, UTC, 0 for a symbol that it never spoke of."""
+    """What the daemon last said of a symbol; `updated_ns` is when, UTC, 0 for a symbol that it never spoke of.
+
+    `desired` is what is wanted of it at the same moment; None for a symbol without settings.
+    """
 
     state: str = ABSENT
     last_error: str | None = None
     updated_ns: int = 0
+    desired: TradingStatus | None = None
 
 
 def read_actual(engine: Engine, account: str, symbols: Iterable[str]) -> dict[str, Actual]:
     """Read what the daemon last said of each symbol, by symbol; one that it never spoke of is off."""
     names = list(symbols)
-    query = select(
-        ActualStateRow.symbol, ActualStateRow.state, ActualStateRow.last_error, ActualStateRow.updated_at
-    ).where(ActualStateRow.account == account, ActualStateRow.symbol == func.any(literal(names, ARRAY(Text))))
+    actual, wanted = ActualStateRow, SettingRow
+    name = func.unnest(literal(names, ARRAY(Text))).table_valued("symbol").render_derived().c.symbol
+    query = (
+        select(name, actual.state, actual.last_error, actual.updated_at, wanted.status)
+        .outerjoin(actual, and_(actual.account == account, actual.symbol == name))
+        .outerjoin(wanted, and_(wanted.account == account, wanted.symbol == name))
+    )
     with begin(engine) as connection:
         found = {
-            symbol: Actual(state, last_error, from_datetime(updated_at))
-            for symbol, state, last_error, updated_at in connection.execute(query)
+            symbol: Actual(state or ABSENT, last_error, from_datetime(updated_at) if updated_at else 0, desired)
+            for symbol, state, last_error, updated_at, desired in connection.execute(query)
         }
     return {name: found.get(name, Actual()) for name in names}
 
@@ -85,7 +96,7 @@ def await_states(
     `read` gives the states of the symbols named; `advance` is told how many symbols have settled so far.
     """
     wakening = Wakening()
-    listener = Listener(url, ("naive_actual",), wakening)
+    listener = Listener(url, _CHANNELS, wakening)
     deadline_s = clock.monotonic_s() + timeout_s
     open_states = {symbol: Actual() for symbol in symbols}
     listener.start()

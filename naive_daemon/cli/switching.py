@@ -40,6 +40,8 @@ _WORDS: dict[tuple[TradingStatus, TradingStatus], str] = {
 # In which states a symbol does what is asked for.
 _SETTLED = {ON: frozenset({"on"}), OFF: frozenset({"off"}), SHUTDOWN: frozenset({"shutdown", "off"})}
 _QUARANTINED = "quarantined"
+# Which wishes of others undo what is asked for. A shutdown becomes off by itself, when everything is sold.
+_UNDONE = {ON: frozenset({OFF, SHUTDOWN}), OFF: frozenset({ON, SHUTDOWN}), SHUTDOWN: frozenset({ON})}
 
 
 class Switch(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +85,7 @@ def run_switch(options: Options, switch: Switch) -> None:
     """Set what is wanted, print what that means for each symbol, and wait until the daemon has done it.
 
     Raises UsageError for symbols that nobody knows, before anything is changed, and NaiveError (exit 1) when the
-    daemon has not confirmed in time or has quarantined a symbol instead.
+    daemon has not confirmed in time or has quarantined a symbol instead, or when another command was overtaking.
     """
     config = options.load_config({"account": switch.account})
     account = config.account
@@ -146,10 +148,12 @@ class _Wait:
         failed: dict[str, Actual] = {}
 
         def settled(name: str, actual: Actual) -> bool:
-            if self._has_failed(name, actual):
+            if actual.state in _SETTLED[self._switch.status]:
+                return True
+            if self._is_overtaken(actual) or self._has_failed(name, actual):
                 failed[name] = actual
                 return True
-            return actual.state in _SETTLED[self._switch.status]
+            return False
 
         with progress(options) as bar:
             task = bar.add_task("waiting for the daemon", total=len(self._former))
@@ -167,6 +171,11 @@ class _Wait:
     def complaint(self, unsettled: Mapping[str, Actual]) -> NaiveError:
         """Say which symbols do not do what was asked for."""
         for name, actual in unsettled.items():
+            if self._is_overtaken(actual):
+                return NaiveError(
+                    f"{name} was set to {actual.desired} by another command meanwhile",
+                    hint="what was asked for last holds; naive-daemon status shows it",
+                )
             if self._has_failed(name, actual):
                 others = f" ({len(unsettled) - 1} more symbols are not on)" if len(unsettled) > 1 else ""
                 return NaiveError(
@@ -178,6 +187,9 @@ class _Wait:
             f"the daemon has not confirmed within {self._switch.timeout_s:g} s: {named}",
             hint="the wish is kept, and the daemon will do it; naive-daemon status shows how far it is",
         )
+
+    def _is_overtaken(self, actual: Actual) -> bool:
+        return actual.desired in _UNDONE[self._switch.status]
 
     def _has_failed(self, name: str, actual: Actual) -> bool:
         # A quarantine from before the start is what the start is meant to end; a new one is its answer.

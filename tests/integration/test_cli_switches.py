@@ -143,6 +143,25 @@ def test_a_symbol_that_is_quarantined_instead(console: Any, schema_url: str) -> 
     assert json.loads(answer.out)["symbols"][0]["last_error"] == "it crashed"
 
 
+@pytest.mark.parametrize(("command", "by_another"), [("start", "off"), ("start", "shutdown"), ("stop", "on")])
+def test_a_wish_that_another_command_overtakes_is_given_up_at_once(
+    console: Any, schema_url: str, command: str, by_another: str
+) -> None:
+    if command == "stop":
+        assert console("start", "BTCUSDT").code == 0
+        with psycopg.connect(schema_url) as connection:
+            connection.execute("INSERT INTO actual_states (account, symbol, state) VALUES ('main', 'BTCUSDT', 'on')")
+
+    def overtake(_: SymbolSettings) -> None:
+        with psycopg.connect(schema_url) as connection:
+            connection.execute("UPDATE settings SET status = %s WHERE status <> %s", (by_another, by_another))
+
+    with Obedience(schema_url, overtake):
+        answer = console(command, "BTCUSDT", "--timeout", "100")
+    assert answer.code == 1
+    assert f"error: BTCUSDT was set to {by_another} by another command meanwhile\n" in answer.err
+
+
 @pytest.mark.parametrize("option", [("--no-wait",), ("--timeout", "0")])
 def test_nobody_waits_who_does_not_want_to(console: Any, schema_url: str, option: tuple[str, ...]) -> None:
     with Obedience(schema_url, lambda _: None):
