@@ -1,9 +1,14 @@
 """A market made up from a seed: for paper trading without a connection, and for tests.
 
-The price swings fast around a mean that wanders slowly, and both are pulled back, so that a few seconds show dips,
-rebuys and finished cycles, and a year shows no runaway. Everything is integers (billionths of the start price) and
-Decimals on the instrument's grid; only a Gaussian draw is a float, rounded at once. Invariant: the same arguments
-give the same trades, and `state` taken after any trade gives the same rest of them.
+The price swings fast around a mean that wanders slowly; both are pulled back and bounded, so that a few seconds show
+dips and rebuys, and a year shows no runaway. Every few seconds one large order sweeps the book: a single trade far out,
+and the next is back. Without sweeps a bounded market dries up: who sells at a high begins his next cycle there, each
+cycle higher than the one before it, until all wait at the top. After a sweep the next cycle begins where the price was
+before it, so cycles are finished for as long as the market runs.
+
+Everything is integers (billionths of the start price) and Decimals on the instrument's grid; only a Gaussian draw is a
+float, rounded at once. Invariant: the same arguments give the same trades, and `state` taken after any trade gives the
+same rest of them.
 """
 
 import random
@@ -18,6 +23,7 @@ from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.money import ceil_to, floor_to
+from naive_daemon.market.generated_sweep import Sweeps
 
 TRADES_PER_SECOND = 20
 TRADES_PER_SECOND_MAX = 1_000_000
@@ -26,6 +32,11 @@ _WHOLE = 10**9  # the start price: offsets are in billionths of it
 _BLOCK = 256  # trades between fresh seeds: a resumed market draws fewer than these again
 _SIZES = 1_000  # how many different sizes trades come in
 _NOTIONALS = 100  # the largest trade, in least notionals
+
+# In billionths of the start price. The swing alone (0.28 % from end to end) is too narrow for the default settings to
+# sell on, so that no cycle of theirs begins at its high.
+_MEAN_USUAL, _MEAN_MAX, _MEAN_MEMORY_S = 1_200_000, 3_000_000, 21_600
+_SWING_USUAL, _SWING_MAX, _SWING_MEMORY_S = 900_000, 1_400_000, 2
 
 
 class Walk(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,24 +100,30 @@ class GeneratedMarket:
         self._next_ns = start_ns
         self._count = walk.count
         self._last_price = walk.last_price if walk.last_price is not None else self._start_price
-        # 3 % within some hours, and 0.5 % within two seconds: wide enough for the default settings to trade on.
-        self._mean = _Offset(walk.mean, 30_000_000, 21_600 * trades_per_second, (-_WHOLE // 2, _WHOLE))
-        self._swing = _Offset(walk.swing, 5_000_000, 2 * trades_per_second, (-_WHOLE // 20, _WHOLE // 20))
+        self._mean = _Offset(walk.mean, _MEAN_USUAL, _MEAN_MEMORY_S * trades_per_second, _MEAN_MAX)
+        self._swing = _Offset(walk.swing, _SWING_USUAL, _SWING_MEMORY_S * trades_per_second, _SWING_MAX)
+        self._sweeps = Sweeps(f"{instrument.symbol}/{seed}", trades_per_second)
         self._random = self._block_random()
         for _ in range(self._count % _BLOCK):
             self._draw()
 
     @classmethod
     def resume(cls, instrument: Instrument, state: GeneratedState, *, start_ns: int | None = None) -> Self:
-        """Give the market that goes on from `state`, its next trade at `start_ns` where that is given."""
+        """Give the market that goes on from `state`, its next trade at `start_ns` where that is given.
+
+        A walk that has gone further than any can now (a former version's) goes on around its last price.
+        """
+        start_price, walk = state.start_price, state.walk
+        if walk.last_price is not None and (abs(walk.mean) > _MEAN_MAX or abs(walk.swing) > _SWING_MAX):
+            start_price, walk = walk.last_price, Walk(count=walk.count, last_price=walk.last_price)
         return cls(
             instrument,
             seed=state.seed,
-            start_price=state.start_price,
+            start_price=start_price,
             start_ns=state.next_ns if start_ns is None else start_ns,
             first_trade_id=state.next_trade_id,
             trades_per_second=state.trades_per_second,
-            walk=state.walk,
+            walk=walk,
         )
 
     def __iter__(self) -> Iterator[Trade]:
@@ -116,7 +133,8 @@ class GeneratedMarket:
         mean_draw, swing_draw, size = self._draw()
         self._mean.move(mean_draw)
         self._swing.move(swing_draw)
-        ticks = max(1, self._start_ticks * (_WHOLE + self._mean.value + self._swing.value) // _WHOLE)
+        offset = self._mean.value + self._swing.value + self._sweeps.at(self._count)
+        ticks = max(1, self._start_ticks * (_WHOLE + offset) // _WHOLE)
         price = ticks * self._instrument.tick_size
         trade = Trade(
             self._instrument.symbol,
@@ -162,19 +180,20 @@ class GeneratedMarket:
 class _Offset:
     """A value, in billionths, that is pulled back to 0 and pushed about (an Ornstein-Uhlenbeck process).
 
-    `usual` is its standard deviation in the long run, `memory` the number of steps until 1/e of a push is left.
+    `usual` is its standard deviation in the long run, were it not held within `bound`; `memory` is the number of steps
+    until 1/e of a push is left.
     """
 
-    def __init__(self, value: int, usual: int, memory: int, bounds: tuple[int, int]) -> None:
+    def __init__(self, value: int, usual: int, memory: int, bound: int) -> None:
         self.value = value
-        self._low, self._high = bounds
+        self._bound = bound
         self._kept = round(_WHOLE * exp(-1 / memory))
         self._push = usual * sqrt(1 - exp(-2 / memory))
 
     def move(self, draw: float) -> None:
         """Make one step; `draw` comes from the normal distribution."""
         moved = self.value * self._kept // _WHOLE + round(draw * self._push)
-        self.value = min(max(moved, self._low), self._high)
+        self.value = min(max(moved, -self._bound), self._bound)
 
 
 def _lots(instrument: Instrument, price: Decimal) -> tuple[int, int]:

@@ -1,18 +1,22 @@
 """The generated market: repeatable, resumable, on the grid, and within bounds.
 
-That there is something to trade on: test_paper_engine_cycles.
+That there is something to trade on is told by the strategy's plain rules.
 """
 
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, pairwise
 
 import msgspec
 import pytest
 
+from naive_daemon.backtest import BacktestPlan
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.money import is_multiple
-from naive_daemon.market.generated import GeneratedMarket, GeneratedState, Walk
+from naive_daemon.domain.settings import TradeSettings
+from naive_daemon.market.generated import TRADES_PER_SECOND, GeneratedMarket, GeneratedState, Walk
 from naive_daemon.market.generated_instruments import GENERATED_LISTINGS
+from naive_daemon.market.generated_sweep import Sweeps
+from tests.trading.plain import PlainLoop
 
 START_NS = 1_700_000_000 * NS_PER_S
 BTC = GENERATED_LISTINGS["BTCUSDT"]
@@ -85,6 +89,46 @@ def test_a_day_stays_within_a_factor_of_three(seed: int) -> None:
     prices = [trade.price for trade in islice(market(seed=seed, trades_per_second=1), 86_400)]
     assert BTC.start_price / 3 < min(prices)
     assert max(prices) < BTC.start_price * 3
+
+
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "ETHUSDT"])
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_the_default_settings_finish_cycles_for_as_long_as_it_runs(symbol: str, seed: int) -> None:
+    trades = market(symbol, seed)
+    loop = PlainLoop(BacktestPlan(instrument=GENERATED_LISTINGS[symbol].instrument, settings=TradeSettings()))
+    finished = []
+    for _ in range(12):
+        before = loop.cycles
+        loop.run(islice(trades, 5 * 60 * TRADES_PER_SECOND))
+        finished.append(loop.cycles - before)
+    assert min(finished) > 20, finished
+
+
+def test_what_a_former_version_kept_goes_on_around_its_last_price() -> None:
+    last = Decimal("70123.45")
+    kept = {
+        "seed": 1,
+        "start_price": "65000.00",
+        "trades_per_second": 20,
+        "next_trade_id": 9,
+        "next_ns": START_NS,
+        "walk": {"count": 8, "mean": 70_000_000, "swing": 9_000_000, "last_price": str(last)},
+    }
+    resumed = GeneratedMarket.resume(BTC.instrument, msgspec.convert(kept, GeneratedState))
+    trades = list(islice(resumed, 100))
+    assert trades[0].trade_id == 9
+    assert all(abs(trade.price / last - 1) < Decimal("0.02") for trade in trades)
+
+
+@pytest.mark.parametrize("rate", [1, 7, 20])
+def test_sweeps_alternate_and_none_follows_another_at_once(rate: int) -> None:
+    sweeps = Sweeps("key", rate)
+    far = {number: sweeps.at(number) for number in range(5_000)}
+    swept = [number for number, each in far.items() if each]
+    assert all(after - before > 1 for before, after in pairwise(swept))
+    assert all(far[before] * far[after] < 0 for before, after in pairwise(swept))
+    assert len(swept) >= 5_000 // (5 * rate)
+    assert Sweeps("key", rate).at(swept[-1]) == far[swept[-1]]
 
 
 @pytest.mark.parametrize("far", [-(10**12), 10**12])
