@@ -204,6 +204,33 @@ def test_a_reader_that_leaves_is_no_error() -> None:
         assert process.wait(timeout=60) == 1
 
 
+@pytest.mark.parametrize("words", ["many > /dev/full", "many >&-", "--json many > /dev/full"])
+def test_output_that_can_not_be_written_is_told_in_a_line(words: str) -> None:
+    _, name, *redirection = words.removeprefix("--json").partition("many")
+    command = [name, *(["--json"] if words.startswith("--json") else [])]
+    shell = f'"$0" "$@" {"".join(redirection)}'
+    done = subprocess.run(
+        ["sh", "-c", shell, sys.executable, "-c", BUG, *command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "the output can not be written: " in done.stderr
+    assert "bug" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&- 2>&-", "2>&-"])
+def test_closed_streams_cost_nothing_but_what_is_shown(closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" "$@" {closed}', sys.executable, "-c", BUG, "wait"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == (1 if closed.startswith(">") else 0)
+    assert done.stderr == ""
+
+
 def test_an_interrupt_exits_with_130() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", BUG, "wait"],
