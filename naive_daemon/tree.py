@@ -35,7 +35,8 @@ from naive_daemon.otp import Actor, ChildSpec, ChildType, DynamicSupervisor, Str
 from naive_daemon.trading.context import SymbolContext
 from naive_daemon.trading.control import Control, MakeListener
 from naive_daemon.trading.desired_state import DesiredStateStore
-from naive_daemon.trading.switches import ContextOf, Quarantine, Switches
+from naive_daemon.trading.quarantine import Quarantine
+from naive_daemon.trading.switches import ContextOf, Switches
 from naive_daemon.watchman import ServiceNotifier, Watchman
 
 

@@ -42,7 +42,7 @@ from naive_daemon.storage.postgres.presence import PostgresPresence, Presence
 from naive_daemon.storage.postgres.settings import OperatorSettings
 from naive_daemon.storage.redis.hot_store import RedisHotStore
 from naive_daemon.trading.desired_state import DesiredStateStore, SettingsListener, SettingsListenerOwner
-from naive_daemon.trading.switches import Quarantine
+from naive_daemon.trading.quarantine import Quarantine
 from naive_daemon.tree import ControlPorts, PaperExchange, Ports
 
 SETTINGS_CHANNEL = "naive_settings"

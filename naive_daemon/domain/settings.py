@@ -67,7 +67,10 @@ class SettingRule(msgspec.Struct, frozen=True):
 
 
 def _whole(text: str) -> int:
-    return int(text.strip(), 10)
+    bare = text.strip()
+    if not (bare.isascii() and bare.lstrip("+-").isdecimal()):  # int() also reads 1_000 and digits of other scripts
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(bare, 10)
 
 
 def _between(low: Decimal | int, high: Decimal | int, *, low_included: bool) -> Callable[[object], bool]:

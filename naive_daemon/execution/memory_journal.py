@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from naive_daemon.domain.events import OrderFilled
-from naive_daemon.domain.money import ZERO
+from naive_daemon.domain.money import EXACT, ZERO
 from naive_daemon.domain.order import CycleKey, Order
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import (
@@ -70,7 +70,7 @@ class MemoryJournal:
         commissions: defaultdict[str, Decimal] = defaultdict(Decimal)
         for _, fill in fills:
             if fill.commission:
-                commissions[fill.commission_asset] += fill.commission
+                commissions[fill.commission_asset] = EXACT.add(commissions[fill.commission_asset], fill.commission)
         return AccountJournal(
             live_orders=self._read(order for order in orders if not order.status.is_terminal),
             totals=_totals(fills),
@@ -131,6 +131,9 @@ def _totals(fills: Iterable[tuple[Side, OrderFilled]]) -> tuple[SideTotal, ...]:
     for side, fill in fills:
         known = sums.get((fill.symbol, side), SideTotal(fill.symbol, side, ZERO, ZERO))
         sums[fill.symbol, side] = SideTotal(
-            fill.symbol, side, known.filled + fill.quantity, known.filled_quote + fill.price * fill.quantity
+            fill.symbol,
+            side,
+            EXACT.add(known.filled, fill.quantity),
+            EXACT.add(known.filled_quote, EXACT.multiply(fill.price, fill.quantity)),
         )
     return tuple(sums[key] for key in sorted(sums))

@@ -44,6 +44,7 @@ from naive_daemon.otp import (
 )
 from naive_daemon.trading.context import SymbolContext
 from naive_daemon.trading.leader import AskSettings, SettingsChanged
+from naive_daemon.trading.quarantine import Quarantine
 from naive_daemon.trading.reports import Drained, LeaderFailed, LeaderReport
 from naive_daemon.trading.switch_messages import (
     ActualChanged,
@@ -62,7 +63,6 @@ __all__ = [
     "AskSymbols",
     "ContextOf",
     "ControlStarted",
-    "Quarantine",
     "ReadSettings",
     "SettingsRead",
     "StatusDrained",
@@ -78,17 +78,6 @@ NS_PER_S = 1_000_000_000
 
 class _Retry(msgspec.Struct, frozen=True):
     key: SymbolKey
-
-
-class Quarantine(msgspec.Struct, frozen=True):
-    """The pauses of a symbol that keeps crashing, in seconds."""
-
-    first_s: float = 60.0
-    max_s: float = 3600.0
-
-    def pause_s(self, failures: int) -> float:
-        """Give the pause after so many failures in a row (from 1): doubled each time, up to the longest."""
-        return min(self.first_s * 2.0 ** min(failures - 1, 62), self.max_s)
 
 
 ContextOf = Callable[[str, str], SymbolContext | str]

@@ -13,9 +13,9 @@ from sortedcontainers import SortedList
 
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
+from naive_daemon.domain.money import EXACT
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.side import Side
-from naive_daemon.exchange.paper.ledger import EXACT
 from naive_daemon.exchange.paper.resting import Resting
 
 # No trade prints at or beyond these, so an empty side is never crossed.

@@ -20,10 +20,9 @@ import msgspec
 from naive_daemon import names
 from naive_daemon.domain.events import AccountEvent, BalanceUpdated, Trade
 from naive_daemon.domain.instrument import Instrument
-from naive_daemon.domain.money import ZERO
+from naive_daemon.domain.money import EXACT, ZERO
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.engine import PaperEngine
-from naive_daemon.exchange.paper.ledger import EXACT
 from naive_daemon.execution.client import AskBalances, AskOrders, OrdersFound, SendCancel, SendOrder
 from naive_daemon.execution.journal import LoadAccount
 from naive_daemon.execution.journal_store import AccountJournal

@@ -24,11 +24,11 @@ from naive_daemon.domain.events import (
     Trade,
 )
 from naive_daemon.domain.instrument import Instrument
-from naive_daemon.domain.money import ONE, ZERO, plain
+from naive_daemon.domain.money import EXACT, ONE, ZERO, plain
 from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.exchange.paper.book import Book, FillModel
 from naive_daemon.exchange.paper.history import History
-from naive_daemon.exchange.paper.ledger import EXACT, Balance, Ledger
+from naive_daemon.exchange.paper.ledger import Balance, Ledger
 from naive_daemon.exchange.paper.resting import Resting, opened, order_number, received, spent
 
 __all__ = ["FillModel", "PaperEngine"]

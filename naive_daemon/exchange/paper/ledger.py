@@ -5,16 +5,13 @@ not fit is an error instead of a lost fraction.
 """
 
 from collections.abc import Mapping
-from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+from decimal import Decimal
 
 import msgspec
 
 from naive_daemon.domain.errors import ConfigError
 from naive_daemon.domain.events import BalanceUpdated
-from naive_daemon.domain.money import ZERO, plain
-
-# The usual 28 digits would round a balance in the billions that holds commissions of 20 decimals.
-EXACT = Context(prec=200, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
+from naive_daemon.domain.money import EXACT, ZERO, plain
 
 
 class Balance(msgspec.Struct, frozen=True):

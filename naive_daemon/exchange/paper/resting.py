@@ -6,10 +6,9 @@ import msgspec
 
 from naive_daemon.domain.events import OrderAccepted
 from naive_daemon.domain.instrument import Instrument
-from naive_daemon.domain.money import ZERO
+from naive_daemon.domain.money import EXACT, ZERO
 from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.side import Side
-from naive_daemon.exchange.paper.ledger import EXACT
 
 
 class Resting:
