@@ -12,6 +12,7 @@ from pathlib import Path
 from naive_daemon.domain.errors import NaiveError
 from naive_daemon.domain.events import Trade
 from naive_daemon.market.recording_file import RecordingFile
+from naive_daemon.market.recording_order import OrderedTrades
 from naive_daemon.market.recording_row import RowParser
 
 _SKIP_HINT = "--skip-bad leaves such rows out and counts them"
@@ -25,18 +26,20 @@ class Recording:
     """The trades of one file; each iteration reads it from its start.
 
     `symbol` is guessed from names like `XRPETH-aggTrades-2019-10-11.csv` when it is not given. With `skip_bad` rows
-    that are no trades, or out of order, are left out and counted in `skipped`. `bytes_total` is the size of the file
+    that are no trades, or out of order, are left out and counted in `skipped`; where two contradict each other, the one
+    that the next rows do not confirm. `bytes_total` is the size of the file
     as it lies on disk, `bytes_read` how much of that the current iteration has read: both for showing progress.
 
     Raises RecordingError, already when it is made if the file is missing, a directory or empty or if its symbol is
     not known; later at the first bad row (without `skip_bad`), at a damaged archive, and at the end when there was
-    no trade at all.
+    no trade at all or more bad rows than trades.
     """
 
     def __init__(self, path: Path | str, symbol: str | None = None, *, skip_bad: bool = False) -> None:
         self.path = Path(path)
         self.skipped = 0
         self._skip_bad = skip_bad
+        self._is_checked = False
         self._file = RecordingFile(self.path, RecordingError)
         self.symbol = symbol.upper() if symbol else self._guessed_symbol()
 
@@ -52,9 +55,22 @@ class Recording:
 
     def __iter__(self) -> Iterator[Trade]:
         self.skipped = 0
-        parser = RowParser(self.symbol)
+        count = 0
+        for trade in self._ordered() if self._skip_bad else self._parsed():
+            count += 1
+            yield trade
+        if not count:
+            raise RecordingError(f"{self.path}: there is no trade in it", hint=self._no_trade_hint())
+        if self.skipped > count:
+            raise RecordingError(
+                f"{self.path}: {self.skipped} of its rows are bad and only {count} are trades",
+                hint="without --skip-bad the first bad row is explained; download the file again",
+            )
+
+    def _parsed(self) -> Iterator[Trade]:
+        parser = RowParser(self.symbol, any_order=self._skip_bad)
         parse = parser.parse
-        row = count = 0
+        row = 0
         for lines in self._file.lines():
             for line in lines:
                 row += 1
@@ -65,12 +81,24 @@ class Recording:
                 except ValueError as error:
                     self._bad_row(row, error)
                     continue
-                count += 1
                 yield trade
-        if not count:
-            raise RecordingError(f"{self.path}: there is no trade in it", hint=self._no_trade_hint())
+
+    def _ordered(self) -> Iterator[Trade]:
+        """Leave out what is out of order, and count it with the rows that are no trades."""
+        order = OrderedTrades()
+        dropped = 0
+        for trade in self._parsed():
+            yield from order.take(trade)
+            self.skipped += order.dropped - dropped
+            dropped = order.dropped
+        yield from order.rest()
+        self.skipped += order.dropped - dropped
 
     def _bad_row(self, row: int, error: ValueError) -> None:
+        """Refuse the file or count the row; where the file itself is damaged, that is what is wrong with its rows."""
+        if not self._is_checked:
+            self._file.check()
+            self._is_checked = True
         if not self._skip_bad:
             raise RecordingError(f"{self.path}: row {row}: {error}", hint=_SKIP_HINT) from error
         self.skipped += 1

@@ -20,6 +20,8 @@ _LINE_BYTES_MAX = 1 << 16
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGIC = b"PK\x03\x04"
+_ZIP_EMPTY_MAGIC = b"PK\x05\x06"
+_PACKED_SUFFIXES = (".gz", ".zip")
 _ZIP_ENCRYPTED = 0x1
 _AGAIN = "download the file again"
 
@@ -37,6 +39,7 @@ class RecordingFile:
     def __init__(self, path: Path, fail: Callable[..., NaiveError]) -> None:
         self._path = path
         self._fail = fail
+        self._is_packed = True
         self.bytes_read = 0
         self.bytes_total = self._size()
 
@@ -52,12 +55,22 @@ class RecordingFile:
                 block = block.removeprefix(_BYTE_ORDER_MARK)  # noqa: PLW2901 - the mark is not part of the first row
             *whole, rest = (rest + block).split(b"\n")
             if len(rest) > _LINE_BYTES_MAX:
+                self.check()
                 raise self._error("it is not a text of rows: one has no end", "give a CSV file of trades")
             if whole:
                 yield _texts(b"\n".join(whole))
         if rest:
             yield _texts(rest)
         self.bytes_read = self.bytes_total
+
+    def check(self) -> None:
+        """Read a packed file to its end, where its check sum is; raises when it is damaged. Leaves `bytes_read`."""
+        bytes_read = self.bytes_read
+        for _ in self._blocks():
+            pass
+        self.bytes_read = bytes_read
+        if not self._is_packed and self._path.suffix in _PACKED_SUFFIXES:
+            raise self._error(f"it is called {self._path.suffix} and does not begin like one: it is damaged", _AGAIN)
 
     def _blocks(self) -> Iterator[bytes]:
         try:
@@ -78,7 +91,8 @@ class RecordingFile:
         magic = disk.peek(len(_ZIP_MAGIC))[: len(_ZIP_MAGIC)]
         if magic.startswith(_GZIP_MAGIC):
             return stack.enter_context(gzip.GzipFile(fileobj=disk))
-        if magic != _ZIP_MAGIC:
+        if magic not in (_ZIP_MAGIC, _ZIP_EMPTY_MAGIC):
+            self._is_packed = False
             return disk
         archive = stack.enter_context(zipfile.ZipFile(disk))
         members = [member for member in archive.infolist() if not member.is_dir()]

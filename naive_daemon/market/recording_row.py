@@ -26,15 +26,17 @@ _QUOTED_CHARACTERS = 40
 
 
 class RowParser:
-    """Reads rows of one recording in order; remembers the last good one."""
+    """Reads rows of one recording; refuses one that comes before the last good one, unless `any_order` is allowed."""
 
-    def __init__(self, symbol: str) -> None:
+    def __init__(self, symbol: str, *, any_order: bool = False) -> None:
         self._symbol = symbol
+        self._any_order = any_order
         self._columns = 0
         self._time_column = 0
         self._prices = _Amounts("price")
         self._quantities = _Amounts("quantity")
         self._flags = _Flags({"True": True, "False": False, "true": True, "false": False})
+        self._is_shape_known = False
         self._last_id = -1
         self._last_ns = _TIME_MIN_NS
 
@@ -65,15 +67,17 @@ class RowParser:
             time_ns,
             self._flags[fields[-2]],
         )
-        self._last_id = trade_id
-        self._last_ns = time_ns
+        if not self._any_order:
+            self._last_id = trade_id
+            self._last_ns = time_ns
+        self._is_shape_known = True
         return trade
 
     def _check_shape(self, line: str, count: int) -> None:
         """Refuse what is not a row of trades; the first good row decides for the whole file."""
         if not line.isascii() or not line.isprintable():
             raise ValueError("it holds bytes that are not text")
-        if self._last_id >= 0:
+        if self._is_shape_known:
             raise ValueError(f"it has {count} columns, the rows before it {self._columns}")
         if count not in _TIME_COLUMN:
             raise ValueError(

@@ -223,6 +223,104 @@ def test_a_packing_that_nobody_knows_is_refused(tmp_path: Path) -> None:
         list(Recording(recorded(tmp_path, bytes(content))))
 
 
+START_MS = 1570752000000
+DAY_MS = 86_400_000
+
+
+def row(number: int, ms: int | None = None) -> str:
+    return f"{number},0.001,1,0,{START_MS + 1000 * number if ms is None else ms},True,True"
+
+
+def swapped(one: int, two: int) -> list[str]:
+    numbers = list(range(1, 51))
+    numbers[one - 1], numbers[two - 1] = two, one
+    return [row(number) for number in numbers]
+
+
+GOOD = [row(number) for number in range(1, 51)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "lost"),
+    [
+        ([*GOOD[:9], row(10, START_MS + 400 * DAY_MS), *GOOD[10:]], {10}),
+        ([*GOOD[:9], row(2**62, START_MS + 10_000), *GOOD[10:]], {10}),
+        ([*GOOD[:9], row(10, START_MS + 3_600_000), *GOOD[10:]], {10}),
+        ([*GOOD[:9], row(40, START_MS + 10_000), *GOOD[10:]], {10}),
+        ([row(1, START_MS + 400 * DAY_MS), *GOOD[1:]], {1}),
+        ([*GOOD[:49], row(50, START_MS + 400 * DAY_MS)], {50}),
+        ([*GOOD[:9], row(10, START_MS + 2 * DAY_MS), row(11, START_MS + 3 * DAY_MS), *GOOD[11:]], {10, 11}),
+        ([*GOOD[:9], row(10, START_MS), *GOOD[10:]], {10}),
+        ([*GOOD[:9], GOOD[3], *GOOD[9:]], set()),
+        (swapped(10, 11), {10}),
+        (swapped(10, 40), {10, 40}),
+        (GOOD, set()),
+    ],
+    ids=[
+        "time far ahead",
+        "id far ahead",
+        "time an hour ahead",
+        "id a little ahead",
+        "first row ahead",
+        "last row ahead",
+        "two rows ahead",
+        "time back",
+        "row twice",
+        "neighbours swapped",
+        "far rows swapped",
+        "none",
+    ],
+)
+def test_a_row_out_of_order_costs_itself_alone(tmp_path: Path, rows: list[str], lost: set[int]) -> None:
+    recording = Recording(recorded(tmp_path, text(*rows)), skip_bad=True)
+    trades = list(recording)
+    assert [trade.trade_id for trade in trades] == sorted(set(range(1, 51)) - lost)
+    assert recording.skipped == len(rows) - len(trades)
+    assert all(one.trade_id < two.trade_id and one.time_ns <= two.time_ns for one, two in pairwise(trades))
+
+
+def test_a_gap_of_days_in_a_recording_is_no_error(tmp_path: Path) -> None:
+    later = [row(number, START_MS + 9 * DAY_MS + number) for number in range(51, 60)]
+    recording = Recording(recorded(tmp_path, text(*GOOD, *later)), skip_bad=True)
+    assert len(list(recording)) == 59
+    assert recording.skipped == 0
+
+
+def test_more_bad_rows_than_trades_are_no_recording(tmp_path: Path) -> None:
+    recording = Recording(recorded(tmp_path, text(*GOOD[:4], *["a,b"] * 5)), skip_bad=True)
+    with pytest.raises(RecordingError, match="5 of its rows are bad and only 4 are trades"):
+        list(recording)
+
+
+@pytest.mark.parametrize("skip_bad", [True, False])
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [(zipped(text(*ROWS)), "XRPETH-trades.zip"), (gzip.compress(text(*ROWS)), "XRPETH-trades.csv.gz")],
+    ids=["zip", "gz"],
+)
+def test_a_packed_file_with_one_wrong_byte_blames_no_row(
+    tmp_path: Path, content: bytes, name: str, skip_bad: bool
+) -> None:
+    complaints = set()
+    for place in range(len(content)):
+        wrong = bytearray(content)
+        wrong[place] ^= 0x5A
+        try:
+            trades = list(Recording(recorded(tmp_path, bytes(wrong), name), skip_bad=skip_bad))
+        except RecordingError as error:
+            complaints.add(f"{error.message} {error.hint}")
+        else:
+            assert trades == TRADES  # a byte that carries no data: a time, a name
+    assert complaints
+    assert [each for each in complaints if ": row " in each or "--skip-bad" in each] == []
+
+
+def test_an_archive_of_nothing_says_so(tmp_path: Path) -> None:
+    path = recorded(tmp_path, b"PK\x05\x06" + bytes(18), "XRPETH-trades.zip")
+    with pytest.raises(RecordingError, match="the archive holds 0 files"):
+        list(Recording(path))
+
+
 def test_rows_that_are_all_bad_are_no_recording_even_when_skipped(tmp_path: Path) -> None:
     recording = Recording(recorded(tmp_path, text("a,b", "c,d")), skip_bad=True)
     with pytest.raises(RecordingError, match="there is no trade in it") as raised:
