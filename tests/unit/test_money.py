@@ -50,10 +50,17 @@ def test_floor(value: str, step: str, floor: str) -> None:
     assert str(floor_to(Decimal(value), Decimal(step))) == floor
 
 
-@pytest.mark.parametrize("text", ["", "nan", "inf", "-Infinity", "1,5", "0x1", "1e", "one"])
+@pytest.mark.parametrize(
+    "text", ["", "nan", "inf", "-Infinity", "1,5", "0x1", "1e", "one", "1_000", "١٢", "1e9999999999", ".", "+", "1 0"]
+)
 def test_what_is_no_finite_number_is_refused_by_what_was_given(text: str) -> None:
     with pytest.raises(ValueError, match="is not a"):
         parse_decimal(text)
+
+
+@pytest.mark.parametrize("text", ["1", " 1.50 ", "-.5", "+2.", "1e3", "1E-8"])
+def test_what_is_read(text: str) -> None:
+    assert parse_decimal(text) == Decimal(text.strip())
 
 
 @pytest.mark.parametrize(("value", "text"), [("1E+3", "1000"), ("0.100", "0.1"), ("0E-8", "0"), ("-1.50", "-1.5")])
