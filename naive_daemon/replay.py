@@ -4,7 +4,7 @@ The pool has one thread, and the player carries each trade to its end before the
 that a backtest of the same file gives.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from naive_daemon.clock import NS_PER_S
 from naive_daemon.daemon import Daemon
 from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.errors import NaiveError
+from naive_daemon.domain.events import Trade
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.market.player import PLAYED, PlayedToEnd
@@ -22,7 +23,21 @@ from naive_daemon.world import World
 
 
 class InterruptedReplayError(NaiveError):
-    """The replay was ended before the file was."""
+    """The replay was ended before the file was; its exit code is that of every interrupted command."""
+
+    exit_code = 130
+
+
+class ReplayRecording(Recording):
+    """A recording that ends where it can not be read on, and keeps the `error`: the replay tells of it, once."""
+
+    error: NaiveError | None = None
+
+    def __iter__(self) -> Iterator[Trade]:
+        try:
+            yield from super().__iter__()
+        except NaiveError as error:
+            self.error = error
 
 
 class ReplayResult(msgspec.Struct, frozen=True):
@@ -34,7 +49,7 @@ class ReplayResult(msgspec.Struct, frozen=True):
 
 
 def run_replay(
-    world: World, recording: Recording, trade: TradeSettings, on_progress: Callable[[], None] = lambda: None
+    world: World, recording: ReplayRecording, trade: TradeSettings, on_progress: Callable[[], None] = lambda: None
 ) -> ReplayResult:
     """Trade through the recording and end with it.
 
@@ -59,8 +74,9 @@ def run_replay(
     daemon.run()
     if not ended:
         raise InterruptedReplayError("the replay was ended before its file was", hint="its orders are in the journal")
-    if ended[0].error is not None:
-        raise ended[0].error
+    error = recording.error or ended[0].error
+    if error is not None:
+        raise error
     return result[0]
 
 

@@ -7,7 +7,14 @@ import click
 
 from naive_daemon.cli.command import Command, Options, pass_options
 from naive_daemon.cli.output import emit, print_table, progress
-from naive_daemon.cli.recording import find_instrument, recording_options, summary_rows, tell_skipped, write_orders
+from naive_daemon.cli.recording import (
+    find_instrument,
+    recording_options,
+    summary_data,
+    summary_rows,
+    tell_skipped,
+    write_orders,
+)
 from naive_daemon.cli.trade_setting import read_trade_settings
 
 
@@ -58,5 +65,5 @@ def backtest(
         result = run_backtest(recording, plan, lambda _: bar.update(task, completed=recording.bytes_read))
     if orders_file is not None:
         write_orders(orders_file, result.orders)
-    emit(options, result.summary, lambda: print_table(("what", "figure>"), summary_rows(result.summary)))
+    emit(options, summary_data(result.summary), lambda: print_table(("what", "figure>"), summary_rows(result.summary)))
     tell_skipped(recording)

@@ -59,15 +59,29 @@ def summary_rows(summary: "Summary") -> list[tuple[str, object]]:
     return [(name.replace("_", " "), value) for name, value in msgspec.structs.asdict(summary).items()]
 
 
+def summary_data(summary: "Summary") -> dict[str, object]:
+    """Give the figures of a summary for JSON: money as strings, the time it took, `wall_s`, as a number."""
+    return {**msgspec.structs.asdict(summary), "wall_s": float(summary.wall_s)}
+
+
 def write_orders(path: Path, orders: Sequence[Order]) -> None:
-    """Write one row for each order, oldest first; raises NaiveError when the file can not be written."""
+    """Write one row for each order; raises NaiveError when the file can not be written.
+
+    The oldest come first, and those of the same time in the order of their place in the trading, by number: so backtest
+    and replay write the same file, wherever the orders come from.
+    """
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(_COLUMNS)
-            writer.writerows(_row(order) for order in orders)
+            writer.writerows(_row(order) for order in sorted(orders, key=_place))
     except OSError as error:
         raise NaiveError(f"{path} can not be written: {error.strerror}", hint="give another file to --orders") from None
+
+
+def _place(order: Order) -> tuple[int, str, int, int, str, int]:
+    key, leg = order.key, order.leg
+    return order.created_ns, key.symbol, key.trader, key.cycle, leg.side.value, leg.attempt
 
 
 def _row(order: Order) -> tuple[object, ...]:

@@ -8,7 +8,14 @@ import click
 
 from naive_daemon.cli.command import Command, Options, pass_options
 from naive_daemon.cli.output import emit, print_table, progress
-from naive_daemon.cli.recording import find_instrument, recording_options, summary_rows, tell_skipped, write_orders
+from naive_daemon.cli.recording import (
+    find_instrument,
+    recording_options,
+    summary_data,
+    summary_rows,
+    tell_skipped,
+    write_orders,
+)
 from naive_daemon.cli.run import logging_to_terminal
 from naive_daemon.cli.trade_setting import read_trade_settings
 
@@ -51,8 +58,7 @@ def replay(
 
     """
     from naive_daemon.clock import WallClock, to_datetime  # noqa: PLC0415 - all slow to load, and --help is not
-    from naive_daemon.market.recording import Recording  # noqa: PLC0415
-    from naive_daemon.replay import run_replay  # noqa: PLC0415
+    from naive_daemon.replay import ReplayRecording, run_replay  # noqa: PLC0415
     from naive_daemon.world import World  # noqa: PLC0415
 
     clock = WallClock()
@@ -67,7 +73,7 @@ def replay(
     config = options.load_config(given)
     trade, fee = read_trade_settings(settings, config.exchange.maker_fee)
     config = options.load_config({**given, "exchange.maker_fee": fee})
-    recording = Recording(file, symbol, skip_bad=skip_bad)
+    recording = ReplayRecording(file, symbol, skip_bad=skip_bad)
     with logging_to_terminal(options, config, quiet=True), progress(options) as bar:
         task = bar.add_task(f"replay as {config.account}", total=recording.bytes_total)
         world = World(config, clock, recording)
@@ -75,7 +81,7 @@ def replay(
         result = run_replay(world, recording, trade, lambda: bar.update(task, completed=recording.bytes_read))
     if orders_file is not None:
         write_orders(orders_file, result.orders)
-    emit(options, result.summary, lambda: _print(result, config.account))
+    emit(options, summary_data(result.summary), lambda: _print(result, config.account))
     tell_skipped(recording)
 
 

@@ -19,7 +19,10 @@ _LIVE = tuple(status.value for status in OrderStatus if not status.is_terminal)
 
 
 class DaemonStanding(msgspec.Struct, frozen=True, kw_only=True):
-    """The daemon that trades an account; times are ISO in UTC, the rest None where it is not known."""
+    """The daemon that trades an account; times are ISO in UTC, the rest None where it is not known.
+
+    `silent_s` is the age of its last heartbeat.
+    """
 
     account: str
     running: bool
@@ -31,7 +34,7 @@ class DaemonStanding(msgspec.Struct, frozen=True, kw_only=True):
     exchange: str | None = None
     state: str | None = None
     started_at: str | None = None
-    silent_s: Decimal | None = None
+    silent_s: float | None = None
 
 
 class SymbolStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +108,7 @@ def _daemon(url: str, account: str) -> DaemonStanding:
         exchange=presence.exchange,
         state=presence.state,
         started_at=to_datetime(presence.started_ns).isoformat(),
-        silent_s=Decimal(presence.silent_ms) / 1_000,
+        silent_s=presence.silent_ms / 1_000,
     )
 
 

@@ -52,6 +52,7 @@ def test_from_start_through_cycles_and_a_drain_to_off(place: Place, daemon: Daem
     assert list(data) == ["daemon", "symbols"]
     assert data["daemon"]["running"] is True
     assert data["daemon"]["pid"] == daemon.pid
+    assert isinstance(data["daemon"]["silent_s"], float)
     assert all(list(row) == STATUS_KEYS for row in data["symbols"])
     row = row_of(place, "BTCUSDT")
     assert (row["desired"], row["actual"], row["last_error"]) == ("on", "on", None)
