@@ -36,9 +36,10 @@ class Books:
         """How many cycles were sold."""
         return sum(cycle["outcome"] == "completed" for cycle in self.cycles)
 
-    def live_orders(self) -> set[str]:
-        """Give the ids of the orders that may still fill."""
-        return {order["client_order_id"] for order in self.orders if order["status"] in LIVE}
+    def resting_orders(self) -> set[str]:
+        """Give the ids of the orders that are on the exchange's book; the others that live were never placed there."""
+        resting = {status.value for status in OrderStatus if status.is_resting}
+        return {order["client_order_id"] for order in self.orders if order["status"] in resting}
 
     def check(self) -> None:
         """Assert everything that must be true at any moment of a paper account that fills orders whole."""
