@@ -21,7 +21,7 @@ class _Sink:
     """The end of every logger: it outlives a new configuration, so that cached loggers follow it."""
 
     def __init__(self) -> None:
-        self.stream = LogStream(sys.stderr)
+        self.stream = LogStream(sys.stderr, is_direct=True)
 
     def msg(self, line: str) -> None:
         self.stream.write_line(line)
@@ -31,6 +31,16 @@ class _Sink:
 
 _sink = _Sink()
 _processors: list[Processor] = []
+
+
+def _render(level: str, event: Any) -> str:
+    for processor in _processors:
+        event = processor(None, level, event)
+    return str(event)
+
+
+def _render_lost(lines: int) -> str:
+    return _render("warning", {"event": "log lines were lost", "lines": lines, "reason": "nobody read them in time"})
 
 
 class _Bridge(logging.Handler):
@@ -46,9 +56,7 @@ class _Bridge(logging.Handler):
         event: Any = {"event": text, "logger": record.name}
         if record.exc_info:
             event["exc_info"] = record.exc_info
-        for processor in _processors:
-            event = processor(None, record.levelname.lower(), event)
-        _sink.stream.write_line(str(event))
+        _sink.stream.write_line(_render(record.levelname.lower(), event))
 
 
 def configure_logs(
@@ -58,11 +66,14 @@ def configure_logs(
 ) -> LogStream:
     """Send everything that this process logs to `stream` (default: standard error), and give that stream.
 
+    A plain text stream is written at once, as a short command wants it; a LogStream as it was made, which is from a
+    thread where a reader may stall: a daemon makes one.
     `auto` asks, once, whether a terminal reads. A later call changes stream and shape for every logger, but the level
     only for loggers that have not logged yet: loggers are cached together with their level, so that an event below it
     costs next to nothing.
     """
-    target = stream if isinstance(stream, LogStream) else LogStream(stream or sys.stderr)
+    target = stream if isinstance(stream, LogStream) else LogStream(stream or sys.stderr, is_direct=True)
+    target.tell_lost = _render_lost
     terminal = target.is_terminal()
     as_json = format == "json" or (format == "auto" and not terminal)
     _sink.stream = target

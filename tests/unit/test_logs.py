@@ -1,10 +1,13 @@
 """What a log line looks like, and what must never be in one."""
 
+import fcntl
 import io
 import json
 import logging
 import os
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
@@ -18,6 +21,10 @@ from pydantic import SecretStr
 
 from naive_daemon.domain.errors import ConfigError
 from naive_daemon.logs import LogStream, configure_logs, hide_secrets, open_log_file
+from naive_daemon.logs.queued_text import QueuedText
+
+PAGE = 4096
+PATIENCE_S = 10.0
 
 
 class Terminal(io.StringIO):
@@ -243,6 +250,112 @@ def test_a_failing_target_never_fails_who_logs() -> None:
     structlog.get_logger().info("lost too")
     assert stream.dropped == 2
     assert not stream.is_terminal()
+
+
+class Pipe:
+    """A pipe that holds one page, and its reader, who reads when told to."""
+
+    def __init__(self) -> None:
+        self._reading, writing = os.pipe()
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PAGE)
+        self.writer = os.fdopen(writing, "w", encoding="utf-8")
+
+    def read_all(self) -> list[dict[str, Any]]:
+        """Read until the writer is closed."""
+        with os.fdopen(self._reading, encoding="utf-8") as reader:
+            return [json.loads(line) for line in reader]
+
+
+@pytest.fixture
+def pipe() -> Pipe:
+    return Pipe()
+
+
+def test_who_logs_never_waits_for_the_reader(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("naive_daemon.logs.queued_text.QUEUED_BYTES_MAX", 4 * PAGE)
+    stream = configure_logs("info", "auto", LogStream(pipe.writer))
+    logger = structlog.get_logger()
+    for number in range(1_000):  # some ten times what pipe and queue hold
+        logger.info("line", number=number)
+    assert stream.dropped > 500
+    assert not stream.close(timeout_s=0)
+    os.close(pipe._reading)
+    pipe.writer.close()
+
+
+def test_lost_lines_are_counted_and_told_when_somebody_reads_again(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("naive_daemon.logs.queued_text.QUEUED_BYTES_MAX", 4 * PAGE)
+    stream = configure_logs("info", "auto", LogStream(pipe.writer))
+    logger = structlog.get_logger()
+    for number in range(1_000):
+        logger.info("line", number=number)
+    read: list[dict[str, Any]] = []
+    reader = threading.Thread(target=lambda: read.extend(pipe.read_all()))
+    reader.start()
+    queued = stream.target
+    assert isinstance(queued, QueuedText)
+    assert queued.drain(PATIENCE_S)
+    logger.info("read again")
+    assert stream.close(PATIENCE_S)
+    pipe.writer.close()
+    reader.join(PATIENCE_S)
+    assert read[-1]["event"] == "read again"
+    told = [event["lines"] for event in read if event["event"] == "log lines were lost"]
+    assert sum(told) == stream.dropped > 500
+    numbers = [event["number"] for event in read if event["event"] == "line"]
+    assert numbers == sorted(numbers)
+    assert len(numbers) + stream.dropped == 1_000
+
+
+def test_lines_are_all_out_at_the_end_and_in_order_over_a_swap(pipe: Pipe) -> None:
+    other = io.StringIO()
+    stream = configure_logs("info", "auto", LogStream(pipe.writer))
+    logger = structlog.get_logger()
+    logger.info("one")
+    former = stream.swap(other)
+    logger.info("two")
+    assert stream.swap(former) is other
+    logger.info("three")
+    assert stream.close(PATIENCE_S)
+    assert not [thread for thread in threading.enumerate() if thread.name == "log" and not thread.daemon]
+    pipe.writer.close()
+    assert [event["event"] for event in pipe.read_all()] == ["one", "three"]
+    assert logged(other)["event"] == "two"
+
+
+def test_a_pipe_without_a_reader_loses_lines_and_nothing_else(pipe: Pipe) -> None:
+    stream = configure_logs("info", "auto", LogStream(pipe.writer))
+    os.close(pipe._reading)
+    structlog.get_logger().info("lost")
+    assert stream.close(PATIENCE_S)
+    assert stream.dropped == 1
+    pipe.writer.close()
+
+
+def test_a_process_that_ends_writes_what_is_queued_and_waits_for_no_stuck_reader() -> None:
+    program = (
+        "import sys, structlog\n"
+        "from naive_daemon.logs import LogStream, configure_logs\n"
+        "configure_logs('info', 'json', LogStream(sys.stderr))\n"
+        "for number in range(int(sys.argv[1])): structlog.get_logger().info('line', number=number)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "200"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert len(done.stderr.splitlines()) == 200
+    reading, writing = os.pipe()
+    stuck = subprocess.Popen([sys.executable, "-c", program, "5000"], stderr=writing)
+    assert stuck.wait(60) == 0
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_command_writes_at_once(pipe: Pipe) -> None:
+    configure_logs("info", "auto", pipe.writer)
+    structlog.get_logger().info("here")
+    assert json.loads(os.read(pipe._reading, PAGE))["event"] == "here"
+    pipe.writer.close()
+    os.close(pipe._reading)
 
 
 def test_lines_of_threads_do_not_mix() -> None:
