@@ -1,6 +1,8 @@
 """Connecting: bounded, one clear line for an operator, and never the password."""
 
+import os
 import re
+import signal
 import socket
 import time
 import traceback
@@ -13,7 +15,9 @@ import pytest
 from sqlalchemy import Engine
 
 from naive_daemon.domain.errors import ConfigError, NaiveError, TransientError, UnreachableError
+from naive_daemon.storage.postgres import connection as connection_module
 from naive_daemon.storage.postgres import migrate
+from naive_daemon.storage.postgres.condition import needs_new_connection
 from naive_daemon.storage.postgres.connection import connect, describe
 from naive_daemon.storage.postgres.engine import begin, make_engine
 from naive_daemon.storage.postgres.journal import PostgresJournal
@@ -182,3 +186,22 @@ def ask_after_the_end(engine: Engine, url: str) -> None:
         with psycopg.connect(url, autocommit=True) as server:
             server.execute("SELECT pg_terminate_backend(%s, 10000)", (backend,))
         connection.exec_driver_sql("SELECT 1")
+
+
+def test_a_frozen_server_is_given_up(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "ANSWER_GRACE_S", 0.1)
+    connection = connect(database_url, statement_timeout_ms=100)
+    backend = connection.info.backend_pid
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        with pytest.raises(psycopg.OperationalError, match=r"has not answered within 0\.2 s") as given_up:
+            connection.execute("SELECT 1")
+        assert connection.closed
+        assert needs_new_connection(given_up.value)
+    finally:
+        os.kill(backend, signal.SIGCONT)
+
+
+def test_a_statement_may_take_its_time_where_no_bound_is_set(database_url: str) -> None:
+    with closing(connect(database_url, statement_timeout_ms=0)) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)

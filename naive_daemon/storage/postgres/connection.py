@@ -1,10 +1,14 @@
 """Makes every connection to PostgreSQL: bounded, in UTC, alive or reported dead, and silent about the password."""
 
 import re
+from typing import Any, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
 
+from naive_daemon.clock import WallClock
 from naive_daemon.domain.errors import ConfigError
 from naive_daemon.storage.postgres.condition import DatabaseAwayError, one_line
 
@@ -13,8 +17,13 @@ CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 60_000
 DEFAULT_PORT = 5432
 
+_Result = TypeVar("_Result")
+
 # A peer that vanished without a word is found dead in about 20 s, whether we wait for it or write to it.
 _LIVENESS = {"keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 20_000}
+
+ANSWER_GRACE_S = 5.0
+"""How much longer than the server allows a statement we wait for its answer: the server may be frozen."""
 
 # A server set to lose the last commits would lose intents: an asynchronous commit is switched off for us.
 _SESSION = """
@@ -23,6 +32,42 @@ SELECT set_config('TimeZone', 'UTC', false), set_config('statement_timeout', %s,
                   CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
                        ELSE current_setting('synchronous_commit') END, false)
 """
+
+
+class _BoundedConnection(psycopg.Connection[TupleRow]):
+    """Gives a server up that does not answer: neither TCP nor the server's own time-out sees that it is frozen."""
+
+    answer_s: float | None = CONNECT_TIMEOUT_S
+
+    def wait(self, gen: PQGen[_Result], *args: Any, **kwargs: Any) -> _Result:
+        """Wait for an answer; the connection is of no use any more when none came in time."""
+        if self.answer_s is None:
+            return super().wait(gen, *args, **kwargs)
+        try:
+            return super().wait(_within(gen, self.answer_s), *args, **kwargs)
+        except _NoAnswerError:
+            self.pgconn.finish()
+            raise
+
+
+class _NoAnswerError(psycopg.OperationalError):
+    pass
+
+
+def _within(waiting: PQGen[_Result], seconds: float) -> PQGen[_Result]:
+    """Carry what `waiting` waits for, which is resumed several times a second, and end it when the time is over."""
+    clock = WallClock()
+    deadline_s = clock.monotonic_s() + seconds
+    try:
+        wanted = next(waiting)
+        while True:
+            ready = yield wanted
+            if not ready and clock.monotonic_s() > deadline_s:
+                raise _NoAnswerError(f"the server has not answered within {seconds:g} s")
+            wanted = waiting.send(ready)
+    except StopIteration as done:
+        result: _Result = done.value
+        return result
 
 
 def connect(
@@ -34,7 +79,11 @@ def connect(
 ) -> psycopg.Connection:
     """Connect to a `postgresql://` URL within 5 s for each address that it names.
 
-    `statement_timeout_ms` of 0 means none. Raises DatabaseAwayError (exit code 69) that names host, port and database,
+    How long a statement may block its caller is bounded, whatever happens to the server: one that works too long is
+    cancelled by the server after `statement_timeout_ms` (60 s; 0 means no bound at all); a server whose machine is gone
+    is found dead by TCP in about 20 s; one that is frozen, behind a unix socket or on a machine that still answers for
+    it, is given up here after `statement_timeout_ms` and 5 s: psycopg.OperationalError, and the connection is closed.
+    Raises DatabaseAwayError (exit code 69) that names host, port and database,
     and ConfigError (78) for a URL that can not be read; neither ever holds the password.
     """
     parameters = read_url(url)
@@ -42,10 +91,11 @@ def connect(
     chosen: dict[str, str | int] = {"connect_timeout": CONNECT_TIMEOUT_S, **_LIVENESS, **parameters}
     conninfo = make_conninfo("", **(chosen | {"application_name": application_name}))
     try:
-        connection = psycopg.connect(conninfo, autocommit=True)
+        connection = _BoundedConnection.connect(conninfo, autocommit=True)
         try:
             connection.execute(_SESSION, (str(statement_timeout_ms),))
             connection.autocommit = autocommit
+            connection.answer_s = statement_timeout_ms / 1_000 + ANSWER_GRACE_S if statement_timeout_ms else None
         except psycopg.Error:
             connection.close()
             raise
