@@ -32,7 +32,9 @@ def emit(options: Options, data: Any, text: Callable[[], None]) -> None:
 
     encoded = msgspec.json.encode(plain_value(data))
     # Indented for eyes; a program that reads gets one line.
-    click.echo(msgspec.json.format(encoded, indent=2) if sys.stdout.isatty() else encoded)
+    shown = msgspec.json.format(encoded, indent=2) if sys.stdout.isatty() else encoded
+    # As text: click writes bytes past standard output, and past who watches whether it can be written.
+    click.echo(shown.decode())
 
 
 def say(options: Options, line: str) -> None:

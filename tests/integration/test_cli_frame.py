@@ -163,7 +163,8 @@ def test_a_group_hands_its_options_down(monkeypatch: pytest.MonkeyPatch, capsys:
 BUG = """
 import click, sys
 from naive_daemon.cli import boundary
-from naive_daemon.cli.command import Command
+from naive_daemon.cli.command import Command, pass_options
+from naive_daemon.cli.output import emit, print_table
 
 @click.command(cls=Command)
 def bug():
@@ -175,11 +176,16 @@ def many():
         click.echo(number)
 
 @click.command(cls=Command)
+@pass_options
+def show(options):
+    emit(options, {"shown": 1}, lambda: print_table(["what"], [["shown"]]))
+
+@click.command(cls=Command)
 def wait():
     click.echo("ready")
     sys.stdin.readline()
 
-sys.exit(boundary.run({"bug": bug, "many": many, "wait": wait}[sys.argv[1]], sys.argv[2:]))
+sys.exit(boundary.run({"bug": bug, "many": many, "show": show, "wait": wait}[sys.argv[1]], sys.argv[2:]))
 """
 
 
@@ -204,11 +210,10 @@ def test_a_reader_that_leaves_is_no_error() -> None:
         assert process.wait(timeout=60) == 1
 
 
-@pytest.mark.parametrize("words", ["many > /dev/full", "many >&-", "--json many > /dev/full"])
-def test_output_that_can_not_be_written_is_told_in_a_line(words: str) -> None:
-    _, name, *redirection = words.removeprefix("--json").partition("many")
-    command = [name, *(["--json"] if words.startswith("--json") else [])]
-    shell = f'"$0" "$@" {"".join(redirection)}'
+@pytest.mark.parametrize("words", ["many", "show", "show --json"])
+@pytest.mark.parametrize("redirection", ["> /dev/full", ">&-"])
+def test_output_that_can_not_be_written_is_told_in_a_line(words: str, redirection: str) -> None:
+    command, shell = words.split(), f'"$0" "$@" {redirection}'
     done = subprocess.run(
         ["sh", "-c", shell, sys.executable, "-c", BUG, *command], capture_output=True, text=True, check=False
     )
