@@ -73,12 +73,21 @@ class Daemon:
         Takes the signals INT, TERM and HUP for its time, so it belongs to the main thread.
         """
         with HomeLock(self._config.home).acquire(HOME_WAIT_S), _signals(self._on_signal):
-            self._world.open()
-            try:
-                self._trade()
-            finally:
-                self._world.close()
+            self._open_and_trade()
         self._log.info("ended", reason=self._stop_reason)
+
+    def _open_and_trade(self) -> None:
+        try:
+            self._world.open(self._shall_end)
+        except TransientError as error:
+            if self._stop_reason is None:
+                raise
+            self._log.info("ended before it traded", reason=error.message)
+            return
+        try:
+            self._trade()
+        finally:
+            self._world.close()
 
     def _trade(self) -> None:
         self._on_start(self._world)

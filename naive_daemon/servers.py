@@ -34,12 +34,15 @@ class Servers:
         """Say whether the database is embedded, so that its schema is ours to bring up."""
         return self._own_postgres is not None
 
-    def start(self) -> None:
-        """Start what is embedded and not running."""
+    def start(self, shall_end: Callable[[], bool] = lambda: False) -> None:
+        """Start what is embedded and not running; raises TransientError once `shall_end` says so, and what they raise.
+
+        What was started runs on until `stop`.
+        """
         if self._own_postgres is not None:
-            self.postgres_url = self._own_postgres.start()
+            self.postgres_url = self._own_postgres.start(shall_end)
         if self._own_redis is not None:
-            self.redis_url = self._own_redis.start()
+            self.redis_url = self._own_redis.start(shall_end)
 
     def revive(self, shall_end: Callable[[], bool]) -> None:
         """Start again what has died; what does not come up is tried again later, and the daemon does without it.

@@ -64,18 +64,21 @@ class World:
         self._claim = AccountClaim([config.account])
         self._ends: dict[str, Callable[[], None]] = {}
 
-    def open(self) -> Self:
-        """Start servers, bring up the schema, take the account; what was opened is closed again when that fails."""
+    def open(self, shall_end: Callable[[], bool] = lambda: False) -> Self:
+        """Start servers, bring up the schema, take the account; what was opened is closed again when that fails.
+
+        A server that is slow to come up is not waited for once `shall_end` says so: a TransientError.
+        """
         try:
-            self._open()
+            self._open(shall_end)
         except BaseException:
             self.close()
             raise
         return self
 
-    def _open(self) -> None:
+    def _open(self, shall_end: Callable[[], bool]) -> None:
         self._stack.callback(self._servers.stop)
-        self._servers.start()
+        self._servers.start(shall_end)
         url = self._servers.postgres_url
         if self._servers.has_own_postgres:
             migrate.upgrade(url)
