@@ -101,15 +101,18 @@ def logging_to_terminal(options: Options, config: "Config", *, quiet: bool = Fal
         configure_logs("debug" if options.debug else "warning" if quiet else level, shape, stream)
 
     set_level(config.log.level)
-    if quiet or shape == "json" or not stream.is_terminal():
-        yield Terminal(lambda _: None, set_level)
-        return
-    with StatusLine() as line:
-        former = stream.swap(line.log_target)
-        try:
-            yield Terminal(line.draw, set_level)
-        finally:
-            stream.swap(former)
+    try:
+        if quiet or shape == "json" or not stream.is_terminal():
+            yield Terminal(lambda _: None, set_level)
+            return
+        with StatusLine(stream.target) as line:
+            former = stream.swap(line.log_target)
+            try:
+                yield Terminal(line.draw, set_level)
+            finally:
+                stream.swap(former)
+    finally:
+        stream.close()  # what is said after this, an error's one line, stands below the log
 
 
 def reload_config(load: "Callable[[], Config]", running: "Config", terminal: Terminal) -> None:

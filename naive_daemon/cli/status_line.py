@@ -35,10 +35,10 @@ class _Above(io.TextIOBase):
 
 
 class StatusLine:
-    """Draws one line, again and again; use as a context."""
+    """Draws one line on a terminal, again and again; use as a context."""
 
-    def __init__(self) -> None:
-        console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    def __init__(self, terminal: TextIO) -> None:
+        console = Console(file=terminal, highlight=False, markup=False, emoji=False)
         self._live = Live(Text("starting …", style="dim"), console=console, auto_refresh=False, transient=True)
         self.log_target = cast("TextIO", _Above(console))
 

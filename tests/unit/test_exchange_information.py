@@ -125,7 +125,7 @@ def test_whether_a_symbol_trades(fields: dict[str, object], trading: bool) -> No
         ([symbol(baseAsset=3)], r"symbol 'AUSDT': Expected `str`, got `int` - at `\$.baseAsset`"),
         ([symbol({**PRICE_FILTER, "tickSize": "abc"})], "'AUSDT': PRICE_FILTER.tickSize: 'abc' is not a decimal"),
         ([symbol({**PRICE_FILTER, "maxPrice": "-1"})], "'AUSDT': PRICE_FILTER.maxPrice: -1 is negative"),
-        ([symbol({**LOT_SIZE, "stepSize": "NaN"})], "'AUSDT': LOT_SIZE.stepSize: 'NaN' is not a finite number"),
+        ([symbol({**LOT_SIZE, "stepSize": "NaN"})], "'AUSDT': LOT_SIZE.stepSize: 'NaN' is not a decimal number"),
         ([symbol({**LOT_SIZE, "stepSize": 0.001})], "'AUSDT': LOT_SIZE.stepSize: 0.001 is not a decimal in quotes"),
         ([symbol({**LOT_SIZE, "minQty": None})], "'AUSDT': LOT_SIZE.minQty: None is not a decimal in quotes"),
         ([symbol({**MAX_NUM_ORDERS, "maxNumOrders": "2.5"})], "MAX_NUM_ORDERS.maxNumOrders: 2.5 is not a whole"),

@@ -66,3 +66,8 @@ def test_what_is_read(text: str) -> None:
 @pytest.mark.parametrize(("value", "text"), [("1E+3", "1000"), ("0.100", "0.1"), ("0E-8", "0"), ("-1.50", "-1.5")])
 def test_plain(value: str, text: str) -> None:
     assert plain(Decimal(value)) == text
+
+
+def test_an_exponent_beyond_all_bounds_is_refused() -> None:
+    with pytest.raises(ValueError, match="is not a decimal number"):
+        parse_decimal("1e99999999999999999999")
