@@ -143,7 +143,7 @@ class Daemon:
         self._failure = reason
         self._wake.set()
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the form of a handler
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
             self._shall_reload = True
             self._wake.set()

@@ -51,7 +51,7 @@ class Watchman(Actor):
         else:
             super().on_receive(message)
 
-    def on_terminate(self, reason: ExitReason) -> None:  # noqa: ARG002 - the same for every reason
+    def on_terminate(self, reason: ExitReason) -> None:
         """Say that the end has begun."""
         self._notifier.status("stopping")
 

@@ -97,7 +97,7 @@ class Cache(Actor):
             return self._degraded
         return super().on_receive(message)
 
-    def on_terminate(self, reason: ExitReason) -> None:  # noqa: ARG002 - the same for every reason
+    def on_terminate(self, reason: ExitReason) -> None:
         """Write what is left, give the connection back."""
         self._write()
         self._store.close()

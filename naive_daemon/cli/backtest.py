@@ -43,11 +43,11 @@ def backtest(
       naive-daemon backtest XRPETH-aggTrades-2019-10-11.csv --set chunks=3 --set budget=2.5
 
     """
-    from naive_daemon.backtest import BacktestPlan, run_backtest  # noqa: PLC0415 - slow to load, and --help is not
-    from naive_daemon.exchange.paper.engine import FillModel  # noqa: PLC0415
-    from naive_daemon.logs import configure_logs  # noqa: PLC0415
-    from naive_daemon.market.recording import Recording  # noqa: PLC0415
-    from naive_daemon.world import load_instruments  # noqa: PLC0415
+    from naive_daemon.backtest import BacktestPlan, run_backtest
+    from naive_daemon.exchange.paper.engine import FillModel
+    from naive_daemon.logs import configure_logs
+    from naive_daemon.market.recording import Recording
+    from naive_daemon.world import load_instruments
 
     config = options.load_config({"exchange.exchange_info": exchange_info, "exchange.fill_model": fill_model})
     configure_logs("debug" if options.debug else "warning", "json" if options.json else "auto", sys.stderr)

@@ -164,6 +164,6 @@ def _tell(options: Options, kind: str, message: str, hint: str | None, code: int
 
 def _write(text: str) -> None:
     # Imported here: only errors need it, and it is slow to load.
-    from naive_daemon.logs import hide_secrets  # noqa: PLC0415 - see above
+    from naive_daemon.logs import hide_secrets
 
     click.echo(hide_secrets(text), err=True)

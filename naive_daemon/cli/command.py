@@ -26,7 +26,7 @@ class Options:
     def load_config(self, overrides: Mapping[str, Any] | None = None) -> "Config":
         """Read the configuration; `overrides` are the command's own options, by dotted keys, None for not given."""
         # Imported here: pydantic takes longer to load than --help may take to answer.
-        from naive_daemon.config import load_config  # noqa: PLC0415 - see above
+        from naive_daemon.config import load_config
 
         return load_config(self.config_path, {"home": self.home, **(overrides or {})})
 
@@ -149,7 +149,7 @@ class LazyGroup(Group):
 def _version_option() -> click.Option:
     def show(context: click.Context, _: click.Parameter, value: bool) -> None:
         if value:
-            from importlib.metadata import version  # noqa: PLC0415 - slow, and seldom asked for
+            from importlib.metadata import version
 
             click.echo(f"naive-daemon {version('naive-daemon')}")
             context.exit()

@@ -28,7 +28,7 @@ def emit(options: Options, data: Any, text: Callable[[], None]) -> None:
     if not options.json:
         text()
         return
-    from naive_daemon.logs.rendering import plain_value  # noqa: PLC0415 - loads structlog, which --help must not
+    from naive_daemon.logs.rendering import plain_value
 
     encoded = msgspec.json.encode(plain_value(data))
     # Indented for eyes; a program that reads gets one line.
@@ -45,15 +45,15 @@ def say(options: Options, line: str) -> None:
 
 def console() -> "Console":
     """Give a rich console on standard output."""
-    from rich.console import Console  # noqa: PLC0415 - slow to load, and JSON does without
+    from rich.console import Console
 
     return Console(highlight=False, markup=False, emoji=False, width=_WIDTH_MAX)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table; columns whose name ends with `>` are aligned to the right, cells are written by `cell`."""
-    from rich import box  # noqa: PLC0415 - as in console()
-    from rich.table import Table  # noqa: PLC0415 - as in console()
+    from rich import box
+    from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
@@ -76,8 +76,8 @@ def cell(value: object) -> str:
 
 def progress(options: Options) -> "Progress":
     """Give a rich progress bar on standard error, which shows only where a person watches."""
-    from rich.console import Console  # noqa: PLC0415 - as in console()
-    from rich.progress import Progress  # noqa: PLC0415 - as in console()
+    from rich.console import Console
+    from rich.progress import Progress
 
     return Progress(
         console=Console(stderr=True), transient=True, disable=options.json or not sys.stderr.isatty(), expand=False

@@ -85,7 +85,7 @@ def _place(order: Order) -> tuple[int, str, int, int, str, int]:
 
 
 def _row(order: Order) -> tuple[object, ...]:
-    from naive_daemon.clock import to_datetime  # noqa: PLC0415 - as above
+    from naive_daemon.clock import to_datetime
 
     key = order.key
     time = to_datetime(order.created_ns).isoformat()

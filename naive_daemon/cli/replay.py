@@ -57,9 +57,9 @@ def replay(
       naive-daemon replay XRPETH-aggTrades-2019-10-11.csv --speed 50 --set chunks=3 --set budget=2.5
 
     """
-    from naive_daemon.clock import WallClock, to_datetime  # noqa: PLC0415 - all slow to load, and --help is not
-    from naive_daemon.replay import ReplayRecording, run_replay  # noqa: PLC0415
-    from naive_daemon.world import World  # noqa: PLC0415
+    from naive_daemon.clock import WallClock, to_datetime
+    from naive_daemon.replay import ReplayRecording, run_replay
+    from naive_daemon.world import World
 
     clock = WallClock()
     stamp = to_datetime(clock.now_ns()).astimezone(UTC).strftime("replay-%Y%m%d-%H%M%S")

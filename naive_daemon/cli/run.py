@@ -58,10 +58,10 @@ def run(
       naive-daemon run --start BTCUSDT
 
     """
-    from naive_daemon.clock import WallClock  # noqa: PLC0415 - all of this is slow to load, and --help is not
-    from naive_daemon.daemon import Daemon  # noqa: PLC0415
-    from naive_daemon.market.recording import Recording  # noqa: PLC0415
-    from naive_daemon.world import World  # noqa: PLC0415
+    from naive_daemon.clock import WallClock
+    from naive_daemon.daemon import Daemon
+    from naive_daemon.market.recording import Recording
+    from naive_daemon.world import World
 
     def load() -> "Config":
         return options.load_config(
@@ -91,8 +91,8 @@ def run(
 @contextmanager
 def logging_to_terminal(options: Options, config: "Config", *, quiet: bool = False) -> Iterator[Terminal]:
     """Log as configured; where a person watches, put a status line below the log. `quiet` logs warnings only."""
-    from naive_daemon.cli.status_line import StatusLine  # noqa: PLC0415 - slow to load
-    from naive_daemon.logs import LogStream, configure_logs, open_log_file  # noqa: PLC0415
+    from naive_daemon.cli.status_line import StatusLine
+    from naive_daemon.logs import LogStream, configure_logs, open_log_file
 
     shape = "json" if options.json else config.log.format
     stream = LogStream(sys.stderr if config.log.file is None else open_log_file(config.log.file))

@@ -119,13 +119,13 @@ class Journal(Actor):
                 self._waiting.append(message if self._retry is None else self._kept(message))
         self._work_off()
 
-    def on_receive(self, message: Any) -> Deferred:  # noqa: ARG002 - the caller carries it
+    def on_receive(self, message: Any) -> Deferred:
         """Queue a request behind what came before it, so that it reads what was written."""
         self._waiting.append(self.caller())
         self._work_off()
         return DEFERRED
 
-    def on_terminate(self, reason: ExitReason) -> None:  # noqa: ARG002 - the same for every reason
+    def on_terminate(self, reason: ExitReason) -> None:
         """Give the connection back."""
         self._store.close()
 

@@ -113,7 +113,7 @@ class Player(Actor):
             case _:
                 super().on_receive(message)
 
-    def on_terminate(self, reason: ExitReason) -> None:  # noqa: ARG002 - the same for every reason
+    def on_terminate(self, reason: ExitReason) -> None:
         """Keep the market's state."""
         self._source.save()
 

@@ -90,32 +90,32 @@ class Actor(Process):
         """Get one `Down` when `ref` ends, at once if it has; gives the number that `Down.monitor` will carry."""
         number = next(_monitor_numbers)
         self._monitored[number] = ref
-        ref._actor.watch(number, self.ref.tell)  # noqa: SLF001 - the runtime's own seam
+        ref._actor.watch(number, self.ref.tell)
         if self.is_dead:  # killed meanwhile, so its end may not have seen this monitor
-            ref._actor.unwatch(number)  # noqa: SLF001
+            ref._actor.unwatch(number)
         return number
 
     def demonitor(self, number: int) -> None:
         """Get no `Down` of this monitor any more, not even one that is queued (OTP rule 64)."""
         ref = self._monitored.pop(number, None)
         if ref is not None:
-            ref._actor.unwatch(number)  # noqa: SLF001
+            ref._actor.unwatch(number)
 
     def link(self, ref: Ref) -> None:
         """Share the fate of `ref`, both ways; twice is once, oneself is nothing (OTP rule 65)."""
         if ref is self.ref:
             return
         self._links[ref] = None
-        if not ref._actor.accept_link(self.ref):  # noqa: SLF001
+        if not ref._actor.accept_link(self.ref):
             self._links.pop(ref, None)
             self.actor_inbox.put_signal(ExitSignal(ref, NOPROC))
         elif self.is_dead:  # killed meanwhile, so its end has told nobody of this link
-            ref._actor.drop_link(self.ref)  # noqa: SLF001
+            ref._actor.drop_link(self.ref)
 
     def unlink(self, ref: Ref) -> None:
         """Share the fate of `ref` no more."""
         self._links.pop(ref, None)
-        ref._actor.drop_link(self.ref)  # noqa: SLF001
+        ref._actor.drop_link(self.ref)
 
     def send_after(self, delay_s: float, message: Any) -> "Timer":
         """Tell oneself something in `delay_s` seconds."""
@@ -313,6 +313,6 @@ def send_exit(ref: Ref, reason: ExitReason, source: Ref | None = None) -> None:
     if sender is not None and sender.is_dead:
         return
     if reason is KILL or reason.kind == "kill":
-        ref._actor.kill()  # noqa: SLF001
+        ref._actor.kill()
     else:
         ref.actor_inbox.put_signal(ExitSignal(source, reason))

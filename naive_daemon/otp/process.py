@@ -188,7 +188,7 @@ class Process(pykka.Actor):
             for number, watcher in watchers.items():
                 self._notify(watcher, Down(number, self.ref, reason))
             for linked in links:
-                linked._actor.drop_link(self.ref)  # noqa: SLF001 - links are symmetric
+                linked._actor.drop_link(self.ref)
                 linked.actor_inbox.put_signal(ExitSignal(self.ref, reason))
             for message in waiting:
                 if isinstance(message, Call):
@@ -196,7 +196,7 @@ class Process(pykka.Actor):
         finally:
             CURRENT.actor = current
         for number, ref in self._monitored.copy().items():
-            ref._actor.unwatch(number)  # noqa: SLF001
+            ref._actor.unwatch(number)
         for pending in self._pending.copy().values():
             pending.timer.cancel()
 

@@ -39,11 +39,11 @@ class Ref(pykka.ActorRef["Process"]):
         if sender is None or not sender.is_dead:
             self._put(message)
 
-    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> NoReturn:  # noqa: ARG002 - pykka's
+    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> NoReturn:
         """Refuse pykka's ask, whose answer a dying actor may owe for ever; raises TypeError."""
         raise TypeError(f"pykka's ask of {self.label}: use ActorSystem.ask outside of actors, Actor.request inside")
 
-    def stop(self, *, block: bool = True, timeout: float | None = None) -> NoReturn:  # noqa: ARG002 - pykka's
+    def stop(self, *, block: bool = True, timeout: float | None = None) -> NoReturn:
         """Refuse pykka's stop, which no supervisor would understand; raises TypeError."""
         raise TypeError(f"pykka's stop of {self.label}: use ActorSystem.terminate or TerminateChild")
 

@@ -97,7 +97,7 @@ class ActorSystem:
             raise ActorDiedError(NOPROC)
         answer: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
         number = next(_outside_monitors)
-        target._actor.watch(number, lambda down: _set_once(answer, _Failed(down.reason)))  # noqa: SLF001
+        target._actor.watch(number, lambda down: _set_once(answer, _Failed(down.reason)))
         target.tell(
             Call(message, lambda value: _set_once(answer, value), lambda reason: _set_once(answer, _Failed(reason)))
         )
@@ -105,7 +105,7 @@ class ActorSystem:
         try:
             value = self._wait(answer, timeout_s, f"{target.label} to answer")
         finally:
-            target._actor.unwatch(number)  # noqa: SLF001
+            target._actor.unwatch(number)
         if isinstance(value, _Failed):
             raise ActorDiedError(value.reason)
         return value
@@ -114,7 +114,7 @@ class ActorSystem:
         """Stop a top actor from outside and wait for its end; None when it has not ended in time."""
         self._refuse_inside("terminate")
         ended: pykka.ThreadingFuture[ExitReason] = pykka.ThreadingFuture()
-        ref._actor.watch(next(_outside_monitors), lambda down: _set_once(ended, down.reason))  # noqa: SLF001
+        ref._actor.watch(next(_outside_monitors), lambda down: _set_once(ended, down.reason))
         send_exit(ref, reason)
         self._pump()
         try:
@@ -125,7 +125,7 @@ class ActorSystem:
 
     def on_down(self, ref: Ref, watcher: Watcher) -> None:
         """Call `watcher(Down)` from the dying actor's thread when `ref` ends; for owners outside of the tree."""
-        ref._actor.watch(next(_outside_monitors), watcher)  # noqa: SLF001
+        ref._actor.watch(next(_outside_monitors), watcher)
 
     def settle(self, busy: int = 0, timeout_s: float = 10.0) -> bool:
         """Wait until no more than `busy` actors have anything to do; False when that takes too long."""
@@ -189,7 +189,7 @@ class SimulatedSystem(ActorSystem):
         while self.timers.advance_to(time_ns):
             self.run_until_idle()
 
-    def settle(self, busy: int = 0, timeout_s: float = 10.0) -> bool:  # noqa: ARG002 - the live system's parameters
+    def settle(self, busy: int = 0, timeout_s: float = 10.0) -> bool:
         """Run until idle."""
         self.run_until_idle()
         return True

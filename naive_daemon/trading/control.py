@@ -80,7 +80,7 @@ class _Ear:
     def listening(self) -> None:
         self._control.tell(_Listening())
 
-    def notified(self, channel: str, payload: str) -> None:  # noqa: ARG002 - there is one channel
+    def notified(self, channel: str, payload: str) -> None:
         self._control.tell(_Heard(payload))
 
     def connection_lost(self, error: TransientError) -> None:
@@ -133,7 +133,7 @@ class Control(Actor):
         if self._retry is None:
             self._work()
 
-    def on_terminate(self, reason: ExitReason) -> None:  # noqa: ARG002 - the same for every reason
+    def on_terminate(self, reason: ExitReason) -> None:
         """End the listener, write what is not written, give the connection back."""
         if self._listener is not None:
             self._listener.stop()

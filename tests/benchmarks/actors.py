@@ -24,7 +24,7 @@ class Counter(Actor):
         self._left = expected
         self.is_done = threading.Event()
 
-    def on_receive(self, message: Any) -> None:  # noqa: ARG002 - every message counts
+    def on_receive(self, message: Any) -> None:
         """Count."""
         self._left -= 1
         if self._left == 0:
@@ -39,7 +39,7 @@ class PykkaCounter(pykka.ThreadingActor):
         self._left = expected
         self.is_done = threading.Event()
 
-    def on_receive(self, message: Any) -> None:  # noqa: ARG002 - every message counts
+    def on_receive(self, message: Any) -> None:
         """Count."""
         self._left -= 1
         if self._left == 0:

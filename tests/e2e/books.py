@@ -139,7 +139,7 @@ def await_rows(url: str, query: str, is_right: Callable[[list[tuple[Any, ...]]],
 
 def await_state(url: str, symbol: str, state: str) -> None:
     """Wait until the daemon says that the symbol is in this state."""
-    await_rows(url, f"SELECT state FROM actual_states WHERE symbol = '{symbol}'", [(state,)].__eq__)  # noqa: S608 - names of this test
+    await_rows(url, f"SELECT state FROM actual_states WHERE symbol = '{symbol}'", [(state,)].__eq__)
 
 
 @contextmanager
@@ -150,7 +150,7 @@ def _snapshot(url: str) -> Iterator["psycopg.Connection[Row]"]:
 
 
 def _rows(cursor: "psycopg.Connection[Row]", table: str, account: str) -> list[Row]:
-    return cursor.execute(f"SELECT * FROM {table} WHERE account = %s", (account,)).fetchall()  # noqa: S608 - our tables
+    return cursor.execute(f"SELECT * FROM {table} WHERE account = %s", (account,)).fetchall()
 
 
 def _cycle(row: Row) -> tuple[str, int, int]:

@@ -33,7 +33,7 @@ def test_killed_at_random_moments_it_trades_on(place: Place, capsys: pytest.Capt
     seed = int(os.environ.get("NAIVE_TEST_SEED") or random.SystemRandom().randrange(2**32))
     with capsys.disabled():
         sys.stdout.write(f"\nNAIVE_TEST_SEED={seed}\n")
-    draw = random.Random(seed)  # noqa: S311 - moments of kills, no secrets
+    draw = random.Random(seed)
     place.environment |= LOAD
     assert place("settings", "set", *SYMBOLS, "profit_interval=0.0001", "rebuy_interval=0.0003", "chunks=9").code == 0
     assert place("start", *SYMBOLS).code == 0

@@ -45,7 +45,7 @@ def own_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
 
 def trades_on(place: Place, symbol: str) -> None:
     """Wait until a symbol that was not traded before has bought: wherever the market goes, it shows all to be well."""
-    write(place.url, f"UPDATE settings SET status = 'on' WHERE symbol = '{symbol}'")  # noqa: S608 - a word of this test
+    write(place.url, f"UPDATE settings SET status = 'on' WHERE symbol = '{symbol}'")
     await_rows(place.url, "SELECT symbol FROM fills", lambda rows: (symbol,) in rows)
     Books(place.url).check()
 

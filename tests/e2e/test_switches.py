@@ -19,7 +19,7 @@ COMPLETED = "SELECT count(*) FROM cycles WHERE symbol = '{}' AND outcome = 'comp
 
 
 def set_status(symbol: str, status: str) -> str:
-    return f"UPDATE settings SET status = '{status}' WHERE symbol = '{symbol}'"  # noqa: S608 - words of this test
+    return f"UPDATE settings SET status = '{status}' WHERE symbol = '{symbol}'"
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_what_operators_write_is_followed_though_the_listener_was_deaf(
     figures = [followed("SOLUSDT", status) for status in ("on", "off") * 3]
     start = len(daemon.log)
     listeners = "query LIKE 'LISTEN%' OR query = 'SELECT 1'"
-    end = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {listeners}"  # noqa: S608 - as above
+    end = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {listeners}"
     assert read(place.url, end)[0][0] >= 1
     write(place.url, set_status("SOLUSDT", "on"))
     await_state(place.url, "SOLUSDT", "on")
@@ -136,7 +136,7 @@ def test_what_operators_write_is_followed_though_the_listener_was_deaf(
 
 def test_every_connection_may_be_lost(place: Place, daemon: Daemon) -> None:
     others = "pid <> pg_backend_pid() AND datname = current_database()"
-    write(place.url, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")  # noqa: S608 - as above
+    write(place.url, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
     write(place.url, set_status("XRPUSDT", "on"))
     await_rows(place.url, "SELECT symbol FROM orders WHERE symbol = 'XRPUSDT'", bool)
     Books(place.url).check()

@@ -184,7 +184,7 @@ def test_what_becomes_of_resting_orders_is_written_down(
     assert console("start", "BTCUSDT").code == 0
     assert console(*command, "BTCUSDT").code == 0
     with psycopg.connect(schema_url) as connection:
-        assert connection.execute(f"SELECT {column} FROM settings").fetchall() == [(value,)]  # noqa: S608 - a constant of this test
+        assert connection.execute(f"SELECT {column} FROM settings").fetchall() == [(value,)]
 
 
 @pytest.mark.parametrize("command", ["start", "stop", "shutdown"])

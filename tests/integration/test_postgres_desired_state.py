@@ -179,7 +179,7 @@ def test_orders_are_listed_newest_first(url: str, engine: Engine) -> None:
 
 def test_the_identity_is_drawn_once_for_ever(url: str) -> None:
     first, second = PostgresPresence(url), PostgresPresence(url)
-    generator = random.Random(1)  # noqa: S311  # a name, not a secret
+    generator = random.Random(1)
     drawn = first.owner(generator)
     assert len(drawn) == 6
     assert second.owner(generator) == drawn

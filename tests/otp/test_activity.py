@@ -17,7 +17,7 @@ class Player(Actor):
     def __init__(self, others: list[Ref], seed: int) -> None:
         super().__init__()
         self.others = others
-        self.draw = random.Random(seed)  # noqa: S311 - a choice of partners, not a secret
+        self.draw = random.Random(seed)
         self.count = 0
 
     def on_receive(self, message: int) -> None:

@@ -56,7 +56,7 @@ def instrument(symbol: str = "AAAQ") -> Instrument:
 
 def walk(seed: int, count: int, start: str = "100") -> list[Decimal]:
     """Give prices that swing about the start, wide enough for entries, exits and rebuys."""
-    draw = random.Random(seed)  # noqa: S311 - a market, no secret
+    draw = random.Random(seed)
     middle = Decimal(start)
     offset, prices = 0, []
     for _ in range(count):

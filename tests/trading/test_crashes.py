@@ -92,7 +92,7 @@ def assert_goes_on(plant: Plant) -> None:
 def test_trading_goes_on_whoever_is_struck_whenever(who: str, is_kill: bool) -> None:
     offset = list(ACTORS).index(who)  # so that all actors together are struck at nearly every step
     for moment in range(1 + offset, STEPS, STRIDE):
-        order = random.Random(moment) if moment % 2 else None  # noqa: S311 - a schedule, no secret
+        order = random.Random(moment) if moment % 2 else None
         plant = Plant(order=order).start()
         struck(plant, ACTORS[who], moment, is_kill=is_kill)
         assert_goes_on(plant)
@@ -150,8 +150,8 @@ def test_a_drain_is_not_forgotten_when_all_symbols_have_crashed() -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_many_strikes_while_operators_switch(seed: int) -> None:
-    draw = random.Random(seed)  # noqa: S311 - a plan, no secret
-    plant = Plant("AAAQ", "BBBQ", order=random.Random(seed)).start()  # noqa: S311
+    draw = random.Random(seed)
+    plant = Plant("AAAQ", "BBBQ", order=random.Random(seed)).start()
 
     def strike(_: int) -> None:
         if draw.random() < 0.002:

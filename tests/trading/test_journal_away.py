@@ -91,8 +91,8 @@ def test_what_waits_keeps_its_order(shaky: tuple[Plant, Shaky]) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_store_that_comes_and_goes_costs_entries_and_nothing_else(seed: int) -> None:
-    draw = random.Random(seed)  # noqa: S311 - a plan, no secret
-    plant = Plant("AAAQ", "BBBQ", order=random.Random(seed), is_checked=False)  # noqa: S311
+    draw = random.Random(seed)
+    plant = Plant("AAAQ", "BBBQ", order=random.Random(seed), is_checked=False)
     store = Shaky(plant.journal)
     plant.open_journal = lambda: store
     plant.start().on()

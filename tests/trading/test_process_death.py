@@ -30,7 +30,7 @@ def play_and_die(plant: Plant, moment: int) -> None:
 @pytest.mark.parametrize("offset", range(7))
 def test_a_new_process_goes_on_from_the_journal(offset: int) -> None:
     for moment in range(40 + offset, 500, 7):
-        order = random.Random(moment) if moment % 2 else None  # noqa: S311 - a schedule, no secret
+        order = random.Random(moment) if moment % 2 else None
         plant = Plant(order=order).start()
         play_and_die(plant, moment)
         plant.start()
@@ -41,7 +41,7 @@ def test_a_new_process_goes_on_from_the_journal(offset: int) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_process_that_dies_again_and_again_still_goes_on(seed: int) -> None:
-    draw = random.Random(seed)  # noqa: S311 - a plan, no secret
+    draw = random.Random(seed)
     plant = Plant("AAAQ", "BBBQ", order=draw).start().on()
     for price in walk(seed, 100):
         try:

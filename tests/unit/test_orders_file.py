@@ -34,7 +34,7 @@ def test_orders_of_the_same_time_stand_in_the_order_of_their_numbers(tmp_path: P
         order(3, 1),
     ]
     shuffled = wanted[:]
-    random.Random(1).shuffle(shuffled)  # noqa: S311 - no secret
+    random.Random(1).shuffle(shuffled)
     for name, orders in (("wanted", wanted), ("shuffled", shuffled)):
         write_orders(tmp_path / name, orders)
     assert (tmp_path / "shuffled").read_text() == (tmp_path / "wanted").read_text()

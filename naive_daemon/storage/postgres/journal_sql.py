@@ -77,13 +77,13 @@ SELECT
 FROM (
     SELECT count(*) FILTER (WHERE outcome = 'completed') AS completed, coalesce(sum(realised_pnl), 0) AS realised_pnl
     FROM cycles WHERE account = %(account)s AND symbol = %(symbol)s AND finished_ns IS NOT NULL) AS ended
-"""  # noqa: S608  # put together from constants of this file alone
+"""
 
 LOAD_CYCLE = f"""
 SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM (
     SELECT {_ORDER} FROM orders AS o
     WHERE account = %(account)s AND symbol = %(symbol)s AND trader = %(trader)s AND cycle = %(cycle)s) AS o
-"""  # noqa: S608  # put together from constants of this file alone
+"""
 
 LOAD_ACCOUNT = f"""
 SELECT
@@ -98,7 +98,7 @@ SELECT
         FROM fills WHERE account = %(account)s AND commission <> 0 GROUP BY commission_asset) AS paid),
     (SELECT count(*) FROM orders WHERE account = %(account)s),
     (SELECT count(*) FROM fills WHERE account = %(account)s)
-"""  # noqa: S608  # put together from constants of this file alone
+"""
 
 HISTORY = f"""
 SELECT
@@ -108,4 +108,4 @@ SELECT
         SELECT account, symbol, trader, cycle, budget, fee, settings, started_ns, rebuy_reported, outcome,
                finished_ns, bought, sold, buy_price, sell_price, fees, realised_pnl, dust_base
         FROM cycles WHERE account = %(account)s) AS c)
-"""  # noqa: S608  # put together from constants of this file alone
+"""
