@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import psycopg
+import tenacity
 from psycopg.rows import dict_row
 
 from naive_daemon.domain.order import OrderStatus
@@ -122,8 +123,14 @@ def read(url: str, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query.encode()).fetchall()
 
 
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_type(psycopg.errors.DeadlockDetected), stop=tenacity.stop_after_attempt(10)
+)
 def write(url: str, statement: str) -> None:
-    """Change something behind the daemon's back, as an operator with a database console does."""
+    """Change something behind the daemon's back, as an operator with a database console does.
+
+    PostgreSQL may choose this statement as the victim of a deadlock with the daemon's; the operator says it again.
+    """
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(statement.encode())
 
