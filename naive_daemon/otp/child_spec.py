@@ -56,7 +56,7 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
             if not isinstance(getattr(self, field), kind):  # equal text is not enough: members are told by identity
                 raise ValueError(f"child spec {self.id!r}: {field}={getattr(self, field)!r} is none of {list(kind)}")  # noqa: TRY004 - one kind
         if not isinstance(self.significant, bool):
-            raise ValueError(f"child spec {self.id!r}: significant={self.significant!r} is not a bool")  # noqa: TRY004
+            raise ValueError(f"child spec {self.id!r}: significant={self.significant!r} is not a bool")  # noqa: TRY004 - one kind
         self._check_shutdown()
 
     def _check_shutdown(self) -> None:

@@ -291,7 +291,7 @@ def test_timers_on_threads_fire_in_order(live: Laboratory) -> None:
                 return super().on_receive(message)
             self.events.append(("tick", message))
             if message == 2:
-                self.kept.reply([event[1] for event in self.events if event[0] == "tick"])  # type: ignore[attr-defined]
+                self.kept.reply([event[1] for event in self.events if event[0] == "tick"])  # type: ignore[attr-defined] # set by this test
             return None
 
     def go(actor: Worker) -> Any:
