@@ -7,7 +7,7 @@ import itertools
 import os
 import threading
 from collections.abc import Hashable
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import pykka
 
@@ -35,11 +35,15 @@ class ActorSystem:
         self._activity = activity
 
     @classmethod
-    def live(cls, clock: Clock, threads: int | None = None) -> Self:
-        """Make a system on real threads: `threads` for the pool (default: one for each core, at most 4)."""
+    def live(cls, clock: Clock, threads: int | None = None, dispatcher: Literal["pool", "thread"] = "pool") -> Self:
+        """Make a system on real threads: `threads` for the pool (default: one for each core, at most 4).
+
+        `dispatcher` is where actors run that do not ask for a thread of their own: on the pool, or on one each, too.
+        """
         activity = Activity()
-        pool = PoolDispatcher(activity, threads or min(4, os.cpu_count() or 1))
-        return cls(clock, ThreadTimers(clock), {"pool": pool, "thread": ThreadDispatcher(activity)}, activity)
+        own = ThreadDispatcher(activity)
+        shared = own if dispatcher == "thread" else PoolDispatcher(activity, threads or min(4, os.cpu_count() or 1))
+        return cls(clock, ThreadTimers(clock), {"pool": shared, "thread": own}, activity)
 
     @classmethod
     def simulated(cls, clock: MovableClock) -> "SimulatedSystem":

@@ -21,10 +21,13 @@ def logs() -> Iterator[list[Any]]:
     structlog.configure(**before)
 
 
-@pytest.fixture(params=["live", "simulated"])
+@pytest.fixture(params=["pool", "thread", "simulated"])
 def lab(request: pytest.FixtureRequest) -> Iterator[Laboratory]:
-    """Run the test on real threads, and on the caller's thread with a virtual clock."""
-    system = ActorSystem.live(WallClock()) if request.param == "live" else ActorSystem.simulated(VirtualClock())
+    """Run the test on shared threads, on a thread for each actor, and on the caller's thread with a virtual clock."""
+    if request.param == "simulated":
+        system: ActorSystem = ActorSystem.simulated(VirtualClock())
+    else:
+        system = ActorSystem.live(WallClock(), dispatcher=request.param)
     laboratory = Laboratory(system)
     yield laboratory
     laboratory.close()

@@ -243,6 +243,6 @@ def recorder(lab: Laboratory, name: Hashable) -> Callable[[Any], None]:
 def _threads_of(system: ActorSystem) -> list[threading.Thread]:
     if isinstance(system, SimulatedSystem):
         return []
-    pool, own = system._dispatchers["pool"], system._dispatchers["thread"]
+    dispatchers: Any = set(system._dispatchers.values())
     timers: Any = system.timers
-    return [*pool._threads, *own._threads, timers._thread]  # type: ignore[attr-defined] # the two live dispatchers
+    return [*(thread for dispatcher in dispatchers for thread in dispatcher._threads), timers._thread]
