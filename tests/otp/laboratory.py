@@ -215,6 +215,13 @@ class Laboratory:
     def states(self, supervisor: Ref) -> dict[Hashable, str]:
         return {child_id: info.state.value for child_id, info in self.children(supervisor).items()}
 
+    def dead_with_threads(self) -> list[str]:
+        """Name the actors that have ended and still keep a thread; there shall be none."""
+        if self.is_simulated:
+            return []
+        dispatcher: Any = self.system._dispatchers["thread"]
+        return [actor.label for actor in list(dispatcher._wake_ups) if actor.is_dead]
+
     def close(self) -> None:
         """Kill what is left, end the system, and see that no thread is left."""
         for ref in self._roots:

@@ -161,8 +161,7 @@ def test_a_kill_is_whole_while_the_victim_still_changes_what_it_holds(lab: Labor
     victims.append(victim)
     lab.kill(victim)
     assert lab.reason_of(victim) == KILLED
-    if not lab.is_simulated:
-        assert lab.system._dispatchers["thread"]._wake_ups == {}  # type: ignore[attr-defined] # ThreadDispatcher's
+    assert lab.dead_with_threads() == []
 
 
 def test_what_the_dead_begin_to_watch_holds_nothing(live: Laboratory) -> None:
@@ -202,7 +201,7 @@ def test_busy_actors_can_be_killed_at_any_moment(live: Laboratory) -> None:
         send_exit(ref, KILL)
     live.settle()
     assert target._actor._watchers == {}
-    assert live.system._dispatchers["thread"]._wake_ups == {}  # type: ignore[attr-defined] # ThreadDispatcher's
+    assert live.dead_with_threads() == []
 
 
 def test_a_supervisor_killed_while_it_makes_a_child_leaves_no_orphan(live: Laboratory) -> None:
@@ -289,7 +288,7 @@ def test_the_thread_of_a_dead_actor_ends(live: Laboratory) -> None:
         end(ref)
         thread.join(PATIENCE_S)
         assert not thread.is_alive()
-        assert live.system._dispatchers["thread"]._wake_ups == {}  # type: ignore[attr-defined] # ThreadDispatcher's
+        assert live.dead_with_threads() == []
 
 
 def test_a_message_that_meets_its_readers_death_costs_nothing(live: Laboratory) -> None:
@@ -300,7 +299,7 @@ def test_a_message_that_meets_its_readers_death_costs_nothing(live: Laboratory) 
             sender.tell(lambda _, to=ref: [to.tell(number) for number in range(20)])
             send_exit(ref, KILL)
         live.settle()
-        assert live.system._dispatchers["thread"]._wake_ups == {}  # type: ignore[attr-defined] # ThreadDispatcher's
+        assert live.dead_with_threads() == []
 
 
 def test_a_mailbox_that_was_closed_under_a_sender_is_not_read_for_ever(lab: Laboratory) -> None:
