@@ -1,0 +1,56 @@
+"""What nobody may see: told by the name of a field, and by shape inside of texts."""
+
+import functools
+import re
+from typing import Any
+
+HIDDEN = "**********"
+"""Stands in the place of a secret, whatever its length."""
+
+_NAME_CHARACTERS_MAX = 200
+_NAMES = (
+    r"passw(?:or)?d|passphrase|\bpwd|secret|token|api[-_]?key|private[-_]?key|access[-_]?key|signature|credential"
+    r"|authorization|cookie"
+)
+_SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
+# All between the user's colon and the last @ of the word: a password may hold any character.
+_URL_PASSWORD = re.compile(r"(://[^\s/:@]*):\S*(@)")
+_CUT_URL_PASSWORD = re.compile(r"(://[^\s/:@]*):(?:\S*(@)|\S*\Z)")
+_NAMED_VALUE = re.compile(
+    rf"((?:{_NAMES})[\w-]*[\"']?\s*[=:]\s*(?:(?:bearer|basic)\s+)?)"
+    r"(\"[^\"]*(?:\"|\Z)|'[^']*(?:'|\Z)|[^\s&,;)}\]]+)",
+    re.IGNORECASE,
+)
+_PRIVATE_KEY = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|\Z)", re.DOTALL)
+
+
+class Secret:
+    """Put in the place of a value that is not to be looked at; describes itself as hidden."""
+
+    def get_secret_value(self) -> str:
+        """Give what stands for it."""
+        return HIDDEN
+
+
+def names_secret(name: Any) -> bool:
+    """Say whether a key or field of this name, a text or bytes, holds what nobody may see."""
+    kind = type(name)  # an instance may lie about its class
+    if issubclass(kind, bytes):
+        return _is_secret_name(bytes.__getitem__(name, slice(_NAME_CHARACTERS_MAX)).decode("latin-1"))
+    return issubclass(kind, str) and _is_secret_name(str.__getitem__(name, slice(_NAME_CHARACTERS_MAX)))
+
+
+def hide_secrets(text: str, *, is_whole: bool = True) -> str:
+    """Give a text without passwords of URLs, private keys and values that stand beside a secret's name.
+
+    Of a text that is not whole, the end may belong to a secret whose other end is missing; it is hidden, too.
+    """
+    if ":" in text or "=" in text:
+        text = (_URL_PASSWORD if is_whole else _CUT_URL_PASSWORD).sub(rf"\1:{HIDDEN}\2", text)
+        text = _NAMED_VALUE.sub(rf"\1{HIDDEN}", text)
+    return _PRIVATE_KEY.sub(rf"\1{HIDDEN}", text) if "-----BEGIN" in text else text
+
+
+@functools.lru_cache(maxsize=1_024)
+def _is_secret_name(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
