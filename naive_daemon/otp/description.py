@@ -6,7 +6,7 @@ neither hang nor raise nor change anything, whatever it is given. Invariant: a t
 
 import collections
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from naive_daemon.otp.atom import CUT, cut, tell_atom
@@ -26,14 +26,17 @@ ATTRIBUTES_MAX = 64
 
 _PAIR = 2
 
+Teller = Callable[[Any, int], str | None]
+"""Describes a value in at most so many characters, or gives None where it has nothing to say."""
 
-def describe(value: object, limit: int = TEXT_LIMIT) -> str:
+
+def describe(value: object, limit: int = TEXT_LIMIT, tell_first: Teller | None = None) -> str:
     """Give a value as text of at most `limit` characters, secrets hidden; equal values give equal texts.
 
     Structs, dataclasses and named tuples show their fields, a Ref is `label#number`, what is of an unknown type shows
-    only that type. What is left out shows as `…`.
+    only that type. What is left out shows as `…`. `tell_first` is asked before all that, for each value in it.
     """
-    return cut(_Description().text(value, DEPTH_MAX, limit), limit)
+    return cut(_Description(tell_first=tell_first).text(value, DEPTH_MAX, limit), limit)
 
 
 def describe_state(actor: object, limit: int = TEXT_LIMIT) -> dict[str, str]:
@@ -52,8 +55,9 @@ def describe_state(actor: object, limit: int = TEXT_LIMIT) -> dict[str, str]:
 class _Description:
     """One description on its way. `depth`: how many collections deep it may still go; `room`: characters left."""
 
-    def __init__(self, values_max: int = VALUES_MAX) -> None:
+    def __init__(self, values_max: int = VALUES_MAX, tell_first: Teller | None = None) -> None:
         self._values_left = values_max
+        self._tell_first = tell_first
 
     def text(self, value: Any, depth: int, room: int) -> str:
         """Describe by the type alone: an instance may lie about its class."""
@@ -63,7 +67,9 @@ class _Description:
         kind = type(value)
         if any("get_secret_value" in base.__dict__ for base in kind.__mro__):
             return HIDDEN
-        atom = tell_atom(value, room)
+        atom = None if self._tell_first is None else self._tell_first(value, room)
+        if atom is None:
+            atom = tell_atom(value, room)
         if atom is not None:
             return atom
         try:
@@ -101,7 +107,7 @@ class _Description:
         # To each the same: what is shown must not depend on the order in which a set gives its items.
         share = self._values_left // len(items)
         self._values_left -= share * len(items)
-        texts = sorted(_Description(share).text(item, depth - 1, room) for item in items if depth > 0)
+        texts = sorted(_Description(share, self._tell_first).text(item, depth - 1, room) for item in items if depth > 0)
         return _enclosed("{", "}", len(items), _fitting(texts, room), depth)
 
     def _items(self, items: Sequence[Any], depth: int, room: int) -> Iterator[str]:
