@@ -1,4 +1,4 @@
-"""Where actors run: a few shared threads, a thread of their own, or one caller's thread in a repeatable order.
+"""Where actors run: shared threads (`pool.py`), a thread of their own, or one caller's thread in a repeatable order.
 
 A dispatcher counts its *busy* actors (queued or in a handler), so one can wait until everything has come to rest.
 """
@@ -34,16 +34,17 @@ class Activity:
     def __init__(self) -> None:
         self._busy = 0
         self._waiters = 0
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()  # its own name: a Condition takes it in Python, at three times the cost
+        self._changed = threading.Condition(self._lock)
 
     def begin(self) -> None:
         """One more actor has something to do."""
-        with self._changed:
+        with self._lock:
             self._busy += 1
 
     def end(self) -> None:
         """One actor has come to rest."""
-        with self._changed:
+        with self._lock:
             self._busy -= 1
             if self._waiters:
                 self._changed.notify_all()
@@ -61,42 +62,6 @@ class Activity:
                 return self._changed.wait_for(lambda: self._busy <= busy_at_most, timeout_s)
             finally:
                 self._waiters -= 1
-
-
-class PoolDispatcher:
-    """Many actors on few threads, in batches, in the order in which they became runnable."""
-
-    def __init__(self, activity: Activity, threads: int) -> None:
-        self._activity = activity
-        self._runnable: queue.SimpleQueue[Process | None] = queue.SimpleQueue()
-        self._threads = [
-            threading.Thread(target=self._work, name=f"pool-{number}", daemon=True) for number in range(threads)
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def begin(self) -> None:
-        """Count one more busy actor."""
-        self._activity.begin()
-
-    def schedule(self, actor: "Process") -> None:
-        """Queue a runnable actor."""
-        self._runnable.put(actor)
-
-    def stop(self, timeout_s: float) -> None:
-        """End the threads after what is queued."""
-        for _ in self._threads:
-            self._runnable.put(None)
-        for thread in self._threads:
-            thread.join(timeout_s)
-
-    def _work(self) -> None:
-        while (actor := self._runnable.get()) is not None:
-            actor.run_batch(BATCH)
-            if actor.actor_inbox.release():
-                self._runnable.put(actor)
-            else:
-                self._activity.end()
 
 
 class ThreadDispatcher:
@@ -117,6 +82,7 @@ class ThreadDispatcher:
         """Wake the actor's thread, or start it; a message that met its death or the stop starts none."""
         with self._lock:
             if actor.is_dead or self._is_stopped:
+                actor.actor_inbox.release()
                 self._activity.end()
                 return
             wake_up = self._wake_ups.get(actor)
@@ -133,6 +99,11 @@ class ThreadDispatcher:
             wake_up = self._wake_ups.pop(actor, None)
         if wake_up is not None:
             wake_up.put(False)
+
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """The threads that have not ended."""
+        return list(self._threads)
 
     def stop(self, timeout_s: float) -> None:
         """End every thread that is still there."""

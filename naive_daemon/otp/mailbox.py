@@ -1,30 +1,42 @@
-"""An actor's inbox: messages in order of arrival, and a lane for exit signals that overtakes them.
+"""An actor's inbox: messages in order of arrival, and a lane for signals that overtakes them.
 
 Owned by its actor. Invariant: once open, while it holds something the actor is scheduled; so no wake-up is lost.
+Its bound and what happens there is the policy of the actor's class (`mailbox_policy.py`).
 """
 
 import threading
-from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from naive_daemon.otp.exit import crash
+from naive_daemon.otp.messages import Congested, Relieved
+from naive_daemon.otp.ref import CURRENT
 
 if TYPE_CHECKING:
     from naive_daemon.otp.dispatcher import Dispatcher
+    from naive_daemon.otp.mailbox_policy import MailboxPolicy, MessageQueue
     from naive_daemon.otp.process import Process
 
 
 class Mailbox:
     """Stands where pykka has a queue: `put` makes an idle actor runnable on its dispatcher."""
 
-    __slots__ = ("_actor", "_dispatcher", "_lock", "_scheduled", "closed", "messages", "signals")
+    __slots__ = (
+        "_actor", "_dispatcher", "_is_scheduled", "_limit", "_policy", "_slowed",
+        "closed", "lock", "messages", "signals",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
-        self.messages: deque[Any] = deque()
-        self.signals: deque[Any] = deque()
+    def __init__(self, policy: "MailboxPolicy") -> None:
+        self.messages: MessageQueue = policy.make_queue()
+        self.signals: list[Any] = []  # nearly always empty, where an empty deque costs 700 bytes
         self.closed = False
-        self._scheduled = True  # nobody wakes the actor before `open`: a name is known before init has run
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
+        self._is_scheduled = True  # nobody wakes the actor before `open`: a name is known before init has run
         self._actor: Process | None = None
         self._dispatcher: Dispatcher | None = None
+        self._policy = policy
+        self._limit = policy.limit
+        self._slowed: dict[object, Callable[[], None]] = {}
 
     def attach(self, actor: "Process", dispatcher: "Dispatcher") -> None:
         """Say who reads this mailbox, and where it runs. Raises RuntimeError when that was said before."""
@@ -39,23 +51,26 @@ class Mailbox:
         if dispatcher is None or actor is None:
             raise RuntimeError("a mailbox is attached before it is opened")
         dispatcher.begin()
-        self.signals.appendleft(first)
+        self.signals.insert(0, first)
         dispatcher.schedule(actor)
 
     def put(self, message: Any) -> None:
         """Append a message; silent when closed."""
         if self.closed:
             return
-        self.messages.append(message)
-        if not self._scheduled:
+        messages = self.messages
+        messages.append(message)
+        if not self._is_scheduled:
             self._wake()
+        elif len(messages) > self._limit:
+            self._overflow()
 
     def put_signal(self, signal: Any) -> None:
         """Append to the lane that is read first; silent when closed."""
         if self.closed:
             return
         self.signals.append(signal)
-        if not self._scheduled:
+        if not self._is_scheduled:
             self._wake()
 
     def release(self) -> bool:
@@ -64,15 +79,17 @@ class Mailbox:
         The flag falls before the queues are looked at: a sender that still saw it up has appended before, so its
         message is seen here. Once closed, what a sender has put at that very moment is dropped: nobody will read it.
         """
-        self._scheduled = False
+        if self._slowed and len(self.messages) <= self._limit // 2:
+            self._relieve()
+        self._is_scheduled = False
         if self.closed:
             self.messages.clear()
             self.signals.clear()
             return False
-        if self.messages or self.signals:
-            with self._lock:
-                if not self._scheduled:
-                    self._scheduled = True
+        if self.signals or (self.messages and not self._is_held()):
+            with self.lock:
+                if not self._is_scheduled:
+                    self._is_scheduled = True
                     return True
         return False
 
@@ -85,7 +102,19 @@ class Mailbox:
                 waiting.append(self.messages.popleft())
         except IndexError:
             self.signals.clear()
+        self._relieve()
         return waiting
+
+    def drop_signals(self, is_unwanted: Callable[[Any], bool]) -> None:
+        """Forget signals that wait; only the actor itself may say so."""
+        for signal in self.signals.copy():
+            if is_unwanted(signal):
+                self.signals.remove(signal)
+
+    @property
+    def is_congested(self) -> bool:
+        """Say whether more is waiting than the policy's limit."""
+        return len(self.messages) > self._limit
 
     def empty(self) -> bool:
         """Say whether nothing waits."""
@@ -93,16 +122,56 @@ class Mailbox:
 
     def get(self) -> Any:
         """Take the next message; pykka's interface, our actors read the lanes themselves."""
-        return self.signals.popleft() if self.signals else self.messages.popleft()
+        return self.signals.pop(0) if self.signals else self.messages.popleft()
+
+    def tell_when_relieved(self, who: object, tell: Callable[[], None]) -> None:
+        """Call `tell` once half of the limit has been read, or the mailbox is closed; at once if it is so now."""
+        self._slowed[who] = tell
+        if self.closed or len(self.messages) <= self._limit // 2:
+            self._relieve()
+
+    def forget_waiting(self, who: object) -> None:
+        """Tell `who` no more."""
+        self._slowed.pop(who, None)
+
+    def _is_held(self) -> bool:
+        return self._actor is not None and self._actor.is_suspended
 
     def _wake(self) -> None:
         dispatcher, actor = self._dispatcher, self._actor
         if dispatcher is None or actor is None:
             return
-        with self._lock:
-            if self._scheduled:
+        with self.lock:
+            if self._is_scheduled:
                 return
             # Counted before the flag is up: a sender that finds it up may look at once whether all is at rest.
             dispatcher.begin()
-            self._scheduled = True
+            self._is_scheduled = True
         dispatcher.schedule(actor)
+
+    def _overflow(self) -> None:
+        """Tell the sender to slow down, once; the receiver that would cost everybody the memory crashes instead."""
+        actor, sender = self._actor, CURRENT.actor
+        if actor is None:
+            return
+        waiting = len(self.messages)
+        if waiting > self._policy.last_limit:
+            actor.break_down(
+                crash(f"mailbox overflow: {waiting} messages wait, the limit is {self._policy.last_limit}")
+            )
+        elif sender is not None and sender is not actor:
+            sender.end_turn()
+            if sender not in self._slowed:
+                is_first, ref = not self._slowed, actor.ref
+                sender.actor_inbox.put_signal(Congested(ref))
+                self.tell_when_relieved(sender, lambda: sender.actor_inbox.put_signal(Relieved(ref)))
+                if is_first:
+                    actor.report_congestion(waiting, sender.ref)
+
+    def _relieve(self) -> None:
+        while self._slowed:
+            try:
+                _, tell = self._slowed.popitem()
+            except KeyError:
+                return  # another thread has just told the last one
+            tell()

@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from naive_daemon.otp.call import Call
 from naive_daemon.otp.exit import ExitReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from naive_daemon.otp.actor import Actor
     from naive_daemon.otp.ref import Ref
 
 
@@ -38,6 +40,42 @@ class Begin(msgspec.Struct, frozen=True):
     """The first signal of each actor: run init, then tell the starter."""
 
     starter: "Callable[[Started], None] | None"
+
+
+class Inspect(msgspec.Struct, frozen=True):
+    """Somebody outside looks at the actor, between two messages."""
+
+    look: "Callable[[Actor], None]"
+
+
+class Suspend(msgspec.Struct, frozen=True):
+    """Handle no messages until `Resume` comes; `number` tells this suspension from an earlier one."""
+
+    number: int
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """Go on. The end of an earlier suspension than the present one is nothing; None ends any."""
+
+    number: int | None = None
+
+
+class Congested(msgspec.Struct, frozen=True):
+    """The receiver has filled the mailbox of `ref` over its limit and should send less."""
+
+    ref: "Ref"
+
+
+class Relieved(msgspec.Struct, frozen=True):
+    """The mailbox of `ref` has room again."""
+
+    ref: "Ref"
+
+
+class Idle(msgspec.Struct, frozen=True):
+    """No message has come for as long as the actor had asked for (OTP rule 75)."""
+
+    number: int
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -83,3 +121,6 @@ class Deferred(msgspec.Struct, frozen=True):
 
 IGNORE = Ignore()
 DEFERRED = Deferred()
+
+RUNTIME_MESSAGES = frozenset({Call, Reply, RequestTimedOut, Down, Idle})
+"""What comes in the ordinary lane and is the runtime's business; everything else is the actor's."""

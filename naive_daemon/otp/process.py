@@ -5,8 +5,6 @@ lock. Invariant: it ends once, whatever ends it, and everybody who watches or is
 """
 
 import abc
-import itertools
-import threading
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
@@ -15,63 +13,71 @@ import pykka
 from naive_daemon.otp.call import Call, PendingRequest
 from naive_daemon.otp.exit import KILLED, NOPROC, ExitReason, crash
 from naive_daemon.otp.mailbox import Mailbox
+from naive_daemon.otp.mailbox_policy import MailboxPolicy, SlowDown
 from naive_daemon.otp.messages import Begin, Down, ExitSignal, Started
 from naive_daemon.otp.ref import CURRENT, Ref
 
 if TYPE_CHECKING:
     from naive_daemon.otp.system import ActorSystem
 
-_serials = itertools.count(1)
-
 Watcher = Callable[[Down], None]
 Starter = Callable[[Started], None]
-
-
-class StopFlag:
-    """pykka wants an Event; nobody waits on ours, and an Event costs half a kilobyte."""
-
-    __slots__ = ("_stopped",)
-
-    def __init__(self) -> None:
-        self._stopped = False
-
-    def set(self) -> None:
-        """Mark as stopped."""
-        self._stopped = True
-
-    def is_set(self) -> bool:
-        """Say whether it is stopped."""
-        return self._stopped
+Tracer = Callable[[str, Any], None]
+"""Gets ("receive", message) before a message is handled, ("handled", message) after, ("send", (ref, message))."""
 
 
 class Process(pykka.Actor):
     """What refs, dispatchers and supervisors know of an actor. Subclass `Actor`, not this."""
 
     runs_on: ClassVar[Literal["pool", "thread"]] = "pool"
+    mailbox: ClassVar[MailboxPolicy] = SlowDown()
 
     system: "ActorSystem"
-    name: Hashable | None = None
     actor_inbox: Mailbox
+
+    # What nearly every actor has as it is here stands in the class: a hundred thousand of them pay for what they store.
+    name: Hashable | None = None
+    number = 0
+    handled = 0
+    busy_s = 0.0
+    is_dead = False
+    is_suspended = False
+    has_started = False
+    sends_aside = False
+    reason: ExitReason | None = None
+    parent: Ref | None = None
+    tracer: Tracer | None = None
+    _names: tuple[Hashable, ...] = ()
+    _topics: tuple[Hashable, ...] = ()
 
     def __init__(self) -> None:
         # Not pykka's __init__: a uuid and an Event for each actor are most of its cost.
-        self.actor_urn = f"actor:{next(_serials)}"
-        self.actor_inbox = Mailbox()
-        self.actor_stopped = cast("threading.Event", StopFlag())
-        self.is_dead = False
-        self.handled = 0
-        self.reason: ExitReason | None = None
-        self.parent: Ref | None = None
+        self.actor_inbox = Mailbox(self.mailbox)
         self._actor_ref = Ref(self)
-        self._life = threading.Lock()
+        self._life = self.actor_inbox.lock
         self._watchers: dict[int, Watcher] = {}
         self._links: dict[Ref, None] = {}
         self._monitored: dict[int, Ref] = {}
         self._pending: dict[int, PendingRequest] = {}
-        self._starter: Starter | None = None
-        self._call: Call | None = None
-        self._names: list[Hashable] = []
-        self._topics: list[Hashable] = []
+
+    @property
+    def actor_urn(self) -> str:  # type: ignore[override] # pykka has a field, which costs every spawn
+        """A name that no other incarnation in its system has."""
+        return f"actor:{self.number}"
+
+    @property
+    def actor_stopped(self) -> "StopFlag":  # type: ignore[override] # the same
+        """What pykka asks whether the actor has ended."""
+        return StopFlag(self)
+
+    @property
+    def phase(self) -> Literal["starting", "running", "suspended", "dead"]:
+        """Where its life stands."""
+        if self.is_dead:
+            return "dead"
+        if self.is_suspended:
+            return "suspended"
+        return "running" if self.has_started else "starting"
 
     @property
     def ref(self) -> Ref:
@@ -92,13 +98,17 @@ class Process(pykka.Actor):
         """
         self.actor_inbox.attach(self, system.dispatcher_of(type(self)))
         self.system = system
-        self.name = name
-        self.parent = parent
+        self.number = system.next_number()
         if name is not None:
+            self.name = name
             holder = system.registry.register(name, self.ref)
             if holder is not self.ref:
                 return holder
-            self._names.append(name)
+            self._names = (name,)
+        if parent is not None:
+            self.parent = parent
+        else:
+            system.keep_root(self.ref)
         return self.ref
 
     def begin(self, starter: Starter | None) -> None:
@@ -108,6 +118,29 @@ class Process(pykka.Actor):
     @abc.abstractmethod
     def run_batch(self, limit: int) -> None:
         """Handle at most `limit` messages."""
+
+    @abc.abstractmethod
+    def end_turn(self) -> None:
+        """Let others run after the message at hand; called from inside its handler or by who ends it."""
+
+    @abc.abstractmethod
+    def recent_messages(self) -> list[Any]:
+        """Give the last few messages, the oldest first."""
+
+    def may_send(self, to: Ref, message: Any) -> bool:
+        """Say whether what its handler sends goes out; asked where that is not plain (`sends_aside`)."""
+        if self.is_dead:
+            return False
+        if self.tracer is not None:
+            self.tracer("send", (to, message))
+        return True
+
+    def trace(self, tracer: Tracer | None) -> None:
+        """Show every message to `tracer` from now on, or to nobody; one at a time."""
+        with self._life:
+            self.tracer = tracer
+            self.sends_aside = tracer is not None or self.is_dead
+        self.end_turn()
 
     def adopt(self, child: Ref) -> bool:
         """Take a child with it when this actor ends, whatever ends it; False when it has ended already."""
@@ -146,6 +179,20 @@ class Process(pykka.Actor):
         """End without asking: from now on nothing it does reaches anybody, even if its handler still runs."""
         self._die(KILLED)
 
+    def break_down(self, reason: ExitReason) -> None:
+        """End by what the runtime found from outside; like `kill`, but the log and the monitors learn why."""
+        if not self.is_dead:
+            self._report_crash(reason)
+            self._die(reason)
+
+    @abc.abstractmethod
+    def report_congestion(self, waiting: int, sender: Ref) -> None:
+        """Log that its mailbox is over its limit."""
+
+    @abc.abstractmethod
+    def report_stuck(self, for_s: float, thread: str, stack: str, *, is_replaced: bool) -> None:
+        """Log that a shared thread does not come back from it."""
+
     @abc.abstractmethod
     def _report_crash(self, reason: ExitReason) -> None:
         """Log why it ends."""
@@ -162,10 +209,11 @@ class Process(pykka.Actor):
         with self._life:
             if self.is_dead:
                 return
-            self.is_dead = True
+            self.is_dead = self.sends_aside = True
             self.reason = reason
             watchers, links = self._watchers, list(self._links)
             self._watchers, self._links = {}, {}
+        self.end_turn()
         try:
             self._let_go(reason, watchers, links)
         finally:
@@ -177,10 +225,9 @@ class Process(pykka.Actor):
         On a kill this runs beside the victim's own handler, which may still be changing all of these: so it goes over
         copies, each made in one step. What the victim adds after that it takes back itself (`Actor.monitor` and so on).
         """
-        self.actor_stopped.set()
-        for name in tuple(self._names):
+        for name in self._names:
             self.system.registry.unregister(name, self.ref)
-        for topic in tuple(self._topics):
+        for topic in self._topics:
             self.system.pubsub.unsubscribe(topic, self.ref)
         waiting = self.actor_inbox.close()
         current, CURRENT.actor = CURRENT.actor, None  # the last words of a dead actor do go out
@@ -204,7 +251,7 @@ class Process(pykka.Actor):
 
     @staticmethod
     def _create_actor_inbox() -> Mailbox:
-        return Mailbox()
+        return Mailbox(SlowDown())
 
     @staticmethod
     def _create_future() -> pykka.Future[Any]:
@@ -212,3 +259,20 @@ class Process(pykka.Actor):
 
     def _start_actor_loop(self) -> None:
         self.begin(None)
+
+
+class StopFlag:
+    """Stands where pykka has an Event for each actor, of half a kilobyte; nobody waits on ours."""
+
+    __slots__ = ("_actor",)
+
+    def __init__(self, actor: Process) -> None:
+        self._actor = actor
+
+    def set(self) -> None:
+        """End the actor."""
+        self._actor.kill()
+
+    def is_set(self) -> bool:
+        """Say whether it has ended."""
+        return self._actor.is_dead

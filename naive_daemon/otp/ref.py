@@ -7,7 +7,7 @@ import pykka
 
 if TYPE_CHECKING:
     from naive_daemon.otp.mailbox import Mailbox
-    from naive_daemon.otp.process import Process
+    from naive_daemon.otp.process import Process, StopFlag
 
 
 class _Current(threading.local):
@@ -27,17 +27,53 @@ class Ref(pykka.ActorRef["Process"]):
         # A strong reference, where pykka holds a weak one: an idle actor must not vanish under its supervisor. So a ref
         # that is kept past the end keeps the dead actor's state, too: forget it on Down.
         self._actor = actor
-        self._put = actor.actor_inbox.put
-        self.actor_class = type(actor)
         self.actor_inbox = actor.actor_inbox
-        self.actor_urn = actor.actor_urn
-        self.actor_stopped = actor.actor_stopped
+
+    @property
+    def actor_class(self) -> "type[Process]":  # type: ignore[override] # pykka has a field, which costs every spawn
+        """The class of the actor."""
+        return type(self._actor)
+
+    @property
+    def actor_urn(self) -> str:  # type: ignore[override] # the same
+        """A name that no other incarnation in its system has."""
+        return self._actor.actor_urn
+
+    @property
+    def actor_stopped(self) -> "StopFlag":  # type: ignore[override] # the same
+        """What pykka asks whether the actor has ended."""
+        return self._actor.actor_stopped
+
+    @property
+    def number(self) -> int:
+        """The serial number of this incarnation in its system, from 1."""
+        return self._actor.number
+
+    @property
+    def is_congested(self) -> bool:
+        """Say whether more is waiting than its mailbox's limit: who can, sends less."""
+        return self.actor_inbox.is_congested
 
     def tell(self, message: Any) -> None:
         """Send a message. What a dead incarnation still sends is dropped, and so is what is sent to one."""
         sender = CURRENT.actor
-        if sender is None or not sender.is_dead:
-            self._put(message)
+        if sender is None or not sender.sends_aside or sender.may_send(self, message):
+            self.actor_inbox.put(message)
+
+    def wait_for_room(self, timeout_s: float) -> bool:
+        """Wait, on a thread that may block, until half of a congested mailbox has been read; False when it is not.
+
+        For senders that are no actors, or have a thread of their own; raises RuntimeError in an actor of the pool.
+        """
+        if CURRENT.actor is not None and CURRENT.actor.runs_on == "pool":
+            raise RuntimeError(f"{CURRENT.actor.label} shares its thread, so it must not wait; see on_congested")
+        if not self.is_congested:
+            return True
+        relieved = threading.Event()
+        self.actor_inbox.tell_when_relieved(relieved, relieved.set)
+        has_room = relieved.wait(timeout_s)
+        self.actor_inbox.forget_waiting(relieved)
+        return has_room
 
     def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> NoReturn:
         """Refuse pykka's ask, whose answer a dying actor may owe for ever; raises TypeError."""

@@ -126,6 +126,8 @@ class Supervisor(Actor):
                 return self._later(lambda call: self._delete(call, child_id))
             case _Retry(child_id):
                 self._enqueue(self._retry(child_id))
+            case _Next():
+                self._run_next()
             case Exited():
                 return None  # a shutdown from anyone but the parent (OTP rule 26)
             case _:
@@ -165,12 +167,6 @@ class Supervisor(Actor):
         yield from operation
         self._is_operating = False
         self.ref.tell(_Next())
-
-    def _handle_receive(self, message: Any) -> None:
-        if isinstance(message, _Next):
-            self._run_next()
-        else:
-            super()._handle_receive(message)
 
     def _on_parent_exit(self, reason: ExitReason) -> None:
         """Stop the children first, whatever is going on (OTP rule 25)."""

@@ -6,21 +6,31 @@ Owns every thread of its actors; `stop` ends them. One process may hold several 
 import itertools
 import os
 import threading
-from collections.abc import Hashable
-from typing import Any, Literal, Self
+from collections.abc import Callable, Hashable
+from typing import Any, Literal, Self, TypeVar, cast
 
 import pykka
 
 from naive_daemon.otp.actor import Actor, send_exit
 from naive_daemon.otp.call import Call
-from naive_daemon.otp.dispatcher import Activity, Dispatcher, PoolDispatcher, SimulatedDispatcher, ThreadDispatcher
+from naive_daemon.otp.dispatcher import (
+    Activity,
+    Dispatcher,
+    SimulatedDispatcher,
+    ThreadDispatcher,
+)
 from naive_daemon.otp.exit import NOPROC, SHUTDOWN, ActorDiedError, ExitReason, StartFailedError
+from naive_daemon.otp.messages import Inspect, Resume, Suspend
+from naive_daemon.otp.pool import STUCK_AFTER_S, PoolDispatcher, PoolHealth
 from naive_daemon.otp.process import Process, Watcher
 from naive_daemon.otp.ref import CURRENT, Ref
 from naive_daemon.otp.registry import PubSub, Registry
 from naive_daemon.otp.timers import Clock, MovableClock, ThreadTimers, Timers, VirtualTimers
 
 _outside_monitors = itertools.count(-1, -1)
+_suspensions = itertools.count(1)
+
+Result = TypeVar("Result")
 
 
 class ActorSystem:
@@ -31,19 +41,33 @@ class ActorSystem:
         self.timers = timers
         self.registry = Registry()
         self.pubsub = PubSub()
+        self.now = clock.monotonic_s
+        self.next_number = itertools.count(1).__next__
         self._dispatchers = dispatchers
         self._activity = activity
+        self._roots: dict[Ref, None] = {}
 
     @classmethod
-    def live(cls, clock: Clock, threads: int | None = None, dispatcher: Literal["pool", "thread"] = "pool") -> Self:
+    def live(
+        cls,
+        clock: Clock,
+        threads: int | None = None,
+        dispatcher: Literal["pool", "thread"] = "pool",
+        stuck_after_s: float = STUCK_AFTER_S,
+        kill_after_s: float | None = None,
+    ) -> Self:
         """Make a system on real threads: `threads` for the pool (default: one for each core, at most 4).
 
         `dispatcher` is where actors run that do not ask for a thread of their own: on the pool, or on one each, too.
+        A pool thread that an actor holds for `stuck_after_s` is replaced, and the actor killed after `kill_after_s`.
         """
-        activity = Activity()
+        activity, timers = Activity(), ThreadTimers(clock)
         own = ThreadDispatcher(activity)
-        shared = own if dispatcher == "thread" else PoolDispatcher(activity, threads or min(4, os.cpu_count() or 1))
-        return cls(clock, ThreadTimers(clock), {"pool": shared, "thread": own}, activity)
+        shared: Dispatcher = own
+        if dispatcher == "pool":
+            shared = PoolDispatcher(activity, threads or min(4, os.cpu_count() or 1), stuck_after_s, kill_after_s)
+            _watch(shared, clock, timers, min(1.0, stuck_after_s / 4))
+        return cls(clock, timers, {"pool": shared, "thread": own}, activity)
 
     @classmethod
     def simulated(cls, clock: MovableClock) -> "SimulatedSystem":
@@ -140,8 +164,62 @@ class ActorSystem:
         """How many actors have anything to do now, the caller's own included."""
         return self._activity.busy
 
+    def roots(self) -> list[Ref]:
+        """List the living actors without a parent, in order of start."""
+        return list(self._roots)
+
+    def keep_root(self, ref: Ref) -> None:
+        """Know an actor without a parent."""
+        self._roots[ref] = None
+
+    def inspect(self, ref: Ref, look: Callable[[Actor], Result], timeout_s: float = 5.0) -> Result:
+        """Run `look` where the actor runs, between two of its messages, and give its value; from outside only.
+
+        What it raises comes to the caller and leaves the actor unharmed. Raises TimeoutError when the actor is too
+        busy, ActorDiedError when it has ended.
+        """
+        self._refuse_inside("inspect")
+        seen: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
+
+        def see(actor: Actor) -> None:
+            try:
+                value: Any = look(actor)
+            except BaseException as error:  # noqa: BLE001 - what a visitor does is not the actor's fault
+                value = _Raised(error)
+            _set_once(seen, value)
+
+        number = next(_outside_monitors)
+        ref._actor.watch(number, lambda down: _set_once(seen, _Raised(ActorDiedError(down.reason))))
+        ref.actor_inbox.put_signal(Inspect(see))
+        self._pump()
+        try:
+            value = self._wait(seen, timeout_s, f"{ref.label} to be looked at")
+        finally:
+            ref._actor.unwatch(number)
+        if isinstance(value, _Raised):
+            raise value.error
+        return cast("Result", value)
+
+    def suspend(self, ref: Ref, for_s: float) -> None:
+        """Let an actor handle no messages for `for_s` seconds, or until `resume`; an exit signal ends it, too."""
+        number = next(_suspensions)
+        ref.actor_inbox.put_signal(Suspend(number))
+        self.timers.after(for_s, lambda: ref.actor_inbox.put_signal(Resume(number)))
+        self._pump()
+
+    def resume(self, ref: Ref) -> None:
+        """Let a suspended actor go on."""
+        ref.actor_inbox.put_signal(Resume())
+        self._pump()
+
+    def pool_health(self) -> PoolHealth:
+        """Say how the shared threads are; without a pool, that there are none."""
+        pool = self._dispatchers["pool"]
+        return pool.health() if isinstance(pool, PoolDispatcher) else PoolHealth()
+
     def forget(self, actor: Process) -> None:
-        """Let go of what the dispatchers keep for a dead actor."""
+        """Let go of what the system and its dispatchers keep for a dead actor."""
+        self._roots.pop(actor.ref, None)
         dispatcher = self.dispatcher_of(type(actor))
         if isinstance(dispatcher, ThreadDispatcher):
             dispatcher.forget(actor)
@@ -205,6 +283,21 @@ class SimulatedSystem(ActorSystem):
         # All is at rest, and only the caller moves the clock: what is not there now does not come by waiting.
         del timeout_s
         return super()._wait(future, 0, what)
+
+
+def _watch(pool: PoolDispatcher, clock: Clock, timers: Timers, period_s: float) -> None:
+    """Look after the pool's threads for as long as there are timers."""
+
+    def look() -> None:
+        timers.after(period_s, look)
+        pool.look(clock.monotonic_s(), period_s)
+
+    look()
+
+
+class _Raised:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
 
 
 class _Failed:

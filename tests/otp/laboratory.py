@@ -252,4 +252,4 @@ def _threads_of(system: ActorSystem) -> list[threading.Thread]:
         return []
     dispatchers: Any = set(system._dispatchers.values())
     timers: Any = system.timers
-    return [*(thread for dispatcher in dispatchers for thread in dispatcher._threads), timers._thread]
+    return [*(thread for dispatcher in dispatchers for thread in dispatcher.threads), timers._thread]

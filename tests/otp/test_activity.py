@@ -107,10 +107,10 @@ def test_an_actor_counts_as_busy_before_a_sender_can_find_it_awake() -> None:
         """Writes down what a sender would find at the moment of counting."""
 
         def begin(self) -> None:
-            found.append(mailbox._scheduled)
+            found.append(mailbox._is_scheduled)
 
         def schedule(self, _actor: Actor) -> None:
-            found.append(mailbox._scheduled)
+            found.append(mailbox._is_scheduled)
 
         def stop(self, timeout_s: float) -> None:
             """Nothing to end."""

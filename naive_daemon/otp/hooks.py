@@ -1,0 +1,83 @@
+"""What a subclass of `Actor` overrides, and how an actor speaks in the log. None of these is ever called by others."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from naive_daemon.otp.crash_report import crash_report
+from naive_daemon.otp.description import describe
+from naive_daemon.otp.exit import ExitReason
+from naive_daemon.otp.messages import Continue, Deferred, Ignore
+from naive_daemon.otp.process import Process
+from naive_daemon.otp.ref import Ref
+from naive_daemon.otp.uncaught import report_uncaught
+
+
+class Hooks(Process):
+    """The hooks with what they do where nobody overrides them. Subclass `Actor`, not this."""
+
+    def init(self) -> Continue | Ignore | Deferred | None:
+        """Get ready; the starter waits for this. Raising is a failed start."""
+        return None
+
+    def on_receive(self, message: Any) -> Any:
+        """Handle one message; the value returned answers a request. Return DEFERRED to answer later."""
+        self.log.warning("unexpected message", message=repr(message)[:200])
+
+    def on_batch(self, messages: list[Any]) -> None:
+        """Handle what has gathered, when `batches` is set; only messages that want no answer come so."""
+        for message in messages:
+            self.on_receive(message)
+
+    def on_terminate(self, reason: ExitReason) -> None:
+        """Let go of what is held: runs on every orderly end and on a crash, also one of init, never on a kill.
+
+        What it raises is logged, and the actor ends with `reason` all the same.
+        """
+
+    def on_idle(self) -> None:
+        """No message has come for as long as `idle_after` said."""
+
+    def on_congested(self, ref: Ref) -> None:
+        """One's messages have filled the mailbox of `ref` over its limit: send it less until `on_relieved`."""
+
+    def on_relieved(self, ref: Ref) -> None:
+        """Send to `ref` as before: its mailbox has room again, or has ended."""
+
+    def log_context(self) -> Mapping[str, object]:
+        """Say what every log event of this actor carries beside its name."""
+        return {}
+
+    @property
+    def log(self) -> Any:
+        """A logger bound to this actor."""
+        return structlog.get_logger("naive_daemon").bind(actor=self.label, **self.log_context())
+
+    # Reports -------------------------------------------------------------------------------------------------------
+
+    def report_congestion(self, waiting: int, sender: Ref) -> None:
+        """Log that its mailbox is over its limit."""
+        self._speak(lambda: self.log.warning("mailbox congested", waiting=waiting, sender=sender.label))
+
+    def report_stuck(self, for_s: float, thread: str, stack: str, *, is_replaced: bool) -> None:
+        """Log that a shared thread does not come back from it."""
+        last = [describe(message) for message in self.recent_messages()[-1:]]
+        self._speak(
+            lambda: self.log.error(
+                "actor stuck", for_s=round(for_s, 1), thread=thread, is_replaced=is_replaced, message=last, stack=stack
+            )
+        )
+
+    def _report_crash(self, reason: ExitReason) -> None:
+        error = reason.detail if isinstance(reason.detail, BaseException) else None
+        self._speak(lambda: self.log.error("actor crashed", **crash_report(self, reason), exc_info=error), error)
+
+    @staticmethod
+    def _speak(log: Callable[[], None], error: BaseException | None = None) -> None:
+        try:
+            log()
+        except BaseException as broken:  # noqa: BLE001 - a log that fails must neither save the actor nor end a thread
+            if error is not None and broken.__context__ is None:
+                broken.__context__ = error
+            report_uncaught(broken)

@@ -1,0 +1,161 @@
+"""Many actors on few threads, in batches, in the order in which they became runnable.
+
+A thread that does not come back from an actor is noticed (`look`), told in the log with its stack, and replaced: the
+others lose nothing. It goes on counting as stuck until it does come back; then it ends.
+"""
+
+import queue
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from naive_daemon.otp.dispatcher import BATCH, Activity
+
+if TYPE_CHECKING:
+    from naive_daemon.otp.process import Process
+    from naive_daemon.otp.ref import Ref
+
+STUCK_AFTER_S = 5.0
+STUCK_MAX = 32
+"""Stuck threads that are replaced. More of them means that the fault is not one actor's; then the pool runs dry, and
+whoever watches the daemon from outside starts it afresh."""
+
+
+class StuckActor(msgspec.Struct, frozen=True):
+    """A pool thread that does not come back from an actor. `is_lost`: that actor was killed meanwhile."""
+
+    ref: "Ref"
+    thread: str
+    for_s: float
+    is_lost: bool
+
+
+class PoolHealth(msgspec.Struct, frozen=True):
+    """How a pool's threads are: those that take work, those that are stuck, and how many were ever replaced."""
+
+    threads: int = 0
+    stuck: tuple[StuckActor, ...] = ()
+    replaced: int = 0
+
+
+class _Worker:
+    """One thread of the pool, and what it is at."""
+
+    def __init__(self, number: int) -> None:
+        self.name = f"pool-{number}"
+        self.thread: threading.Thread | None = None
+        self.actor: Process | None = None
+        self.turns = 0
+        self.seen = (0, 0)
+        self.stuck_s = 0.0
+        self.is_replaced = False
+
+
+class PoolDispatcher:
+    """See the module. `look` is to be called every second or so."""
+
+    def __init__(
+        self, activity: Activity, threads: int, stuck_after_s: float = STUCK_AFTER_S, kill_after_s: float | None = None
+    ) -> None:
+        self._activity = activity
+        self._runnable: queue.SimpleQueue[Process | None] = queue.SimpleQueue()
+        self._stuck_after_s = stuck_after_s
+        self._kill_after_s = kill_after_s
+        self._workers: list[_Worker] = []
+        self._lock = threading.Lock()
+        self._replaced = 0
+        self._looked_at_s: float | None = None
+        self._is_stopped = False
+        for _ in range(threads):
+            self._add_worker()
+
+    def begin(self) -> None:
+        """Count one more busy actor."""
+        self._activity.begin()
+
+    def schedule(self, actor: "Process") -> None:
+        """Queue a runnable actor."""
+        self._runnable.put(actor)
+
+    def look(self, now_s: float, period_s: float) -> None:
+        """Find threads that are stuck. A look counts for two periods at most, so a process that slept blames nobody."""
+        elapsed_s = 0.0 if self._looked_at_s is None else min(now_s - self._looked_at_s, 2 * period_s)
+        self._looked_at_s = now_s
+        for worker in self._workers.copy():
+            actor = worker.actor
+            at = (worker.turns, 0 if actor is None else actor.handled)
+            if actor is None or at != worker.seen:
+                worker.seen, worker.stuck_s = at, 0.0
+                continue
+            worker.stuck_s += elapsed_s
+            if worker.stuck_s >= self._stuck_after_s:
+                self._take_care_of(worker, actor)
+
+    def health(self) -> PoolHealth:
+        """Say how the threads are."""
+        workers = self._workers.copy()
+        stuck = tuple(
+            StuckActor(actor.ref, worker.name, worker.stuck_s, actor.is_dead)
+            for worker in workers
+            if (actor := worker.actor) is not None and worker.stuck_s >= self._stuck_after_s
+        )
+        return PoolHealth(sum(not worker.is_replaced for worker in workers), stuck, self._replaced)
+
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """The threads that have not ended."""
+        return [worker.thread for worker in self._workers.copy() if worker.thread is not None]
+
+    def stop(self, timeout_s: float) -> None:
+        """End the threads after what is queued; waits at most `timeout_s` for each that is not stuck."""
+        with self._lock:
+            self._is_stopped = True
+            workers = self._workers.copy()
+        for _ in workers:
+            self._runnable.put(None)
+        for worker in workers:
+            if worker.thread is not None and not worker.is_replaced:
+                worker.thread.join(timeout_s)
+
+    def _add_worker(self) -> None:
+        with self._lock:
+            if self._is_stopped:
+                return
+            worker = _Worker(len(self._workers) + self._replaced)
+            worker.thread = threading.Thread(target=self._work, args=(worker,), name=worker.name, daemon=True)
+            self._workers.append(worker)
+        worker.thread.start()
+
+    def _work(self, worker: _Worker) -> None:
+        while not worker.is_replaced and (actor := self._runnable.get()) is not None:
+            worker.actor = actor
+            actor.run_batch(BATCH)
+            worker.actor = None
+            worker.turns += 1
+            if actor.actor_inbox.release():
+                self._runnable.put(actor)
+            else:
+                self._activity.end()
+        with self._lock:
+            self._workers.remove(worker)
+
+    def _take_care_of(self, worker: _Worker, actor: "Process") -> None:
+        if not worker.is_replaced:
+            has_room = sum(other.is_replaced for other in self._workers.copy()) < STUCK_MAX
+            actor.report_stuck(worker.stuck_s, worker.name, _stack_of(worker), is_replaced=has_room)
+            if has_room:
+                worker.is_replaced = True
+                self._replaced += 1
+                self._add_worker()
+        if self._kill_after_s is not None and worker.stuck_s >= self._kill_after_s and not actor.is_dead:
+            actor.kill()
+
+
+def _stack_of(worker: _Worker) -> str:
+    """Give the frames of the thread now, the outermost first."""
+    ident = worker.thread.ident if worker.thread is not None else None
+    frame = sys._current_frames().get(ident) if ident is not None else None
+    return "" if frame is None else "".join(traceback.format_stack(frame))

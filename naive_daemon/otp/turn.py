@@ -1,0 +1,253 @@
+"""An actor's turn on a dispatcher's thread: signals first, then messages in order; what it raises is its end.
+
+pykka's own loop hides a failing start, survives a failed ask and lets a BaseException stop every actor there is; so
+this one is ours. Each actor is run by one thread at a time, so its state needs no lock.
+"""
+
+import abc
+from typing import Any, ClassVar
+
+from naive_daemon.otp.call import Call
+from naive_daemon.otp.exit import NORMAL, ActorExit, ExitReason, crash
+from naive_daemon.otp.hooks import Hooks
+from naive_daemon.otp.messages import (
+    DEFERRED,
+    RUNTIME_MESSAGES,
+    Begin,
+    Congested,
+    Continue,
+    Deferred,
+    Exited,
+    ExitSignal,
+    Ignore,
+    Inspect,
+    Relieved,
+    Resume,
+    Started,
+    Suspend,
+)
+from naive_daemon.otp.process import Starter
+from naive_daemon.otp.ref import CURRENT
+
+RECENT = 8
+"""How many of its last messages an actor keeps, for the report of its crash."""
+
+
+class Turn(Hooks):
+    """Runs the hooks of `Actor`. Subclass that, not this."""
+
+    batches: ClassVar[bool] = False
+    traps_exit: ClassVar[bool] = False
+
+    _recent: list[Any] | None = None
+    _starter: Starter | None = None
+    _call: Call | None = None
+    _suspension = 0
+    _turn_is_over = False
+    _takes_care = False  # something beside plain messages is to be seen to: a tracer, a suspension, an idle time-out
+
+    def run_batch(self, limit: int) -> None:
+        """Handle at most `limit` messages, signals first. The one boundary where an exception becomes a crash."""
+        self._turn_is_over = False
+        if self.is_dead:
+            return
+        now = self.system.now
+        began = now()
+        CURRENT.actor = self
+        try:
+            if self._takes_care or self.batches:
+                self._run_with_care(limit)
+            else:
+                self._run_plain(limit)
+        except ActorExit as ending:
+            self._end(ending.reason)
+        except BaseException as error:  # noqa: BLE001 - whatever a handler raises ends this actor, and only this one
+            self._end(crash(error))
+        finally:
+            CURRENT.actor = None
+            self.busy_s += now() - began
+
+    def end_turn(self) -> None:
+        """Let others run after the message at hand."""
+        self._turn_is_over = True
+
+    def recent_messages(self) -> list[Any]:
+        """Give the last messages handled, at most 8, the oldest first, the one at hand included; no batches' ones."""
+        recent, handled = self._recent, self.handled
+        if recent is None:
+            return []
+        start = handled % RECENT
+        ring = recent[start:] + recent[:start]
+        return ring[-handled:] if handled < RECENT else ring
+
+    def _run_plain(self, limit: int) -> None:
+        """Handle messages: the path that everything plain takes, so nothing here is done that could be done before."""
+        mailbox = self.actor_inbox
+        signals, messages, recent = mailbox.signals, mailbox.messages, self._recent
+        if recent is None:
+            recent = self._recent = [None] * RECENT
+        for _ in range(limit):
+            if signals:
+                self._handle_signal(signals.pop(0))
+            elif messages:
+                message = messages.popleft()
+                recent[self.handled % RECENT] = message
+                self.handled += 1
+                if type(message) in RUNTIME_MESSAGES:
+                    self._handle_receive(message)
+                else:
+                    self.on_receive(message)
+            else:
+                return
+            if self._turn_is_over:
+                return
+
+    def _run_with_care(self, limit: int) -> None:
+        """Handle messages where there is more to see to."""
+        mailbox = self.actor_inbox
+        for _ in range(limit):
+            if mailbox.signals:
+                self._handle_signal(mailbox.signals.pop(0))
+            elif not mailbox.messages or self.is_suspended:
+                return
+            else:
+                self._before_message(mailbox.messages[0])
+                self._take_batch() if self.batches else self._take_one()
+            if self._turn_is_over:
+                return
+
+    def _take_one(self) -> None:
+        message = self.actor_inbox.messages.popleft()
+        self._remember(message)
+        if self.tracer is not None:
+            self.tracer("receive", message)
+        self._handle_receive(message)
+        if self.tracer is not None:
+            self.tracer("handled", message)
+
+    def _take_batch(self) -> None:
+        """Hand over the run of plain messages that has gathered, or one of the runtime's own."""
+        messages = self.actor_inbox.messages
+        plain: list[Any] = []
+        while messages and type(messages[0]) not in RUNTIME_MESSAGES:
+            plain.append(messages.popleft())
+        if not plain:
+            self._take_one()
+            return
+        for message in plain:
+            self._remember(message)
+            if self.tracer is not None:
+                self.tracer("receive", message)
+        self.on_batch(plain)
+        if self.tracer is not None:
+            self.tracer("handled", plain[-1])
+
+    def _remember(self, message: Any) -> None:
+        if self._recent is None:
+            self._recent = [None] * RECENT
+        self._recent[self.handled % RECENT] = message
+        self.handled += 1
+
+    def _handle_receive(self, message: Any) -> None:
+        """Handle one message; pykka's seam, here for what is the runtime's business or takes care."""
+        if isinstance(message, Call):
+            self._answer(message)
+        elif type(message) in RUNTIME_MESSAGES:
+            self._take_runtime_message(message)
+        else:
+            self.on_receive(message)
+
+    def _answer(self, call: Call) -> None:
+        self._call = call
+        try:
+            value = self.on_receive(call.message)
+        except ActorExit as ending:
+            call.fail(ending.reason)
+            raise
+        except BaseException as error:
+            call.fail(crash(error))
+            raise
+        finally:
+            self._call = None
+        if value is not DEFERRED:
+            call.reply(value)
+
+    def _handle_signal(self, signal: Any) -> None:
+        match signal:
+            case Begin(starter):
+                self._run_start(starter)
+            case ExitSignal(source, reason):
+                self.is_suspended = False
+                self._take_exit(source, reason)
+            case Inspect(look):
+                look(self)  # type: ignore[arg-type] # every process is an Actor
+            case Congested(ref):
+                self.on_congested(ref)
+            case Relieved(ref):
+                self.on_relieved(ref)
+            case Suspend(number):
+                self.is_suspended, self._suspension = True, number
+                self._notice_care()
+            case Resume(number) if number is None or number == self._suspension:
+                self.is_suspended = False
+                self._notice_care()
+
+    def _take_exit(self, source: Any, reason: ExitReason) -> None:
+        if source is self.parent:  # both None: the top of a tree, told from outside
+            self._on_parent_exit(reason)
+        elif self.traps_exit:
+            exited = Exited(source, reason)
+            self._before_message(exited)
+            self.on_receive(exited)
+        elif reason.kind != "normal":
+            raise ActorExit(reason)
+
+    def _on_parent_exit(self, reason: ExitReason) -> None:
+        raise ActorExit(reason)
+
+    def _run_start(self, starter: Starter | None) -> None:
+        self._starter = starter
+        outcome = self.init()
+        match outcome:
+            case Deferred():
+                return
+            case Ignore():
+                self._starter = None
+                if starter is not None:
+                    starter(Started(self.ref, None))
+                raise ActorExit(NORMAL)
+            case _:
+                self.acknowledge_start()
+        if isinstance(outcome, Continue):
+            self._handle_receive(outcome.message)
+
+    def acknowledge_start(self, info: object = None) -> None:
+        """End a start that init has deferred."""
+        self.has_started = True
+        starter, self._starter = self._starter, None
+        if starter is not None:
+            starter(Started(self.ref, self.ref, info))
+
+    def _notice_care(self) -> None:
+        self._takes_care = self.is_suspended or self.tracer is not None
+
+    def _before_message(self, message: Any) -> None:
+        """See to what any message ends."""
+
+    def _end(self, reason: ExitReason) -> None:
+        if self.is_dead:
+            return
+        if not reason.is_silent:
+            self._report_crash(reason)
+        try:
+            self.on_terminate(reason)
+        except BaseException as error:  # noqa: BLE001 - the actor ends anyway; its clean-up failed, and that is told
+            self._report_crash(crash(error))
+        self._die(reason)
+
+    def _die(self, reason: ExitReason) -> None:
+        super()._die(reason)
+        self._recent = None  # a chain of dead actors must not keep each other by what they were told
+
+    @abc.abstractmethod
+    def _take_runtime_message(self, message: Any) -> None: ...
