@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from naive_daemon.otp.call import Call
+
 _ABSENT = object()
 _RUNTIME_MODULES = frozenset(f"{__package__}.{module}" for module in ("actor", "process"))
 
@@ -21,6 +23,8 @@ def fields(value: Any) -> list[tuple[str, Any]] | None:
         return list(zip(named, tuple.__iter__(value), strict=False))
     elif dataclasses.is_dataclass(kind):
         names = [field.name for field in dataclasses.fields(kind)]
+    elif kind is Call:
+        names = ["message"]  # where the answer goes is the runtime's business
     else:
         return None
     return [(name, found) for name in names if (found := _field(value, name)) is not _ABSENT]

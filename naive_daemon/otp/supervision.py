@@ -118,6 +118,7 @@ class Child(msgspec.Struct):
     state: ChildState = ChildState.STOPPED
     info_given: object = None
     known_as: Ref | None = None
+    starts: int = 0
 
     def info(self) -> ChildInfo:
         """Show it to others."""
@@ -248,6 +249,7 @@ def start_child(owner: Actor, child: Child) -> Starting:
             send_exit(holder, KILL, owner.ref)
             yield holder, INFINITY
     child.ref, child.state = made.ref, ChildState.STARTING
+    child.starts += 1
     child.monitor = owner.monitor(made.ref)
     if not owner.adopt(made.ref):  # killed while it makes this child, which nobody would ever stop
         made.kill()
