@@ -148,6 +148,8 @@ class Mailbox:
             dispatcher.begin()
             self._is_scheduled = True
         dispatcher.schedule(actor)
+        if actor.is_suspended and len(self.messages) > self._limit:
+            self._overflow()  # each message wakes it in vain, so `put` has not looked
 
     def _overflow(self) -> None:
         """Tell the sender to slow down, once; the receiver that would cost everybody the memory crashes instead."""

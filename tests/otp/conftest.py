@@ -21,7 +21,7 @@ SEEDS = range(1, 1)
 
 
 class Place(msgspec.Struct, frozen=True):
-    """What a test's actors run on; without a seed, `simulated` takes them in the order in which they became runnable."""
+    """What a test's actors run on; without a seed, `simulated` runs them in the order in which they woke."""
 
     dispatcher: Literal["pool", "thread", "simulated"]
     seed: int | None = None
