@@ -23,6 +23,7 @@ from naive_daemon.otp.exit import (
 )
 from naive_daemon.otp.messages import DEFERRED, IGNORE, Continue, Deferred, Down, Exited, Ignore, RequestFailed
 from naive_daemon.otp.ref import Ref
+from naive_daemon.otp.simulation import SimulatedSystem
 from naive_daemon.otp.supervision import (
     ChildCounts,
     ChildIgnored,
@@ -40,7 +41,7 @@ from naive_daemon.otp.supervision import (
     WhichChildren,
 )
 from naive_daemon.otp.supervisor import AutoShutdown, Strategy, Supervisor
-from naive_daemon.otp.system import ActorSystem, SimulatedSystem
+from naive_daemon.otp.system import ActorSystem
 from naive_daemon.otp.task import Task, task_spec
 from naive_daemon.otp.timers import Timer
 

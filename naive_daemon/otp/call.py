@@ -36,3 +36,4 @@ class PendingRequest(msgspec.Struct):
     then: Callable[[Any], None]
     monitor: int
     timer: "Timer"
+    message: Any = None

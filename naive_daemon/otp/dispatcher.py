@@ -5,7 +5,6 @@ A dispatcher counts its *busy* actors (queued or in a handler), so one can wait 
 
 import queue
 import threading
-from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -123,29 +122,3 @@ class ThreadDispatcher:
             self._activity.end()
         with self._lock:
             self._threads.discard(threading.current_thread())
-
-
-class SimulatedDispatcher:
-    """One thread, the caller's; actors run in the order in which they became runnable, a message at a time."""
-
-    def __init__(self) -> None:
-        self._runnable: deque[Process] = deque()
-
-    def begin(self) -> None:
-        """Nothing to count: it is idle when its queue is empty."""
-
-    def schedule(self, actor: "Process") -> None:
-        """Queue a runnable actor."""
-        self._runnable.append(actor)
-
-    def run_until_idle(self) -> None:
-        """Let actors run until none has anything to read."""
-        runnable = self._runnable
-        while runnable:
-            actor = runnable.popleft()
-            actor.run_batch(1)
-            if actor.actor_inbox.release():
-                runnable.append(actor)
-
-    def stop(self, timeout_s: float) -> None:
-        """Nothing to end: `timeout_s` is not used."""

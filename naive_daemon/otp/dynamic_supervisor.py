@@ -12,6 +12,7 @@ import msgspec
 from naive_daemon.otp.actor import Actor, send_exit
 from naive_daemon.otp.call import Call
 from naive_daemon.otp.child_spec import BRUTAL_KILL, INFINITY, ChildSpec, ChildType, Restart
+from naive_daemon.otp.deadlock import Wait
 from naive_daemon.otp.exit import KILL, SHUTDOWN, ExitReason
 from naive_daemon.otp.messages import DEFERRED, Deferred, Down, Exited, Started
 from naive_daemon.otp.ref import Ref
@@ -104,6 +105,11 @@ class DynamicSupervisor(Actor):
         supervisors = sum(child.spec.type is ChildType.SUPERVISOR for child in children)
         active = sum(child.ref is not None and child.ref.is_alive() for child in children)
         return ChildCounts(len(self._children), active, supervisors, len(self._children) - supervisors)
+
+    def waits(self) -> list[Wait]:
+        """List whom it waits for, children included."""
+        stopping = [Wait(self.ref, ref, "to end") for ref in self._stopping]
+        return [*super().waits(), *self._operations.waits(), *stopping]
 
     def _start_new(self, spec: ChildSpec) -> Deferred | SupervisorError:
         if self._stop_reason is not None:

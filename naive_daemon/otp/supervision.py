@@ -12,6 +12,7 @@ import msgspec
 
 from naive_daemon.otp.actor import Actor, send_exit
 from naive_daemon.otp.child_spec import BRUTAL_KILL, INFINITY, ChildSpec, Restart
+from naive_daemon.otp.deadlock import Wait
 from naive_daemon.otp.exit import KILL, KILLED, SHUTDOWN, ExitReason, crash
 from naive_daemon.otp.messages import Down, Started
 from naive_daemon.otp.ref import Ref
@@ -208,6 +209,13 @@ class Operations:
                 wait.timer.cancel()
             wait.operation.close()
         self._waits.clear()
+
+    def waits(self) -> list[Wait]:
+        """List the children whose start or end is awaited."""
+        return [
+            Wait(self._owner.ref, ref, "to start" if ref._actor.phase == "starting" else "to end")
+            for ref in self._waits
+        ]
 
     def _resume(self, operation: Operation, event: Event) -> None:
         try:

@@ -15,6 +15,7 @@ import msgspec
 from naive_daemon.otp.actor import Actor
 from naive_daemon.otp.call import Call
 from naive_daemon.otp.child_spec import ChildSpec, ChildType, Restart
+from naive_daemon.otp.deadlock import Wait
 from naive_daemon.otp.exit import SHUTDOWN, ExitReason, shutdown
 from naive_daemon.otp.messages import DEFERRED, Deferred, Down, Exited, Started
 from naive_daemon.otp.ref import Ref
@@ -144,6 +145,10 @@ class Supervisor(Actor):
         supervisors = sum(child.spec.type is ChildType.SUPERVISOR for child in children)
         active = sum(child.ref is not None and child.ref.is_alive() for child in children)
         return ChildCounts(len(self._children), active, supervisors, len(self._children) - supervisors)
+
+    def waits(self) -> list[Wait]:
+        """List whom it waits for, children included."""
+        return [*super().waits(), *self._operations.waits()]
 
     # Operations, one at a time --------------------------------------------------------------------------------------
 

@@ -7,25 +7,31 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Hashable
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 import pykka
 
 from naive_daemon.otp.actor import Actor, send_exit
 from naive_daemon.otp.call import Call
+from naive_daemon.otp.deadlock import DeadlockError
 from naive_daemon.otp.dispatcher import (
     Activity,
     Dispatcher,
-    SimulatedDispatcher,
     ThreadDispatcher,
 )
 from naive_daemon.otp.exit import NOPROC, SHUTDOWN, ActorDiedError, ExitReason, StartFailedError
 from naive_daemon.otp.messages import Inspect, Resume, Suspend
 from naive_daemon.otp.pool import STUCK_AFTER_S, PoolDispatcher, PoolHealth
 from naive_daemon.otp.process import Process, Watcher
+from naive_daemon.otp.pubsub import PubSub
 from naive_daemon.otp.ref import CURRENT, Ref
-from naive_daemon.otp.registry import PubSub, Registry
-from naive_daemon.otp.timers import Clock, MovableClock, ThreadTimers, Timers, VirtualTimers
+from naive_daemon.otp.registry import Registry
+from naive_daemon.otp.timers import Clock, MovableClock, ThreadTimers, Timers
+
+if TYPE_CHECKING:
+    from naive_daemon.otp.faults import Faults
+    from naive_daemon.otp.simulation import SimulatedSystem
+    from naive_daemon.otp.trace import TraceSink
 
 _outside_monitors = itertools.count(-1, -1)
 _suspensions = itertools.count(1)
@@ -69,10 +75,21 @@ class ActorSystem:
             _watch(shared, clock, timers, min(1.0, stuck_after_s / 4))
         return cls(clock, timers, {"pool": shared, "thread": own}, activity)
 
-    @classmethod
-    def simulated(cls, clock: MovableClock) -> "SimulatedSystem":
-        """Make a system that runs only in `run_until_idle`, on the caller's thread."""
-        return SimulatedSystem(clock)
+    @staticmethod
+    def simulated(
+        clock: MovableClock,
+        seed: int | None = None,
+        *,
+        faults: "Faults | None" = None,
+        trace: "TraceSink | None" = None,
+    ) -> "SimulatedSystem":
+        """Make a system that runs on the caller's thread, when the caller lets it, and always in the same way.
+
+        With a `seed` it draws whose turn it is, else the first who came is the first. See `SimulatedSystem`.
+        """
+        from naive_daemon.otp.simulation import SimulatedSystem  # noqa: PLC0415 - it is made of this class
+
+        return SimulatedSystem(clock, seed, faults=faults, trace=trace)
 
     def dispatcher_of(self, actor_class: type[Process]) -> Dispatcher:
         """Find where actors of a class run."""
@@ -105,7 +122,7 @@ class ActorSystem:
         actor.begin(lambda started: _set_once(outcome, None if started.ref else ExitReason("ignore")))
         self._pump()
         try:
-            reason = self._wait(outcome, timeout_s, f"{actor.label} to start")
+            reason = self._wait(outcome, timeout_s, ref, "to start")
         except TimeoutError:
             actor.kill()
             raise
@@ -131,7 +148,7 @@ class ActorSystem:
         )
         self._pump()
         try:
-            value = self._wait(answer, timeout_s, f"{target.label} to answer")
+            value = self._wait(answer, timeout_s, target, f"to answer {type(message).__name__}")
         finally:
             target._actor.unwatch(number)
         if isinstance(value, _Failed):
@@ -146,7 +163,9 @@ class ActorSystem:
         send_exit(ref, reason)
         self._pump()
         try:
-            outcome: ExitReason = self._wait(ended, timeout_s, f"{ref.label} to end")
+            outcome: ExitReason = self._wait(ended, timeout_s, ref, "to end")
+        except DeadlockError:  # of a simulated system: no time would help
+            raise
         except TimeoutError:
             return None
         return outcome
@@ -193,7 +212,7 @@ class ActorSystem:
         ref.actor_inbox.put_signal(Inspect(see))
         self._pump()
         try:
-            value = self._wait(seen, timeout_s, f"{ref.label} to be looked at")
+            value = self._wait(seen, timeout_s, ref, "to be looked at")
         finally:
             ref._actor.unwatch(number)
         if isinstance(value, _Raised):
@@ -234,55 +253,17 @@ class ActorSystem:
     def _pump(self) -> None:
         """Nothing to do where threads run the actors."""
 
-    def _wait(self, future: "pykka.ThreadingFuture[Any]", timeout_s: float, what: str) -> Any:
+    def _wait(self, future: "pykka.ThreadingFuture[Any]", timeout_s: float, whom: Ref, what: str) -> Any:
         try:
             return future.get(timeout=timeout_s)
         except pykka.Timeout:
-            raise TimeoutError(f"waited {timeout_s} s in vain for {what}") from None
+            raise TimeoutError(f"waited {timeout_s} s in vain for {whom.label} {what}") from None
 
     def _refuse_inside(self, what: str) -> None:
         if CURRENT.actor is not None:
             raise RuntimeError(
                 f"{what} waits, so it is refused inside the actor {CURRENT.actor.label}; tell or request"
             )
-
-
-class SimulatedSystem(ActorSystem):
-    """A system on the caller's thread and a clock that the caller moves: the same calls, the same order, always."""
-
-    timers: VirtualTimers
-
-    def __init__(self, clock: MovableClock) -> None:
-        self._simulated = SimulatedDispatcher()
-        super().__init__(clock, VirtualTimers(clock), {"pool": self._simulated, "thread": self._simulated}, Activity())
-
-    @property
-    def due_ns(self) -> int | None:
-        """When the next timer falls due, perhaps a cancelled one; None when there is none."""
-        return self.timers.due_ns
-
-    def run_until_idle(self) -> None:
-        """Let actors run until none has anything to read; time stands still meanwhile."""
-        self._simulated.run_until_idle()
-
-    def advance_to(self, time_ns: int) -> None:
-        """Move the clock and let everything that falls due happen, each at its own time."""
-        self.run_until_idle()
-        while self.timers.advance_to(time_ns):
-            self.run_until_idle()
-
-    def settle(self, busy: int = 0, timeout_s: float = 10.0) -> bool:
-        """Run until idle."""
-        self.run_until_idle()
-        return True
-
-    def _pump(self) -> None:
-        self.run_until_idle()
-
-    def _wait(self, future: "pykka.ThreadingFuture[Any]", timeout_s: float, what: str) -> Any:
-        # All is at rest, and only the caller moves the clock: what is not there now does not come by waiting.
-        del timeout_s
-        return super()._wait(future, 0, what)
 
 
 def _watch(pool: PoolDispatcher, clock: Clock, timers: Timers, period_s: float) -> None:

@@ -4,7 +4,7 @@ import random
 from typing import TYPE_CHECKING
 
 from naive_daemon.otp import ActorSystem, SimulatedSystem
-from naive_daemon.otp.dispatcher import SimulatedDispatcher
+from naive_daemon.otp.simulation_dispatcher import SimulatedDispatcher
 from naive_daemon.otp.timers import MovableClock
 
 if TYPE_CHECKING:

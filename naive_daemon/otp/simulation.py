@@ -1,0 +1,166 @@
+"""An actor system that can be repeated: on the caller's thread, in virtual time, all choices from one seed.
+
+The same program with the same seed does the same, step by step, in another process and version of Python, provided
+that it draws nothing itself, reads no other clock and goes through no set of values whose hashes differ by run.
+
+How a test comes to one: `ActorSystem.simulated(clock)` takes actors in the order in which they became runnable;
+`ActorSystem.simulated(clock, seed=n)` draws whose turn it is, and which of the timers of one moment fires first, so a
+suite that runs on many seeds gives each test its seed and nothing else (`trace=TraceTail()` shows where it failed).
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from naive_daemon.otp.deadlock import DeadlockError, Wait, find_cycles, tell_waits
+from naive_daemon.otp.dispatcher import Activity
+from naive_daemon.otp.faults import Faults, draw_from
+from naive_daemon.otp.process import Process
+from naive_daemon.otp.ref import Ref
+from naive_daemon.otp.simulation_dispatcher import SimulatedDispatcher, SteppedDispatcher
+from naive_daemon.otp.system import ActorSystem
+from naive_daemon.otp.timers import MovableClock, VirtualTimers
+from naive_daemon.otp.trace import TraceSink
+
+if TYPE_CHECKING:
+    import pykka
+
+EVEN = 0.5
+"""How likely a timer that is due fires before an actor that is runnable has its turn."""
+
+
+class SimulatedSystem(ActorSystem):
+    """A system on the caller's thread and a clock that the caller moves: the same calls, the same steps, always.
+
+    Without `seed`, `faults` and `trace` actors take turns in the order in which they became runnable, at no cost.
+    With a seed, each step is drawn from among the runnable actors, and so is which timer of one moment fires first.
+    `faults` may let a message go wrong before it is handled; `trace` gets a line for each step. Actors that have a
+    thread of their own elsewhere run here as all others. Raises ValueError for a seed that is no whole number >= 0.
+    """
+
+    timers: VirtualTimers
+
+    def __init__(
+        self,
+        clock: MovableClock,
+        seed: int | None = None,
+        *,
+        faults: Faults | None = None,
+        trace: TraceSink | None = None,
+    ) -> None:
+        self._draw = None if seed is None else draw_from(seed)
+        timers = VirtualTimers(clock, self._draw)
+        self._simulated = SimulatedDispatcher()
+        if not (seed is None and faults is None and trace is None):
+            self._simulated = SteppedDispatcher(clock, timers, self._draw, faults, trace)
+        if trace is not None:
+            trace.begin(seed)
+        super().__init__(clock, timers, {"pool": self._simulated, "thread": self._simulated}, Activity())
+
+    # Run -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def due_ns(self) -> int | None:
+        """When the next timer falls due; None when none is to come."""
+        return self.timers.due_ns
+
+    @property
+    def busy(self) -> int:
+        """How many actors have anything to do now."""
+        return self._simulated.busy
+
+    def run_until_idle(self) -> None:
+        """Let actors run until none has anything to read; time stands still meanwhile."""
+        self._simulated.run_until_idle()
+
+    def advance_to(self, time_ns: int) -> None:
+        """Move the clock and let everything that falls due happen, each at its own time."""
+        self._simulated.run_until_idle()
+        while self.timers.advance_to(time_ns):
+            self._let_moment_pass()
+
+    def run(self, until_ns: int | None = None, max_steps: int | None = None) -> bool:
+        """Run on and on: whenever nothing is runnable, the clock jumps to the next timer.
+
+        Gives True when everything has come to rest, with no timer pending; False when the next timer is due after
+        `until_ns`, where the clock then stands, or `max_steps` messages were handled first. A program whose timers
+        never end needs one of the two. Raises DeadlockError when all is at rest and somebody still waits.
+        """
+        self._refuse_inside("run")
+        steps = 0
+        while steps != max_steps:
+            if self._fires_first():
+                continue
+            if self._simulated.step():
+                steps += 1
+                continue
+            due_ns = self.timers.due_ns
+            if due_ns is None:
+                self._refuse_deadlock()
+                return True
+            if until_ns is not None and due_ns > until_ns:
+                self.timers.advance_to(until_ns)
+                return False
+            self.timers.advance_to(due_ns)
+        return False
+
+    def settle(self, busy: int = 0, timeout_s: float = 10.0) -> bool:
+        """Run until idle."""
+        self.run_until_idle()
+        return True
+
+    def forget(self, actor: Process) -> None:
+        """Let go of what is kept for a dead actor."""
+        super().forget(actor)
+        self._simulated.forget(actor)
+
+    def _let_moment_pass(self) -> None:
+        """Run until idle what a timer has woken; in a drawn order, other timers of the moment may fire meanwhile."""
+        if self._draw is None:
+            self._simulated.run_until_idle()
+            return
+        while self._fires_first() or self._simulated.step():
+            pass
+
+    def _fires_first(self) -> bool:
+        """Fire a timer that is due now before the next step, where that is drawn; False when none was fired."""
+        if self._draw is None:
+            return False
+        due_ns, now_ns = self.timers.due_ns, self.clock.now_ns()
+        return due_ns is not None and due_ns <= now_ns and self._draw() < EVEN and self.timers.advance_to(now_ns)
+
+    # See who waits -------------------------------------------------------------------------------------------------
+
+    def waits(self) -> list[Wait]:
+        """List who waits for whom among all living actors, tree by tree."""
+        found: list[Wait] = []
+        waiting = [ref._actor for ref in reversed(self.roots())]
+        while waiting:
+            actor = waiting.pop()
+            found += actor.waits()
+            waiting += reversed(_children_of(actor))
+        return found
+
+    def _refuse_deadlock(self) -> None:
+        waits = self.waits()
+        if waits:
+            raise DeadlockError(waits)
+
+    def _pump(self) -> None:
+        self.run_until_idle()
+
+    def _wait(self, future: "pykka.ThreadingFuture[Any]", timeout_s: float, whom: Ref, what: str) -> Any:
+        """Take what is there: all is at rest, and only the caller moves the clock, so nothing comes by waiting."""
+        try:
+            return super()._wait(future, 0, whom, what)
+        except TimeoutError:
+            waits = (Wait(None, whom, what), *self.waits())
+        due_ns = self.timers.due_ns
+        if due_ns is None:
+            raise DeadlockError(waits)
+        raise TimeoutError(
+            f"all is at rest until the timer at {due_ns} ns, and only the caller moves the clock\n"
+            + tell_waits(waits, find_cycles(waits))
+        )
+
+
+def _children_of(actor: Process) -> list[Process]:
+    return [linked._actor for linked in actor._links if linked._actor.parent is actor.ref]
