@@ -26,7 +26,7 @@ from naive_daemon.otp.messages import (
     Started,
     Suspend,
 )
-from naive_daemon.otp.process import Starter
+from naive_daemon.otp.process import Starter, Tracer
 from naive_daemon.otp.ref import CURRENT
 
 RECENT = 8
@@ -70,6 +70,11 @@ class Turn(Hooks):
     def end_turn(self) -> None:
         """Let others run after the message at hand."""
         self._turn_is_over = True
+
+    def trace(self, tracer: Tracer | None) -> None:
+        """Show every message to `tracer` from the next turn on, or to nobody; on the actor's own thread."""
+        super().trace(tracer)
+        self._notice_care()
 
     def recent_messages(self) -> list[Any]:
         """Give the last messages handled, at most 8, the oldest first, the one at hand included; no batches' ones."""
@@ -188,6 +193,7 @@ class Turn(Hooks):
             case Suspend(number):
                 self.is_suspended, self._suspension = True, number
                 self._notice_care()
+                self.end_turn()  # what has come in the same turn waits, too
             case Resume(number) if number is None or number == self._suspension:
                 self.is_suspended = False
                 self._notice_care()

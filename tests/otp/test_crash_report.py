@@ -1,0 +1,83 @@
+"""What a crash leaves in the log: why, the last messages, the state; bounded, and without secrets."""
+
+from typing import Any
+
+from tests.otp.laboratory import BoomError, Laboratory, Worker, throw
+
+
+class Keeper(Worker):
+    """Has a state worth seeing, and one that nobody may see."""
+
+    def __init__(self, name: str, events: list[Any], outcome: Any = None) -> None:
+        super().__init__(name, events, outcome)
+        self.price = 65_000
+        self.api_key = "hunter2"
+        self.database = "postgresql://naive:hunter2@localhost/naive"
+        self.history = list(range(1_000_000))
+        self.text = "x" * 1_000_000
+
+
+def _report(logs: list[Any]) -> Any:
+    (report,) = [entry for entry in logs if entry["event"] == "actor crashed"]
+    return report
+
+
+def test_a_crash_report_says_why_and_what_came_last(lab: Laboratory, logs: list[Any]) -> None:
+    keeper = lab.worker("k", Keeper)
+    error = BoomError("boom")
+    for number in range(20):
+        lab.tell(keeper, number)
+    keeper.tell(lambda _: throw(error))
+    lab.settle()
+    report = _report(logs)
+    assert (report["actor"], report["reason"], report["exc_info"]) == ("k", "BoomError: boom", error)
+    assert (report["incarnation"], report["handled"]) == (keeper.number, 21)
+    assert report["last_messages"][:-1] == [str(number) for number in range(13, 20)]
+    assert len(report["last_messages"]) == 8
+
+
+def test_a_crash_report_counts_what_was_waiting(simulated: Laboratory, logs: list[Any]) -> None:
+    keeper = simulated.worker("k", Keeper)
+    keeper.tell(lambda _: throw(BoomError("boom")))
+    for number in range(5):
+        keeper.tell(number)
+    simulated.settle()
+    assert _report(logs)["waiting"] == 5
+
+
+def test_a_crash_report_shows_the_state_without_secrets_and_bounded(lab: Laboratory, logs: list[Any]) -> None:
+    keeper = lab.worker("k", Keeper)
+    lab.tell(keeper, {"password": "hunter2", "price": 5})
+    lab.tell(keeper, "y" * 1_000_000)
+    lab.crash(keeper)
+    report = _report(logs)
+    assert report["state"]["price"] == "65000"
+    assert set(report["state"]) >= {"price", "api_key", "database", "history", "text"}
+    shown = str({**report, "exc_info": None})
+    assert "hunter2" not in shown
+    assert len(shown) < 20_000
+
+
+def test_a_state_that_cannot_be_shown_costs_nobody_the_report(lab: Laboratory, logs: list[Any]) -> None:
+    class Odd:
+        def __repr__(self) -> str:
+            return throw(BoomError("repr"))
+
+    keeper = lab.worker("k", Keeper)
+    lab.tell(keeper, Odd())
+    lab.tell(keeper, lambda actor: setattr(actor, "odd", Odd()))
+    lab.crash(keeper)
+    assert _report(logs)["reason"] == "BoomError: boom"
+    assert not keeper.is_alive()
+
+
+def test_a_failed_start_is_reported_too(lab: Laboratory, logs: list[Any]) -> None:
+    lab.plan("k", None, BoomError("again"))
+    lab.supervisor(lab.spec("k", Keeper), max_restarts=3)
+    lab.kill("k")
+    assert _report(logs)["reason"] == "BoomError: again"
+
+
+def test_an_orderly_end_leaves_no_report(lab: Laboratory, logs: list[Any]) -> None:
+    lab.end(lab.worker("k", Keeper))
+    assert logs == []
