@@ -16,7 +16,7 @@ from naive_daemon.clock import VirtualClock, WallClock
 from naive_daemon.otp import ActorSystem
 from tests.otp.laboratory import Laboratory
 
-SEEDS = range(1, 1)
+SEEDS = range(1, 3)
 """What simulated tests run on when nobody asks for more."""
 
 
@@ -28,8 +28,7 @@ class Place(msgspec.Struct, frozen=True):
 
     def system(self) -> ActorSystem:
         if self.dispatcher == "simulated":
-            clock = VirtualClock()
-            return ActorSystem.simulated(clock) if self.seed is None else ActorSystem.simulated(clock, seed=self.seed)
+            return ActorSystem.simulated(VirtualClock(), seed=self.seed)
         return ActorSystem.live(WallClock(), dispatcher=self.dispatcher)
 
     def parameter(self) -> Any:

@@ -215,6 +215,11 @@ class Laboratory:
     def states(self, supervisor: Ref) -> dict[Hashable, str]:
         return {child_id: info.state.value for child_id, info in self.children(supervisor).items()}
 
+    def monitors_of(self, ref: Ref) -> int:
+        """Count who watches an actor, beside the registry that has its name."""
+        watchers = [getattr(watcher, "__self__", None) for watcher in ref._actor._watchers.values()]
+        return sum(watcher is not self.system.registry for watcher in watchers)
+
     def dead_with_threads(self) -> list[str]:
         """Name the actors that have ended and still keep a thread; there shall be none."""
         if self.is_simulated:

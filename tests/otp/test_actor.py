@@ -106,7 +106,7 @@ def test_an_answer_in_time_leaves_no_time_out_and_no_monitor(simulated: Laborato
     simulated.kill(server)
     assert _answers(simulated) == ["ping"]
     assert (client._actor._pending, client._actor._monitored) == ({}, {})
-    assert server._actor._watchers == {}
+    assert simulated.monitors_of(server) == 0
 
 
 @KINDS

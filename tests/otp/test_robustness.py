@@ -179,7 +179,7 @@ def test_what_the_dead_begin_to_watch_holds_nothing(live: Laboratory) -> None:
     send_exit(victim, KILL)
     go_on.set()
     live.settle()
-    assert target._actor._watchers == {}
+    assert live.monitors_of(target) == 0
     assert not any(pending.timer.is_pending for pending in victim._actor._pending.values())
 
 
@@ -200,7 +200,7 @@ def test_busy_actors_can_be_killed_at_any_moment(live: Laboratory) -> None:
         assert entered.wait(PATIENCE_S)
         send_exit(ref, KILL)
     live.settle()
-    assert target._actor._watchers == {}
+    assert live.monitors_of(target) == 0
     assert live.dead_with_threads() == []
 
 

@@ -54,7 +54,7 @@ def test_an_inspection_of_a_busy_actor_gives_up(live: Laboratory) -> None:
         live.system.inspect(worker, lambda actor: actor.handled, 0.0)
     gate.go_on.set()
     live.settle()
-    assert worker._actor._watchers == {}
+    assert live.monitors_of(worker) == 0
 
 
 def test_an_inspection_of_the_dead_says_so(lab: Laboratory) -> None:
