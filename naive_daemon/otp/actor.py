@@ -77,7 +77,7 @@ class Actor(Turn):
     def send_after(self, delay_s: float, message: Any) -> "Timer":
         """Tell oneself something in `delay_s` seconds."""
         ref = self.ref
-        return self.system.timers.after(delay_s, lambda: ref.tell(message))
+        return self.system.timers.after(delay_s, lambda: ref.tell(message), ref)
 
     def idle_after(self, delay_s: float) -> None:
         """Have `on_idle` called, once, if no message comes for `delay_s` seconds; any message cancels it (rule 75)."""
@@ -105,7 +105,7 @@ class Actor(Turn):
         if target is me:
             raise RuntimeError(f"{self.label} asks itself")
         timer = self.send_after(timeout_s, RequestTimedOut(number))
-        self._pending[number] = PendingRequest(then, self.monitor(target), timer)
+        self._pending[number] = PendingRequest(then, self.monitor(target), timer, message)
         if self.is_dead:  # killed meanwhile, so its end may not have seen this timer
             timer.cancel()
         target.tell(
@@ -122,18 +122,24 @@ class Actor(Turn):
             raise RuntimeError(f"{self.label} is not handling a request")
         return self._call
 
+    def register(self, name: Hashable) -> Ref | None:
+        """Take one more name, until the end or `unregister`: None when it is done, else who has it already.
+
+        That is this actor itself when it asks twice (OTP rule 76).
+        """
+        return self.system.registry.register(name, self.ref)
+
+    def unregister(self, name: Hashable) -> None:
+        """Give up a name, if it is one's own (OTP rule 77)."""
+        self.system.registry.unregister(name, self.ref)
+
     def subscribe(self, topic: Hashable) -> None:
         """Receive what is published on a topic, until the end or `unsubscribe`."""
-        self._topics += (topic,)
         self.system.pubsub.subscribe(topic, self.ref)
-        if self.is_dead:  # killed meanwhile, so its end has not seen this topic
-            self.system.pubsub.unsubscribe(topic, self.ref)
 
     def unsubscribe(self, topic: Hashable) -> None:
         """Receive a topic no more."""
-        if topic in self._topics:
-            self._topics = tuple(other for other in self._topics if other != topic)
-            self.system.pubsub.unsubscribe(topic, self.ref)
+        self.system.pubsub.unsubscribe(topic, self.ref)
 
     # The runtime's messages ----------------------------------------------------------------------------------------
 
@@ -165,8 +171,13 @@ class Actor(Turn):
                 return
         self.on_receive(down)
 
+    def _die(self, reason: ExitReason) -> None:
+        super()._die(reason)
+        if self._idle is not None:
+            self._idle.cancel()
+
     def _before_message(self, message: Any) -> None:
-        if self._idle is not None and not (isinstance(message, Idle) and message.number == self._idle_number):
+        if self._idle is not None and not isinstance(message, Idle):
             self._idle.cancel()
             self._idle = None
             self._notice_care()

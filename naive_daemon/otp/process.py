@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 import pykka
 
 from naive_daemon.otp.call import Call, PendingRequest
+from naive_daemon.otp.deadlock import Wait
 from naive_daemon.otp.exit import KILLED, NOPROC, ExitReason, crash
 from naive_daemon.otp.mailbox import Mailbox
 from naive_daemon.otp.mailbox_policy import MailboxPolicy, SlowDown
@@ -47,8 +48,6 @@ class Process(pykka.Actor):
     reason: ExitReason | None = None
     parent: Ref | None = None
     tracer: Tracer | None = None
-    _names: tuple[Hashable, ...] = ()
-    _topics: tuple[Hashable, ...] = ()
 
     def __init__(self) -> None:
         # Not pykka's __init__: a uuid and an Event for each actor are most of its cost.
@@ -102,9 +101,8 @@ class Process(pykka.Actor):
         if name is not None:
             self.name = name
             holder = system.registry.register(name, self.ref)
-            if holder is not self.ref:
+            if holder is not None:
                 return holder
-            self._names = (name,)
         if parent is not None:
             self.parent = parent
         else:
@@ -197,6 +195,14 @@ class Process(pykka.Actor):
     def _report_crash(self, reason: ExitReason) -> None:
         """Log why it ends."""
 
+    def waits(self) -> list[Wait]:
+        """List whom it waits for: who has not answered its requests yet."""
+        return [
+            Wait(self.ref, self._monitored[pending.monitor], f"to answer {type(pending.message).__name__}")
+            for pending in self._pending.values()
+            if pending.monitor in self._monitored
+        ]
+
     def _notify(self, watcher: Watcher, down: Down) -> None:
         """Call a watcher; one that raises must not keep the others from learning it."""
         try:
@@ -220,15 +226,11 @@ class Process(pykka.Actor):
             self.system.forget(self)
 
     def _let_go(self, reason: ExitReason, watchers: dict[int, Watcher], links: list[Ref]) -> None:
-        """Free its names, tell who waits for it, and drop what it waits for.
+        """Tell who waits for it, registries among them, which free its names, and drop what it waits for.
 
         On a kill this runs beside the victim's own handler, which may still be changing all of these: so it goes over
         copies, each made in one step. What the victim adds after that it takes back itself (`Actor.monitor` and so on).
         """
-        for name in self._names:
-            self.system.registry.unregister(name, self.ref)
-        for topic in self._topics:
-            self.system.pubsub.unsubscribe(topic, self.ref)
         waiting = self.actor_inbox.close()
         current, CURRENT.actor = CURRENT.actor, None  # the last words of a dead actor do go out
         try:
