@@ -4,7 +4,7 @@ Actors tell and never block, so what waits is a request without an answer, a sup
 outside. Each of them says so by a `Wait`; what they say together is the report, cycles first.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -30,17 +30,18 @@ class Wait(msgspec.Struct, frozen=True):
 class DeadlockError(TimeoutError):
     """Nothing is runnable, no timer is pending, and somebody waits: no time that passes would help.
 
-    `waits` is all that is waited for, `cycles` those of them that wait in a circle.
+    `waits` is all that is waited for, `cycles` those of them that wait in a circle; `lead` begins the text.
     """
 
-    def __init__(self, waits: Iterable[Wait]) -> None:
+    def __init__(self, waits: Iterable[Wait], lead: str = "") -> None:
         self.waits = tuple(waits)
         self.cycles = find_cycles(self.waits)
-        super().__init__("deadlock: nothing is runnable, no timer is pending\n" + tell_waits(self.waits, self.cycles))
+        super().__init__(f"{lead}deadlock: nothing is runnable, no timer is pending\n{tell_waits(self.waits)}")
 
 
-def tell_waits(waits: tuple[Wait, ...], cycles: tuple[tuple[Wait, ...], ...]) -> str:
+def tell_waits(waits: Sequence[Wait]) -> str:
     """Give a line for each cycle, then one for each wait that is in none."""
+    cycles = find_cycles(waits)
     circling = {id(wait) for cycle in cycles for wait in cycle}
     lines = [f"in a circle: {', '.join(map(str, cycle))}" for cycle in cycles]
     others = [str(wait) for wait in waits if id(wait) not in circling]

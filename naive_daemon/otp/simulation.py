@@ -10,7 +10,7 @@ suite that runs on many seeds gives each test its seed and nothing else (`trace=
 
 from typing import TYPE_CHECKING, Any
 
-from naive_daemon.otp.deadlock import DeadlockError, Wait, find_cycles, tell_waits
+from naive_daemon.otp.deadlock import DeadlockError, Wait, tell_waits
 from naive_daemon.otp.dispatcher import Activity
 from naive_daemon.otp.faults import Faults, draw_from
 from naive_daemon.otp.process import Process
@@ -153,12 +153,12 @@ class SimulatedSystem(ActorSystem):
             return super()._wait(future, 0, whom, what)
         except TimeoutError:
             waits = (Wait(None, whom, what), *self.waits())
-        due_ns = self.timers.due_ns
+        lead, due_ns = f"waited in vain for {whom.label} {what}; ", self.timers.due_ns
         if due_ns is None:
-            raise DeadlockError(waits)
+            raise DeadlockError(waits, lead)
         raise TimeoutError(
-            f"all is at rest until the timer at {due_ns} ns, and only the caller moves the clock\n"
-            + tell_waits(waits, find_cycles(waits))
+            f"{lead}all is at rest until the timer at {due_ns} ns, and only the caller moves the clock\n"
+            + tell_waits(waits)
         )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from naive_daemon.otp.atom import label_of, tell_atom
+from naive_daemon.otp.atom import CUT, label_of, tell_atom
 from naive_daemon.otp.call import Call
 from naive_daemon.otp.description import describe
 from naive_daemon.otp.exit import ExitReason
@@ -161,7 +161,7 @@ def step_line(step: Step, fault: Fault | None) -> str:
     line = f"{step.number} {step.time_ns} {_tell_ref(step.ref)} {tell_message(step.message)}"
     if fault is not None:
         line += f" ! {_tell_fault(fault)}"
-    return line.encode("ascii", "backslashreplace").decode("ascii")
+    return line.replace(CUT, "...").encode("ascii", "backslashreplace").decode("ascii")
 
 
 def tell_message(message: Any) -> str:
