@@ -1,9 +1,6 @@
 """The tree as data, read from outside: names, states and counts, whatever the actors do meanwhile."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import msgspec
 import pytest
@@ -12,6 +9,7 @@ from naive_daemon.otp import KILL, ChildSpec, ChildType, Restart, StartChild, Su
 from naive_daemon.otp.actor_view import resume, suspend
 from naive_daemon.otp.inspection import Node, NodeState, NotFoundError, Place, find, tree, walk
 from naive_daemon.otp.stack import stack_of
+from tests.otp.holding import held
 from tests.otp.laboratory import PATIENCE_S, BoomError, Laboratory, ThreadWorker
 
 
@@ -27,21 +25,6 @@ def nodes(lab: Laboratory) -> dict[str, Node]:
     for root in tree(lab.system).roots:
         add(root)
     return found
-
-
-@contextmanager
-def held(lab: Laboratory, name: str) -> Iterator[None]:
-    """Keep a worker in its handler."""
-    inside, release = threading.Event(), threading.Event()
-
-    def hold(_: Any) -> None:
-        inside.set()
-        release.wait(PATIENCE_S)
-
-    lab.find(name).tell(hold)
-    assert inside.wait(PATIENCE_S)
-    yield
-    release.set()
 
 
 def test_names_classes_types_and_order(lab: Laboratory) -> None:

@@ -1,0 +1,106 @@
+"""What the console answers: each request by looks into the system, none of which waits longer than a few seconds."""
+
+import os
+from collections.abc import Callable, Generator, Iterator
+
+import psutil
+
+from naive_daemon.console import protocol
+from naive_daemon.console.protocol import Answer, Refused, Request
+from naive_daemon.otp import ActorDiedError, ActorSystem
+from naive_daemon.otp.actor_trace import ActorTrace, AlreadyTracedError
+from naive_daemon.otp.actor_view import LOOK_TIMEOUT_S, resume, suspend, view
+from naive_daemon.otp.inspection import NotFoundError, Place, find, node_of, tree
+from naive_daemon.otp.load import LoadMeter, health
+
+TRACE_PAUSE_S = 0.2
+
+
+class Answering:
+    """Answers requests about one system. `rest` waits so many seconds, or less when the console ends: then True."""
+
+    def __init__(self, system: ActorSystem, rest: Callable[[float], bool]) -> None:
+        self._system = system
+        self._rest = rest
+        self._process = psutil.Process()
+
+    def answers(self, request: Request) -> Generator[Answer | None, None, None]:
+        """Give the answers as they come, the last one being the end; None where there is nothing to say yet."""
+        try:
+            yield from self._answers(request)
+        except NotFoundError as error:
+            yield Refused("unknown actor", str(error), error.nearest)
+
+    def _answers(self, request: Request) -> Iterator[Answer | None]:
+        match request:
+            case protocol.AskTree(name, depth):
+                top = None if name is None else find(self._system, name)
+                yield protocol.TreeShown(tree(self._system, top, depth_max=depth))
+            case protocol.AskLoad():
+                yield self._load(request)
+            case protocol.AskHealth():
+                yield protocol.HealthShown(health(self._system), self._rss_bytes(), os.getpid())
+            case protocol.AskTrace(name):
+                yield from self._traced(find(self._system, name), request)
+            case protocol.AskActor(name) | protocol.SuspendActor(name) | protocol.ResumeActor(name):
+                place = find(self._system, name)
+                try:
+                    yield self._one_actor(place, request)
+                except ActorDiedError:
+                    yield _ended(place)
+
+    def _load(self, request: protocol.AskLoad) -> Answer:
+        meter = LoadMeter(self._system)
+        self._rest(request.interval_s)
+        return protocol.LoadShown(meter.read(request.order, request.count), self._rss_bytes())
+
+    def _one_actor(
+        self, place: Place, request: protocol.AskActor | protocol.SuspendActor | protocol.ResumeActor
+    ) -> Answer:
+        match request:
+            case protocol.AskActor():
+                return protocol.ActorShown(view(self._system, place))
+            case protocol.SuspendActor(for_s=for_s):
+                has_seen = suspend(self._system, place, for_s)
+            case protocol.ResumeActor():
+                has_seen = resume(self._system, place)
+        return protocol.Told(place.label, node_of(place).number or 0, is_busy=not has_seen)
+
+    def _traced(self, place: Place, request: protocol.AskTrace) -> Iterator[Answer | None]:
+        if place.ref is None:
+            yield _ended(place)
+            return
+        trace = ActorTrace(self._system, place.ref, request.count, request.time_s)
+        try:
+            trace.start(LOOK_TIMEOUT_S)
+        except AlreadyTracedError as error:
+            yield Refused("traced already", str(error))
+        except TimeoutError:
+            message = f"{place.label} is busy: it has not come back from its handler for {LOOK_TIMEOUT_S:g} s"
+            yield Refused("actor busy", message)
+        except ActorDiedError:
+            yield _ended(place)
+        else:
+            with trace:
+                yield from self._events(trace)
+
+    def _events(self, trace: ActorTrace) -> Iterator[Answer | None]:
+        ending = None
+        while ending is None:
+            ending = trace.ending  # asked first: what comes before the end is read after it
+            while (event := trace.next(TRACE_PAUSE_S if ending is None else 0)) is not None:
+                yield protocol.Traced(event)
+            yield None
+            if self._rest(0):
+                trace.stop()
+        yield protocol.TraceEnded(ending)
+
+    def _rss_bytes(self) -> int:
+        return int(self._process.memory_info().rss)
+
+
+def _ended(place: Place) -> Refused:
+    node = node_of(place)
+    if node.number is None:
+        return Refused("actor ended", f"{node.name} has no process: it is {node.state.value}")
+    return Refused("actor ended", f"{node.name} (#{node.number}) has ended")

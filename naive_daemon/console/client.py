@@ -1,0 +1,125 @@
+"""Asking a running daemon: one connection a request. What goes wrong is one of four errors, each with a hint."""
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from naive_daemon.console.address import make_socket, socket_address
+from naive_daemon.console.line_stream import LineStream, PeerError
+from naive_daemon.console.protocol import (
+    ANSWER_BYTES_MAX,
+    Answer,
+    BadLineError,
+    Refused,
+    Request,
+    VersionMismatchError,
+    decode_answer,
+    encode,
+)
+from naive_daemon.domain.errors import NaiveError, UnreachableError, UsageError
+
+CONNECT_TIMEOUT_S = 2.0
+ANSWER_TIMEOUT_S = 10.0
+
+Expected = TypeVar("Expected", bound=Answer)
+
+
+class NoDaemonError(UnreachableError):
+    """No daemon answers in this home."""
+
+
+class UnknownActorError(UsageError):
+    """No actor, or no single one, is called so."""
+
+
+class ActorUnavailableError(NaiveError):
+    """The actor has ended, is busy, or is traced already."""
+
+
+class ConsoleRefusedError(NaiveError):
+    """The daemon does not take the request: it speaks another version, or has too many callers."""
+
+
+class ConsoleClient:
+    """Asks the daemon of a home. `now_s` is monotonic time."""
+
+    def __init__(self, home: Path, now_s: Callable[[], float]) -> None:
+        self._home = home
+        self._now_s = now_s
+
+    def ask(self, request: Request, expected: type[Expected], more_s: float = 0.0) -> Expected:
+        """Ask and wait for the one answer, `more_s` longer than a daemon usually takes.
+
+        Raises NoDaemonError, UnknownActorError, ActorUnavailableError, ConsoleRefusedError.
+        """
+        for answer in self.stream(request, more_s):
+            if isinstance(answer, expected):
+                return answer
+        raise ConsoleRefusedError("the daemon has answered something else", hint="is it of another version?")
+
+    def stream(self, request: Request, more_s: float = 0.0) -> Iterator[Answer]:
+        """Ask and give the answers as they come, until the daemon closes the connection; raises as `ask`."""
+        with make_socket() as connection:
+            stream = self._connect(connection)
+            try:
+                stream.write(encode(request), CONNECT_TIMEOUT_S)
+                while (line := stream.read_or_end(ANSWER_TIMEOUT_S + more_s, ANSWER_BYTES_MAX)) is not None:
+                    yield self._checked(line)
+            except PeerError as error:
+                raise NoDaemonError(
+                    f"the daemon in {self._home} does not answer: {error}", hint="the log says what it is doing"
+                ) from None
+
+    def _connect(self, connection: socket.socket) -> LineStream:
+        connection.settimeout(CONNECT_TIMEOUT_S)
+        try:
+            with socket_address(self._home) as address:
+                connection.connect(address)
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            raise NoDaemonError(
+                f"no daemon runs in {self._home}",
+                hint="name the daemon's home with --home or NAIVE_HOME, or start one there: naive-daemon run",
+            ) from None
+        except PermissionError:
+            raise NoDaemonError(
+                f"the daemon in {self._home} may not be looked at by this account",
+                hint="run this as the account that the daemon runs as",
+            ) from None
+        except OSError as error:
+            raise NoDaemonError(
+                f"the daemon in {self._home} can not be reached: {error.strerror or error}", hint="try again"
+            ) from None
+        return LineStream(connection, self._now_s)
+
+    @staticmethod
+    def _checked(line: bytes) -> Answer:
+        try:
+            answer = decode_answer(line)
+        except (VersionMismatchError, BadLineError) as error:
+            raise ConsoleRefusedError(
+                f"the daemon's answer is not understood: {error}", hint="restart the daemon with this version"
+            ) from None
+        if isinstance(answer, Refused):
+            raise _error(answer)
+        return answer
+
+
+def _error(refused: Refused) -> NaiveError:
+    match refused.why:
+        case "unknown actor":
+            names = ", ".join(refused.nearest)
+            hint = f"did you mean {names}?" if names else "naive-daemon tree shows the names"
+            return UnknownActorError(refused.message, hint=hint)
+        case "actor ended":
+            return ActorUnavailableError(refused.message, hint="naive-daemon tree shows what runs in its place")
+        case "actor busy":
+            return ActorUnavailableError(refused.message, hint="naive-daemon actor NAME state shows where it is")
+        case "traced already":
+            return ActorUnavailableError(refused.message, hint="that trace ends by itself; try again then")
+        case "too many":
+            return ConsoleRefusedError(refused.message, hint="try again in a moment")
+        case "version":
+            return ConsoleRefusedError(refused.message, hint="restart the daemon with this version")
+        case "bad request":
+            return ConsoleRefusedError(f"the daemon does not understand: {refused.message}", hint=None)
