@@ -1,51 +1,56 @@
-"""`make bench`: measure everything, show it, and write it to bench.json."""
+"""`make bench`: measure everything, show it, and write it to bench.json.
 
-import logging
-import os
-import platform
+`python -m tests.benchmarks actors.tell` measures one group, `python -m tests.benchmarks actors` all of that name.
+"""
+
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 
-import msgspec
-import structlog
+import click
 from rich.console import Console
-from rich.table import Table
 
-from tests.benchmarks import actors, journal, replay
+from tests.benchmarks import journal, replay, report
+from tests.benchmarks.actors import population, restart, spawn, tell
 from tests.benchmarks.figure import Figure
+from tests.benchmarks.program import log_nothing
 
-OUTPUT = Path("bench.json")
-WIDTH_MIN = 150
+GROUPS: dict[str, Callable[[], Iterator[Figure]]] = {
+    "actors.spawn": spawn.figures,
+    "actors.tell": tell.figures,
+    "actors.restart": restart.figures,
+    "actors.population": population.figures,
+    "replay": replay.figures,
+    "journal": journal.figures,
+}
+WIDTH_MIN = 130
 
 
-def main() -> None:
-    """Measure, with a line of progress for each figure."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+@click.command
+@click.argument("groups", nargs=-1)
+@click.option("--output", type=click.Path(path_type=Path), default=Path("bench.json"), show_default=True)
+def main(groups: tuple[str, ...], output: Path) -> None:
+    """Measure GROUPS ("actors", "actors.tell" …), or everything, with a line of progress for each figure."""
+    log_nothing()
     console = Console()
     console.width = max(console.width, WIDTH_MIN)
     found: list[Figure] = []
     with console.status("measuring …") as status:
-        for figure in chain(replay.figures(), actors.figures(), journal.figures()):
+        for figure in chain.from_iterable(GROUPS[name]() for name in _chosen(groups)):
             found.append(figure)
             status.update(f"measured: {figure.name}")
-    console.print(_table(found))
-    written = [msgspec.structs.asdict(figure) | {"ratio": figure.ratio} for figure in found]
-    machine = {"python": platform.python_version(), "machine": platform.machine(), "cpus": os.cpu_count()}
-    OUTPUT.write_bytes(msgspec.json.format(msgspec.json.encode({"machine": machine, "figures": written}), indent=2))
-    console.print(f"written to {OUTPUT}")
+    console.print(report.table(found))
+    output.write_bytes(report.encode(found))
+    console.print(f"written to {output}")
 
 
-def _table(figures: list[Figure]) -> Table:
-    table = Table(title=f"naive-daemon on {os.cpu_count()} CPUs, Python {platform.python_version()}")
-    table.add_column("what")
-    for heading in ("rate", "peer's rate", "ratio"):
-        table.add_column(heading, justify="right")
-    table.add_column("peer")
-    for figure in figures:
-        peer_rate = "" if figure.peer_rate is None else f"{figure.peer_rate:,.0f}"
-        ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
-        table.add_row(figure.name, f"{figure.rate:,.0f} {figure.unit}", peer_rate, ratio, figure.peer)
-    return table
+def _chosen(groups: tuple[str, ...]) -> list[str]:
+    """Find the groups that were asked for, by their names or what stands before the point."""
+    known = set(GROUPS) | {name.partition(".")[0] for name in GROUPS}
+    for group in groups:
+        if group not in known:
+            raise click.UsageError(f"there is no group {group!r}; there are {', '.join(sorted(known))}")
+    return [name for name in GROUPS if not groups or name in groups or name.partition(".")[0] in groups]
 
 
 if __name__ == "__main__":

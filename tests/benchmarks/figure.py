@@ -1,4 +1,4 @@
-"""A measured figure, its peer in the same run, and how often something is done in a second."""
+"""A measured figure and what it is held against in the same run."""
 
 import gc
 import time
@@ -9,28 +9,69 @@ import msgspec
 ROUNDS = 3
 
 
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """The same thing done by a peer. `value` is None where the peer was skipped, and `skipped` says why.
+
+    `goal` is a ratio of ours to the peer's: the least one of a rate, the greatest one of a cost.
+    """
+
+    peer: str
+    value: float | None = None
+    goal: float | None = None
+    skipped: str = ""
+
+
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured. `rate` is in `unit`; `ratio` is how many times that of the peer, where there is one."""
+    """What was measured, in `unit`. More of a rate is better; of a cost (`is_cost`: seconds, bytes) less is.
+
+    `limit` is a goal for the value itself, where there is one.
+    """
 
     name: str
-    rate: float
+    value: float
     unit: str
-    peer: str = ""
-    peer_rate: float | None = None
+    is_cost: bool = False
+    limit: float | None = None
+    peers: tuple[Comparison, ...] = ()
+
+    def ratio(self, peer: Comparison) -> float | None:
+        """Say how many times the peer's value ours is; None for a peer that was skipped."""
+        return None if peer.value is None else self.value / peer.value
+
+    def meets_goal(self, peer: Comparison) -> bool | None:
+        """Say whether the ratio is as good as the goal; None where there is nothing to say."""
+        ratio = self.ratio(peer)
+        return None if ratio is None else self._is_as_good(ratio, peer.goal)
 
     @property
-    def ratio(self) -> float | None:
-        return None if self.peer_rate is None else self.rate / self.peer_rate
+    def meets_limit(self) -> bool | None:
+        """Say whether the value is as good as its own limit; None where there is none."""
+        return self._is_as_good(self.value, self.limit)
+
+    def _is_as_good(self, found: float, wanted: float | None) -> bool | None:
+        if wanted is None:
+            return None
+        return found <= wanted if self.is_cost else found >= wanted
 
 
-def best_rate(count: int, work: Callable[[], object], prepare: Callable[[], object] | None = None) -> float:
+def fastest_s(measure: Callable[[], float]) -> float:
+    """Call `measure`, which gives seconds, once to warm up and then in a few rounds; give the fewest seconds."""
+    measure()
+    return min(_collected(measure) for _ in range(ROUNDS))
+
+
+def best_rate(count: int, work: Callable[[], object]) -> float:
     """Do `work`, which does something `count` times, in a few rounds; give the best round's rate in 1/s."""
-    best = 0.0
-    for _ in range(ROUNDS):
-        if prepare is not None:
-            prepare()
-        gc.collect()
+
+    def measure() -> float:
         began = time.perf_counter()
         work()
-        best = max(best, count / (time.perf_counter() - began))
-    return best
+        return time.perf_counter() - began
+
+    return count / fastest_s(measure)
+
+
+def _collected(measure: Callable[[], float]) -> float:
+    """Measure without the rubbish of what was before; the collector itself runs as it does in the daemon."""
+    gc.collect()
+    return measure()

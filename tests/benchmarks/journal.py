@@ -11,7 +11,7 @@ from naive_daemon.execution.journal_store import OrderRecorded
 from naive_daemon.storage.embedded import EmbeddedPostgres
 from naive_daemon.storage.postgres import migrate
 from naive_daemon.storage.postgres.journal import PostgresJournal
-from tests.benchmarks.figure import Figure, best_rate
+from tests.benchmarks.figure import Comparison, Figure, best_rate
 
 BATCH = 500
 BATCHES = 20
@@ -29,10 +29,14 @@ def figures() -> Iterator[Figure]:
             numbers = iter(range(10**9))
             yield Figure(
                 name=f"journal, {BATCH} entries a commit",
-                rate=best_rate(BATCH * BATCHES, lambda: _write(journal, numbers, BATCHES, BATCH)),
+                value=best_rate(BATCH * BATCHES, lambda: _write(journal, numbers, BATCHES, BATCH)),
                 unit="entries/s",
-                peer="one entry a commit",
-                peer_rate=best_rate(SINGLES, lambda: _write(journal, numbers, SINGLES, 1)),
+                peers=(
+                    Comparison(
+                        peer="one entry a commit",
+                        value=best_rate(SINGLES, lambda: _write(journal, numbers, SINGLES, 1)),
+                    ),
+                ),
             )
             journal.close()
         finally:

@@ -15,7 +15,7 @@ from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.engine import PaperEngine
 from naive_daemon.market.generated import GeneratedMarket
 from naive_daemon.market.recording import Recording
-from tests.benchmarks.figure import Figure, best_rate
+from tests.benchmarks.figure import Comparison, Figure, best_rate
 from tests.trading.plain import PlainLoop
 
 DATA = Path(os.environ.get("NAIVE_TEST_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
@@ -61,10 +61,9 @@ def _compare(name: str, trades: list[Trade], instrument: Instrument, settings: T
     orders = run_backtest(trades, plan).summary.orders
     yield Figure(
         name=f"replay, {name}: {len(trades)} trades, {orders} orders",
-        rate=best_rate(len(trades), lambda: run_backtest(trades, plan)),
+        value=best_rate(len(trades), lambda: run_backtest(trades, plan)),
         unit="trades/s",
-        peer="plain loop",
-        peer_rate=best_rate(len(trades), lambda: PlainLoop(plan).run(trades)),
+        peers=(Comparison(peer="plain loop", value=best_rate(len(trades), lambda: PlainLoop(plan).run(trades))),),
     )
 
 
@@ -81,4 +80,4 @@ def _uncrossed(trades: list[Trade]) -> Figure:
         )
         engine.place(order, 0)
     rate = best_rate(len(trades), lambda: [engine.match(trade) for trade in trades])
-    return Figure(name="paper engine, trades that cross nothing", rate=rate, unit="trades/s")
+    return Figure(name="paper engine, trades that cross nothing", value=rate, unit="trades/s")

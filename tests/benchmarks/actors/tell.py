@@ -1,0 +1,48 @@
+"""Messages a second, from one sender until the last one is handled."""
+
+import queue
+from collections.abc import Iterator
+
+from naive_daemon.clock import WallClock
+from naive_daemon.otp import ActorSystem
+from tests.benchmarks.actors.counter import start_supervised
+from tests.benchmarks.fan_out import WAIT_S, Done, tell_in_turn_s
+from tests.benchmarks.figure import Comparison, Figure, fastest_s
+from tests.benchmarks.peers import erlang, pykka_actors
+
+TELLS = 100_000
+RECEIVERS = 2_000
+EACH = 50
+
+
+def figures() -> Iterator[Figure]:
+    """Measure, one after another."""
+    yield _figure("tell, one to one", receivers=1, each=TELLS, pykka_goal=10.0)
+    yield _figure(f"tell, {RECEIVERS:,} in turn", receivers=RECEIVERS, each=EACH, pykka_goal=20.0, erlang_goal=0.25)
+
+
+def _figure(name: str, receivers: int, each: int, pykka_goal: float, erlang_goal: float | None = None) -> Figure:
+    count = receivers * each
+    return Figure(
+        name=name,
+        value=count / fastest_s(lambda: _tell_s(receivers, each)),
+        unit="messages/s",
+        peers=(
+            Comparison(
+                peer="pykka",
+                value=count / fastest_s(lambda: pykka_actors.tell_s(receivers, each)),
+                goal=pykka_goal,
+            ),
+            erlang.compare("tell", receivers, each, goal=erlang_goal, value=lambda found: count * 1e9 / found[0]),
+        ),
+    )
+
+
+def _tell_s(receivers: int, each: int) -> float:
+    system = ActorSystem.live(WallClock())
+    done: Done = queue.SimpleQueue()
+    supervisor, refs = start_supervised(system, receivers, each, done)
+    spent_s = tell_in_turn_s(refs, each, done)
+    system.terminate(supervisor, WAIT_S)
+    system.stop()
+    return spent_s
