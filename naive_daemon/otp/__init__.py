@@ -21,10 +21,11 @@ from naive_daemon.otp.exit import (
     crash,
     shutdown,
 )
+from naive_daemon.otp.flags import AutoShutdown, Strategy
+from naive_daemon.otp.intensity import Intensity
 from naive_daemon.otp.messages import DEFERRED, IGNORE, Continue, Deferred, Down, Exited, Ignore, RequestFailed
 from naive_daemon.otp.ref import Ref
-from naive_daemon.otp.simulation import SimulatedSystem
-from naive_daemon.otp.supervision import (
+from naive_daemon.otp.requests import (
     ChildCounts,
     ChildIgnored,
     ChildInfo,
@@ -33,14 +34,17 @@ from naive_daemon.otp.supervision import (
     CountChildren,
     DeleteChild,
     Done,
-    Intensity,
+    FailedToStartChild,
+    GetChildSpec,
     RestartChild,
     StartChild,
     SupervisorError,
     TerminateChild,
     WhichChildren,
 )
-from naive_daemon.otp.supervisor import AutoShutdown, Strategy, Supervisor
+from naive_daemon.otp.simulation import SimulatedSystem
+from naive_daemon.otp.supervisor import Supervisor
+from naive_daemon.otp.supervisor_process import SupervisorProcess
 from naive_daemon.otp.system import ActorSystem
 from naive_daemon.otp.task import Task, task_spec
 from naive_daemon.otp.timers import Timer
@@ -77,6 +81,8 @@ __all__ = [
     "DynamicSupervisor",
     "ExitReason",
     "Exited",
+    "FailedToStartChild",
+    "GetChildSpec",
     "Ignore",
     "Intensity",
     "Ref",
@@ -89,6 +95,7 @@ __all__ = [
     "Strategy",
     "Supervisor",
     "SupervisorError",
+    "SupervisorProcess",
     "Task",
     "TerminateChild",
     "Timer",

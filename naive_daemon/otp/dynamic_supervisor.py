@@ -1,255 +1,281 @@
 """A supervisor whose children come and go: one_for_one, any number, each started and stopped beside the others.
 
-Receives: StartChild, TerminateChild (by ref), WhichChildren, CountChildren.
+There may be a hundred thousand of them, so a child is nothing but an entry in the books and the state in it: what
+comes next is decided by the child's next Started or Down. Invariant: each child in the books is starting, running,
+restarting or stopping, and whatever it waits for is on its way.
+Receives: StartChild, TerminateChild and GetChildSpec (by ref), WhichChildren, CountChildren.
 Crashes when: its children exceed the restart intensity (reason shutdown).
 """
 
-from collections.abc import Generator, Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import msgspec
 
-from naive_daemon.otp.actor import Actor, send_exit
+from naive_daemon.otp.actor import send_exit
 from naive_daemon.otp.call import Call
-from naive_daemon.otp.child_spec import BRUTAL_KILL, INFINITY, ChildSpec, ChildType, Restart
-from naive_daemon.otp.deadlock import Wait
+from naive_daemon.otp.child import IGNORED, Child, Orphaned, Retry, ends_well, launch, restarts_after
+from naive_daemon.otp.child_spec import BRUTAL_KILL, INFINITY, ChildSpec
 from naive_daemon.otp.exit import KILL, SHUTDOWN, ExitReason
-from naive_daemon.otp.messages import DEFERRED, Deferred, Down, Exited, Started
+from naive_daemon.otp.flags import count_or_none
+from naive_daemon.otp.messages import DEFERRED, Deferred, Down, Started
+from naive_daemon.otp.operation import ORPHAN_GRACE_S, ask_to_end
 from naive_daemon.otp.ref import Ref
-from naive_daemon.otp.supervision import (
-    IGNORED,
-    Child,
-    ChildCounts,
-    ChildIgnored,
-    ChildInfo,
-    ChildStarted,
-    ChildState,
-    CountChildren,
-    Done,
-    Event,
-    Intensity,
-    Operations,
-    StartChild,
-    SupervisorError,
-    TerminateChild,
-    WaitOver,
-    WhichChildren,
-    start_child,
-    stop_child,
-    stops_cleanly,
-)
-
-Step = Generator[tuple[Ref, float], Event, None]
+from naive_daemon.otp.requests import ChildState, Done, StartChild, SupervisorError, TerminateChild
+from naive_daemon.otp.supervisor_process import SupervisorProcess
+from naive_daemon.otp.timers import Timer
 
 
-class _Retry(msgspec.Struct, frozen=True):
-    child: int
+class DynamicChild(Child, eq=False):
+    """A child that came by request.
+
+    `place`: its key in the books. `known_as`: the incarnation that ran last, by which requests call it, also while it
+    is restarting (OTP rule 82). `call`: who waits for its start or its stop.
+    """
+
+    place: Hashable = None
+    known_as: Ref | None = None
+    call: Call | None = None
+    timer: Timer | None = None
 
 
-class _KillLate(msgspec.Struct, frozen=True):
+class _Overdue(msgspec.Struct, frozen=True):
+    """A child, or an orphan, has had its time to end."""
+
+    ref: Ref
+
+
+class _GraceOver(msgspec.Struct, frozen=True):
+    """The children of one grace have had their time to end."""
+
     grace_s: float
 
 
-class DynamicSupervisor(Actor):
-    """Starts children on request. They stop in parallel, one timer for each distinct grace (OTP rules 79-84)."""
+class DynamicSupervisor(SupervisorProcess):
+    """Starts children on request. They stop in parallel, one timer for each distinct grace (OTP rules 79-84).
 
-    traps_exit = True
+    `extra_arguments` come before each spec's own, whenever a child is started (OTP rule 81). `max_children` counts
+    those that are starting and restarting, too; None is no bound.
+    """
 
-    def __init__(self, *, max_restarts: int = 3, period_s: float = 5.0, max_children: int | None = None) -> None:
-        super().__init__()
-        if max_children is not None and not _is_count(max_children):
-            raise ValueError(f"max_children={max_children!r} is not a whole number >= 0")
-        self._max_children = max_children
-        self._intensity = Intensity(max_restarts, period_s)
-        self._children: dict[int, Child] = {}
-        self._by_ref: dict[Ref, int] = {}
-        self._last_number = 0
-        self._operations = Operations(self)
+    def __init__(
+        self,
+        *,
+        max_restarts: int = 3,
+        period_s: float = 5.0,
+        max_children: int | None = None,
+        extra_arguments: tuple[Any, ...] = (),
+    ) -> None:
+        super().__init__(max_restarts, period_s)
+        self._max_children = count_or_none("max_children", max_children)
+        if not isinstance(extra_arguments, tuple):
+            raise TypeError(f"extra_arguments={extra_arguments!r} is not a tuple")
+        self.extra_arguments = extra_arguments
+        self._children: dict[Hashable, DynamicChild] = {}
+        self._moved: dict[Ref, DynamicChild] = {}  # incarnations after the first, which gave the child its place
+        self._orphans: dict[Ref, list[DynamicChild]] = {}
         self._stop_reason: ExitReason | None = None
-        self._stopping: dict[Ref, Child] = {}
 
     def on_receive(self, message: Any) -> Any:
-        """Serve a request, or go on with what a child's event was awaited for."""
+        """Go on with what has waited, or serve a request."""
         match message:
-            case Started(child=ref):
-                self._operations.deliver(ref, message)
-            case Down():
-                self._take_child_down(message)
-            case WaitOver():
-                self._operations.time_out(message)
-            case WhichChildren():
-                return self.which_children()
-            case CountChildren():
-                return self.count_children()
-            case StartChild(spec):
-                return self._start_new(spec)
-            case TerminateChild(ref):
-                return self._terminate(ref)
-            case _Retry(number):
-                self._retry(number)
-            case _KillLate(grace_s):
+            case Retry(child=DynamicChild() as child):
+                if child.retry is message and self._stop_reason is None:
+                    self._restart(child)
+            case _Overdue(ref):
+                send_exit(ref, KILL, self.ref)
+            case _GraceOver(grace_s):
                 self._kill_late(grace_s)
-            case Exited():
-                return None
+            case Down(ref=ref) if ref in self._orphans:
+                for child in self._orphans.pop(ref):
+                    self._begin(child)
             case _:
-                super().on_receive(message)
+                return super().on_receive(message)
         return None
 
-    def which_children(self) -> tuple[ChildInfo, ...]:
-        """List the children, oldest first."""
-        return tuple(child.info() for child in self._children.values())
+    def _books(self) -> Mapping[Hashable, Child]:
+        return self._children
 
-    def count_children(self) -> ChildCounts:
-        """Count the children; `active` excludes those that are restarting."""
-        children = self._children.values()
-        supervisors = sum(child.spec.type is ChildType.SUPERVISOR for child in children)
-        active = sum(child.ref is not None and child.ref.is_alive() for child in children)
-        return ChildCounts(len(self._children), active, supervisors, len(self._children) - supervisors)
+    def _child_of(self, key: Hashable) -> DynamicChild | None:
+        child = self._find(key) if isinstance(key, Ref) else None
+        return child if child is not None and child.known_as is key else None
 
-    def waits(self) -> list[Wait]:
-        """List whom it waits for, children included."""
-        stopping = [Wait(self.ref, ref, "to end") for ref in self._stopping]
-        return [*super().waits(), *self._operations.waits(), *stopping]
+    def _find(self, ref: Ref) -> DynamicChild | None:
+        return (self._moved.get(ref) if self._moved else None) or self._children.get(ref)
 
-    def _start_new(self, spec: ChildSpec) -> Deferred | SupervisorError:
+    def _serve(self, request: Any) -> Deferred | Done | SupervisorError:
         if self._stop_reason is not None:
             return DEFERRED  # the caller learns from the end of this supervisor why there is no answer
+        match request:
+            case StartChild(spec):
+                return self._start_new(spec)
+            case TerminateChild(key):
+                return self._terminate(key)
+            case _:
+                return SupervisorError("invalid", f"{type(request).__name__} is for children that stay in a list")
+
+    # Start ---------------------------------------------------------------------------------------------------------
+
+    def _start_new(self, spec: ChildSpec) -> Deferred | SupervisorError:
         if self._max_children is not None and len(self._children) >= self._max_children:
             return SupervisorError("max_children")
         if spec.significant:
-            misfit = f"child spec {spec.id!r}: significant has no place under a dynamic supervisor"
+            misfit = f"child spec {spec.id!r}: significant=True has no place under a dynamic supervisor"
             return SupervisorError("invalid", misfit)
-        self._last_number += 1
-        self._operations.run(self._start_one(self.caller(), self._last_number, spec))
+        self._begin(DynamicChild(spec, call=self.caller()))
         return DEFERRED
 
-    def _start_one(self, call: Call, number: int, spec: ChildSpec) -> Step:
-        child = self._children[number] = Child(spec)
-        failure = yield from self._begin(number, child)
-        if failure is None and child.ref is not None:
-            call.reply(ChildStarted(child.ref, child.info_given))
+    def _begin(self, child: DynamicChild) -> None:
+        if child.place is not None and child.place not in self._children:
+            return  # it was stopped while it waited for an orphan
+        outcome = launch(self, child)
+        if isinstance(outcome, ExitReason):
+            self._start_failed(child, outcome)
+        elif isinstance(outcome, Orphaned):
+            self._wait_for_orphan(child, outcome.holder)
+
+    def keep(self, child: Child, ref: Ref) -> None:
+        """Enter a child's new incarnation into the books."""
+        if not isinstance(child, DynamicChild):
+            raise TypeError("a dynamic supervisor keeps its own kind of child")
+        if child.place is None:
+            child.place = ref
+            self._children[ref] = child
+        else:
+            self._moved[ref] = child
+
+    def _wait_for_orphan(self, child: DynamicChild, orphan: Ref) -> None:
+        if child.place is None:
+            child.place, child.state = child, ChildState.STARTING
+            self._children[child] = child
+        waiting = self._orphans.setdefault(orphan, [])
+        waiting.append(child)
+        if len(waiting) == 1:
+            self.monitor(orphan)
+            self.send_after(ORPHAN_GRACE_S, _Overdue(orphan))
+
+    def _take_child_started(self, started: Started) -> None:
+        child = self._find(started.child)
+        if child is None or child.ref is not started.child or child.state is not ChildState.STARTING:
+            return  # it was told to end meanwhile
+        if started.ref is None:
+            self._start_failed(child, IGNORED)
             return
-        self._drop(number)
-        call.reply(ChildIgnored() if failure is IGNORED else SupervisorError("failed", failure))
+        self._forget_moved(child.known_as)
+        child.state, child.given, child.known_as = ChildState.RUNNING, started.info, started.ref
+        call, child.call = child.call, None
+        if call is None:
+            child.restarts += 1
+        else:
+            call.reply(child.start_answer(None))
 
-    def _begin(self, number: int, child: Child) -> Generator[tuple[Ref, float], Event, ExitReason | None]:
-        """Start the child; it is found by its new ref from now on, and by its old one while it is restarting."""
-        failure = yield from start_child(self, child)
-        if failure is None and child.ref is not None:
-            if child.known_as is not None:
-                del self._by_ref[child.known_as]
-            child.known_as = child.ref
-            self._by_ref[child.ref] = number
-        return failure
+    def _start_failed(self, child: DynamicChild, failure: ExitReason) -> None:
+        call, child.call = child.call, None
+        if call is not None or failure is IGNORED:
+            self._drop(child)
+            if call is not None:
+                call.reply(child.start_answer(failure))
+            return
+        self._report("start_error", child, failure)
+        self._forget_moved(child.ref)
+        child.become(ChildState.RESTARTING)
+        child.retry = Retry(child)
+        self.hear(child.retry)
 
-    def _terminate(self, ref: Hashable) -> Deferred | SupervisorError:
-        if self._stop_reason is not None:
-            return DEFERRED
-        number = self._by_ref.get(ref) if isinstance(ref, Ref) else None
-        if number is None or self._children[number].state is ChildState.STOPPING:
-            return SupervisorError("not_found")
-        self._operations.run(self._stop_one(self.caller(), number))
-        return DEFERRED
-
-    def _stop_one(self, call: Call, number: int) -> Step:
-        child = self._children[number]
-        reason = yield from stop_child(child, self.ref)
-        self._report_stop(child, reason)
-        self._drop(number)
-        call.reply(Done())
+    # Ends ----------------------------------------------------------------------------------------------------------
 
     def _take_child_down(self, down: Down) -> None:
-        self.disown(down.ref)
-        if self._stop_reason is not None:
-            child = self._stopping.pop(down.ref, None)
-            if child is not None:
-                self._report_stop(child, down.reason)
-            self._end_when_empty()
-        elif not self._operations.deliver(down.ref, down) and down.ref in self._by_ref:
-            self._child_ended(self._by_ref[down.ref], down.reason)
+        child = self._find(down.ref)
+        if child is None or child.ref is not down.ref:
+            return
+        if child.state is ChildState.STOPPING:
+            self._stopped(child, down)
+        elif child.state is ChildState.STARTING:
+            self._start_failed(child, down.reason)
+        else:
+            self._ended(child, down.reason)
 
-    def _child_ended(self, number: int, reason: ExitReason) -> None:
-        child = self._children[number]
-        is_expected = reason.is_orderly and child.spec.restart is not Restart.PERMANENT
-        if not is_expected:
+    def _ended(self, child: DynamicChild, reason: ExitReason) -> None:
+        if not ends_well(child.spec, reason):
             self._report("child_terminated", child, reason)
-        if child.spec.restart is Restart.TEMPORARY or is_expected:
-            self._drop(number)
-            return
-        self._restart(number, child)
+        if restarts_after(child.spec, reason):
+            self._restart(child)
+        else:
+            self._drop(child)
 
-    def _restart(self, number: int, child: Child) -> None:
-        if self._intensity.exceeded_by_restart_at(self.system.clock.monotonic_s()):
-            self._report("shutdown", child, ExitReason("reached_max_restart_intensity"))
-            self._drop(number)
+    def _restart(self, child: DynamicChild) -> None:
+        if self._may_restart(child):
+            child.become(ChildState.RESTARTING)
+            self._begin(child)
+        else:
+            self._drop(child)
             self._stop_all(SHUTDOWN)
-            return
-        self._operations.run(self._start_again(number, child))
 
-    def _start_again(self, number: int, child: Child) -> Step:
-        child.ref, child.state = None, ChildState.RESTARTING
-        failure = yield from self._begin(number, child)
-        if failure is IGNORED:
-            self._drop(number)
-        elif failure is not None:
-            self._report("start_error", child, failure)
-            child.state = ChildState.RESTARTING
-            self.ref.tell(_Retry(number))
+    def _forget_moved(self, ref: Ref | None) -> None:
+        if ref is not None and self._moved:
+            self._moved.pop(ref, None)
 
-    def _retry(self, number: int) -> None:
-        child = self._children.get(number)
-        if child is not None and child.state is ChildState.RESTARTING and self._stop_reason is None:
-            self._restart(number, child)
+    def _drop(self, child: DynamicChild) -> None:
+        self._children.pop(child.place, None)
+        self._forget_moved(child.known_as)
+        self._forget_moved(child.ref)
 
-    def _drop(self, number: int) -> None:
-        child = self._children.pop(number, None)
-        if child is not None and child.known_as is not None:
-            del self._by_ref[child.known_as]
+    # Stop ----------------------------------------------------------------------------------------------------------
+
+    def _terminate(self, key: Hashable) -> Deferred | Done | SupervisorError:
+        child = self._child_of(key)
+        if child is None or child.state is ChildState.STOPPING:
+            return SupervisorError("not_found")
+        ref = child.ref
+        if ref is None:
+            self._drop(child)
+            return Done()
+        child.call, child.state = self.caller(), ChildState.STOPPING
+        ask_to_end(self, ref, child.spec)
+        grace_s = child.spec.grace_s
+        if grace_s == 0:
+            self.hear(_Overdue(ref))
+        elif grace_s not in (INFINITY, BRUTAL_KILL):
+            child.timer = self.send_after(grace_s, _Overdue(ref))
+        return DEFERRED
+
+    def _stopped(self, child: DynamicChild, down: Down) -> None:
+        self._report_stop(child, down.reason)
+        self._drop(child)
+        if child.timer is not None:
+            child.timer.cancel()
+        if child.call is not None:
+            child.call.reply(Done())
+        if self._stop_reason is not None:
+            self._end_when_empty(self._stop_reason)
 
     def _on_parent_exit(self, reason: ExitReason) -> None:
         if self._stop_reason is None:
             self._stop_all(reason)
 
     def _stop_all(self, reason: ExitReason) -> None:
-        self._operations.abandon()
         self._stop_reason = reason
-        running = [child for child in self._children.values() if child.ref is not None]
-        for child in running:
-            self._ask_to_end(child)
-        for grace_s in {child.spec.grace_s for child in running} - {INFINITY, BRUTAL_KILL}:
+        graces = set()
+        for child in list(self._children.values()):
+            if child.ref is None:
+                self._drop(child)
+            elif child.state is not ChildState.STOPPING:
+                child.state, child.call = ChildState.STOPPING, None
+                ask_to_end(self, child.ref, child.spec)
+                graces.add(child.spec.grace_s)
+        for grace_s in graces - {INFINITY, BRUTAL_KILL}:
+            over = _GraceOver(grace_s)
             if grace_s == 0:
-                self._kill_late(grace_s)
+                self.hear(over)
             else:
-                self.send_after(grace_s, _KillLate(grace_s))
-        self._end_when_empty()
-
-    def _ask_to_end(self, child: Child) -> None:
-        if child.ref is not None:
-            self._stopping[child.ref] = child
-            send_exit(child.ref, KILL if child.spec.grace_s == BRUTAL_KILL else SHUTDOWN, self.ref)
+                self.send_after(grace_s, over)
+        self._end_when_empty(reason)
 
     def _kill_late(self, grace_s: float) -> None:
-        for ref, child in self._stopping.items():
-            if child.spec.grace_s == grace_s:
-                send_exit(ref, KILL, self.ref)
+        for child in list(self._children.values()):
+            if child.ref is not None and child.spec.grace_s == grace_s:
+                send_exit(child.ref, KILL, self.ref)
 
-    def _end_when_empty(self) -> None:
-        if self._stop_reason is not None and not self._stopping:
-            self.exit(self._stop_reason)
-
-    def _report_stop(self, child: Child, reason: ExitReason | None) -> None:
-        if reason is not None and not stops_cleanly(child.spec, reason):
-            self._report("shutdown_error", child, reason)
-
-    def _report(self, context: str, child: Child, reason: ExitReason) -> None:
-        self.log.error(
-            "supervisor report",
-            context=context,
-            child=str(child.spec.id),
-            reason=str(reason),
-            restarts_left=self._intensity.left,
-        )
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    def _end_when_empty(self, reason: ExitReason) -> None:
+        if not self._children:
+            self.exit(reason)

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from naive_daemon.otp.atom import label_of, tell_atom
+from naive_daemon.otp.child import Child
 from naive_daemon.otp.child_spec import ChildType
-from naive_daemon.otp.dynamic_supervisor import DynamicSupervisor
 from naive_daemon.otp.process import Process
 from naive_daemon.otp.ref import Ref
-from naive_daemon.otp.supervision import Child, ChildState
-from naive_daemon.otp.supervisor import Supervisor
+from naive_daemon.otp.requests import ChildState
+from naive_daemon.otp.supervisor_process import SupervisorProcess
 from naive_daemon.otp.system import ActorSystem
 
 NODES_MAX = 10_000
@@ -154,9 +154,8 @@ def find(system: ActorSystem, name: str) -> Place:
 def children_of(place: Place) -> list[Place]:
     """List what a supervisor has in its books, in start order; nothing below any other actor."""
     actor = None if place.ref is None else place.ref._actor
-    if isinstance(actor, Supervisor | DynamicSupervisor):
-        # Copied in one step: the supervisor may be changing it in its own thread.
-        return [Place(child.ref, child) for child in actor._children.copy().values()]
+    if isinstance(actor, SupervisorProcess):
+        return [Place(child.ref, child) for child in actor.children()]
     return []
 
 
@@ -168,7 +167,7 @@ def stuck_refs(system: ActorSystem) -> frozenset[Ref]:
 def node_of(place: Place, stuck: frozenset[Ref] = frozenset()) -> Node:
     """Read one place, without what is below it."""
     ref, child = place.ref, place.child
-    restarts = 0 if child is None else max(0, child.starts - 1)
+    restarts = 0 if child is None else child.restarts
     if ref is None:
         kind = ChildType.WORKER if child is None else child.spec.type
         state = NodeState.STOPPED if child is None else NodeState(child.state.value)
@@ -178,7 +177,7 @@ def node_of(place: Place, stuck: frozenset[Ref] = frozenset()) -> Node:
         name=place.label,
         number=actor.number,
         actor_class=type(actor).__name__,
-        type=ChildType.SUPERVISOR if isinstance(actor, Supervisor | DynamicSupervisor) else ChildType.WORKER,
+        type=ChildType.SUPERVISOR if isinstance(actor, SupervisorProcess) else ChildType.WORKER,
         state=_state(actor, child, is_stuck=ref in stuck),
         restarts=restarts,
         mailbox=len(actor.actor_inbox.messages),

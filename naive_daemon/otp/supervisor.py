@@ -1,77 +1,36 @@
 """A supervisor with a fixed list of children and a restart strategy.
 
-One operation runs at a time, others wait in order; `WhichChildren` and `CountChildren` are answered meanwhile.
-Receives: StartChild, TerminateChild, RestartChild, DeleteChild, WhichChildren, CountChildren.
+One operation runs at a time, others wait in order; what only asks is answered meanwhile.
+Receives: StartChild, TerminateChild, RestartChild, DeleteChild, GetChildSpec, WhichChildren, CountChildren.
 Crashes when: its children exceed the restart intensity (reason shutdown), or one of them fails at the first start.
 """
 
-import enum
-from collections import deque
-from collections.abc import Generator, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
-from naive_daemon.otp.actor import Actor
 from naive_daemon.otp.call import Call
-from naive_daemon.otp.child_spec import ChildSpec, ChildType, Restart
-from naive_daemon.otp.deadlock import Wait
+from naive_daemon.otp.child import IGNORED, Child, Retry, ends_well, restarts_after
+from naive_daemon.otp.child_spec import ChildSpec, Restart
 from naive_daemon.otp.exit import SHUTDOWN, ExitReason, shutdown
-from naive_daemon.otp.messages import DEFERRED, Deferred, Down, Exited, Started
+from naive_daemon.otp.flags import AutoShutdown, Strategy, chosen
+from naive_daemon.otp.messages import DEFERRED, Continue, Deferred, Down, Ignore, Started
+from naive_daemon.otp.operation import Operation, Operations, WaitOver, starting, stopping
 from naive_daemon.otp.ref import Ref
-from naive_daemon.otp.supervision import (
-    IGNORED,
-    Child,
-    ChildCounts,
-    ChildIgnored,
-    ChildInfo,
-    ChildStarted,
+from naive_daemon.otp.requests import (
     ChildState,
-    CountChildren,
     DeleteChild,
     Done,
-    Event,
-    Intensity,
-    Operation,
-    Operations,
+    FailedToStartChild,
     RestartChild,
     StartChild,
     SupervisorError,
     TerminateChild,
-    WaitOver,
-    WhichChildren,
-    start_child,
-    stop_child,
-    stops_cleanly,
 )
-
-Step = Generator[tuple[Ref, float], Event, None]
-
-
-class Strategy(enum.StrEnum):
-    """Who is restarted when a child crashes (OTP rules 33-35)."""
-
-    ONE_FOR_ONE = "one_for_one"
-    ONE_FOR_ALL = "one_for_all"
-    REST_FOR_ONE = "rest_for_one"
+from naive_daemon.otp.supervisor_process import SupervisorProcess
 
 
-class AutoShutdown(enum.StrEnum):
-    """Whether a supervisor ends when significant children have ended (OTP rules 53-57)."""
-
-    NEVER = "never"
-    ANY_SIGNIFICANT = "any_significant"
-    ALL_SIGNIFICANT = "all_significant"
-
-
-class _Retry(msgspec.Struct, frozen=True):
-    child: Hashable
-
-
-class Supervisor(Actor):
+class Supervisor(SupervisorProcess):
     """Starts its children in order, stops them in reverse, restarts them as its strategy says."""
-
-    traps_exit = True
 
     def __init__(
         self,
@@ -82,160 +41,121 @@ class Supervisor(Actor):
         period_s: float = 5.0,
         auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
     ) -> None:
-        super().__init__()
-        self._strategy = Strategy(strategy)
-        self._auto_shutdown = AutoShutdown(auto_shutdown)
-        self._intensity = Intensity(max_restarts, period_s)
+        super().__init__(max_restarts, period_s)
+        self._strategy = chosen("strategy", strategy, Strategy)
+        self._auto_shutdown = chosen("auto_shutdown", auto_shutdown, AutoShutdown)
         self._children: dict[Hashable, Child] = {}
-        for spec in specs:
-            if spec.id in self._children:
-                raise ValueError(f"child id {spec.id!r} is there twice")
-            misfit = self._misfit(spec)
-            if misfit is not None:
-                raise ValueError(misfit)
-            self._children[spec.id] = Child(spec)
+        self._by_ref: dict[Ref, Child] = {}
         self._operations = Operations(self)
-        self._queue: deque[Operation] = deque()
-        self._is_operating = False
         self._is_stopping = False
+        for spec in specs:
+            self._add_first(spec)
 
-    def init(self) -> Deferred:
+    def _add_first(self, spec: ChildSpec) -> None:
+        if not isinstance(spec, ChildSpec):
+            raise TypeError(f"a {type(spec).__name__} is not a ChildSpec")
+        if spec.id in self._children:
+            raise ValueError(f"child id {spec.id!r} is there twice")
+        misfit = self._misfit(spec)
+        if misfit is not None:
+            raise ValueError(misfit)
+        self._children[spec.id] = Child(spec)
+
+    def init(self) -> Continue | Ignore | Deferred | None:
         """Start the children; the starter is released when all of them run."""
-        self._enqueue(self._start_all())
+        self._operations.enqueue(self._start_all())
         return DEFERRED
 
     def on_receive(self, message: Any) -> Any:
-        """Serve a request, or go on with what a child's event was awaited for."""
+        """Go on with what has waited, or serve a request."""
         match message:
-            case Started(child=ref):
-                self._operations.deliver(ref, message)
-            case Down():
-                self._take_child_down(message)
             case WaitOver():
-                self._operations.time_out(message)
-            case WhichChildren():
-                return self.which_children()
-            case CountChildren():
-                return self.count_children()
-            case StartChild(spec):
-                return self._later(lambda call: self._start_new(call, spec))
-            case TerminateChild(child_id):
-                return self._later(lambda call: self._terminate(call, child_id))
-            case RestartChild(child_id):
-                return self._later(lambda call: self._restart_stopped(call, child_id))
-            case DeleteChild(child_id):
-                return self._later(lambda call: self._delete(call, child_id))
-            case _Retry(child_id):
-                self._enqueue(self._retry(child_id))
-            case _Next():
-                self._run_next()
-            case Exited():
-                return None  # a shutdown from anyone but the parent (OTP rule 26)
+                return self._operations.time_out(message)
+            case Down(ref=orphan):
+                return self._operations.deliver(orphan, message)
+            case Retry():
+                return self._enqueue(self._retry(message))
             case _:
-                super().on_receive(message)
-        return None
+                return super().on_receive(message)
 
-    def which_children(self) -> tuple[ChildInfo, ...]:
-        """List the children in start order."""
-        return tuple(child.info() for child in self._children.values())
+    def _books(self) -> Mapping[Hashable, Child]:
+        return self._children
 
-    def count_children(self) -> ChildCounts:
-        """Count specs and living children."""
-        children = self._children.values()
-        supervisors = sum(child.spec.type is ChildType.SUPERVISOR for child in children)
-        active = sum(child.ref is not None and child.ref.is_alive() for child in children)
-        return ChildCounts(len(self._children), active, supervisors, len(self._children) - supervisors)
+    def _child_of(self, key: Hashable) -> Child | None:
+        return self._children.get(key)
 
-    def waits(self) -> list[Wait]:
-        """List whom it waits for, children included."""
-        return [*super().waits(), *self._operations.waits()]
+    def keep(self, child: Child, ref: Ref) -> None:
+        """Enter a child's new incarnation into the books."""
+        self._by_ref[ref] = child
 
-    # Operations, one at a time --------------------------------------------------------------------------------------
-
-    def _later(self, make: Any) -> Deferred:
-        self._enqueue(make(self.caller()))
+    def _serve(self, request: Any) -> Deferred:
+        call = self.caller()
+        match request:
+            case StartChild(spec):
+                self._enqueue(self._start_new(call, spec))
+            case TerminateChild(child_id):
+                self._enqueue(self._terminate(call, child_id))
+            case RestartChild(child_id):
+                self._enqueue(self._restart_stopped(call, child_id))
+            case DeleteChild(child_id):
+                self._enqueue(self._delete(call, child_id))
         return DEFERRED
 
     def _enqueue(self, operation: Operation) -> None:
-        if self._is_stopping:
+        if self._is_stopping:  # who has asked learns it from the end of this supervisor
             operation.close()
-            return
-        self._queue.append(operation)
-        self._run_next()
+        else:
+            self._operations.enqueue(operation)
 
-    def _run_next(self) -> None:
-        while self._queue and not self._is_operating:
-            self._is_operating = True
-            self._operations.run(self._whole(self._queue.popleft()))
+    def _take_child_started(self, started: Started) -> None:
+        self._operations.deliver(started.child, started)
 
-    def _whole(self, operation: Operation) -> Operation:
-        yield from operation
-        self._is_operating = False
-        self.ref.tell(_Next())
-
-    def _on_parent_exit(self, reason: ExitReason) -> None:
-        """Stop the children first, whatever is going on (OTP rule 25)."""
-        if self._is_stopping:
-            return
-        self._operations.abandon()
-        self._queue.clear()
-        self._is_stopping = True
-        self._operations.run(self._stop_and_exit(reason))
+    def _take_child_down(self, down: Down) -> None:
+        child = self._by_ref.pop(down.ref, None)
+        if not self._operations.deliver(down.ref, down) and child is not None:
+            child.ended = down.reason
+            self._enqueue(self._child_ended(child, down))
 
     # Start and stop -------------------------------------------------------------------------------------------------
 
-    def _start_all(self) -> Step:
+    def _on_parent_exit(self, reason: ExitReason) -> None:
+        """Stop the children first, whatever is going on (OTP rule 25)."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._operations.run_alone(self._stop_and_exit(reason))
+
+    def _start_all(self) -> Operation:
         for child in list(self._children.values()):
-            failure = yield from start_child(self, child)
+            failure = yield from starting(self, child)
             if failure is IGNORED and child.spec.restart is Restart.TEMPORARY:
                 del self._children[child.spec.id]
             elif failure is not None and failure is not IGNORED:
                 self._report("start_error", child, failure)
-                yield from self._stop_and_exit(shutdown(f"failed_to_start_child {child.spec.id}: {failure}"))
+                yield from self._stop_and_exit(shutdown(FailedToStartChild(child.spec.id, failure)))
         self.acknowledge_start()
 
-    def _stop_and_exit(self, reason: ExitReason) -> Step:
+    def _stop_and_exit(self, reason: ExitReason) -> Operation:
         self._is_stopping = True
         yield from self._stop_each(list(self._children.values()))
         self.exit(reason)
 
-    def _stop_each(self, children: Sequence[Child]) -> Step:
+    def _stop_each(self, children: Sequence[Child]) -> Operation:
         for child in reversed(children):
-            reason = yield from self._stop_one(child)
-            if reason is not None and not stops_cleanly(child.spec, reason):
-                self._report("shutdown_error", child, reason)
-
-    def _stop_one(self, child: Child) -> Generator[tuple[Ref, float], Event, ExitReason | None]:
-        ref = child.ref
-        reason = yield from stop_child(child, self.ref)
-        if ref is not None:
-            self.disown(ref)
-        return reason
+            reason = yield from stopping(self, child)
+            self._report_stop(child, reason)
 
     # A child has ended ----------------------------------------------------------------------------------------------
 
-    def _take_child_down(self, down: Down) -> None:
-        self.disown(down.ref)
-        if self._operations.deliver(down.ref, down):
-            return
-        for child in self._children.values():
-            if child.ref is down.ref:
-                child.ref, child.state = None, ChildState.RESTARTING
-                self._enqueue(self._child_ended(child, down.reason))
-                return
-
-    def _child_ended(self, child: Child, reason: ExitReason) -> Step:
-        is_current = self._children.get(child.spec.id) is child
-        if not is_current or child.ref is not None or child.state is not ChildState.RESTARTING:
-            return  # a sibling's group restart has seen to it meanwhile
-        if not _ends_well(child, reason):
+    def _child_ended(self, child: Child, down: Down) -> Operation:
+        if child.ref is not down.ref:
+            return  # a stop or a sibling's group restart has seen to it meanwhile
+        reason = down.reason
+        if not ends_well(child.spec, reason):
             self._report("child_terminated", child, reason)
-        if child.spec.restart is Restart.PERMANENT or (
-            child.spec.restart is Restart.TRANSIENT and not reason.is_orderly
-        ):
+        if restarts_after(child.spec, reason):
             yield from self._restart(child)
             return
-        child.state = ChildState.STOPPED
+        child.become(ChildState.STOPPED)
         if child.spec.restart is Restart.TEMPORARY:
             del self._children[child.spec.id]
         if self._shall_shut_down_after(child):
@@ -249,11 +169,11 @@ class Supervisor(Actor):
         significant = (other for other in self._children.values() if other.spec.significant)
         return not any(other.ref is not None or other.state is ChildState.RESTARTING for other in significant)
 
-    def _restart(self, child: Child) -> Step:
-        if self._intensity.exceeded_by_restart_at(self.system.clock.monotonic_s()):
-            child.state = ChildState.STOPPED
-            self._report("shutdown", child, ExitReason("reached_max_restart_intensity"))
+    def _restart(self, child: Child) -> Operation:
+        if not self._may_restart(child):
+            child.become(ChildState.STOPPED)
             yield from self._stop_and_exit(SHUTDOWN)
+        child.become(ChildState.RESTARTING)
         group = self._group_of(child)
         yield from self._stop_each([other for other in group if other is not child])
         for other in group:
@@ -271,57 +191,56 @@ class Supervisor(Actor):
             case Strategy.REST_FOR_ONE:
                 return children[children.index(child) :]
 
-    def _start_group(self, group: Iterable[Child]) -> Step:
+    def _start_group(self, group: Iterable[Child]) -> Operation:
         for child in group:
-            failure = yield from start_child(self, child)
-            if failure is not None and failure is not IGNORED:
+            failure = yield from starting(self, child)
+            if failure is None:
+                child.restarts += 1
+            elif failure is not IGNORED:
                 self._report("start_error", child, failure)
-                child.state = ChildState.RESTARTING
-                self.ref.tell(_Retry(child.spec.id))  # others are served in between (OTP rule 42)
+                child.state, child.retry = ChildState.RESTARTING, Retry(child)
+                self.hear(child.retry)  # others are served in between (OTP rule 42)
                 return
 
-    def _retry(self, child_id: Hashable) -> Step:
-        child = self._children.get(child_id)
-        if child is not None and child.ref is None and child.state is ChildState.RESTARTING:
-            yield from self._restart(child)
+    def _retry(self, retry: Retry) -> Operation:
+        if retry.child.retry is retry:
+            yield from self._restart(retry.child)
 
     # Requests -------------------------------------------------------------------------------------------------------
 
-    def _start_new(self, call: Call, spec: ChildSpec) -> Step:
+    def _start_new(self, call: Call, spec: ChildSpec) -> Operation:
         present = self._children.get(spec.id)
+        misfit = self._misfit(spec)
         if present is not None:
             error = SupervisorError("already_present")
             call.reply(error if present.ref is None else SupervisorError("already_started", present.ref))
-            return
-        misfit = self._misfit(spec)
-        if misfit is not None:
+        elif misfit is not None:
             call.reply(SupervisorError("invalid", misfit))
-            return
-        child = self._children[spec.id] = Child(spec)
-        failure = yield from start_child(self, child)
-        keeps_spec = failure is None or (failure is IGNORED and spec.restart is not Restart.TEMPORARY)
-        if not keeps_spec:
-            del self._children[spec.id]
-        call.reply(_start_answer(child, failure))
+        else:
+            child = self._children[spec.id] = Child(spec)
+            failure = yield from starting(self, child)
+            keeps_spec = failure is None or (failure is IGNORED and spec.restart is not Restart.TEMPORARY)
+            if not keeps_spec:
+                del self._children[spec.id]
+            call.reply(child.start_answer(failure))
 
-    def _terminate(self, call: Call, child_id: Hashable) -> Step:
+    def _terminate(self, call: Call, child_id: Hashable) -> Operation:
         child = self._children.get(child_id)
         if child is None:
             call.reply(SupervisorError("not_found"))
             return
         yield from self._stop_each([child])
-        child.state = ChildState.STOPPED
         if child.spec.restart is Restart.TEMPORARY:
-            self._children.pop(child_id, None)
+            del self._children[child_id]
         call.reply(Done())
 
-    def _restart_stopped(self, call: Call, child_id: Hashable) -> Step:
+    def _restart_stopped(self, call: Call, child_id: Hashable) -> Operation:
         child = self._stopped(call, child_id)
         if child is not None:
-            failure = yield from start_child(self, child)
-            call.reply(_start_answer(child, failure))
+            failure = yield from starting(self, child)
+            call.reply(child.start_answer(failure))
 
-    def _delete(self, call: Call, child_id: Hashable) -> Step:
+    def _delete(self, call: Call, child_id: Hashable) -> Operation:
         child = self._stopped(call, child_id)
         if child is not None:
             del self._children[child_id]
@@ -343,35 +262,10 @@ class Supervisor(Actor):
 
     def _misfit(self, spec: ChildSpec) -> str | None:
         """Say why a spec does not fit this supervisor (OTP rule 4)."""
-        if spec.significant and (self._auto_shutdown is AutoShutdown.NEVER or spec.restart is Restart.PERMANENT):
-            return (
-                f"child spec {spec.id!r}: significant goes neither with auto_shutdown never nor with restart permanent"
-            )
+        if not spec.significant:
+            return None
+        if self._auto_shutdown is AutoShutdown.NEVER:
+            return f"child spec {spec.id!r}: significant=True does not go with auto_shutdown=never"
+        if spec.restart is Restart.PERMANENT:
+            return f"child spec {spec.id!r}: significant=True does not go with restart=permanent"
         return None
-
-    def _report(self, context: str, child: Child, reason: ExitReason) -> None:
-        self.log.error(
-            "supervisor report",
-            context=context,
-            child=str(child.spec.id),
-            reason=str(reason),
-            restarts_left=self._intensity.left,
-        )
-
-
-class _Next(msgspec.Struct, frozen=True):
-    """An operation has ended; look for the next one."""
-
-
-def _ends_well(child: Child, reason: ExitReason) -> bool:
-    return reason.is_orderly and child.spec.restart is not Restart.PERMANENT
-
-
-def _start_answer(child: Child, failure: ExitReason | None) -> ChildStarted | ChildIgnored | SupervisorError:
-    if failure is IGNORED:
-        return ChildIgnored()
-    if failure is not None:
-        return SupervisorError("failed", failure)
-    if child.ref is None:
-        return SupervisorError("failed", "ended at once")
-    return ChildStarted(child.ref, child.info_given)

@@ -1,6 +1,7 @@
 """Child specs and flags: OTP rules 1-4, 9, 79."""
 
 import math
+import re
 from typing import Any
 
 import pytest
@@ -20,13 +21,20 @@ from naive_daemon.otp import (
 )
 
 
-def test_rule_1_id_is_missed_before_start() -> None:
-    with pytest.raises(TypeError, match="'id'"):
-        ChildSpec()  # type: ignore[call-arg] # what is tested
-    with pytest.raises(TypeError, match="'start'"):
-        ChildSpec(id="a")  # type: ignore[call-arg] # what is tested
+def test_rule_1_a_missing_id_is_reported_before_a_missing_start() -> None:
+    with pytest.raises(ValueError, match="id is missing"):
+        ChildSpec()
     with pytest.raises(ValueError, match="id is missing"):
         ChildSpec(id=None, start=Actor)
+    with pytest.raises(ValueError, match="'a': start is missing"):
+        ChildSpec(id="a")
+
+
+def test_rule_1_a_mapping_is_a_spec_too() -> None:
+    fields: dict[str, Any] = {"start": Actor}
+    with pytest.raises(ValueError, match="id is missing"):
+        ChildSpec(**fields)
+    assert ChildSpec(**fields, id="a").id == "a"
 
 
 def test_rule_1_any_hashable_is_an_id() -> None:
@@ -49,13 +57,16 @@ def test_rule_3_good_shutdowns(shutdown_s: float) -> None:
     ("field", "value"),
     [
         ("id", []),
+        ("id", ([],)),  # an instance of Hashable, and yet no key
         ("name", {}),
         ("start", "not callable"),
+        ("arguments", ["a list"]),
         ("restart", "sometimes"),
         ("restart", "permanent"),  # the text of a member is none: members are compared by identity
         ("type", "boss"),
         ("significant", 1),
         ("shutdown_s", -0.5),
+        ("shutdown_s", -1),
         ("shutdown_s", True),
         ("shutdown_s", "soon"),
         ("shutdown_s", math.nan),
@@ -63,7 +74,7 @@ def test_rule_3_good_shutdowns(shutdown_s: float) -> None:
 )
 def test_rule_3_bad_values_are_named(field: str, value: Any) -> None:
     fields: dict[str, Any] = {"id": "a", "start": Actor} | {field: value}
-    with pytest.raises(ValueError, match=rf"{field}={str(value)[:4]}|{field}='{value}'|{field}=\[\]|{field}=\{{\}}"):
+    with pytest.raises(ValueError, match=re.escape(f"{field}={value!r} is ")):
         ChildSpec(**fields)
 
 
@@ -92,7 +103,7 @@ def test_rule_9_defaults_of_flags() -> None:
     supervisor = Supervisor([])
     assert supervisor._strategy is Strategy.ONE_FOR_ONE
     assert supervisor._auto_shutdown is AutoShutdown.NEVER
-    assert (supervisor._intensity.max_restarts, supervisor._intensity._period_s) == (1, 5.0)
+    assert (supervisor._intensity.max_restarts, supervisor._intensity.period_s) == (1, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -113,10 +124,10 @@ def test_rule_9_bad_flags_are_named(kind: Any, flag: str, value: Any) -> None:
         kind(**{flag: value})
 
 
-@pytest.mark.parametrize(("flag", "kind"), [("strategy", "Strategy"), ("auto_shutdown", "AutoShutdown")])
-def test_rule_9_bad_choices_are_named(flag: str, kind: str) -> None:
+@pytest.mark.parametrize("flag", ["strategy", "auto_shutdown"])
+def test_rule_9_bad_choices_are_named(flag: str) -> None:
     flags: dict[str, Any] = {flag: "whatever"}
-    with pytest.raises(ValueError, match=f"'whatever' is not a valid {kind}"):
+    with pytest.raises(ValueError, match=f"{flag}='whatever' is none of .*ne"):
         Supervisor([], **flags)
 
 

@@ -7,10 +7,13 @@ import pytest
 from naive_daemon.otp import (
     DEFERRED,
     IGNORE,
+    KILLED,
+    NORMAL,
     SHUTDOWN,
     Actor,
     ChildCounts,
     ChildSpec,
+    ChildStarted,
     CountChildren,
     DeleteChild,
     Done,
@@ -21,7 +24,7 @@ from naive_daemon.otp import (
     SupervisorError,
     TerminateChild,
 )
-from tests.otp.laboratory import BoomError, Laboratory, Worker, throw
+from tests.otp.laboratory import BoomError, Laboratory, Stubborn, Worker, recorder, throw
 
 FOREVER = [None, *[BoomError("again")] * 50]
 
@@ -167,3 +170,57 @@ def test_rule_46_an_ignored_restart_is_a_success(lab: Laboratory) -> None:
 
 def _ref_of(lab: Laboratory, supervisor: Any, child_id: str) -> Any:
     return lab.refs(supervisor)[child_id]
+
+
+@pytest.mark.parametrize("is_dynamic", [False, True], ids=["static", "dynamic"])
+def test_a_name_that_an_orphan_holds_is_waited_for(lab: Laboratory, is_dynamic: bool) -> None:
+    """A supervisor that was killed comes back while what it has left is still ending."""
+    orphan, heir = (
+        lab.start(Supervisor([lab.spec("name", Stubborn)])),
+        lab.dynamic() if is_dynamic else lab.supervisor(),
+    )
+    left = lab.find("name")
+    client = lab.worker("client")
+    lab.kill(orphan)
+    request = StartChild(lab.spec("name"))
+    lab.tell(client, lambda actor: actor.request(heir, request, recorder(lab, "r"), 60))
+    assert lab.states(heir) == {"name": "starting"}
+    lab.seen()
+    lab.leave(left, NORMAL)
+    assert lab.find("name") is not left
+    assert lab.seen("answer") == [("answer", "r", ChildStarted(lab.find("name")))]
+    assert lab.states(heir) == {"name": "running"}
+
+
+@pytest.mark.parametrize("is_dynamic", [False, True], ids=["static", "dynamic"])
+def test_an_orphan_that_does_not_end_is_killed(simulated: Laboratory, is_dynamic: bool) -> None:
+    lab = simulated
+    orphan, heir = (
+        lab.start(Supervisor([lab.spec("name", Stubborn)])),
+        lab.dynamic() if is_dynamic else lab.supervisor(),
+    )
+    left = lab.find("name")
+    lab.kill(orphan)
+    client = lab.worker("client")
+    request = StartChild(lab.spec("name"))
+    lab.tell(client, lambda actor: actor.request(heir, request, recorder(lab, "r"), 60))
+    lab.advance(5)
+    assert lab.reason_of(left) == KILLED
+    assert lab.seen("answer") == [("answer", "r", ChildStarted(lab.find("name")))]
+
+
+@pytest.mark.parametrize("is_dynamic", [False, True], ids=["static", "dynamic"])
+def test_a_supervisor_that_waits_for_an_orphan_can_be_stopped(lab: Laboratory, is_dynamic: bool) -> None:
+    orphan, heir = (
+        lab.start(Supervisor([lab.spec("name", Stubborn)])),
+        lab.dynamic() if is_dynamic else lab.supervisor(),
+    )
+    left, client = lab.find("name"), lab.worker("client")
+    lab.kill(orphan)
+    request = StartChild(lab.spec("name"))
+    lab.tell(client, lambda actor: actor.request(heir, request, recorder(lab, "r"), 60))
+    assert lab.end(heir) == SHUTDOWN
+    lab.settle()
+    assert [event[2].reason for event in lab.seen("answer")] == [SHUTDOWN]
+    lab.leave(left, NORMAL)
+    assert lab.system.whereis("name") is None

@@ -14,7 +14,7 @@ from naive_daemon.otp import (
     Supervisor,
     TerminateChild,
 )
-from naive_daemon.otp.supervision import Intensity
+from naive_daemon.otp.intensity import Intensity
 from tests.otp.laboratory import Laboratory
 
 

@@ -147,7 +147,7 @@ def test_rule_13_a_failed_start_is_logged(lab: Laboratory, logs: list[Any]) -> N
     lab.plan("a", BoomError("no"))
     with pytest.raises(StartFailedError):
         lab.supervisor("a")
-    assert [entry["child"] for entry in logs if entry.get("context") == "start_error"] == ["a"]
+    assert [entry["offender"]["id"] for entry in logs if entry.get("context") == "start_error"] == ["a"]
 
 
 def test_stop_in_the_middle_of_a_start_stops_what_runs_and_what_starts(lab: Laboratory) -> None:
