@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+ROUNDS ?= 50
+SEEDS ?= 1000
 
-.PHONY: help setup run test check bench lock clean
+.PHONY: help setup run test otp-soak check bench docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +25,9 @@ run: setup  ## trade on paper against a generated market, with everything it nee
 test: setup  ## run every test
 	$(BIN)/python -m pytest --cov --cov-report=term
 
+otp-soak: setup  ## run the actor runtime's tests ROUNDS times on threads and on SEEDS seeds
+	$(BIN)/python -m tests.otp.soak --rounds $(ROUNDS) --seeds $(SEEDS)
+
 check: setup  ## ruff, mypy and the layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -31,6 +36,9 @@ check: setup  ## ruff, mypy and the layers
 
 bench: setup  ## print and write the figures of tests/benchmarks
 	$(BIN)/python -m tests.benchmarks
+
+docs: setup  ## write the table of docs/otp.md: each rule and the tests that prove it
+	$(BIN)/python -m tests.otp.rule_table
 
 lock:  ## pin what pyproject.toml asks for (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \

@@ -83,7 +83,7 @@ def test_a_service_manager_that_vanishes_costs_nothing(place: Place, manager: Se
     assert not daemon.log.events("child terminated")
 
 
-def test_a_tree_that_gives_up_ends_the_process(place: Place) -> None:
+def test_rule_87_a_tree_that_gives_up_ends_the_process(place: Place) -> None:
     daemon = place.trade("--start", "BTCUSDT", "--speed", "20")
     daemon.log.await_event("buy placed")
     write(place.url, "DROP TABLE fills")

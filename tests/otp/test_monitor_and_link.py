@@ -1,5 +1,6 @@
 """Monitors, links and exit signals: OTP rules 63-69."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from naive_daemon.otp import (
     send_exit,
     shutdown,
 )
-from tests.otp.laboratory import BoomError, Laboratory, ThreadWorker, Trapper, Worker
+from tests.otp.laboratory import PATIENCE_S, BoomError, Laboratory, ThreadWorker, Trapper, Worker
 
 ODD = ExitReason("crash", "odd")
 
@@ -87,6 +88,76 @@ def test_rule_64_no_down_after_demonitor_not_even_a_queued_one(lab: Laboratory) 
     assert _downs(lab) == []
 
 
+def test_rule_64_no_down_comes_after_demonitor_at_whatever_moment_the_other_dies(live: Laboratory) -> None:
+    watcher = live.worker("watcher")
+
+    def watch_briefly(actor: Worker, ref: Ref) -> None:
+        for number in [actor.monitor(ref) for _ in range(50)]:
+            actor.demonitor(number)
+        actor.events.append(("parted", ref))
+
+    for _ in range(30):
+        watched = live.worker(None)
+        watcher.tell(lambda actor, ref=watched: watch_briefly(actor, ref))
+        send_exit(watched, KILL)
+    live.settle()
+    events = live.seen("parted", "got")
+    parted: set[Ref] = set()
+    for event in events:
+        if event[0] == "parted":
+            parted.add(event[1])
+        else:
+            assert event[2].ref not in parted
+    assert len(parted) == 30
+
+
+def test_rule_63_each_monitor_gives_one_down_at_whatever_moment_it_is_made(live: Laboratory) -> None:
+    watcher = live.worker("watcher")
+    numbers: list[int] = []
+    for _ in range(30):
+        watched = live.worker(None)
+        watcher.tell(lambda actor, ref=watched: numbers.extend(actor.monitor(ref) for _ in range(50)))
+        send_exit(watched, KILL)
+    live.settle()
+    downs = _downs(live)
+    assert sorted(down.monitor for down in downs) == numbers
+    assert {down.reason for down in downs} <= {KILLED, NOPROC}
+    assert watcher._actor._monitored == {}
+
+
+def test_only_what_is_on_its_way_at_the_kill_comes_after_the_down(live: Laboratory) -> None:
+    """Where we differ: a kill does not wait for a handler, so it may overtake the one message that is being sent."""
+    sending, go_on, done = threading.Event(), threading.Event(), threading.Event()
+    witness, victim = live.worker("witness"), live.worker("victim", ThreadWorker)
+    live.ask(witness, lambda actor: actor.monitor(victim))
+    put = witness.actor_inbox.put
+
+    class Narrow:
+        """The way into the mailbox, held up in the middle of one message."""
+
+        def put(self, message: Any) -> None:
+            if message == "on its way":
+                sending.set()
+                assert go_on.wait(PATIENCE_S)
+            put(message)
+
+    def talk(_: Worker) -> None:
+        for word in ("before", "on its way", "later"):
+            witness.tell(word)
+        done.set()
+
+    mailbox, witness.actor_inbox = witness.actor_inbox, Narrow()  # type: ignore[assignment] # all that `tell` needs
+    victim.tell(talk)
+    assert sending.wait(PATIENCE_S)
+    send_exit(victim, KILL)
+    go_on.set()
+    assert done.wait(PATIENCE_S)
+    witness.actor_inbox = mailbox
+    live.settle()
+    got = [event[2] for event in live.seen("got")]
+    assert [word if isinstance(word, str) else type(word) for word in got] == ["before", Down, "on its way"]
+
+
 def test_messages_come_before_the_down_of_their_sender(lab: Laboratory) -> None:
     watched, watcher = lab.worker("watched"), lab.worker("watcher")
     lab.tell(watcher, lambda actor: actor.monitor(watched))
@@ -122,6 +193,18 @@ def test_rule_65_unlink_parts_both(lab: Laboratory) -> None:
     lab.tell(second, lambda actor: actor.unlink(first))
     lab.leave(first, ODD)
     assert second.is_alive()
+
+
+def test_rule_65_an_exit_that_waits_to_be_read_does_not_survive_unlink(lab: Laboratory) -> None:
+    first, second = _linked(lab)
+
+    def part_too_late(actor: Worker) -> None:
+        send_exit(second, KILL)  # its exit waits in this actor's mailbox now
+        actor.unlink(second)
+
+    lab.tell(first, part_too_late)
+    assert not second.is_alive()
+    assert lab.ask(first, "ping") == "ping"
 
 
 def test_rule_66_a_normal_end_of_the_other_is_nothing(lab: Laboratory) -> None:
@@ -218,3 +301,11 @@ def test_a_linked_group_falls_once_and_is_restarted_whole(lab: Laboratory) -> No
     lab.kill("a")
     assert sorted(lab.starts()) == ["a", "b", "c"]
     assert set(lab.states(supervisor).values()) == {"running"}
+
+
+def test_rule_87_who_owns_the_top_learns_of_its_end(lab: Laboratory) -> None:
+    ends: list[Down] = []
+    top = lab.supervisor("a", max_restarts=0)
+    lab.system.on_down(top, ends.append)
+    lab.crash("a")
+    assert [(down.ref, down.reason) for down in ends] == [(top, SHUTDOWN)]

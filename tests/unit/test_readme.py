@@ -79,9 +79,9 @@ def test_a_command_parses(arguments: tuple[str, ...]) -> None:
 
 
 def test_make_targets_exist() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     lines = [words for page in PAGES for words in shell_lines(page) if words[:1] == ["make"]]
-    inline = [line.split() for page in PAGES for line in re.findall(r"`(make [a-z]+)`", page.read_text("utf-8"))]
+    inline = [line.split() for page in PAGES for line in re.findall(r"`(make [a-z-]+)`", page.read_text("utf-8"))]
     used = {[word for word in words if "=" not in word][-1] for words in [*lines, *inline]}
     assert {"run", "test"} <= used <= targets
 
