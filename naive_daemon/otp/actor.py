@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 REQUEST_TIMEOUT_S = 5.0
 
-_monitor_numbers = itertools.count(1)
-_request_numbers = itertools.count(1)
 
 
 class Actor(Turn):
@@ -43,9 +41,9 @@ class Actor(Turn):
 
     def monitor(self, ref: Ref) -> int:
         """Get one `Down` when `ref` ends, at once if it has; gives the number that `Down.monitor` will carry."""
-        number = next(_monitor_numbers)
+        number = self.system.next_reference()
         self._monitored[number] = ref
-        ref._actor.watch(number, self.ref.tell)
+        ref.watch(number, self.ref.tell)
         if self.is_dead:  # killed meanwhile, so its end may not have seen this monitor
             ref._actor.unwatch(number)
         return number
@@ -96,7 +94,7 @@ class Actor(Turn):
         A target that is dead or absent fails at once with noproc. After a time-out the server still does the work;
         its late answer is dropped (OTP rules 71, 72).
         """
-        number = next(_request_numbers)
+        number = self.system.next_reference()
         me = self.ref
         if target is None or not target.is_alive():
             self._pending[number] = PendingRequest(then, 0, self.send_after(timeout_s, RequestTimedOut(number)))

@@ -6,6 +6,7 @@ Also suspends and resumes one. Everything ends by itself: no look waits longer t
 import msgspec
 
 from naive_daemon.otp.actor import Actor
+from naive_daemon.otp.departed import Departed
 from naive_daemon.otp.description import describe, describe_state
 from naive_daemon.otp.exit import NOPROC, ActorDiedError
 from naive_daemon.otp.inspection import Node, Place, node_of, stuck_refs
@@ -16,6 +17,9 @@ from naive_daemon.otp.stack import stack_of
 from naive_daemon.otp.system import ActorSystem
 
 LOOK_TIMEOUT_S = 2.0
+TEXT_LIMIT = 1_000
+"""Characters of each attribute and message."""
+
 SUSPEND_DEFAULT_S = 60.0
 SUSPEND_MAX_S = 600.0
 
@@ -43,15 +47,17 @@ def view(system: ActorSystem, place: Place, timeout_s: float = LOOK_TIMEOUT_S) -
 
     def look(actor: Actor) -> ActorView:
         node = msgspec.structs.replace(node_of(place), memory_bytes=memory_of(actor))
-        return ActorView(node=node, state=describe_state(actor), last_messages=_last_messages(actor))
+        return ActorView(node=node, state=describe_state(actor, TEXT_LIMIT), last_messages=_last_messages(actor))
 
     try:
         return system.inspect(ref, look, timeout_s)
     except TimeoutError:
         actor = ref._actor
+        if isinstance(actor, Departed):
+            raise ActorDiedError(actor.reason) from None
         return ActorView(
             node=node_of(place, stuck_refs(system)),
-            state=describe_state(actor),
+            state=describe_state(actor, TEXT_LIMIT),
             last_messages=_last_messages(actor),
             is_busy=True,
             stack=stack_of(actor),
@@ -97,4 +103,4 @@ def _living(place: Place) -> Ref:
 
 
 def _last_messages(actor: Process) -> list[str]:
-    return [describe(message) for message in actor.recent_messages()]
+    return [describe(message, TEXT_LIMIT) for message in actor.recent_messages()]

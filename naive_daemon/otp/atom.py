@@ -41,7 +41,7 @@ def label_of(ref: Ref) -> str:
     """Give an actor's label; what can not be printed is escaped, and a name of an unknown type shows that type."""
     name = ref._actor.name
     if name is None:
-        return type(ref._actor).__name__
+        return ref.actor_class.__name__
     return ":".join(map(_label_part, name)) if type(name) is tuple else _label_part(name)
 
 

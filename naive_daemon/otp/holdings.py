@@ -38,7 +38,7 @@ class Holdings(abc.ABC):
 
     def _watch_holder(self, ref: "Ref") -> None:
         """Let go of all that `ref` holds when it ends; at once if it has."""
-        ref._actor.watch(self._watch, self._take_down)
+        ref.watch(self._watch, self._take_down)
 
     def _release(self, ref: "Ref", key: Hashable) -> None:
         """Note, under the lock, that `ref` holds `key` no more. It stays watched: it may well take another."""

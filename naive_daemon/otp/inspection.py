@@ -15,6 +15,7 @@ import msgspec
 from naive_daemon.otp.atom import label_of, tell_atom
 from naive_daemon.otp.child import Child
 from naive_daemon.otp.child_spec import ChildType
+from naive_daemon.otp.departed import Departed
 from naive_daemon.otp.process import Process
 from naive_daemon.otp.ref import Ref
 from naive_daemon.otp.requests import ChildState
@@ -26,6 +27,7 @@ CHILDREN_MAX = 1_000
 DEPTH_MAX = 32
 NEAREST_MAX = 3
 _COMPARED_MAX = 5_000
+_DIGITS_MAX = 18
 _LABEL_CHARACTERS_MAX = 200
 
 
@@ -137,12 +139,12 @@ def walk(system: ActorSystem) -> Iterator[Place]:
 
 
 def find(system: ActorSystem, name: str) -> Place:
-    """Find a place by its label, or by `#` and the number of the incarnation; raises NotFoundError."""
-    if name.startswith("#") and name[1:].isdecimal():
-        number = int(name[1:])
+    """Find a place by its label, or by the number of the incarnation, with `#` or without; raises NotFoundError."""
+    found = [place for place in walk(system) if place.label == name]
+    digits = name.removeprefix("#")
+    if not found and digits.isascii() and digits.isdecimal() and len(digits) <= _DIGITS_MAX:
+        number = int(digits)
         found = [place for place in walk(system) if place.ref is not None and place.ref._actor.number == number]
-    else:
-        found = [place for place in walk(system) if place.label == name]
     if len(found) == 1:
         return found[0]
     if found:
@@ -176,8 +178,8 @@ def node_of(place: Place, stuck: frozenset[Ref] = frozenset()) -> Node:
     return Node(
         name=place.label,
         number=actor.number,
-        actor_class=type(actor).__name__,
-        type=ChildType.SUPERVISOR if isinstance(actor, SupervisorProcess) else ChildType.WORKER,
+        actor_class=actor.actor_class.__name__,
+        type=ChildType.SUPERVISOR if issubclass(actor.actor_class, SupervisorProcess) else ChildType.WORKER,
         state=_state(actor, child, is_stuck=ref in stuck),
         restarts=restarts,
         mailbox=len(actor.actor_inbox.messages),
@@ -186,7 +188,7 @@ def node_of(place: Place, stuck: frozenset[Ref] = frozenset()) -> Node:
     )
 
 
-def _state(actor: Process, child: Child | None, *, is_stuck: bool) -> NodeState:
+def _state(actor: Process | Departed, child: Child | None, *, is_stuck: bool) -> NodeState:
     if actor.is_dead:
         return NodeState.DEAD
     if is_stuck:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from naive_daemon.otp.exit import crash
+from naive_daemon.otp.mailbox_policy import SlowDown
 from naive_daemon.otp.messages import Congested, Relieved
 from naive_daemon.otp.ref import CURRENT
 
@@ -83,8 +84,7 @@ class Mailbox:
             self._relieve()
         self._is_scheduled = False
         if self.closed:
-            self.messages.clear()
-            self.signals.clear()
+            self._forget_late_ones()
             return False
         if self.signals or (self.messages and not self._is_held()):
             with self.lock:
@@ -103,6 +103,7 @@ class Mailbox:
         except IndexError:
             self.signals.clear()
         self._relieve()
+        self._actor = None
         return waiting
 
     def drop_signals(self, is_unwanted: Callable[[Any], bool]) -> None:
@@ -140,6 +141,7 @@ class Mailbox:
     def _wake(self) -> None:
         dispatcher, actor = self._dispatcher, self._actor
         if dispatcher is None or actor is None:
+            self._forget_late_ones()
             return
         with self.lock:
             if self._is_scheduled:
@@ -150,6 +152,12 @@ class Mailbox:
         dispatcher.schedule(actor)
         if actor.is_suspended and len(self.messages) > self._limit:
             self._overflow()  # each message wakes it in vain, so `put` has not looked
+
+    def _forget_late_ones(self) -> None:
+        """Drop what a sender has put who looked before the end."""
+        if self.closed:
+            self.messages.clear()
+            self.signals.clear()
 
     def _overflow(self) -> None:
         """Tell the sender to slow down, once; the receiver that would cost everybody the memory crashes instead."""
@@ -177,3 +185,8 @@ class Mailbox:
             except KeyError:
                 return  # another thread has just told the last one
             tell()
+
+
+CLOSED = Mailbox(SlowDown())
+"""Where whatever is sent to the dead goes."""
+CLOSED.close()

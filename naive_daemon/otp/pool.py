@@ -139,6 +139,7 @@ class PoolDispatcher:
                 self._runnable.put(actor)
             else:
                 self._activity.end()
+            del actor  # a thread that waits must not keep the last one alive
         with self._lock:
             self._workers.remove(worker)
 

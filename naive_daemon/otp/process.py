@@ -12,11 +12,12 @@ import pykka
 
 from naive_daemon.otp.call import Call, PendingRequest
 from naive_daemon.otp.deadlock import Wait
-from naive_daemon.otp.exit import KILLED, NOPROC, ExitReason, crash
-from naive_daemon.otp.mailbox import Mailbox
+from naive_daemon.otp.departed import Departed
+from naive_daemon.otp.exit import KILLED, ExitReason, crash
+from naive_daemon.otp.mailbox import CLOSED, Mailbox
 from naive_daemon.otp.mailbox_policy import MailboxPolicy, SlowDown
 from naive_daemon.otp.messages import Begin, Down, ExitSignal, Started
-from naive_daemon.otp.ref import CURRENT, Ref
+from naive_daemon.otp.ref import CURRENT, Ref, StopFlag
 
 if TYPE_CHECKING:
     from naive_daemon.otp.system import ActorSystem
@@ -62,12 +63,12 @@ class Process(pykka.Actor):
     @property
     def actor_urn(self) -> str:  # type: ignore[override] # pykka has a field, which costs every spawn
         """A name that no other incarnation in its system has."""
-        return f"actor:{self.number}"
+        return self.ref.actor_urn
 
     @property
-    def actor_stopped(self) -> "StopFlag":  # type: ignore[override] # the same
+    def actor_stopped(self) -> StopFlag:  # type: ignore[override] # the same
         """What pykka asks whether the actor has ended."""
-        return StopFlag(self)
+        return self.ref.actor_stopped
 
     @property
     def phase(self) -> Literal["starting", "running", "suspended", "dead"]:
@@ -86,9 +87,12 @@ class Process(pykka.Actor):
     @property
     def label(self) -> str:
         """The name as text, or the class's."""
-        if self.name is None:
-            return type(self).__name__
-        return ":".join(map(str, self.name)) if isinstance(self.name, tuple) else str(self.name)
+        return self.ref.label
+
+    @property
+    def actor_class(self) -> "type[Process]":
+        """Its class."""
+        return type(self)
 
     def attach(self, system: "ActorSystem", name: Hashable | None, parent: Ref | None) -> Ref:
         """Give the actor its system, name and parent; gives another's ref when the name is taken.
@@ -148,13 +152,12 @@ class Process(pykka.Actor):
         """Forget a child that has ended."""
         self._links.pop(child, None)
 
-    def watch(self, number: int, watcher: Watcher) -> None:
-        """Call `watcher` with a Down when this actor ends; at once if it has."""
+    def watch(self, number: int, watcher: Watcher) -> bool:
+        """Call `watcher` with a Down when this actor ends; False when it has ended already."""
         with self._life:
             if not self.is_dead:
                 self._watchers[number] = watcher
-                return
-        watcher(Down(number, self.ref, NOPROC))
+            return not self.is_dead
 
     def unwatch(self, number: int) -> None:
         """Forget a watcher."""
@@ -223,6 +226,7 @@ class Process(pykka.Actor):
         try:
             self._let_go(reason, watchers, links)
         finally:
+            self.ref.outlive(Departed(self, reason, CLOSED))
             self.system.forget(self)
 
     def _let_go(self, reason: ExitReason, watchers: dict[int, Watcher], links: list[Ref]) -> None:
@@ -261,20 +265,3 @@ class Process(pykka.Actor):
 
     def _start_actor_loop(self) -> None:
         self.begin(None)
-
-
-class StopFlag:
-    """Stands where pykka has an Event for each actor, of half a kilobyte; nobody waits on ours."""
-
-    __slots__ = ("_actor",)
-
-    def __init__(self, actor: Process) -> None:
-        self._actor = actor
-
-    def set(self) -> None:
-        """End the actor."""
-        self._actor.kill()
-
-    def is_set(self) -> bool:
-        """Say whether it has ended."""
-        return self._actor.is_dead

@@ -5,9 +5,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pykka
 
+from naive_daemon.otp.departed import Departed
+from naive_daemon.otp.exit import NOPROC
+from naive_daemon.otp.messages import Down
+
 if TYPE_CHECKING:
     from naive_daemon.otp.mailbox import Mailbox
-    from naive_daemon.otp.process import Process, StopFlag
+    from naive_daemon.otp.process import Process, Watcher
 
 
 class _Current(threading.local):
@@ -24,25 +28,24 @@ class Ref(pykka.ActorRef["Process"]):
     actor_inbox: "Mailbox"
 
     def __init__(self, actor: "Process") -> None:
-        # A strong reference, where pykka holds a weak one: an idle actor must not vanish under its supervisor. So a ref
-        # that is kept past the end keeps the dead actor's state, too: forget it on Down.
-        self._actor = actor
+        # A strong reference, where pykka holds a weak one: an idle actor must not vanish under its supervisor.
+        self._actor: Process | Departed = actor
         self.actor_inbox = actor.actor_inbox
 
     @property
     def actor_class(self) -> "type[Process]":  # type: ignore[override] # pykka has a field, which costs every spawn
         """The class of the actor."""
-        return type(self._actor)
+        return self._actor.actor_class
 
     @property
     def actor_urn(self) -> str:  # type: ignore[override] # the same
         """A name that no other incarnation in its system has."""
-        return self._actor.actor_urn
+        return f"actor:{self.number}"
 
     @property
     def actor_stopped(self) -> "StopFlag":  # type: ignore[override] # the same
         """What pykka asks whether the actor has ended."""
-        return self._actor.actor_stopped
+        return StopFlag(self)
 
     @property
     def number(self) -> int:
@@ -89,8 +92,21 @@ class Ref(pykka.ActorRef["Process"]):
 
     @property
     def label(self) -> str:
-        """The registered name, or the class's."""
-        return self._actor.label
+        """The name as text, or the class's."""
+        name = self._actor.name
+        if name is None:
+            return self.actor_class.__name__
+        return ":".join(map(str, name)) if isinstance(name, tuple) else str(name)
+
+    def watch(self, number: int, watcher: "Watcher") -> None:
+        """Call `watcher` with a Down when this incarnation ends; at once if it has (OTP rule 63)."""
+        if not self._actor.watch(number, watcher):
+            watcher(Down(number, self, NOPROC))
+
+    def outlive(self, departed: Departed) -> None:
+        """Let go of the actor, which has ended, and of its mailbox."""
+        self._actor = departed
+        self.actor_inbox = departed.actor_inbox
 
     def is_alive(self) -> bool:
         """Say whether this incarnation still takes messages."""
@@ -106,3 +122,20 @@ class Ref(pykka.ActorRef["Process"]):
 
     def __repr__(self) -> str:
         return f"<Ref {self.label} {self.actor_urn}>"
+
+
+class StopFlag:
+    """Stands where pykka has an Event for each actor, of half a kilobyte; nobody waits on ours."""
+
+    __slots__ = ("_ref",)
+
+    def __init__(self, ref: Ref) -> None:
+        self._ref = ref
+
+    def set(self) -> None:
+        """End the actor."""
+        self._ref._actor.kill()
+
+    def is_set(self) -> bool:
+        """Say whether it has ended."""
+        return not self._ref.is_alive()

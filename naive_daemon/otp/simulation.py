@@ -132,7 +132,7 @@ class SimulatedSystem(ActorSystem):
     def waits(self) -> list[Wait]:
         """List who waits for whom among all living actors, tree by tree."""
         found: list[Wait] = []
-        waiting = [ref._actor for ref in reversed(self.roots())]
+        waiting = [actor for ref in reversed(self.roots()) if isinstance(actor := ref._actor, Process)]
         while waiting:
             actor = waiting.pop()
             found += actor.waits()
@@ -163,4 +163,5 @@ class SimulatedSystem(ActorSystem):
 
 
 def _children_of(actor: Process) -> list[Process]:
-    return [linked._actor for linked in actor._links if linked._actor.parent is actor.ref]
+    below = [linked._actor for linked in actor._links if linked._actor.parent is actor.ref]
+    return [child for child in below if isinstance(child, Process)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 import pykka
 
+from naive_daemon.otp import interpreter_exit
 from naive_daemon.otp.actor import Actor, send_exit
 from naive_daemon.otp.call import Call
 from naive_daemon.otp.deadlock import DeadlockError
@@ -49,6 +50,7 @@ class ActorSystem:
         self.pubsub = PubSub()
         self.now = clock.monotonic_s
         self.next_number = itertools.count(1).__next__
+        self.next_reference = itertools.count(1).__next__
         self._dispatchers = dispatchers
         self._activity = activity
         self._roots: dict[Ref, None] = {}
@@ -73,7 +75,9 @@ class ActorSystem:
         if dispatcher == "pool":
             shared = PoolDispatcher(activity, threads or min(4, os.cpu_count() or 1), stuck_after_s, kill_after_s)
             _watch(shared, clock, timers, min(1.0, stuck_after_s / 4))
-        return cls(clock, timers, {"pool": shared, "thread": own}, activity)
+        system = cls(clock, timers, {"pool": shared, "thread": own}, activity)
+        interpreter_exit.end_at_exit(system)
+        return system
 
     @staticmethod
     def simulated(
@@ -118,7 +122,7 @@ class ActorSystem:
             raise StartFailedError(name, ExitReason("already_started", ref))
         outcome: pykka.ThreadingFuture[ExitReason | None] = pykka.ThreadingFuture()
         number = next(_outside_monitors)
-        actor.watch(number, lambda down: _set_once(outcome, down.reason))
+        ref.watch(number, lambda down: _set_once(outcome, down.reason))
         actor.begin(lambda started: _set_once(outcome, None if started.ref else ExitReason("ignore")))
         self._pump()
         try:
@@ -142,7 +146,7 @@ class ActorSystem:
             raise ActorDiedError(NOPROC)
         answer: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
         number = next(_outside_monitors)
-        target._actor.watch(number, lambda down: _set_once(answer, _Failed(down.reason)))
+        target.watch(number, lambda down: _set_once(answer, _Failed(down.reason)))
         target.tell(
             Call(message, lambda value: _set_once(answer, value), lambda reason: _set_once(answer, _Failed(reason)))
         )
@@ -159,7 +163,7 @@ class ActorSystem:
         """Stop a top actor from outside and wait for its end; None when it has not ended in time."""
         self._refuse_inside("terminate")
         ended: pykka.ThreadingFuture[ExitReason] = pykka.ThreadingFuture()
-        ref._actor.watch(next(_outside_monitors), lambda down: _set_once(ended, down.reason))
+        ref.watch(next(_outside_monitors), lambda down: _set_once(ended, down.reason))
         send_exit(ref, reason)
         self._pump()
         try:
@@ -172,7 +176,7 @@ class ActorSystem:
 
     def on_down(self, ref: Ref, watcher: Watcher) -> None:
         """Call `watcher(Down)` from the dying actor's thread when `ref` ends; for owners outside of the tree."""
-        ref._actor.watch(next(_outside_monitors), watcher)
+        ref.watch(next(_outside_monitors), watcher)
 
     def settle(self, busy: int = 0, timeout_s: float = 10.0) -> bool:
         """Wait until no more than `busy` actors have anything to do; False when that takes too long."""
@@ -208,7 +212,7 @@ class ActorSystem:
             _set_once(seen, value)
 
         number = next(_outside_monitors)
-        ref._actor.watch(number, lambda down: _set_once(seen, _Raised(ActorDiedError(down.reason))))
+        ref.watch(number, lambda down: _set_once(seen, _Raised(ActorDiedError(down.reason))))
         ref.actor_inbox.put_signal(Inspect(see))
         self._pump()
         try:
@@ -246,9 +250,15 @@ class ActorSystem:
     def stop(self, timeout_s: float = 5.0) -> None:
         """End all threads; the actors should have ended before. Raises RuntimeError inside an actor."""
         self._refuse_inside("stop")
-        self.timers.stop()
+        interpreter_exit.forget(self)
+        self.timers.stop(timeout_s)
         for dispatcher in self._dispatchers.values():
             dispatcher.stop(timeout_s)
+
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """The threads that run its actors and have not ended."""
+        return [thread for dispatcher in set(self._dispatchers.values()) for thread in dispatcher.threads]
 
     def _pump(self) -> None:
         """Nothing to do where threads run the actors."""

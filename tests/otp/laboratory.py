@@ -217,7 +217,7 @@ class Laboratory:
 
     def monitors_of(self, ref: Ref) -> int:
         """Count who watches an actor, beside the registry that has its name."""
-        watchers = [getattr(watcher, "__self__", None) for watcher in ref._actor._watchers.values()]
+        watchers = [getattr(watcher, "__self__", None) for watcher in getattr(ref._actor, "_watchers", {}).values()]
         return sum(watcher is not self.system.registry for watcher in watchers)
 
     def dead_with_threads(self) -> list[str]:

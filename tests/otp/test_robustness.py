@@ -174,13 +174,15 @@ def test_what_the_dead_begin_to_watch_holds_nothing(live: Laboratory) -> None:
         actor.monitor(target)
         actor.request(target, "too late", print, timeout_s=PATIENCE_S)
 
+    dead = victim._actor
+    assert isinstance(dead, Worker)
     victim.tell(hang)
     assert entered.wait(PATIENCE_S)
     send_exit(victim, KILL)
     go_on.set()
     live.settle()
     assert live.monitors_of(target) == 0
-    assert not any(pending.timer.is_pending for pending in victim._actor._pending.values())
+    assert not any(pending.timer.is_pending for pending in dead._pending.values())
 
 
 def test_busy_actors_can_be_killed_at_any_moment(live: Laboratory) -> None:
