@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from naive_daemon.console.server import ConsoleServer
 from naive_daemon.domain.errors import NaiveError, TransientError
 from naive_daemon.home import HomeLock
 from naive_daemon.otp import ActorSystem, Ref, StartFailedError
@@ -92,13 +93,16 @@ class Daemon:
     def _trade(self) -> None:
         self._on_start(self._world)
         system = ActorSystem.live(self._world.clock, self._pool_threads)
+        console = ConsoleServer(system, self._config.home)
         try:
+            console.start()  # first, so that a tree that does not come up can be looked at
             self._on_system(system)
             top = self._grow(system)
             system.on_down(top, lambda down: self._fail(str(down.reason)))
             self._wait(system)
             self._end(system, top)
         finally:
+            console.stop()
             system.stop(timeout_s=1.0)
         if self._failure is not None and self._stop_reason is None:
             raise TreeFailedError(

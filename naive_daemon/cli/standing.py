@@ -7,6 +7,9 @@ import msgspec
 from sqlalchemy import Engine, func, select
 
 from naive_daemon.clock import to_datetime
+from naive_daemon.console.client import ConsoleClient, ConsoleRefusedError
+from naive_daemon.console.protocol import AskHealth, HealthShown
+from naive_daemon.domain.errors import UnreachableError
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.storage.postgres import locks
@@ -21,7 +24,8 @@ _LIVE = tuple(status.value for status in OrderStatus if not status.is_terminal)
 class DaemonStanding(msgspec.Struct, frozen=True, kw_only=True):
     """The daemon that trades an account; times are ISO in UTC, the rest None where it is not known.
 
-    `silent_s` is the age of its last heartbeat.
+    `silent_s` is the age of its last heartbeat. `actors`, `stuck_threads` and `replaced_threads` say how its runtime
+    is, to who may use its home.
     """
 
     account: str
@@ -35,6 +39,9 @@ class DaemonStanding(msgspec.Struct, frozen=True, kw_only=True):
     state: str | None = None
     started_at: str | None = None
     silent_s: float | None = None
+    actors: int | None = None
+    stuck_threads: int | None = None
+    replaced_threads: int | None = None
 
 
 class SymbolStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,8 +69,13 @@ class Standing(msgspec.Struct, frozen=True):
     symbols: list[SymbolStanding]
 
 
-def read_standing(url: str, engine: Engine, account: str, symbols: Sequence[str], *, everything: bool) -> Standing:
-    """Read how things stand; without `symbols`, those that are off in wish and deed only with `everything`."""
+def read_standing(
+    url: str, engine: Engine, account: str, symbols: Sequence[str], *, everything: bool, console: ConsoleClient
+) -> Standing:
+    """Read how things stand; without `symbols`, those that are off in wish and deed only with `everything`.
+
+    A `console` that nobody answers is left out: another home's daemon trades this account, or none.
+    """
     open_orders = _open_orders(engine, account)
     rows = [
         SymbolStanding(
@@ -80,7 +92,7 @@ def read_standing(url: str, engine: Engine, account: str, symbols: Sequence[str]
         )
         for row in Report(engine).status(account, symbols, everything=everything)
     ]
-    return Standing(_daemon(url, account), rows)
+    return Standing(_with_health(_daemon(url, account), console), rows)
 
 
 def _with_retry(error: str | None, retry_at_ns: int | None) -> str | None:
@@ -109,6 +121,21 @@ def _daemon(url: str, account: str) -> DaemonStanding:
         state=presence.state,
         started_at=to_datetime(presence.started_ns).isoformat(),
         silent_s=presence.silent_ms / 1_000,
+    )
+
+
+def _with_health(daemon: DaemonStanding, console: ConsoleClient) -> DaemonStanding:
+    if not daemon.running:
+        return daemon
+    try:
+        shown = console.ask(AskHealth(), HealthShown)
+    except (UnreachableError, ConsoleRefusedError):
+        return daemon
+    if shown.pid != daemon.pid:  # the home belongs to a daemon that trades another account
+        return daemon
+    health = shown.health
+    return msgspec.structs.replace(
+        daemon, actors=health.actors, stuck_threads=health.stuck, replaced_threads=health.replaced
     )
 
 

@@ -10,12 +10,16 @@ from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.output import emit, print_table
 from naive_daemon.cli.standing import DaemonStanding, Standing, read_standing
 from naive_daemon.cli.symbols import SymbolType, check_known, listed_symbols
+from naive_daemon.clock import WallClock
+from naive_daemon.console.client import ConsoleClient
 from naive_daemon.domain.errors import NaiveError, UsageError
 from naive_daemon.storage.postgres.notify import Listener
 from naive_daemon.storage.postgres.settings import OperatorSettings
 
 # Figures such as profit change without a notification.
 _REFRESH_S = 2
+# Its answer adds to what the database says; a daemon that hangs must not hold up the rest.
+_CONSOLE_TIMEOUT_S = 1
 _CHANNELS = ("naive_actual", "naive_settings")
 _COLUMNS = (
     "symbol", "desired", "actual", "traders>", "open orders>", "cycles>", "realised pnl>", "restarts>", "last error",
@@ -41,13 +45,14 @@ def status(options: Options, *, symbols: tuple[str, ...], account: str | None, e
     if watch and options.json:
         raise UsageError("--watch is for people: it does not go with --json")
     config = options.load_config({"account": account})
+    console = ConsoleClient(config.home, WallClock().monotonic_s, _CONSOLE_TIMEOUT_S)
     with open_engine(options, config, reads_only=True) as (url, engine):
         if symbols:
             rows = OperatorSettings(engine).rows(config.account)
             check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])
 
         def read() -> Standing:
-            return read_standing(url, engine, config.account, symbols, everything=everything)
+            return read_standing(url, engine, config.account, symbols, everything=everything, console=console)
 
         if watch:
             _watch(url, read)
@@ -93,5 +98,11 @@ def _daemon_line(daemon: DaemonStanding) -> str:
         return f"account {daemon.account}: the daemon is running ({place})"
     return (
         f"account {daemon.account}: the daemon is {daemon.state} ({place}, feed {daemon.feed}, "
-        f"exchange {daemon.exchange}, since {daemon.started_at})"
+        f"exchange {daemon.exchange}, since {daemon.started_at}){_health(daemon)}"
     )
+
+
+def _health(daemon: DaemonStanding) -> str:
+    if daemon.actors is None:
+        return ""
+    return f"; {daemon.actors} actors, {daemon.stuck_threads} threads stuck, {daemon.replaced_threads} replaced"

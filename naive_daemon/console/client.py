@@ -42,11 +42,12 @@ class ConsoleRefusedError(NaiveError):
 
 
 class ConsoleClient:
-    """Asks the daemon of a home. `now_s` is monotonic time."""
+    """Asks the daemon of a home. `now_s` is monotonic time; `timeout_s` bounds the wait for each answer."""
 
-    def __init__(self, home: Path, now_s: Callable[[], float]) -> None:
+    def __init__(self, home: Path, now_s: Callable[[], float], timeout_s: float = ANSWER_TIMEOUT_S) -> None:
         self._home = home
         self._now_s = now_s
+        self._timeout_s = timeout_s
 
     def ask(self, request: Request, expected: type[Expected], more_s: float = 0.0) -> Expected:
         """Ask and wait for the one answer, `more_s` longer than a daemon usually takes.
@@ -64,7 +65,7 @@ class ConsoleClient:
             stream = self._connect(connection)
             try:
                 stream.write(encode(request), CONNECT_TIMEOUT_S)
-                while (line := stream.read_or_end(ANSWER_TIMEOUT_S + more_s, ANSWER_BYTES_MAX)) is not None:
+                while (line := stream.read_or_end(self._timeout_s + more_s, ANSWER_BYTES_MAX)) is not None:
                     yield self._checked(line)
             except PeerError as error:
                 raise NoDaemonError(

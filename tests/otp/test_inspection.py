@@ -128,12 +128,13 @@ def test_found_by_name_and_number(simulated: Laboratory) -> None:
     simulated.supervisor(simulated.spec("x", name=("trader", "BTCUSDT", 1)), simulated.spec("trader:ETHUSDT:1"))
     place = find(simulated.system, "trader:BTCUSDT:1")
     assert place.ref is simulated.find(("trader", "BTCUSDT", 1))
-    assert find(simulated.system, f"#{place.ref._actor.number}") == place
+    number = place.ref._actor.number
+    assert find(simulated.system, f"#{number}") == find(simulated.system, str(number)) == place
     for wrong in ("trader:BTCUSD:1", "btcusdt"):
         with pytest.raises(NotFoundError) as caught:
             find(simulated.system, wrong)
         assert caught.value.nearest[0] == "trader:BTCUSDT:1"
-    for wrong in ("#999", "#x", "", "#"):
+    for wrong in ("#999", "#x", "", "#", "#²", "9" * 5_000):
         with pytest.raises(NotFoundError):
             find(simulated.system, wrong)
 

@@ -1,0 +1,30 @@
+"""What the commands share that look into a running daemon: whom they ask, and how they write what they see."""
+
+from naive_daemon.cli.command import Options
+from naive_daemon.clock import WallClock
+from naive_daemon.console.client import ConsoleClient
+from naive_daemon.otp.inspection import NodeState
+
+STATE_STYLES = {
+    NodeState.RUNNING: "green",
+    NodeState.STARTING: "cyan",
+    NodeState.SUSPENDED: "yellow",
+    NodeState.STUCK: "bold red",
+    NodeState.RESTARTING: "yellow",
+    NodeState.STOPPING: "cyan",
+    NodeState.STOPPED: "dim",
+    NodeState.DEAD: "red",
+}
+
+_MIB = 1024 * 1024
+_KIB = 1024
+
+
+def console_client(options: Options) -> ConsoleClient:
+    """Give who asks the daemon of the configured home."""
+    return ConsoleClient(options.load_config().home, WallClock().monotonic_s)
+
+
+def size(size_bytes: int) -> str:
+    """Write an amount of memory."""
+    return f"{size_bytes / _MIB:.1f} MiB" if size_bytes >= _MIB else f"{size_bytes / _KIB:.1f} KiB"
