@@ -1,6 +1,5 @@
 """An actor: what a subclass overrides, and what it may call. Its life is in `process.py`, its turns in `turn.py`."""
 
-import itertools
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from naive_daemon.otp.timers import Timer
 
 REQUEST_TIMEOUT_S = 5.0
-
 
 
 class Actor(Turn):

@@ -263,7 +263,7 @@ class DynamicSupervisor(SupervisorProcess):
                 child.state, child.call = ChildState.STOPPING, None
                 ask_to_end(self, child.ref, child.spec)
                 graces.add(child.spec.grace_s)
-        for grace_s in graces - {INFINITY, BRUTAL_KILL}:
+        for grace_s in sorted(graces - {INFINITY, BRUTAL_KILL}):
             over = _GraceOver(grace_s)
             if grace_s == 0:
                 self.hear(over)

@@ -144,8 +144,10 @@ class Replay:
         raise ReplayDivergedError(*self._end)
 
     def finish(self) -> None:
-        """Say that the program has ended; raises ReplayDivergedError when the trace goes on."""
-        if self._end is None and self._until_step is None:
+        """Say that the program has ended; raises ReplayDivergedError when the trace goes on, or it was left before."""
+        if self._end is not None:
+            raise ReplayDivergedError(*self._end)
+        if self._until_step is None:
             expected = next(self._lines, None)
             if expected is not None:
                 raise ReplayDivergedError(self.steps + 1, expected, None)
