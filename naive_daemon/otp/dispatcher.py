@@ -23,6 +23,10 @@ class Dispatcher(Protocol):
     def schedule(self, actor: "Process") -> None:
         """Take an actor that has just become runnable; called from any thread."""
 
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """The threads that have not ended."""
+
     def stop(self, timeout_s: float) -> None:
         """End the threads; waits at most `timeout_s` for each."""
 

@@ -3,6 +3,7 @@
 Owned by its `SimulatedSystem`. Invariant: whatever a hook or a sink raises comes before its step has changed anything.
 """
 
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -61,6 +62,11 @@ class SimulatedDispatcher:
 
     def forget(self, actor: Process) -> None:
         """Nothing is kept for an actor."""
+
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """None: it runs on the caller's."""
+        return []
 
     def stop(self, timeout_s: float) -> None:
         """Nothing to end: `timeout_s` is not used."""
