@@ -5,6 +5,7 @@
 """
 
 import ast
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -51,6 +52,7 @@ def tests_in(folder: Path) -> Iterator[Proof]:
                 yield Proof(file.relative_to(ROOT).as_posix(), node.name)
 
 
+@functools.cache
 def proofs(folder: Path = ROOT / "tests") -> dict[int, list[Proof]]:
     """Find the tests of each rule; a rule without any has an empty list."""
     found: dict[int, list[Proof]] = {rule: [] for rule in RULES}

@@ -8,6 +8,7 @@ import pytest
 from naive_daemon.clock import VirtualClock
 from naive_daemon.otp import Actor, ActorSystem, Ref
 from naive_daemon.otp.dispatcher import Activity
+from naive_daemon.otp.process import Process
 from tests.otp.laboratory import PATIENCE_S, Laboratory
 
 
@@ -109,8 +110,12 @@ def test_an_actor_counts_as_busy_before_a_sender_can_find_it_awake() -> None:
         def begin(self) -> None:
             found.append(mailbox._is_scheduled)
 
-        def schedule(self, _actor: Actor) -> None:
+        def schedule(self, actor: Process) -> None:
             found.append(mailbox._is_scheduled)
+
+        @property
+        def threads(self) -> list[threading.Thread]:
+            return []
 
         def stop(self, timeout_s: float) -> None:
             """Nothing to end."""

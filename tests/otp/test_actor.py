@@ -1,5 +1,6 @@
 """What an actor does for its callers: OTP rules 70-75, batches, topics and timers."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from naive_daemon.otp import (
     KILL,
     NOPROC,
     NORMAL,
+    SHUTDOWN,
     ActorDiedError,
     Continue,
     Down,
@@ -17,9 +19,20 @@ from naive_daemon.otp import (
     Ref,
     RequestFailed,
     StartFailedError,
+    Task,
     send_exit,
 )
-from tests.otp.laboratory import BoomError, Laboratory, ThreadWorker, Worker, later, recorder, throw
+from tests.otp.laboratory import (
+    PATIENCE_S,
+    BoomError,
+    Laboratory,
+    Outcome,
+    ThreadWorker,
+    Worker,
+    later,
+    recorder,
+    throw,
+)
 
 KINDS = pytest.mark.parametrize("kind", [Worker, ThreadWorker], ids=["pool", "thread"])
 TIMEOUT = ExitReason("timeout")
@@ -44,6 +57,60 @@ def test_rule_70_a_continuation_comes_before_queued_messages(lab: Laboratory, ki
     lab.settle()
     assert lab.seen() == [("start", "w"), ("acknowledged",), ("got", "w", "continued"), ("got", "w", "queued")]
     lab.kill(actor.ref)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        (None, None),
+        (Continue("go on"), None),
+        (IGNORE, "ignore"),
+        (NORMAL, "normal"),
+        (SHUTDOWN, "shutdown"),
+        (ExitReason("crash", "odd"), "odd"),
+        (BoomError("init"), "BoomError: init"),
+        (SystemExit(1), "SystemExit: 1"),
+    ],
+    ids=str,
+)
+def test_rule_70_what_init_says_is_what_the_starter_learns(lab: Laboratory, outcome: Outcome, told: str | None) -> None:
+    actor = Worker("w", lab.events, outcome)
+    if told is None:
+        assert lab.start(actor, "w").is_alive()
+        return
+    with pytest.raises(StartFailedError, match=f"w failed to start: {told}"):
+        lab.system.start(actor, "w")
+    assert lab.system.whereis("w") is None
+
+
+def test_rule_70_a_crash_of_the_continuation_is_a_crash_and_no_failed_start(lab: Laboratory) -> None:
+    def crash(_: Worker) -> None:
+        throw(BoomError("later"))
+
+    ref = lab.start(Worker("w", lab.events, Continue(crash)), "w")
+    lab.settle()
+    assert str(lab.reason_of(ref)) == "BoomError: later"
+
+
+def test_rule_70_the_starter_waits_for_init(live: Laboratory) -> None:
+    entered, go_on, started = threading.Event(), threading.Event(), threading.Event()
+
+    class Slow(Worker):
+        def init(self) -> None:
+            entered.set()
+            assert go_on.wait(PATIENCE_S)
+
+    def start() -> None:
+        live.start(Slow("slow", live.events), "slow")
+        started.set()
+
+    starter = threading.Thread(target=start)
+    starter.start()
+    assert entered.wait(PATIENCE_S)
+    assert not started.is_set()
+    go_on.set()
+    starter.join(PATIENCE_S)
+    assert started.is_set()
 
 
 @KINDS
@@ -105,7 +172,8 @@ def test_an_answer_in_time_leaves_no_time_out_and_no_monitor(simulated: Laborato
     simulated.advance(10.0)
     simulated.kill(server)
     assert _answers(simulated) == ["ping"]
-    assert (client._actor._pending, client._actor._monitored) == ({}, {})
+    actor: Any = client._actor
+    assert (actor._pending, actor._monitored) == ({}, {})
     assert simulated.monitors_of(server) == 0
 
 
@@ -169,6 +237,14 @@ def test_a_deferred_answer_comes_later_and_once(lab: Laboratory) -> None:
     assert _answers(lab) == [1]
 
 
+def test_a_task_gets_no_answer_to_what_it_asked_since_it_has_ended(lab: Laboratory) -> None:
+    server = lab.worker("server")
+    task = lab.start(Task(lambda actor: actor.request(server, "ping", recorder(lab, "r"))))
+    lab.settle()
+    assert (lab.reason_of(task), _answers(lab)) == (NORMAL, [])
+    assert server.is_alive()
+
+
 def test_caller_outside_of_a_request_is_an_error(lab: Laboratory) -> None:
     worker = lab.worker()
     lab.tell(worker, later)
@@ -203,6 +279,28 @@ def test_what_waits_is_refused_inside_an_actor(lab: Laboratory, call: str) -> No
     assert lab.find("other").is_alive()
 
 
+def test_rule_74_clean_up_runs_once_at_each_end_but_a_kill(lab: Laboratory) -> None:
+    def tell_to_end(ref: Ref) -> None:
+        send_exit(ref, ExitReason("crash", "odd"), lab.worker("stranger"))
+        lab.settle()
+
+    ends: dict[str, Any] = {
+        "stopped": lab.end,
+        "left": lambda ref: lab.leave(ref, NORMAL),
+        "crashed": lab.crash,
+        "told": tell_to_end,
+        "killed": lab.kill,
+    }
+    for name, end in ends.items():
+        end(lab.worker(name))
+    assert lab.seen("end") == [
+        ("end", "stopped", "shutdown"),
+        ("end", "left", "normal"),
+        ("end", "crashed", "crash"),
+        ("end", "told", "crash"),
+    ]
+
+
 @pytest.mark.parametrize("call", ["ask", "stop", "proxy"])
 def test_pykkas_own_ways_to_wait_are_refused(lab: Laboratory, call: str) -> None:
     ref: Any = lab.worker()
@@ -211,9 +309,10 @@ def test_pykkas_own_ways_to_wait_are_refused(lab: Laboratory, call: str) -> None
 
 
 def test_an_actor_starts_once(lab: Laboratory) -> None:
-    ref = lab.worker()
+    actor = lab.make("w")
+    ref = lab.start(actor, "w")
     with pytest.raises(RuntimeError, match="was started before"):
-        lab.system.start(ref._actor)
+        lab.system.start(actor)
     assert lab.ask(ref, "ping") == "ping"
 
 

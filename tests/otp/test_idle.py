@@ -157,6 +157,7 @@ def test_the_dead_leave_no_idle_time_out(simulated: Laboratory) -> None:
     for end in (simulated.kill, simulated.crash):
         idler = simulated.worker("w", Idler)
         simulated.tell(idler, lambda actor: actor.idle_after(3600.0))
-        timer: Any = idler._actor._idle  # type: ignore[attr-defined] # an Actor's
+        actor: Any = idler._actor
+        timer = actor._idle
         end(idler)
         assert not timer.is_pending

@@ -122,7 +122,8 @@ def test_rule_63_each_monitor_gives_one_down_at_whatever_moment_it_is_made(live:
     downs = _downs(live)
     assert sorted(down.monitor for down in downs) == numbers
     assert {down.reason for down in downs} <= {KILLED, NOPROC}
-    assert watcher._actor._monitored == {}
+    actor: Any = watcher._actor
+    assert actor._monitored == {}
 
 
 def test_only_what_is_on_its_way_at_the_kill_comes_after_the_down(live: Laboratory) -> None:
