@@ -17,11 +17,17 @@ TRACE_PAUSE_S = 0.2
 
 
 class Answering:
-    """Answers requests about one system. `rest` waits so many seconds, or less when the console ends: then True."""
+    """Answers requests about one system. `rest` waits so many seconds, or less when the console ends: then True.
 
-    def __init__(self, system: ActorSystem, rest: Callable[[float], bool]) -> None:
+    An actor that is busy is waited for during `look_timeout_s`.
+    """
+
+    def __init__(
+        self, system: ActorSystem, rest: Callable[[float], bool], look_timeout_s: float = LOOK_TIMEOUT_S
+    ) -> None:
         self._system = system
         self._rest = rest
+        self._look_timeout_s = look_timeout_s
         self._process = psutil.Process()
 
     def answers(self, request: Request) -> Generator[Answer | None, None, None]:
@@ -59,11 +65,11 @@ class Answering:
     ) -> Answer:
         match request:
             case protocol.AskActor():
-                return protocol.ActorShown(view(self._system, place))
+                return protocol.ActorShown(view(self._system, place, self._look_timeout_s))
             case protocol.SuspendActor(for_s=for_s):
-                has_seen = suspend(self._system, place, for_s)
+                has_seen = suspend(self._system, place, for_s, self._look_timeout_s)
             case protocol.ResumeActor():
-                has_seen = resume(self._system, place)
+                has_seen = resume(self._system, place, self._look_timeout_s)
         return protocol.Told(place.label, node_of(place).number or 0, is_busy=not has_seen)
 
     def _traced(self, place: Place, request: protocol.AskTrace) -> Iterator[Answer | None]:
@@ -72,11 +78,11 @@ class Answering:
             return
         trace = ActorTrace(self._system, place.ref, request.count, request.time_s)
         try:
-            trace.start(LOOK_TIMEOUT_S)
+            trace.start(self._look_timeout_s)
         except AlreadyTracedError as error:
             yield Refused("traced already", str(error))
         except TimeoutError:
-            message = f"{place.label} is busy: it has not come back from its handler for {LOOK_TIMEOUT_S:g} s"
+            message = f"{place.label} is busy: it has not come back from its handler for {self._look_timeout_s:g} s"
             yield Refused("actor busy", message)
         except ActorDiedError:
             yield _ended(place)

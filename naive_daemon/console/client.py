@@ -64,9 +64,12 @@ class ConsoleClient:
         with make_socket() as connection:
             stream = self._connect(connection)
             try:
-                stream.write(encode(request), CONNECT_TIMEOUT_S)
+                unsaid = self._say(stream, request)
                 while (line := stream.read_or_end(self._timeout_s + more_s, ANSWER_BYTES_MAX)) is not None:
+                    unsaid = None
                     yield self._checked(line)
+                if unsaid is not None:
+                    raise unsaid
             except PeerError as error:
                 raise NoDaemonError(
                     f"the daemon in {self._home} does not answer: {error}", hint="the log says what it is doing"
@@ -92,6 +95,15 @@ class ConsoleClient:
                 f"the daemon in {self._home} can not be reached: {error.strerror or error}", hint="try again"
             ) from None
         return LineStream(connection, self._now_s)
+
+    @staticmethod
+    def _say(stream: LineStream, request: Request) -> PeerError | None:
+        """Send the request; gives the failure, as a daemon that refuses at once says why before it hangs up."""
+        try:
+            stream.write(encode(request), CONNECT_TIMEOUT_S)
+        except PeerError as error:
+            return error
+        return None
 
     @staticmethod
     def _checked(line: bytes) -> Answer:

@@ -28,6 +28,7 @@ from naive_daemon.console.protocol import (
     encode,
 )
 from naive_daemon.otp import ActorSystem
+from naive_daemon.otp.actor_view import LOOK_TIMEOUT_S
 
 CONNECTIONS_MAX = 8
 REQUEST_TIMEOUT_S = 2.0
@@ -37,14 +38,25 @@ _ACCEPT_PAUSE_S = 0.5
 
 
 class ConsoleServer:
-    """Serves one system from `home`: `start`, and `stop` before the system ends."""
+    """Serves one system from `home`: `start`, and `stop` before the system ends.
 
-    def __init__(self, system: ActorSystem, home: Path) -> None:
+    A caller has `request_timeout_s` to say what he wants; a busy actor has `look_timeout_s` to come to rest.
+    """
+
+    def __init__(
+        self,
+        system: ActorSystem,
+        home: Path,
+        *,
+        request_timeout_s: float = REQUEST_TIMEOUT_S,
+        look_timeout_s: float = LOOK_TIMEOUT_S,
+    ) -> None:
         self._system = system
-        self._home = home
+        self.home = home
         self._path = home / SOCKET_NAME
         self._is_stopping = threading.Event()
-        self._answering = Answering(system, self._is_stopping.wait)
+        self._answering = Answering(system, self._is_stopping.wait, look_timeout_s)
+        self._request_timeout_s = request_timeout_s
         self._lock = threading.Lock()
         self._connections: dict[threading.Thread, socket.socket] = {}
         self._wake_here, self._wake_there = socket.socketpair()
@@ -87,7 +99,7 @@ class ConsoleServer:
         try:
             # Before it has a name: so the file is its owner's alone from its first moment.
             os.fchmod(listener.fileno(), stat.S_IRUSR | stat.S_IWUSR)
-            with socket_address(self._home) as address:
+            with socket_address(self.home) as address:
                 listener.bind(address)
             listener.listen(CONNECTIONS_MAX)
             listener.setblocking(False)
@@ -138,7 +150,7 @@ class ConsoleServer:
 
     def _answer(self, stream: LineStream) -> None:
         try:
-            request = decode_request(stream.read(REQUEST_TIMEOUT_S, REQUEST_BYTES_MAX))
+            request = decode_request(stream.read(self._request_timeout_s, REQUEST_BYTES_MAX))
         except VersionMismatchError as error:
             stream.write(encode(Refused("version", str(error))), ANSWER_TIMEOUT_S)
             return

@@ -41,7 +41,7 @@ class Order(msgspec.Struct, frozen=True):
 
 class Pair(NamedTuple):
     token: str
-    count: int
+    size: int
 
 
 @dataclasses.dataclass(slots=True)
@@ -62,24 +62,24 @@ class Hostile:
     def _refuse(self, *_: object) -> NoReturn:
         raise AssertionError("its code ran")
 
-    __repr__ = __str__ = __len__ = __iter__ = __hash__ = __eq__ = __bool__ = __format__ = __getattr__ = _refuse  # type: ignore[assignment]
+    __repr__ = __str__ = __len__ = __iter__ = __hash__ = __eq__ = __bool__ = __format__ = __getattr__ = _refuse
 
-    @property  # type: ignore[misc]
-    def __class__(self) -> NoReturn:
+    @property  # type: ignore[misc] # a class that can not be read is the point
+    def __class__(self) -> NoReturn:  # type: ignore[override] # the same
         raise AssertionError("its code ran")
 
 
 class HostileList(list[Any]):
-    __iter__ = __len__ = __repr__ = __getitem__ = Hostile._refuse  # type: ignore[assignment]
+    __iter__ = __len__ = __repr__ = __getitem__ = Hostile._refuse
 
 
 class HostileDict(dict[Any, Any]):
-    __iter__ = items = __len__ = __repr__ = Hostile._refuse  # type: ignore[assignment]
+    __iter__ = items = __len__ = __repr__ = Hostile._refuse
 
 
 class HostileText(str):
     __slots__ = ()
-    __str__ = __repr__ = __getitem__ = __len__ = Hostile._refuse  # type: ignore[assignment]
+    __str__ = __repr__ = __getitem__ = __len__ = Hostile._refuse
 
 
 class Holder:
@@ -117,7 +117,7 @@ class Holder:
         ({3, 1, 2}, "{1, 2, 3}"),
         (frozenset(), "set()"),
         (Order(decimal.Decimal(1), Side.BUY), f"Order(price=1, side=Side.BUY, api_key={HIDDEN})"),
-        (Pair("x", 2), f"Pair(token={HIDDEN}, count=2)"),
+        (Pair("x", 2), f"Pair(token={HIDDEN}, size=2)"),
         (Slotted(1, "x"), f"Slotted(size=1, credential={HIDDEN})"),
         (Plain(1), "Plain(size=1)"),
         (ValueError("boom", 1), "ValueError('boom', 1)"),
@@ -148,7 +148,7 @@ def test_a_ref_is_its_label_and_number() -> None:
     actor = Actor()
     actor.name = ("trader", "BTCUSDT", 1)
     assert describe([actor.ref]) == "[trader:BTCUSDT:1#0]"
-    actor.name = (Hostile(), "x")  # type: ignore[assignment]
+    actor.name = (Hostile(), "x")
     assert describe(actor.ref) == "<Hostile>:x#0"
     assert describe(Actor().ref) == "Actor#0"
 

@@ -1,0 +1,336 @@
+"""The console's socket: who calls rightly is answered, who does not costs nobody else anything."""
+
+import json
+import os
+import socket
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from naive_daemon.clock import WallClock
+from naive_daemon.console.address import make_socket, socket_address
+from naive_daemon.console.client import (
+    ActorUnavailableError,
+    ConsoleClient,
+    ConsoleRefusedError,
+    NoDaemonError,
+    UnknownActorError,
+)
+from naive_daemon.console.protocol import (
+    REQUEST_BYTES_MAX,
+    SOCKET_NAME,
+    ActorShown,
+    AskActor,
+    AskHealth,
+    AskLoad,
+    AskTrace,
+    AskTree,
+    HealthShown,
+    LoadShown,
+    ResumeActor,
+    SuspendActor,
+    Told,
+    Traced,
+    TraceEnded,
+    TreeShown,
+)
+from naive_daemon.console.server import CONNECTIONS_MAX, ConsoleServer
+from naive_daemon.otp import Actor, ActorSystem, ChildSpec, Ref, Restart, Supervisor, TerminateChild
+
+PATIENCE_S = 10.0
+
+
+class Echo(Actor):
+    """Keeps what it is told; runs what can be called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[Any] = []
+        self.database_url = "postgresql://naive:sesame@host/books"
+
+    def on_receive(self, message: Any) -> None:
+        self.heard.append(message)
+        if callable(message):
+            message()
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[list[Any]]:
+    before = structlog.get_config()
+    capture = structlog.testing.LogCapture()
+    structlog.configure(processors=[capture], cache_logger_on_first_use=False)
+    yield capture.entries
+    structlog.configure(**before)
+
+
+@pytest.fixture
+def system() -> Iterator[ActorSystem]:
+    made = ActorSystem.live(WallClock(), threads=2)
+    yield made
+    for ref in made.roots():
+        made.terminate(ref, PATIENCE_S)
+    made.stop()
+
+
+@pytest.fixture
+def top(system: ActorSystem) -> Ref:
+    specs = [
+        ChildSpec(id=name, start=Echo, name=name, restart=Restart.TRANSIENT) for name in ("echo", ("feed", "BTCUSDT"))
+    ]
+    return system.start(Supervisor(specs), "root")
+
+
+@pytest.fixture
+def limits() -> dict[str, float]:
+    """Give the server's time-outs where a test needs others."""
+    return {}
+
+
+@pytest.fixture
+def server(top: Ref, system: ActorSystem, tmp_path: Path, limits: dict[str, float]) -> Iterator[ConsoleServer]:
+    assert top.is_alive()
+    made = ConsoleServer(system, tmp_path, **limits)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def client(server: ConsoleServer) -> ConsoleClient:
+    return ConsoleClient(server.home, WallClock().monotonic_s)
+
+
+def call(home: Path) -> socket.socket:
+    """Open a connection that says nothing yet."""
+    connection = make_socket()
+    connection.settimeout(PATIENCE_S)
+    with socket_address(home) as address:
+        connection.connect(address)
+    return connection
+
+
+def answer(connection: socket.socket) -> Any:
+    """Read the one line that is left to be said."""
+    with connection, connection.makefile("rb") as lines:
+        text = lines.readline()
+        return json.loads(text)["body"] if text else None
+
+
+def test_everything_that_can_be_asked(client: ConsoleClient) -> None:
+    (root,) = client.ask(AskTree(), TreeShown).tree.roots
+    assert [child.name for child in root.children] == ["echo", "feed:BTCUSDT"]
+    (feed,) = client.ask(AskTree("feed:BTCUSDT"), TreeShown).tree.roots
+    assert (feed.actor_class, feed.state) == ("Echo", "running")
+    assert client.ask(AskTree(depth=1), TreeShown).tree.roots[0].left_out == 2
+    health = client.ask(AskHealth(), HealthShown)
+    assert (health.health.actors, health.health.stuck, health.pid) == (3, 0, os.getpid())
+    load = client.ask(AskLoad(0.01, "mailbox", 2), LoadShown)
+    assert len(load.load.busiest) == 2
+    assert load.rss_bytes > 1_000_000
+    view = client.ask(AskActor("echo"), ActorShown).view
+    assert view.state["heard"] == "[]"
+    assert "sesame" not in str(view)
+
+
+def test_suspend_and_resume(client: ConsoleClient) -> None:
+    told = client.ask(SuspendActor("echo", 600), Told)
+    assert (told.name, told.is_busy) == ("echo", False)
+    assert client.ask(AskActor(f"#{told.number}"), ActorShown).view.node.state == "suspended"
+    assert client.ask(ResumeActor("echo"), Told).number == told.number
+    assert client.ask(AskActor("echo"), ActorShown).view.node.state == "running"
+
+
+def test_a_trace_comes_as_it_happens(client: ConsoleClient, system: ActorSystem) -> None:
+    answers = client.stream(AskTrace("echo", count=2))
+    arrived = []
+    for number in range(2):
+        waker = threading.Thread(target=_tell_when_traced, args=(system, number))
+        waker.start()
+        arrived += [next(answers), next(answers)]
+        waker.join()
+    rest = list(answers)
+    assert [(one.event.direction, one.event.message) for one in arrived if isinstance(one, Traced)] == [
+        ("receive", "0"), ("handled", "0"), ("receive", "1"), ("handled", "1"),
+    ]  # fmt: skip
+    assert rest == [TraceEnded("count")]
+
+
+def _tell_when_traced(system: ActorSystem, number: int) -> None:
+    ref = system.whereis("echo")
+    assert ref is not None
+    while system.inspect(ref, lambda actor: actor.tracer is None):
+        pass
+    ref.tell(number)
+
+
+def test_a_trace_ends_with_its_reader(client: ConsoleClient, system: ActorSystem) -> None:
+    ref = system.whereis("echo")
+    assert ref is not None
+    answers = client.stream(AskTrace("echo", time_s=600))
+    waker = threading.Thread(target=_tell_when_traced, args=(system, 1))
+    waker.start()
+    next(answers)
+    waker.join()
+    answers.close()  # type: ignore[attr-defined] # a generator: the connection is closed
+    while system.inspect(ref, lambda actor: actor.tracer is not None):
+        pass
+    assert isinstance(client.ask(AskActor("echo"), ActorShown), ActorShown)
+
+
+def test_refusals(client: ConsoleClient, system: ActorSystem, top: Ref) -> None:
+    with pytest.raises(UnknownActorError) as unknown:
+        client.ask(AskActor("ech"), ActorShown)
+    assert (unknown.value.message, unknown.value.hint) == ("no actor is called ech", "did you mean echo?")
+    assert unknown.value.exit_code == 2
+    system.ask(top, TerminateChild("echo"))
+    for request in (AskActor("echo"), SuspendActor("echo"), ResumeActor("echo")):
+        with pytest.raises(ActorUnavailableError, match="echo has no process: it is stopped"):
+            client.ask(request, Told)
+    with pytest.raises(ActorUnavailableError, match="echo has no process: it is stopped"):
+        list(client.stream(AskTrace("echo")))
+
+
+@pytest.mark.parametrize("limits", [{"look_timeout_s": 0.01}])
+def test_a_busy_actor_is_shown_from_outside(client: ConsoleClient, system: ActorSystem) -> None:
+    inside, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        inside.set()
+        release.wait(PATIENCE_S)
+
+    system.tell("echo", hold)
+    assert inside.wait(PATIENCE_S)
+    try:
+        view = client.ask(AskActor("echo"), ActorShown).view
+        assert view.is_busy
+        assert any("in hold" in line for line in view.stack)
+        assert client.ask(AskHealth(), HealthShown).health.actors == 3
+    finally:
+        release.set()
+
+
+@pytest.mark.usefixtures("server")
+def test_only_the_owner_may_use_it(tmp_path: Path) -> None:
+    assert stat.S_IMODE((tmp_path / SOCKET_NAME).stat().st_mode) == 0o600
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"\n", "bad request"),
+        (b"hello\n", "bad request"),
+        (b"\xff\xfe\n", "bad request"),
+        (b"[" * 10_000 + b"\n", "bad request"),
+        (b'{"version":1}\n', "bad request"),
+        (b'{"version":1,"body":{"kind":"destroy"}}\n', "bad request"),
+        (b'{"version":1,"body":{"kind":"tree","depth":0}}\n', "bad request"),
+        (b'{"version":1,"body":{"kind":"trace","name":"echo","count":1000000000}}\n', "bad request"),
+        (b'{"version":1,"body":{"kind":"load","interval_s":1e9}}\n', "bad request"),
+        (b'{"version":1,"body":{"kind":"suspend","name":"echo","for_s":601}}\n', "bad request"),
+        (b'{"version":1,"body":{"kind":"actor","name":""}}\n', "bad request"),
+        (b'{"version":2,"body":{"kind":"tree"}}\n', "version"),
+        (b'{"version":1,"body":{"kind":"actor","name":"\\u0000\\n"}}\n', "unknown actor"),
+    ],
+)
+def test_what_is_said_wrongly_is_refused(tmp_path: Path, line: bytes, why: str) -> None:
+    connection = call(tmp_path)
+    connection.sendall(line)
+    assert answer(connection)["why"] == why
+
+
+@pytest.mark.usefixtures("server")
+def test_a_line_without_end_is_given_up(tmp_path: Path) -> None:
+    connection = call(tmp_path)
+    connection.sendall(b"x" * REQUEST_BYTES_MAX)
+    connection.send(b"yy")
+    assert answer(connection) is None
+
+
+@pytest.mark.parametrize("limits", [{"request_timeout_s": 0.3}])
+def test_who_says_nothing_is_given_up_and_costs_nobody(client: ConsoleClient, tmp_path: Path) -> None:
+    silent = [call(tmp_path) for _ in range(CONNECTIONS_MAX - 1)]
+    assert client.ask(AskHealth(), HealthShown).health.actors == 3
+    assert [answer(connection) for connection in silent] == [None] * len(silent)
+
+
+@pytest.mark.parametrize("limits", [{"request_timeout_s": PATIENCE_S}])
+def test_too_many_are_refused_at_once(client: ConsoleClient, tmp_path: Path) -> None:
+    silent = [call(tmp_path) for _ in range(CONNECTIONS_MAX)]
+    with pytest.raises(ConsoleRefusedError, match="8 others look at this daemon"):
+        client.ask(AskHealth(), HealthShown)
+    for connection in silent:
+        connection.close()
+    while True:
+        try:
+            assert client.ask(AskHealth(), HealthShown).health.actors == 3
+        except ConsoleRefusedError:
+            continue  # the first of those that have left is just being noticed
+        break
+
+
+@pytest.mark.parametrize("limits", [{"request_timeout_s": PATIENCE_S}])
+def test_it_ends_with_its_callers_in_it(server: ConsoleServer, system: ActorSystem, tmp_path: Path) -> None:
+    silent = call(tmp_path)
+    traced: list[Any] = []
+    client = ConsoleClient(tmp_path, WallClock().monotonic_s)
+    reader = threading.Thread(target=lambda: traced.extend(client.stream(AskTrace("echo", time_s=600))))
+    reader.start()
+    ref = system.whereis("echo")
+    assert ref is not None
+    while system.inspect(ref, lambda actor: actor.tracer is None):
+        pass
+    server.stop()
+    server.stop()
+    assert answer(silent) is None
+    reader.join(PATIENCE_S)
+    assert not reader.is_alive()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("console")]
+    assert not (tmp_path / SOCKET_NAME).exists()
+    with pytest.raises(NoDaemonError) as caught:
+        client.ask(AskHealth(), HealthShown)
+    assert caught.value.exit_code == 69
+
+
+@pytest.mark.usefixtures("top")
+def test_a_dead_daemons_socket_is_replaced(system: ActorSystem, tmp_path: Path) -> None:
+    with make_socket() as former:
+        former.bind(str(tmp_path / SOCKET_NAME))
+    client = ConsoleClient(tmp_path, WallClock().monotonic_s)
+    with pytest.raises(NoDaemonError, match="no daemon runs in"):
+        client.ask(AskHealth(), HealthShown)
+    server = ConsoleServer(system, tmp_path)
+    server.start()
+    assert client.ask(AskHealth(), HealthShown).health.actors == 3
+    server.stop()
+
+
+@pytest.mark.usefixtures("top")
+def test_a_home_with_a_long_path(system: ActorSystem, tmp_path: Path) -> None:
+    home = tmp_path / ("long" * 20) / ("path" * 20)
+    home.mkdir(parents=True)
+    server = ConsoleServer(system, home)
+    server.start()
+    assert ConsoleClient(home, WallClock().monotonic_s).ask(AskHealth(), HealthShown).health.actors == 3
+    server.stop()
+    assert not list(home.iterdir())
+
+
+def test_what_lies_in_the_way_costs_the_console_only(system: ActorSystem, tmp_path: Path, logs: list[Any]) -> None:
+    (tmp_path / SOCKET_NAME).write_text("mine")
+    server = ConsoleServer(system, tmp_path)
+    server.start()
+    server.stop()
+    assert [(line["event"], line["reason"]) for line in logs] == [("no console", "Address already in use")]
+    assert (tmp_path / SOCKET_NAME).read_text() == "mine"
+
+
+def test_no_home_is_no_daemon(tmp_path: Path) -> None:
+    for home in (tmp_path / "none", tmp_path / ("long" * 60) / "none"):
+        with pytest.raises(NoDaemonError, match="no daemon runs in"):
+            ConsoleClient(home, WallClock().monotonic_s).ask(AskHealth(), HealthShown)
