@@ -178,3 +178,16 @@ def test_stop_takes_those_that_start_along(lab: Laboratory, stops_at_once: bool)
     lab.settle()
     assert not slow.is_alive()
     assert [event[2].reason for event in lab.seen("answer")] == [KILLED if stops_at_once else SHUTDOWN]
+
+
+def test_rule_81_extra_arguments_come_first_at_every_start(lab: Laboratory) -> None:
+    given: list[tuple[Any, ...]] = []
+
+    def make(*arguments: Any) -> Worker:
+        given.append(arguments)
+        return lab.make("a")
+
+    supervisor = lab.dynamic(extra_arguments=("extra", 1), max_restarts=3)
+    lab.ask(supervisor, StartChild(ChildSpec(id="a", start=make, arguments=("own",), name="a")))
+    lab.kill("a")
+    assert given == [("extra", 1, "own"), ("extra", 1, "own")]
