@@ -7,6 +7,7 @@ runs). "OTP rule n" in docstrings numbers the rules of Erlang/OTP's documented b
 from naive_daemon.otp.actor import Actor, send_exit
 from naive_daemon.otp.call import Call
 from naive_daemon.otp.child_spec import BRUTAL_KILL, INFINITY, ChildSpec, ChildType, Restart
+from naive_daemon.otp.deadlock import DeadlockError
 from naive_daemon.otp.dynamic_supervisor import DynamicSupervisor
 from naive_daemon.otp.exit import (
     KILL,
@@ -74,6 +75,7 @@ __all__ = [
     "ChildType",
     "Continue",
     "CountChildren",
+    "DeadlockError",
     "Deferred",
     "DeleteChild",
     "Done",

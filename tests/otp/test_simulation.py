@@ -9,7 +9,7 @@ import pytest
 
 from naive_daemon.clock import VirtualClock
 from naive_daemon.otp import Actor, ActorDiedError, ActorSystem, Ref, SimulatedSystem, StartFailedError
-from naive_daemon.otp.faults import Crash, Fault, InjectedError, Kill, Step
+from naive_daemon.otp.faults import Crash, Fault, InjectedError, Kill, RandomFaults, Step
 from naive_daemon.otp.timers import NS_PER_S
 from naive_daemon.otp.trace import TraceTail
 from tests.otp import simulation_program
@@ -263,3 +263,22 @@ def test_a_message_to_oneself_without_end_is_bounded_by_steps(seed: int | None) 
     assert not run(lab, max_steps=1_000)
     assert lab.system.busy == 1
     assert ref._actor.handled == 1_000
+
+
+# Faults, then none, then all is well ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_once_the_faults_stop_the_tree_is_whole_again(seed: int) -> None:
+    faults = RandomFaults(seed, crash=0.02, kill=0.02, delay=0.02, drop=0.02, reorder=0.1, only=_is_under_the_top)
+    system = ActorSystem.simulated(VirtualClock(), seed, faults=faults)
+    started(system)
+    system.run(30 * NS_PER_S)
+    faults.heal()
+    system.run(60 * NS_PER_S)
+    assert [name for name in NAMES if not look(system, name)] == []
+
+
+def _is_under_the_top(step: Step) -> bool:
+    """Choose whom the top restarts, after the first start: before, a crash is a failed start of all."""
+    return step.time_ns > 0 and step.label != "top"

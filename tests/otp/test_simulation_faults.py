@@ -323,3 +323,67 @@ def test_a_rate_is_a_probability(rates: dict[str, float]) -> None:
 def test_rates_are_one_together_at_most() -> None:
     with pytest.raises(ValueError, match="more than 1 together"):
         RandomFaults(1, crash=0.6, drop=0.6)
+
+
+# Actors that do not read one message after the other ------------------------------------------------------------------
+
+
+class Collector(Trapper):
+    """Takes what has gathered at once."""
+
+    batches = True
+
+    def on_batch(self, messages: list[Any]) -> None:
+        self.events.append(("batch", self.called, list(messages)))
+
+
+def test_of_a_batch_the_first_is_what_goes_wrong() -> None:
+    lab = struck("a", Drop())
+    worker = lab.worker("w", Collector)
+    for letter in "abc":
+        worker.tell(letter)
+    lab.settle()
+    assert lab.seen("batch") == [("batch", "w", ["b", "c"])]
+
+
+def test_a_suspended_actor_takes_no_step() -> None:
+    hook = On(lambda _: False, None)
+    lab = laboratory(hook, 1)
+    worker = lab.worker()
+    lab.system.suspend(worker, 5.0)
+    lab.tell(worker, "word")
+    assert [step.message for step in hook.asked if not step.is_signal] == []
+    lab.advance(5.0)
+    assert lab.seen("got") == [("got", "w", "word")]
+    assert [step.message for step in hook.asked if not step.is_signal] == ["word"]
+
+
+def test_a_hook_that_raises_leaves_everything_as_it_was() -> None:
+    class Broken:
+        def __init__(self) -> None:
+            self.is_broken = True
+
+        def fault(self, step: Step) -> None:
+            if self.is_broken and step.message == "word":
+                raise OSError("the hook is broken")
+
+    hook = Broken()
+    lab = laboratory(hook)
+    worker = lab.worker()
+    with pytest.raises(OSError, match="the hook is broken"):
+        lab.tell(worker, "word")
+    hook.is_broken = False
+    lab.settle()
+    assert lab.seen("got") == [("got", "w", "word")]
+
+
+def test_who_dies_while_it_stalls_leaves_nothing_behind() -> None:
+    lab = struck("late", Delay(2.0), 1)
+    worker = lab.worker()
+    lab.tell(worker, "late")
+    dispatcher: Any = lab.system.dispatcher_of(type(worker._actor))  # type: ignore[arg-type] # it lives
+    assert len(dispatcher._spared) == 1
+    lab.kill(worker)
+    assert not dispatcher._spared
+    lab.advance(2.0)
+    assert lab.system.busy == 0
