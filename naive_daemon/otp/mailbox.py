@@ -37,7 +37,7 @@ class Mailbox:
         self._dispatcher: Dispatcher | None = None
         self._policy = policy
         self._limit = policy.limit
-        self._slowed: dict[object, Callable[[], None]] = {}
+        self._slowed: dict[object, Callable[[], None]] | None = None
 
     def attach(self, actor: "Process", dispatcher: "Dispatcher") -> None:
         """Say who reads this mailbox, and where it runs. Raises RuntimeError when that was said before."""
@@ -127,13 +127,17 @@ class Mailbox:
 
     def tell_when_relieved(self, who: object, tell: Callable[[], None]) -> None:
         """Call `tell` once half of the limit has been read, or the mailbox is closed; at once if it is so now."""
-        self._slowed[who] = tell
+        with self.lock:
+            if self._slowed is None:
+                self._slowed = {}
+            self._slowed[who] = tell
         if self.closed or len(self.messages) <= self._limit // 2:
             self._relieve()
 
     def forget_waiting(self, who: object) -> None:
         """Tell `who` no more."""
-        self._slowed.pop(who, None)
+        if self._slowed is not None:
+            self._slowed.pop(who, None)
 
     def _is_held(self) -> bool:
         return self._actor is not None and self._actor.is_suspended
@@ -171,7 +175,7 @@ class Mailbox:
             )
         elif sender is not None and sender is not actor:
             sender.end_turn()
-            if sender not in self._slowed:
+            if not self._slowed or sender not in self._slowed:
                 is_first, ref = not self._slowed, actor.ref
                 sender.actor_inbox.put_signal(Congested(ref))
                 self.tell_when_relieved(sender, lambda: sender.actor_inbox.put_signal(Relieved(ref)))

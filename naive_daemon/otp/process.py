@@ -6,7 +6,7 @@ lock. Invariant: it ends once, whatever ends it, and everybody who watches or is
 
 import abc
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pykka
 
@@ -36,6 +36,8 @@ class Process(pykka.Actor):
 
     system: "ActorSystem"
     actor_inbox: Mailbox
+    ref: Ref
+    """The reference of this incarnation."""
 
     # What nearly every actor has as it is here stands in the class: a hundred thousand of them pay for what they store.
     name: Hashable | None = None
@@ -53,7 +55,7 @@ class Process(pykka.Actor):
     def __init__(self) -> None:
         # Not pykka's __init__: a uuid and an Event for each actor are most of its cost.
         self.actor_inbox = Mailbox(self.mailbox)
-        self._actor_ref = Ref(self)
+        self.ref = self._actor_ref = Ref(self)
         self._life = self.actor_inbox.lock
         self._watchers: dict[int, Watcher] = {}
         self._links: dict[Ref, None] = {}
@@ -78,11 +80,6 @@ class Process(pykka.Actor):
         if self.is_suspended:
             return "suspended"
         return "running" if self.has_started else "starting"
-
-    @property
-    def ref(self) -> Ref:
-        """The reference of this incarnation."""
-        return cast("Ref", self._actor_ref)
 
     @property
     def label(self) -> str:
