@@ -103,6 +103,7 @@ def test_congestion_is_logged_once_a_time(simulated: Laboratory, logs: list[Any]
     assert found == [("mailbox congested", "slow", "sender")]
 
 
+@pytest.mark.real_threads
 def test_a_sender_over_the_limit_lets_the_reader_run_before_its_next_message() -> None:
     lab = Laboratory(ActorSystem.live(WallClock(), threads=1))
     slow, sender = lab.worker("slow", Slow), lab.worker("sender", Sender)

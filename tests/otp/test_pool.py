@@ -14,6 +14,8 @@ from naive_daemon.otp.pool import PoolDispatcher, PoolHealth
 from naive_daemon.otp.timers import NS_PER_S
 from tests.otp.laboratory import PATIENCE_S, Laboratory, Worker
 
+pytestmark = pytest.mark.real_threads
+
 STUCK_AFTER_S = 4.0
 PERIOD_S = 1.0
 

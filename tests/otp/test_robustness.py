@@ -271,6 +271,7 @@ def test_stop_during_a_restart_storm_leaves_nobody(live: Laboratory) -> None:
         assert live.system.registry.names() == []
 
 
+@pytest.mark.real_threads
 def test_a_stopped_system_leaves_no_thread_and_starts_none() -> None:
     before = set(threading.enumerate())
     lab = Laboratory(ActorSystem.live(WallClock(), threads=3))
