@@ -5,7 +5,18 @@ import threading
 import msgspec
 import pytest
 
-from naive_daemon.otp import KILL, ChildSpec, ChildType, Restart, StartChild, Supervisor, TerminateChild, send_exit
+from naive_daemon.clock import WallClock
+from naive_daemon.otp import (
+    KILL,
+    ActorSystem,
+    ChildSpec,
+    ChildType,
+    Restart,
+    StartChild,
+    Supervisor,
+    TerminateChild,
+    send_exit,
+)
 from naive_daemon.otp.actor_view import resume, suspend
 from naive_daemon.otp.inspection import Node, NodeState, NotFoundError, Place, find, tree, walk
 from naive_daemon.otp.stack import stack_of
@@ -108,6 +119,19 @@ def test_a_busy_actor_hides_nothing(live: Laboratory) -> None:
     live.settle()
     assert nodes(live)["b"].state == "suspended"
     assert stack_of(live.find("a")._actor) == []
+
+
+def test_a_stuck_actor_is_told_from_a_busy_one() -> None:
+    lab = Laboratory(ActorSystem.live(WallClock(), stuck_after_s=0.05))
+    lab.worker("a")
+    with held(lab, "a"):
+        deadline_s = lab.system.clock.monotonic_s() + PATIENCE_S
+        while nodes(lab)["a"].state != "stuck":
+            assert lab.system.clock.monotonic_s() < deadline_s
+        assert lab.system.pool_health().replaced == 1
+    lab.settle()
+    assert nodes(lab)["a"].state == "running"
+    lab.close()
 
 
 def test_bounds_say_what_they_left_out(simulated: Laboratory) -> None:
