@@ -25,7 +25,9 @@ from naive_daemon.otp.exit import (
 from naive_daemon.otp.flags import AutoShutdown, Strategy
 from naive_daemon.otp.intensity import Intensity
 from naive_daemon.otp.messages import DEFERRED, IGNORE, Continue, Deferred, Down, Exited, Ignore, RequestFailed
+from naive_daemon.otp.pubsub import PubSub
 from naive_daemon.otp.ref import Ref
+from naive_daemon.otp.registry import DuplicateRegistry, Entry, Registry
 from naive_daemon.otp.requests import (
     ChildCounts,
     ChildIgnored,
@@ -48,7 +50,7 @@ from naive_daemon.otp.supervisor import Supervisor
 from naive_daemon.otp.supervisor_process import SupervisorProcess
 from naive_daemon.otp.system import ActorSystem
 from naive_daemon.otp.task import Task, task_spec
-from naive_daemon.otp.timers import Timer
+from naive_daemon.otp.timers import Timer, TooManyTimersError
 
 __all__ = [
     "BRUTAL_KILL",
@@ -80,14 +82,18 @@ __all__ = [
     "DeleteChild",
     "Done",
     "Down",
+    "DuplicateRegistry",
     "DynamicSupervisor",
+    "Entry",
     "ExitReason",
     "Exited",
     "FailedToStartChild",
     "GetChildSpec",
     "Ignore",
     "Intensity",
+    "PubSub",
     "Ref",
+    "Registry",
     "RequestFailed",
     "Restart",
     "RestartChild",
@@ -101,6 +107,7 @@ __all__ = [
     "Task",
     "TerminateChild",
     "Timer",
+    "TooManyTimersError",
     "WhichChildren",
     "crash",
     "send_exit",

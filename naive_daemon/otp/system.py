@@ -224,10 +224,17 @@ class ActorSystem:
         return cast("Result", value)
 
     def suspend(self, ref: Ref, for_s: float) -> None:
-        """Let an actor handle no messages for `for_s` seconds, or until `resume`; an exit signal ends it, too."""
+        """Let an actor handle no messages for `for_s` seconds, or until `resume`; an exit signal ends it, too.
+
+        Raises ValueError for what is no time to wait, and suspends nobody then.
+        """
         number = next(_suspensions)
-        ref.actor_inbox.put_signal(Suspend(number))
-        self.timers.after(for_s, lambda: ref.actor_inbox.put_signal(Resume(number)))
+        ref.actor_inbox.put_signal(Suspend(number))  # first: its end must not overtake it
+        try:
+            self.timers.after(for_s, lambda: ref.actor_inbox.put_signal(Resume(number)), ref)
+        except BaseException:
+            ref.actor_inbox.put_signal(Resume(number))  # nobody else would ever wake it
+            raise
         self._pump()
 
     def resume(self, ref: Ref) -> None:
