@@ -10,7 +10,7 @@ import msgspec
 from naive_daemon.otp.actor import Actor
 from naive_daemon.otp.child_spec import BRUTAL_KILL, ChildSpec, Restart
 from naive_daemon.otp.exit import KILLED, SHUTDOWN, ActorExit, ExitReason, crash
-from naive_daemon.otp.messages import Ignore
+from naive_daemon.otp.messages import Down, Ignore
 from naive_daemon.otp.ref import Ref
 from naive_daemon.otp.requests import ChildIgnored, ChildInfo, ChildStarted, ChildState, SupervisorError
 
@@ -97,10 +97,12 @@ def launch(owner: "SupervisorProcess", child: Child) -> Ref | ExitReason | Orpha
     child.become(ChildState.STARTING)
     child.ref, child.incarnation = ref, made.number
     owner.keep(child, ref)
-    made.watch(PARENT_MONITOR, owner.hear)
-    if not owner.adopt(ref):  # killed while it makes this child, which nobody would ever stop
+    if owner.is_dead:  # killed while it makes this child, so its end may not have seen it in the books
         made.kill()
         owner.exit(KILLED)
+    made.parent_watcher = owner.hear
+    if made.is_dead:  # killed by its name meanwhile, perhaps before there was anybody to tell
+        owner.hear(Down(PARENT_MONITOR, ref, made.reason or KILLED))
     made.begin(owner.hear)
     return ref
 

@@ -123,7 +123,7 @@ def _family_of(roots: "Iterable[Ref]") -> list[Process]:
         actor = waiting.pop()._actor
         if isinstance(actor, Process) and actor not in found:
             found[actor] = None
-            waiting.extend(actor._links.copy())
+            waiting.extend(actor.linked())
     return list(found)
 
 

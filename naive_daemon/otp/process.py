@@ -50,6 +50,7 @@ class Process(pykka.Actor):
     sends_aside = False
     reason: ExitReason | None = None
     parent: Ref | None = None
+    parent_watcher: Watcher | None = None  # as one of the `_watchers`, number 0, but at no cost in memory
     tracer: Tracer | None = None
 
     def __init__(self) -> None:
@@ -141,14 +142,6 @@ class Process(pykka.Actor):
             self.sends_aside = tracer is not None or self.is_dead
         self.end_turn()
 
-    def adopt(self, child: Ref) -> bool:
-        """Take a child with it when this actor ends, whatever ends it; False when it has ended already."""
-        return self.accept_link(child)
-
-    def disown(self, child: Ref) -> None:
-        """Forget a child that has ended."""
-        self._links.pop(child, None)
-
     def watch(self, number: int, watcher: Watcher) -> bool:
         """Call `watcher` with a Down when this actor ends; False when it has ended already."""
         with self._life:
@@ -167,6 +160,10 @@ class Process(pykka.Actor):
             if not self.is_dead:
                 self._links[other] = None
             return not self.is_dead
+
+    def linked(self) -> list[Ref]:
+        """Copy, in one step, who is told of this actor's end: whom it is linked to, a supervisor's children too."""
+        return list(self._links)
 
     def drop_link(self, other: Ref) -> None:
         """Forget a link."""
@@ -217,7 +214,7 @@ class Process(pykka.Actor):
                 return
             self.is_dead = self.sends_aside = True
             self.reason = reason
-            watchers, links = self._watchers, list(self._links)
+            watchers, links = self._watchers, self.linked()
             self._watchers, self._links = {}, {}
         self.end_turn()
         try:
@@ -235,6 +232,8 @@ class Process(pykka.Actor):
         waiting = self.actor_inbox.close()
         current, CURRENT.actor = CURRENT.actor, None  # the last words of a dead actor do go out
         try:
+            if self.parent_watcher is not None:
+                self._notify(self.parent_watcher, Down(0, self.ref, reason))
             for number, watcher in watchers.items():
                 self._notify(watcher, Down(number, self.ref, reason))
             for linked in links:

@@ -163,5 +163,5 @@ class SimulatedSystem(ActorSystem):
 
 
 def _children_of(actor: Process) -> list[Process]:
-    below = [linked._actor for linked in actor._links if linked._actor.parent is actor.ref]
-    return [child for child in below if isinstance(child, Process)]
+    below = [ref._actor for ref in actor.linked()]
+    return [child for child in below if isinstance(child, Process) and child.parent is actor.ref]

@@ -48,6 +48,10 @@ class SupervisorProcess(Actor):
         """Copy the books, in one step, those that were added first coming first. May be called from any thread."""
         return list(self._books().values())
 
+    def linked(self) -> list[Ref]:
+        """Copy who is told of its end: its children, without a link for each of perhaps a hundred thousand, too."""
+        return [*super().linked(), *(ref for child in self.children() if (ref := child.ref) is not None)]
+
     def which_children(self) -> tuple[ChildInfo, ...]:
         """Show the children, in the same order. May be called from any thread."""
         return tuple(child.info() for child in self.children())
@@ -121,7 +125,6 @@ class SupervisorProcess(Actor):
 
     def _take_down(self, down: Down) -> None:
         if down.monitor == PARENT_MONITOR:
-            self.disown(down.ref)
             self._take_child_down(down)
         else:
             super()._take_down(down)

@@ -17,9 +17,11 @@ from naive_daemon.otp import (
     ChildStarted,
     ChildType,
     CountChildren,
+    DeleteChild,
     Done,
     DynamicSupervisor,
     Restart,
+    RestartChild,
     StartChild,
     Supervisor,
     SupervisorError,
@@ -180,14 +182,44 @@ def test_stop_takes_those_that_start_along(lab: Laboratory, stops_at_once: bool)
     assert [event[2].reason for event in lab.seen("answer")] == [KILLED if stops_at_once else SHUTDOWN]
 
 
-def test_rule_81_extra_arguments_come_first_at_every_start(lab: Laboratory) -> None:
-    given: list[tuple[Any, ...]] = []
+def test_rule_81_extra_arguments_come_first_on_start_and_on_restart(lab: Laboratory) -> None:
+    seen: list[tuple[str, ...]] = []
 
-    def make(*arguments: Any) -> Worker:
-        given.append(arguments)
+    def make(*arguments: str) -> Worker:
+        seen.append(arguments)
         return lab.make("a")
 
-    supervisor = lab.dynamic(extra_arguments=("extra", 1), max_restarts=3)
-    lab.ask(supervisor, StartChild(ChildSpec(id="a", start=make, arguments=("own",), name="a")))
-    lab.kill("a")
-    assert given == [("extra", 1, "own"), ("extra", 1, "own")]
+    supervisor = lab.dynamic(extra_arguments=("x", "y"))
+    spec = ChildSpec(id="a", start=make, arguments=("own",), name="a")
+    assert lab.ask(supervisor, StartChild(spec)) == ChildStarted(lab.find("a"))
+    lab.crash("a")
+    assert seen == [("x", "y", "own")] * 2
+    assert lab.ask(lab.dynamic(), StartChild(ChildSpec(id="b", start=make, arguments=("alone",)))).ref.is_alive()
+    assert seen[-1] == ("alone",)
+
+
+def test_rule_81_extra_arguments_are_a_tuple() -> None:
+    arguments: Any = ["x"]
+    with pytest.raises(TypeError, match=r"extra_arguments=\['x'\] is not a tuple"):
+        DynamicSupervisor(extra_arguments=arguments)
+
+
+@pytest.mark.parametrize("flag", ["strategy", "auto_shutdown"])
+def test_rule_79_flags_of_a_list_are_refused_by_name(flag: str) -> None:
+    flags: dict[str, Any] = {flag: "one_for_one"}
+    with pytest.raises(TypeError, match=flag):
+        DynamicSupervisor(**flags)
+
+
+def test_rule_79_significant_is_refused(lab: Laboratory) -> None:
+    spec = lab.spec("s", significant=True, restart=Restart.TRANSIENT)
+    answer = lab.ask(lab.dynamic(), StartChild(spec))
+    assert answer.kind == "invalid"
+    assert "significant=True" in answer.detail
+
+
+def test_requests_about_a_list_are_refused(lab: Laboratory) -> None:
+    supervisor = lab.dynamic(lab.spec("a"))
+    for request in (RestartChild("a"), DeleteChild("a")):
+        assert lab.ask(supervisor, request).kind == "invalid"
+    assert lab.states(supervisor) == {"a": "running"}
