@@ -54,10 +54,15 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         return found <= wanted if self.is_cost else found >= wanted
 
 
-def fastest_s(measure: Callable[[], float]) -> float:
-    """Call `measure`, which gives seconds, once to warm up and then in a few rounds; give the fewest seconds."""
-    measure()
-    return min(_collected(measure) for _ in range(ROUNDS))
+def fastest_s(*measures: Callable[[], float]) -> tuple[float, ...]:
+    """Call each of `measures`, which give seconds, once to warm up, then in a few rounds; give the fewest of each.
+
+    Rounds go in turn from one to the next, so that whatever else the machine does befalls all of them.
+    """
+    for measure in measures:
+        measure()
+    rounds = [[_collected(measure) for measure in measures] for _ in range(ROUNDS)]
+    return tuple(map(min, zip(*rounds, strict=True)))
 
 
 def best_rate(count: int, work: Callable[[], object]) -> float:
@@ -68,7 +73,8 @@ def best_rate(count: int, work: Callable[[], object]) -> float:
         work()
         return time.perf_counter() - began
 
-    return count / fastest_s(measure)
+    (spent_s,) = fastest_s(measure)
+    return count / spent_s
 
 
 def _collected(measure: Callable[[], float]) -> float:

@@ -26,6 +26,7 @@ from tests.benchmarks.peers import erlang
 
 RESTARTS = 1_000
 US_PER_S = 1e6
+NS_PER_US = 1e3
 RESTARTS_MAX = 1_000_000
 PERIOD_S = 1.0
 
@@ -39,7 +40,7 @@ def figures() -> Iterator[Figure]:
             unit="µs",
             is_cost=True,
             limit=1_000.0,
-            peers=(erlang.compare("restart", RESTARTS, is_kill, goal=10.0, value=lambda found: found[0] / 1e3),),
+            peers=(erlang.compare("restart", RESTARTS, is_kill, goal=10.0, value=lambda found: found[0] / NS_PER_US),),
         )
 
 

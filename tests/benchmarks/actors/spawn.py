@@ -24,45 +24,35 @@ from tests.benchmarks.fan_out import WAIT_S, Done, await_all
 from tests.benchmarks.figure import Comparison, Figure, fastest_s
 from tests.benchmarks.peers import erlang, pykka_actors
 
-SPAWNS = 5_000
+SPAWNS = 2_000
 SUPERVISED_SPAWNS = 20_000
 
 
 def figures() -> Iterator[Figure]:
     """Measure, one after another."""
-    pykka_rate = SPAWNS / fastest_s(lambda: pykka_actors.spawn_s(SPAWNS))
-    yield Figure(
-        name="spawn, bare",
-        value=SPAWNS / fastest_s(_bare_s),
-        unit="actors/s",
-        peers=(Comparison(peer="pykka", value=pykka_rate, goal=10.0),),
+    bare_s, awaited_s, in_turn_s, pykka_s = fastest_s(
+        _bare_s, _awaited_s, _in_turn_s, lambda: pykka_actors.spawn_s(SPAWNS)
     )
-    yield Figure(
-        name="spawn, bare, each awaited",
-        value=SPAWNS / fastest_s(_awaited_s),
-        unit="actors/s",
-        peers=(Comparison(peer="pykka, not awaited", value=pykka_rate),),
+    (supervised_s,) = fastest_s(_supervised_s)
+    pykka = SPAWNS / pykka_s
+    yield _figure("bare", SPAWNS / bare_s, Comparison(peer="pykka", value=pykka, goal=10.0))
+    yield _figure("bare, each awaited", SPAWNS / awaited_s, Comparison(peer="pykka, not awaited", value=pykka))
+    yield _figure(
+        "supervised",
+        SUPERVISED_SPAWNS / supervised_s,
+        Comparison(peer="pykka, not supervised", value=pykka, goal=10.0),
+        _erlang_rate(goal=0.25),
     )
-    yield Figure(
-        name="spawn, supervised",
-        value=SUPERVISED_SPAWNS / fastest_s(_supervised_s),
-        unit="actors/s",
-        peers=(
-            Comparison(peer="pykka, not supervised", value=pykka_rate, goal=10.0),
-            _erlang_rate(goal=0.25),
-        ),
-    )
-    yield Figure(
-        name="spawn, supervised, one asked for after the other",
-        value=SPAWNS / fastest_s(_in_turn_s),
-        unit="actors/s",
-        peers=(_erlang_rate(),),
-    )
+    yield _figure("supervised, one after the other", SPAWNS / in_turn_s, _erlang_rate())
+
+
+def _figure(how: str, rate: float, *peers: Comparison) -> Figure:
+    return Figure(name=f"spawn, {how}", value=rate, unit="actors/s", peers=peers)
 
 
 def _erlang_rate(goal: float | None = None) -> Comparison:
     return erlang.compare(
-        "population", SUPERVISED_SPAWNS, goal=goal, value=lambda found: SUPERVISED_SPAWNS * 1e9 / found[0]
+        "population", SUPERVISED_SPAWNS, goal=goal, value=lambda found: SUPERVISED_SPAWNS * erlang.NS_PER_S / found[0]
     )
 
 

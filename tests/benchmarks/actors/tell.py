@@ -9,6 +9,7 @@ from tests.benchmarks.actors.counter import start_supervised
 from tests.benchmarks.fan_out import WAIT_S, Done, tell_in_turn_s
 from tests.benchmarks.figure import Comparison, Figure, fastest_s
 from tests.benchmarks.peers import erlang, pykka_actors
+from tests.benchmarks.peers.erlang import NS_PER_S
 
 TELLS = 100_000
 RECEIVERS = 2_000
@@ -23,17 +24,14 @@ def figures() -> Iterator[Figure]:
 
 def _figure(name: str, receivers: int, each: int, pykka_goal: float, erlang_goal: float | None = None) -> Figure:
     count = receivers * each
+    ours_s, pykka_s = fastest_s(lambda: _tell_s(receivers, each), lambda: pykka_actors.tell_s(receivers, each))
     return Figure(
         name=name,
-        value=count / fastest_s(lambda: _tell_s(receivers, each)),
+        value=count / ours_s,
         unit="messages/s",
         peers=(
-            Comparison(
-                peer="pykka",
-                value=count / fastest_s(lambda: pykka_actors.tell_s(receivers, each)),
-                goal=pykka_goal,
-            ),
-            erlang.compare("tell", receivers, each, goal=erlang_goal, value=lambda found: count * 1e9 / found[0]),
+            Comparison(peer="pykka", value=count / pykka_s, goal=pykka_goal),
+            erlang.compare("tell", receivers, each, goal=erlang_goal, value=lambda found: count * NS_PER_S / found[0]),
         ),
     )
 

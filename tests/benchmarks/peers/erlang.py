@@ -12,6 +12,8 @@ from tests.benchmarks.program import run
 
 SOURCE = Path(__file__).parent / "erlang_source"
 
+NS_PER_S = 1e9
+
 Numbers = Sequence[float]
 
 

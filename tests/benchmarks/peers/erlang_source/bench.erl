@@ -17,7 +17,7 @@ run([Name | Arguments]) ->
         {'DOWN', Monitor, process, Process, Reason} -> io:format(standard_error, "~p~n", [Reason]), halt(1)
     end.
 
-%% Time to start and to stop that many children of one supervisor, and the resident bytes that each added.
+%% Time to start, time to stop that many children of one supervisor, and the resident bytes that each added.
 measure(population, [Count]) ->
     [_, Bytes | _] = First = population(Count),
     Rounds = [First | [population(Count) || _ <- lists:seq(1, ?ROUNDS)]],
