@@ -90,9 +90,8 @@ def test_who_is_killed_in_the_middle_of_a_publication_reaches_nobody_else(lab: L
     publisher = lab.worker("publisher")
     for name in "abc":
         actor = lab.make(name)
-        if name == "b":
-            actor._actor_ref = Killing(actor)
-        lab.system.pubsub.subscribe("topic", lab.start(actor, name))
+        ref = lab.start(actor, name)
+        lab.system.pubsub.subscribe("topic", Killing(actor) if name == "b" else ref)
     lab.tell(publisher, lambda actor: actor.system.pubsub.publish("topic", "news"))
     assert sorted(event[1] for event in lab.seen("got")) == ["a", "b"]
 
