@@ -70,7 +70,7 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
         if self.id is _MISSING_ID:
             return "child spec: id is missing"
         for field in ("id", "name"):
-            if not _is_hashable(getattr(self, field)):
+            if not is_hashable(getattr(self, field)):
                 return f"child spec: {field}={getattr(self, field)!r} is not hashable"
         if self.start is _missing_start:
             return f"child spec {self.id!r}: start is missing"
@@ -104,7 +104,7 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, shutdown_s=self.grace_s)
 
 
-def _is_hashable(value: object) -> bool:
+def is_hashable(value: object) -> bool:
     """Say whether it can be a key; to be an instance of Hashable is not enough, a tuple that holds a list is one."""
     try:
         hash(value)

@@ -10,7 +10,7 @@ from typing import Any
 
 from naive_daemon.otp.call import Call
 from naive_daemon.otp.child import IGNORED, Child, Retry, ends_well, restarts_after
-from naive_daemon.otp.child_spec import ChildSpec, Restart
+from naive_daemon.otp.child_spec import ChildSpec, Restart, is_hashable
 from naive_daemon.otp.exit import SHUTDOWN, ExitReason, shutdown
 from naive_daemon.otp.flags import AutoShutdown, Strategy, chosen
 from naive_daemon.otp.messages import DEFERRED, Continue, Deferred, Down, Ignore, Started
@@ -82,7 +82,7 @@ class Supervisor(SupervisorProcess):
         return self._children
 
     def _child_of(self, key: Hashable) -> Child | None:
-        return self._children.get(key)
+        return self._children.get(key) if is_hashable(key) else None
 
     def keep(self, child: Child, ref: Ref) -> None:
         """Enter a child's new incarnation into the books."""
@@ -225,7 +225,7 @@ class Supervisor(SupervisorProcess):
             call.reply(child.start_answer(failure))
 
     def _terminate(self, call: Call, child_id: Hashable) -> Operation:
-        child = self._children.get(child_id)
+        child = self._child_of(child_id)
         if child is None:
             call.reply(SupervisorError("not_found"))
             return
@@ -249,7 +249,7 @@ class Supervisor(SupervisorProcess):
 
     def _stopped(self, call: Call, child_id: Hashable) -> Child | None:
         """Find a stopped child, or answer why there is none."""
-        child = self._children.get(child_id)
+        child = self._child_of(child_id)
         if child is None:
             call.reply(SupervisorError("not_found"))
         elif child.ref is not None:

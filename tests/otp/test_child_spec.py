@@ -106,6 +106,11 @@ def test_rule_9_defaults_of_flags() -> None:
     assert (supervisor._intensity.max_restarts, supervisor._intensity.period_s) == (1, 5.0)
 
 
+def test_rule_9_a_dynamic_supervisor_allows_three_restarts_in_five_seconds() -> None:
+    supervisor = DynamicSupervisor()
+    assert (supervisor._intensity.max_restarts, supervisor._intensity.period_s) == (3, 5.0)
+
+
 @pytest.mark.parametrize(
     ("flag", "value"),
     [

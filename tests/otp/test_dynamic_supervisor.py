@@ -1,5 +1,6 @@
 """Dynamic supervisors: OTP rules 10, 79-84."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from naive_daemon.otp import (
     INFINITY,
     KILLED,
     SHUTDOWN,
+    Actor,
+    Call,
     ChildCounts,
     ChildIgnored,
     ChildSpec,
@@ -151,6 +154,40 @@ def test_rule_84_a_thousand_children_start_and_stop(lab: Laboratory) -> None:
     assert lab.end(supervisor) == SHUTDOWN
     assert len(lab.seen("end")) == MANY
     assert not any(answer.ref.is_alive() for answer in started)
+
+
+@pytest.mark.parametrize("by_request", [True, False], ids=["each by request", "all at once"])
+def test_rule_84_the_work_grows_with_the_number_of_children(simulated: Laboratory, by_request: bool) -> None:
+    """Counted in calls of functions, so that it is the same on every machine."""
+    few, more, many = (_work_of(simulated, count, by_request=by_request) for count in (20, 200, 2_000))
+    assert more < 12 * few  # the rule allows fifty, and a thousand
+    assert many < 120 * few
+
+
+def _work_of(lab: Laboratory, count: int, *, by_request: bool) -> int:
+    """Count the calls that it takes to start and stop so many temporary children."""
+    calls = [0]
+
+    def count_call(_frame: Any, event: str, _argument: Any) -> None:
+        calls[0] += event in ("call", "c_call")
+
+    spec = ChildSpec(id="t", start=Actor, restart=Restart.TEMPORARY)
+    started: list[Any] = []
+    before = sys.getprofile()
+    sys.setprofile(count_call)
+    try:
+        supervisor = lab.start(DynamicSupervisor())
+        for _ in range(count):
+            supervisor.tell(Call(StartChild(spec), started.append, started.append))
+        lab.settle()
+        for answer in tuple(started) if by_request else ():
+            supervisor.tell(Call(TerminateChild(answer.ref), started.append, started.append))
+        lab.settle()
+        assert lab.end(supervisor) == SHUTDOWN
+    finally:
+        sys.setprofile(before)
+    assert len({answer.ref for answer in started if isinstance(answer, ChildStarted)}) == count
+    return calls[0]
 
 
 def test_a_slow_start_holds_up_nobody(lab: Laboratory) -> None:

@@ -15,6 +15,7 @@ from naive_daemon.otp import (
     ChildCounts,
     ChildSpec,
     ChildStarted,
+    ChildState,
     CountChildren,
     DeleteChild,
     Done,
@@ -24,6 +25,7 @@ from naive_daemon.otp import (
     Supervisor,
     SupervisorError,
     TerminateChild,
+    WhichChildren,
 )
 from tests.otp.laboratory import BoomError, Laboratory, Stubborn, Worker, recorder, throw
 
@@ -115,6 +117,31 @@ def test_rule_44_restarting_is_shown(lab: Laboratory) -> None:
     assert lab.states(supervisor) == {"a": "running", "b": "running"}
 
 
+def test_rules_44_61_a_child_between_two_attempts_is_restarting(simulated: Laboratory) -> None:
+    simulated.worker("client")
+    restarting = Restarting(simulated)
+    restarting.question = WhichChildren()
+    simulated.crash(_ref_of(simulated, restarting.supervisor, "a"))
+    [infos] = restarting.answers
+    assert [(info.id, info.ref is None, info.state) for info in infos] == [
+        ("a", True, ChildState.RESTARTING),
+        ("b", False, ChildState.RUNNING),
+    ]
+
+
+def test_rule_44_a_retry_that_was_cancelled_does_not_come_back(simulated: Laboratory) -> None:
+    """Its note is still in the mailbox when the child is started by hand, and fails again."""
+    lab = simulated
+    lab.worker("client")
+    restarting = Restarting(lab)
+    restarting.question = TerminateChild("a")
+    lab.crash(_ref_of(lab, restarting.supervisor, "a"))
+    attempts = restarting.attempts
+    assert lab.ask(restarting.supervisor, RestartChild("a")).kind == "failed"
+    lab.settle()
+    assert restarting.attempts == attempts + 1
+
+
 @pytest.mark.parametrize("attempts", [1, 2, 5])
 def test_rule_44_a_supervisor_is_stopped_in_the_middle_of_the_loop(simulated: Laboratory, attempts: int) -> None:
     lab = simulated
@@ -122,11 +149,8 @@ def test_rule_44_a_supervisor_is_stopped_in_the_middle_of_the_loop(simulated: La
     restarting.ask_at = 0
     child = _ref_of(lab, restarting.supervisor, "a")
     child.tell(lambda _: throw(BoomError("boom")))
-    for _ in range(100):  # a step is one message of one actor
-        actor = lab.system._simulated._runnable.popleft()  # type: ignore[attr-defined] # the simulated system
-        actor.run_batch(1)
-        if actor.actor_inbox.release():
-            lab.system._simulated._runnable.append(actor)  # type: ignore[attr-defined] # the simulated system
+    for _ in range(100):
+        lab.system._simulated.step()  # type: ignore[attr-defined] # the simulated system's
         if restarting.attempts > attempts:
             break
     assert lab.end(restarting.supervisor) == SHUTDOWN

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from naive_daemon.otp import (
     DEFERRED,
+    INFINITY,
     NORMAL,
     ActorDiedError,
     AutoShutdown,
@@ -16,6 +18,7 @@ from naive_daemon.otp import (
     CountChildren,
     DeleteChild,
     Done,
+    GetChildSpec,
     Restart,
     RestartChild,
     StartChild,
@@ -85,6 +88,38 @@ def test_rule_61_counts(lab: Laboratory) -> None:
         ("ended", True, "worker"),
         ("n", False, "supervisor"),
     ]
+
+
+@pytest.mark.parametrize("type_", list(ChildType))
+def test_rule_61_a_spec_is_given_with_its_defaults_filled_in(lab: Laboratory, type_: ChildType) -> None:
+    spec = lab.spec("a", type=type_)
+    static, dynamic = lab.supervisor(spec), lab.dynamic(lab.spec("b", type=type_))
+    grace_s = 5.0 if type_ is ChildType.WORKER else INFINITY
+    assert lab.ask(static, GetChildSpec("a")) == msgspec.structs.replace(spec, shutdown_s=grace_s)
+    assert lab.ask(dynamic, GetChildSpec(lab.find("b"))).shutdown_s == grace_s
+    lab.ask(static, TerminateChild("a"))
+    assert lab.ask(static, GetChildSpec("a")).id == "a"
+    for supervisor, key in ((static, "x"), (dynamic, "b"), (dynamic, static)):
+        assert lab.ask(supervisor, GetChildSpec(key)) == SupervisorError("not_found")
+
+
+@pytest.mark.parametrize("is_dynamic", [False, True], ids=["static", "dynamic"])
+def test_rule_27_a_request_that_is_only_told_is_logged_and_ignored(
+    lab: Laboratory, logs: list[Any], is_dynamic: bool
+) -> None:
+    supervisor = lab.dynamic(lab.spec("a")) if is_dynamic else lab.supervisor("a")
+    for request in (StartChild(lab.spec("b")), TerminateChild("a"), RestartChild("a"), DeleteChild("a")):
+        lab.tell(supervisor, request)
+    assert [entry["event"] for entry in logs] == ["unexpected message"] * 4
+    assert lab.states(supervisor) == {"a": "running"}
+
+
+@pytest.mark.parametrize("key", ["x", ["no key"], {}, None])
+def test_rule_60_what_is_no_id_is_not_found(lab: Laboratory, key: Any) -> None:
+    for supervisor in (lab.supervisor("a"), lab.dynamic(lab.spec("b"))):
+        for request_of in (TerminateChild, GetChildSpec):
+            assert lab.ask(supervisor, request_of(key)) == SupervisorError("not_found")
+        assert supervisor.is_alive()
 
 
 def test_rule_62_a_dead_supervisor_is_noproc(lab: Laboratory) -> None:

@@ -7,14 +7,17 @@ import pytest
 from naive_daemon.otp import (
     DEFERRED,
     IGNORE,
+    KILL,
     NORMAL,
     SHUTDOWN,
+    ActorExit,
     ChildIgnored,
     ChildSpec,
     ChildStarted,
     ChildType,
     Continue,
     ExitReason,
+    FailedToStartChild,
     Ignore,
     Restart,
     RestartChild,
@@ -23,7 +26,9 @@ from naive_daemon.otp import (
     Supervisor,
     SupervisorError,
     TerminateChild,
+    crash,
     send_exit,
+    shutdown,
 )
 from tests.otp.laboratory import BoomError, Laboratory, Outcome, Worker, throw
 
@@ -73,6 +78,40 @@ def test_rule_5_a_start_that_raises_or_returns_nonsense_is_a_failed_start(lab: L
     assert ("end", "a", "shutdown") in lab.seen()
 
 
+def test_rule_5_a_start_may_say_ignore_or_why_not(lab: Laboratory) -> None:
+    odd = ExitReason("odd", "today")
+    static, dynamic = lab.supervisor(ChildSpec(id="i", start=lambda: IGNORE)), lab.dynamic()
+    assert lab.states(static) == {"i": "stopped"}
+    for supervisor in (static, dynamic):
+        assert lab.ask(supervisor, StartChild(ChildSpec(id="j", start=lambda: IGNORE))) == ChildIgnored()
+        for start in (lambda: odd, lambda: throw(ActorExit(odd))):
+            assert lab.ask(supervisor, StartChild(ChildSpec(id="k", start=start))) == SupervisorError("failed", odd)
+
+
+@pytest.mark.parametrize("start", [_no_actor, lambda: Worker, lambda: throw(SystemExit(1)), int], ids=str)
+@pytest.mark.parametrize("is_dynamic", [False, True], ids=["static", "dynamic"])
+def test_rules_5_42_what_a_start_gives_at_a_restart_is_checked_too(
+    lab: Laboratory, start: Any, is_dynamic: bool
+) -> None:
+    starts = iter([lambda: lab.make("a"), start, lambda: lab.make("a")])
+
+    def make() -> Any:
+        return next(starts)()
+
+    spec = ChildSpec(id="a", start=make, name="a")
+    supervisor = lab.dynamic(spec) if is_dynamic else lab.supervisor(spec, max_restarts=2)
+    lab.crash("a")
+    assert lab.states(supervisor) == {"a": "running"}
+
+
+def test_rule_13_the_reason_names_the_child_and_why(lab: Laboratory) -> None:
+    error = BoomError("no")
+    lab.plan("b", error)
+    with pytest.raises(StartFailedError) as caught:
+        lab.supervisor("a", "b")
+    assert caught.value.reason == shutdown(FailedToStartChild("b", crash(error)))
+
+
 def test_rule_5_a_start_that_gives_the_same_actor_again_is_an_error_and_leaves_it_alone(lab: Laboratory) -> None:
     only = lab.make("only")
     supervisor = lab.dynamic()
@@ -98,7 +137,7 @@ def test_rule_6_info_is_handed_back(lab: Laboratory) -> None:
 
 def test_rule_11_a_supervisors_init_may_be_ignored(lab: Laboratory) -> None:
     class Ignored(Supervisor):
-        def init(self) -> Ignore:  # type: ignore[override] # an answer that Actor.init allows
+        def init(self) -> Ignore:
             return IGNORE
 
     nobody = Ignored([lab.spec("a")])
@@ -163,6 +202,20 @@ def test_stop_in_the_middle_of_a_start_stops_what_runs_and_what_starts(lab: Labo
         ("end", "b", "shutdown"),
         ("end", "a", "shutdown"),
     ]
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_kill_at_any_moment_of_a_start_leaves_nobody(simulated: Laboratory, moment: int) -> None:
+    lab = simulated
+    lab.plan("c", DEFERRED)
+    supervisor = Supervisor([lab.spec("a"), lab.spec("b"), lab.spec("c")])
+    supervisor.attach(lab.system, "sup", None)
+    supervisor.begin(None)
+    for _ in range(moment):
+        lab.system._simulated.step()  # type: ignore[attr-defined] # the simulated system's
+    send_exit(supervisor.ref, KILL)
+    lab.settle()
+    assert lab.system.registry.names() == []
 
 
 def test_a_start_that_succeeds_during_the_stop_does_not_hold_it_up(simulated: Laboratory) -> None:

@@ -1,5 +1,6 @@
 """How a supervisor stops its children: OTP rules 18-27."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from naive_daemon.otp import (
     BRUTAL_KILL,
     INFINITY,
     KILL,
+    KILLED,
     NORMAL,
     SHUTDOWN,
     ChildSpec,
@@ -21,7 +23,7 @@ from naive_daemon.otp import (
     send_exit,
     shutdown,
 )
-from tests.otp.laboratory import BoomError, Laboratory, Stubborn, ThreadWorker, Worker, recorder, throw
+from tests.otp.laboratory import PATIENCE_S, BoomError, Laboratory, Stubborn, ThreadWorker, Worker, recorder, throw
 
 GRACE_S = 0.02
 
@@ -69,6 +71,44 @@ def test_rule_19_the_kill_comes_at_the_grace_and_not_before(simulated: Laborator
     simulated.advance(0.001)
     assert simulated.reason_of(stubborn) == ExitReason("killed")
     assert simulated.reason_of(supervisor) == SHUTDOWN
+
+
+@pytest.mark.parametrize("shutdown_s", [0, GRACE_S, BRUTAL_KILL])
+@pytest.mark.parametrize("is_dynamic", [False, True], ids=["static", "dynamic"])
+def test_rules_19_20_a_handler_that_never_returns_holds_up_no_stop(
+    live: Laboratory, shutdown_s: float, is_dynamic: bool
+) -> None:
+    entered, released = threading.Event(), threading.Event()
+
+    def stay(_: Worker) -> None:
+        entered.set()
+        assert released.wait(PATIENCE_S)
+
+    spec = live.spec("s", shutdown_s=shutdown_s)
+    supervisor = live.dynamic(spec) if is_dynamic else live.supervisor("a", spec)
+    stuck = live.find("s")
+    stuck.tell(stay)
+    assert entered.wait(PATIENCE_S)
+    assert live.ask(supervisor, TerminateChild(stuck if is_dynamic else "s")) == Done()
+    assert live.reason_of(stuck) == KILLED
+    assert live.end(supervisor) == SHUTDOWN
+    released.set()
+
+
+@pytest.mark.parametrize("is_dynamic", [False, True], ids=["static", "dynamic"])
+def test_rule_19_a_supervisor_ends_though_a_handler_never_returns(live: Laboratory, is_dynamic: bool) -> None:
+    entered, released = threading.Event(), threading.Event()
+
+    def stay(_: Worker) -> None:
+        entered.set()
+        assert released.wait(PATIENCE_S)
+
+    spec = live.spec("s", shutdown_s=GRACE_S)
+    supervisor = live.dynamic(spec) if is_dynamic else live.supervisor("a", spec)
+    live.find("s").tell(stay)
+    assert entered.wait(PATIENCE_S)
+    assert live.end(supervisor) == SHUTDOWN
+    released.set()
 
 
 def test_rule_20_brutal_kill_does_not_ask(lab: Laboratory, logs: list[Any]) -> None:
