@@ -3,14 +3,18 @@
 Python takes threads like ours into its own end, where one that prints can abort the whole process. So at exit all roots
 are asked to end, as a parent would, children first. Who has not ended after `ASK_S` is killed, and a handler that still
 does not come back gets a SystemExit. Invariant: together this takes `DEADLINE_S` at most, prints nothing but an entry
-of the log, and leaves the exit status alone. Another ^C cuts the present wait short.
+of the log, and leaves the exit status alone. Another ^C cuts the polite part short.
 
 What blocks inside the operating system gets no exception; its thread just never comes back to Python, which is no harm.
 """
 
 import atexit
+import contextlib
 import ctypes
+import math
 import os
+import queue
+import signal
 import threading
 from typing import TYPE_CHECKING
 
@@ -22,7 +26,7 @@ from naive_daemon.otp.process import Process
 from naive_daemon.otp.uncaught import report_uncaught
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from naive_daemon.otp.ref import Ref
     from naive_daemon.otp.system import ActorSystem
@@ -37,6 +41,9 @@ INTERRUPT_S = 0.5
 """How long threads have to end when they get an exception."""
 
 DEADLINE_S = ASK_S + KILL_S + INTERRUPT_S
+
+_LOOK_S = 0.1
+"""How late a ^C may be noticed that came at the very moment at which a wait began."""
 
 _living: "dict[ActorSystem, int]" = {}
 """The systems that have not been stopped, and the process each was made in: a fork has none of its parent's threads.
@@ -62,35 +69,51 @@ def forget(system: "ActorSystem") -> None:
 def _end_all() -> None:
     here = os.getpid()
     systems = [system for system, process in _living.copy().items() if process == here]
+    if not systems:
+        return
     family = _family_of(ref for system in systems for ref in system.roots())
-    for step in (_ask, _kill, _interrupt):
-        try:
-            step(systems, family)
-        except KeyboardInterrupt:  # somebody has no patience: on to the next step, which is less polite
-            continue
+    over: queue.SimpleQueue[None] = queue.SimpleQueue()
+    with _interrupts_to(lambda: over.put(None)):
+        _ask(systems, over)
+        _kill(systems)
+        _interrupt(systems, family)
 
 
-def _ask(systems: "list[ActorSystem]", family: list[Process]) -> None:
-    """Ask the roots, all at once, and wait for all of them together."""
-    del family
+@contextlib.contextmanager
+def _interrupts_to(hurry: "Callable[[], None]") -> "Iterator[None]":
+    """Let ^C call `hurry` where it would raise KeyboardInterrupt, at any place, perhaps with a lock in hand."""
+    raises = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not raises or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *_: hurry())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _ask(systems: "list[ActorSystem]", over: "queue.SimpleQueue[None]") -> None:
+    """Ask the roots, all at once, and wait until all of them have ended, or a word in `over` ends the wait."""
     roots = [(system, ref) for system in systems for ref in system.roots()]
-    missing, all_ended = {ref for _, ref in roots}, threading.Event()
+    missing = {ref for _, ref in roots}
 
     def end(ref: "Ref") -> None:
         missing.discard(ref)
         if not missing:
-            all_ended.set()
+            over.put(None)
 
     for system, ref in roots:
         system.on_down(ref, lambda down: end(down.ref))
         send_exit(ref, SHUTDOWN)
-    if roots:
-        all_ended.wait(ASK_S)
+    for _ in range(math.ceil(ASK_S / _LOOK_S) if roots else 0):
+        with contextlib.suppress(queue.Empty):
+            over.get(timeout=_LOOK_S)
+            return
 
 
-def _kill(systems: "list[ActorSystem]", family: list[Process]) -> None:
+def _kill(systems: "list[ActorSystem]") -> None:
     """Kill roots that are left, whose children then end by themselves if they can, and stop the systems."""
-    del family
     left = [ref for system in systems for ref in system.roots()]
     for ref in left:
         send_exit(ref, KILL)
