@@ -117,11 +117,11 @@ class DynamicSupervisor(SupervisorProcess):
     # Start ---------------------------------------------------------------------------------------------------------
 
     def _start_new(self, spec: ChildSpec) -> Deferred | SupervisorError:
-        if self._max_children is not None and len(self._children) >= self._max_children:
-            return SupervisorError("max_children")
         if spec.significant:
             misfit = f"child spec {spec.id!r}: significant=True has no place under a dynamic supervisor"
             return SupervisorError("invalid", misfit)
+        if self._max_children is not None and len(self._children) >= self._max_children:
+            return SupervisorError("max_children")
         self._begin(DynamicChild(spec, call=self.caller()))
         return DEFERRED
 
@@ -216,6 +216,7 @@ class DynamicSupervisor(SupervisorProcess):
             self._moved.pop(ref, None)
 
     def _drop(self, child: DynamicChild) -> None:
+        child.retry = None  # a retry that is on its way would charge one more restart
         self._children.pop(child.place, None)
         self._forget_moved(child.known_as)
         self._forget_moved(child.ref)

@@ -5,7 +5,7 @@ Receives: StartChild, TerminateChild, RestartChild, DeleteChild, GetChildSpec, W
 Crashes when: its children exceed the restart intensity (reason shutdown), or one of them fails at the first start.
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from naive_daemon.otp.call import Call
@@ -112,7 +112,9 @@ class Supervisor(SupervisorProcess):
 
     def _take_child_down(self, down: Down) -> None:
         child = self._by_ref.pop(down.ref, None)
-        if not self._operations.deliver(down.ref, down) and child is not None:
+        if self._operations.deliver(down.ref, down):
+            return
+        if child is not None and child.ref is down.ref:  # not one that chose to be ignored, whose Down comes later
             child.ended = down.reason
             self._enqueue(self._child_ended(child, down))
 
@@ -191,8 +193,8 @@ class Supervisor(SupervisorProcess):
             case Strategy.REST_FOR_ONE:
                 return children[children.index(child) :]
 
-    def _start_group(self, group: Iterable[Child]) -> Operation:
-        for child in group:
+    def _start_group(self, group: Sequence[Child]) -> Operation:
+        for place, child in enumerate(group):
             failure = yield from starting(self, child)
             if failure is None:
                 child.restarts += 1
@@ -200,6 +202,8 @@ class Supervisor(SupervisorProcess):
                 self._report("start_error", child, failure)
                 child.state, child.retry = ChildState.RESTARTING, Retry(child)
                 self.hear(child.retry)  # others are served in between (OTP rule 42)
+                for later in group[place + 1 :]:  # also the one that this restart began for: nobody retries that now
+                    later.become(ChildState.STOPPED)
                 return
 
     def _retry(self, retry: Retry) -> Operation:
@@ -211,11 +215,11 @@ class Supervisor(SupervisorProcess):
     def _start_new(self, call: Call, spec: ChildSpec) -> Operation:
         present = self._children.get(spec.id)
         misfit = self._misfit(spec)
-        if present is not None:
+        if misfit is not None:  # a bad spec is refused whatever is there (OTP rule 3)
+            call.reply(SupervisorError("invalid", misfit))
+        elif present is not None:
             error = SupervisorError("already_present")
             call.reply(error if present.ref is None else SupervisorError("already_started", present.ref))
-        elif misfit is not None:
-            call.reply(SupervisorError("invalid", misfit))
         else:
             child = self._children[spec.id] = Child(spec)
             failure = yield from starting(self, child)
