@@ -64,11 +64,9 @@ class Actor(Turn):
             ref._actor.drop_link(self.ref)
 
     def unlink(self, ref: Ref) -> None:
-        """Share the fate of `ref` no more; an exit of it that waits to be read is forgotten, too."""
-        self._links.pop(ref, None)
+        """Share the fate of `ref` no more; an exit of it that is on its way is nothing, too."""
+        self.drop_link(ref)
         ref._actor.drop_link(self.ref)
-        if ref is not self.parent:
-            self.actor_inbox.drop_signals(lambda signal: isinstance(signal, ExitSignal) and signal.source is ref)
 
     def send_after(self, delay_s: float, message: Any) -> "Timer":
         """Tell oneself something in `delay_s` seconds."""

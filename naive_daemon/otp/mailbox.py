@@ -106,12 +106,6 @@ class Mailbox:
         self._actor = None
         return waiting
 
-    def drop_signals(self, is_unwanted: Callable[[Any], bool]) -> None:
-        """Forget signals that wait; only the actor itself may say so."""
-        for signal in self.signals.copy():
-            if is_unwanted(signal):
-                self.signals.remove(signal)
-
     @property
     def is_congested(self) -> bool:
         """Say whether more is waiting than the policy's limit."""

@@ -23,10 +23,11 @@ class Down(msgspec.Struct, frozen=True):
 
 
 class ExitSignal(msgspec.Struct, frozen=True):
-    """A linked actor, the parent or somebody's `exit` wants the receiver to end."""
+    """A linked actor has ended (`by_link`), or the parent or somebody's `send_exit` wants the receiver to end."""
 
     source: "Ref | None"
     reason: ExitReason
+    by_link: bool = False
 
 
 class Exited(msgspec.Struct, frozen=True):

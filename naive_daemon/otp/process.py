@@ -237,8 +237,7 @@ class Process(pykka.Actor):
             for number, watcher in watchers.items():
                 self._notify(watcher, Down(number, self.ref, reason))
             for linked in links:
-                linked._actor.drop_link(self.ref)
-                linked.actor_inbox.put_signal(ExitSignal(self.ref, reason))
+                linked.actor_inbox.put_signal(ExitSignal(self.ref, reason, by_link=True))
             for message in waiting:
                 if isinstance(message, Call):
                     message.fail(reason)

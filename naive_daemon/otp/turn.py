@@ -181,7 +181,9 @@ class Turn(Hooks):
         match signal:
             case Begin(starter):
                 self._run_start(starter)
-            case ExitSignal(source, reason):
+            case ExitSignal(source, reason, by_link):
+                if by_link and source is not self.parent and not self._forget_link(source):
+                    return
                 self.is_suspended = False
                 self._take_exit(source, reason)
             case Inspect(look):
@@ -197,6 +199,12 @@ class Turn(Hooks):
             case Resume(number) if number is None or number == self._suspension:
                 self.is_suspended = False
                 self._notice_care()
+
+    def _forget_link(self, other: Any) -> bool:
+        """Say whether `other` was linked still; an exit that was on its way at `unlink` is nothing (OTP rule 65)."""
+        was_linked = other in self._links
+        self.drop_link(other)
+        return was_linked
 
     def _take_exit(self, source: Any, reason: ExitReason) -> None:
         if source is self.parent:  # both None: the top of a tree, told from outside

@@ -21,6 +21,8 @@ from naive_daemon.otp import (
     send_exit,
     shutdown,
 )
+from naive_daemon.otp.mailbox import Mailbox
+from naive_daemon.otp.mailbox_policy import SlowDown
 from tests.otp.laboratory import PATIENCE_S, BoomError, Laboratory, ThreadWorker, Trapper, Worker
 
 ODD = ExitReason("crash", "odd")
@@ -206,6 +208,36 @@ def test_rule_65_an_exit_that_waits_to_be_read_does_not_survive_unlink(lab: Labo
     lab.tell(first, part_too_late)
     assert not second.is_alive()
     assert lab.ask(first, "ping") == "ping"
+
+
+def test_rule_65_an_exit_that_is_on_its_way_does_not_survive_unlink(simulated: Laboratory) -> None:
+    """The other is dying: it has looked at its links, and has not told all of them yet."""
+    first, second, slow = (simulated.worker(name) for name in ("first", "second", "slow"))
+    simulated.tell(slow, lambda actor: actor.link(second))
+    simulated.tell(first, lambda actor: actor.link(second))
+    put_signal = slow.actor_inbox.put_signal
+
+    class Meanwhile(Mailbox):
+        def put_signal(self, signal: Any) -> None:
+            first._actor.unlink(second)  # type: ignore[union-attr] # an Actor's
+            put_signal(signal)
+
+    slow.actor_inbox = Meanwhile(SlowDown())
+    simulated.crash(second)
+    assert not slow.is_alive()
+    assert first.is_alive()
+
+
+def test_rule_65_an_exit_that_somebody_sends_survives_unlink(lab: Laboratory) -> None:
+    first, second = _linked(lab)
+
+    def part(actor: Worker) -> None:
+        send_exit(first, ODD, second)
+        actor.unlink(second)
+
+    lab.tell(first, part)
+    assert lab.reason_of(first) == ODD
+    assert second.is_alive()
 
 
 def test_rule_66_a_normal_end_of_the_other_is_nothing(lab: Laboratory) -> None:
