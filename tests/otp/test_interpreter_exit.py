@@ -17,7 +17,7 @@ PATIENCE_S = 60.0
 @contextmanager
 def program(situation: str, ending: str) -> Iterator[subprocess.Popen[str]]:
     """Run it up to where it is ready to end, with all of Python's checks on."""
-    arguments = [sys.executable, "-X", "dev", "-W", "ignore:.*fork.*:DeprecationWarning"]
+    arguments = [sys.executable, "-X", "dev", "-W", "ignore:This process:DeprecationWarning"]  # of fork, from 3.12 on
     with subprocess.Popen(
         [*arguments, "-m", "tests.otp.exit_program", situation, ending],
         cwd=ROOT,
