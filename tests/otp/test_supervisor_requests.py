@@ -141,6 +141,12 @@ def test_a_spec_that_does_not_fit_is_an_answer_and_not_a_crash(lab: Laboratory) 
         assert supervisor.is_alive()
 
 
+def test_rules_4_79_a_spec_that_does_not_fit_is_refused_before_anything_else_is_looked_at(lab: Laboratory) -> None:
+    significant = lab.spec("a", significant=True, restart=Restart.TRANSIENT)
+    for supervisor in (lab.supervisor("a"), lab.dynamic(max_children=0)):
+        assert lab.ask(supervisor, StartChild(significant)).kind == "invalid"
+
+
 def test_lists_and_counts_are_served_while_a_start_waits_and_the_rest_waits_in_order(lab: Laboratory) -> None:
     """Where we differ: no waiting."""
     lab.plan("slow", DEFERRED)
