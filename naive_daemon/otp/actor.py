@@ -9,6 +9,7 @@ from naive_daemon.otp.messages import (
     Down,
     ExitSignal,
     Idle,
+    Relieved,
     Reply,
     RequestFailed,
     RequestTimedOut,
@@ -109,6 +110,14 @@ class Actor(Turn):
                 lambda reason: me.tell(Reply(number, RequestFailed(reason))),
             )
         )
+
+    def await_room(self, ref: Ref) -> bool:
+        """Say whether the mailbox of `ref` has room; else `on_relieved` will come, as if one had filled it oneself."""
+        if not ref.is_congested:
+            return True
+        mailbox = self.actor_inbox
+        ref.actor_inbox.tell_when_relieved(self, lambda: mailbox.put_signal(Relieved(ref)))
+        return False
 
     def caller(self) -> Call:
         """Give the request that is being handled, to answer it later; on_receive then returns DEFERRED."""

@@ -60,6 +60,11 @@ class Hooks(Process):
         """Log that its mailbox is over its limit."""
         self._speak(lambda: self.log.warning("mailbox congested", waiting=waiting, sender=sender.label))
 
+    def report_dropped(self, what: str, count: int) -> None:
+        """Log that its mailbox has begun to drop old messages; the rest of the episode is only counted."""
+        event = f"{what} dropped"
+        self._speak(lambda: self.log.warning(event, count=count, waiting=len(self.actor_inbox.messages)))
+
     def report_stuck(self, for_s: float, thread: str, stack: str, *, is_replaced: bool) -> None:
         """Log that a shared thread does not come back from it."""
         last = [describe(message) for message in self.recent_messages()[-1:]]
@@ -68,6 +73,16 @@ class Hooks(Process):
                 "actor stuck", for_s=round(for_s, 1), thread=thread, is_replaced=is_replaced, message=last, stack=stack
             )
         )
+
+    def report_stuck_end(self, for_s: float, thread: str, *, is_killed: bool) -> None:
+        """Log how that ended: the actor was killed for it, or the thread has come back."""
+        if is_killed:
+            self._speak(lambda: self.log.error("actor killed: it was stuck", for_s=round(for_s, 1), thread=thread))
+        else:
+            was_lost = self.is_dead
+            self._speak(
+                lambda: self.log.warning("stuck thread is back", for_s=round(for_s, 1), thread=thread, lost=was_lost)
+            )
 
     def _report_crash(self, reason: ExitReason) -> None:
         error = reason.detail if isinstance(reason.detail, BaseException) else None

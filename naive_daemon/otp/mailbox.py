@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from naive_daemon.otp.exit import crash
-from naive_daemon.otp.mailbox_policy import SlowDown
+from naive_daemon.otp.mailbox_policy import NewestQueue, SlowDown
 from naive_daemon.otp.messages import Congested, Relieved
 from naive_daemon.otp.ref import CURRENT
 
@@ -28,7 +28,7 @@ class Mailbox:
     )  # fmt: skip
 
     def __init__(self, policy: "MailboxPolicy") -> None:
-        self.messages: MessageQueue = policy.make_queue()
+        self.messages: MessageQueue = policy.make_queue(self)
         self.signals: list[Any] = []  # nearly always empty, where an empty deque costs 700 bytes
         self.closed = False
         self.lock = threading.Lock()
@@ -101,10 +101,22 @@ class Mailbox:
             while True:  # not list(): somebody may append, and the actor itself may take, at this moment
                 waiting.append(self.messages.popleft())
         except IndexError:
+            self.messages.clear()
             self.signals.clear()
         self._relieve()
         self._actor = None
         return waiting
+
+    @property
+    def dropped(self) -> int:
+        """How many messages its policy has dropped."""
+        return self.messages.dropped if isinstance(self.messages, NewestQueue) else 0
+
+    def report_dropped(self, what: str, count: int) -> None:
+        """Let the log know that messages were dropped; its queue calls this once an episode."""
+        actor = self._actor
+        if actor is not None:
+            actor.report_dropped(what, count)
 
     @property
     def is_congested(self) -> bool:

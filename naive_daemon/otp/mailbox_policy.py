@@ -1,8 +1,8 @@
 """What happens when more waits in a mailbox than its bound allows; each class of actors names its policy.
 
 Either nothing is lost and who sends is told to slow down (orders, fills, exits), or only the newest of each kind is
-kept (market data). A mailbox that grows past its last limit all the same crashes its actor, loudly: its supervisor
-starts it afresh, where an endless queue would take the memory of everybody.
+kept (market data), which the log says once an episode. A mailbox that grows past its last limit all the same crashes
+its actor, loudly: its supervisor starts it afresh, where an endless queue would take the memory of everybody.
 """
 
 import threading
@@ -28,11 +28,18 @@ class MessageQueue(Protocol):
         """Take the oldest; raises IndexError when there is none."""
 
     def clear(self) -> None:
-        """Drop everything."""
+        """Drop everything; the reader has ended."""
 
     def __getitem__(self, index: int, /) -> Any: ...
 
     def __len__(self) -> int: ...
+
+
+class Owner(Protocol):
+    """The mailbox that a queue is the lane of."""
+
+    def report_dropped(self, what: str, count: int) -> None:
+        """Take note that messages were dropped, once an episode."""
 
 
 class MailboxPolicy(Protocol):
@@ -46,8 +53,8 @@ class MailboxPolicy(Protocol):
     def last_limit(self) -> int:
         """Messages at which the actor crashes."""
 
-    def make_queue(self) -> MessageQueue:
-        """Make the lane of one mailbox."""
+    def make_queue(self, owner: Owner) -> MessageQueue:
+        """Make the lane of one mailbox, its owner."""
 
 
 class SlowDown(msgspec.Struct, frozen=True):
@@ -63,7 +70,7 @@ class SlowDown(msgspec.Struct, frozen=True):
         """Refuse limits that make no sense; raises ValueError."""
         _check(self.limit, self.last_limit)
 
-    def make_queue(self) -> MessageQueue:
+    def make_queue(self, owner: Owner) -> MessageQueue:
         """Make a plain queue."""
         return deque()
 
@@ -71,48 +78,66 @@ class SlowDown(msgspec.Struct, frozen=True):
 class KeepNewest(msgspec.Struct, frozen=True):
     """At `limit`, keep only the newest message of each `key`; a key of None is never dropped, but told to slow down.
 
-    What stays keeps its order. Below the limit nothing is dropped; requests, answers and Downs never are.
+    What stays keeps its order. Below the limit nothing is dropped; requests, answers and Downs never are. `what` is
+    what the log calls that which was dropped.
     """
 
     key: Callable[[Any], Hashable | None]
     limit: int = LIMIT
     last_limit: int = LIMIT * LAST_LIMIT_FACTOR
+    what: str = "messages"
 
     def __post_init__(self) -> None:
         """Refuse limits that make no sense; raises ValueError."""
         _check(self.limit, self.last_limit)
 
-    def make_queue(self) -> "NewestQueue":
+    def make_queue(self, owner: Owner) -> "NewestQueue":
         """Make a queue that drops."""
-        return NewestQueue(self.key, self.limit)
+        return NewestQueue(self.key, self.limit, lambda count: owner.report_dropped(self.what, count))
 
 
 class NewestQueue:
-    """Drops all but the newest of each key when it has grown over its limit; `dropped` counts them."""
+    """Drops all but the newest of each key when it has grown over its limit; `dropped` counts them.
 
-    def __init__(self, key: Callable[[Any], Hashable | None], limit: int) -> None:
+    From the first drop until all has been read is one *episode*: `tell` is called once in it, with how many messages
+    were dropped at that moment. More may follow.
+    """
+
+    def __init__(self, key: Callable[[Any], Hashable | None], limit: int, tell: Callable[[int], None]) -> None:
         self.dropped = 0
         self._key = key
         self._limit = self._next_look = limit
+        self._tell: Callable[[int], None] | None = tell
+        self._is_told = False
         self._messages: deque[Any] = deque()
         self._lock = threading.Lock()
 
     def append(self, message: Any, /) -> None:
         """Put at the end."""
+        untold = 0
         with self._lock:
             self._messages.append(message)
             if len(self._messages) > self._next_look:
-                self._drop_old()
+                dropped = self._drop_old()
+                if dropped and not self._is_told:
+                    self._is_told, untold = True, dropped
+            tell = self._tell
+        if untold and tell is not None:  # without the lock: whoever is told may take its time
+            tell(untold)
 
     def popleft(self) -> Any:
         """Take the oldest."""
         with self._lock:
-            return self._messages.popleft()
+            message = self._messages.popleft()
+            if not self._messages:
+                self._is_told = False
+            return message
 
     def clear(self) -> None:
-        """Drop everything."""
+        """Drop everything, and tell nobody any more: the reader has ended, and must not be held by this."""
         with self._lock:
             self._messages.clear()
+            self._tell = None
 
     def __getitem__(self, index: int, /) -> Any:
         return self._messages[index]
@@ -120,7 +145,7 @@ class NewestQueue:
     def __len__(self) -> int:
         return len(self._messages)
 
-    def _drop_old(self) -> None:
+    def _drop_old(self) -> int:
         newest: set[Hashable] = set()
         kept: deque[Any] = deque()
         for message in reversed(self._messages):
@@ -128,10 +153,12 @@ class NewestQueue:
             if key is None or key not in newest:
                 kept.appendleft(message)
                 newest.add(key)
-        self.dropped += len(self._messages) - len(kept)
+        dropped = len(self._messages) - len(kept)
+        self.dropped += dropped
         self._messages = kept
         # Where much may not be dropped, look again only when it has doubled: each message is looked at few times.
         self._next_look = max(self._limit, 2 * len(kept))
+        return dropped
 
 
 def _check(limit: object, last_limit: object) -> None:

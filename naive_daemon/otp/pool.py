@@ -1,7 +1,7 @@
 """Many actors on few threads, in batches, in the order in which they became runnable.
 
 A thread that does not come back from an actor is noticed (`look`), told in the log with its stack, and replaced: the
-others lose nothing. It goes on counting as stuck until it does come back; then it ends.
+others lose nothing. It goes on counting as stuck until it does come back; then it ends, and the log says so.
 """
 
 import queue
@@ -51,6 +51,7 @@ class _Worker:
         self.turns = 0
         self.seen = (0, 0)
         self.stuck_s = 0.0
+        self.is_told = False
         self.is_replaced = False
 
 
@@ -88,7 +89,7 @@ class PoolDispatcher:
             actor = worker.actor
             at = (worker.turns, 0 if actor is None else actor.handled)
             if actor is None or at != worker.seen:
-                worker.seen, worker.stuck_s = at, 0.0
+                worker.seen, worker.stuck_s, worker.is_told = at, 0.0, False
                 continue
             worker.stuck_s += elapsed_s
             if worker.stuck_s >= self._stuck_after_s:
@@ -133,6 +134,8 @@ class PoolDispatcher:
         while not worker.is_replaced and (actor := self._runnable.get()) is not None:
             worker.actor = actor
             actor.run_batch(BATCH)
+            if worker.is_replaced:
+                actor.report_stuck_end(worker.stuck_s, worker.name, is_killed=False)
             worker.actor = None
             worker.turns += 1
             if actor.actor_inbox.release():
@@ -146,12 +149,15 @@ class PoolDispatcher:
     def _take_care_of(self, worker: _Worker, actor: "Process") -> None:
         if not worker.is_replaced:
             has_room = sum(other.is_replaced for other in self._workers.copy()) < STUCK_MAX
-            actor.report_stuck(worker.stuck_s, worker.name, _stack_of(worker), is_replaced=has_room)
+            if has_room or not worker.is_told:
+                worker.is_told = True
+                actor.report_stuck(worker.stuck_s, worker.name, _stack_of(worker), is_replaced=has_room)
             if has_room:
                 worker.is_replaced = True
                 self._replaced += 1
                 self._add_worker()
         if self._kill_after_s is not None and worker.stuck_s >= self._kill_after_s and not actor.is_dead:
+            actor.report_stuck_end(worker.stuck_s, worker.name, is_killed=True)
             actor.kill()
 
 

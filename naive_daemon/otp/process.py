@@ -185,8 +185,16 @@ class Process(pykka.Actor):
         """Log that its mailbox is over its limit."""
 
     @abc.abstractmethod
+    def report_dropped(self, what: str, count: int) -> None:
+        """Log that its mailbox has begun to drop old messages."""
+
+    @abc.abstractmethod
     def report_stuck(self, for_s: float, thread: str, stack: str, *, is_replaced: bool) -> None:
         """Log that a shared thread does not come back from it."""
+
+    @abc.abstractmethod
+    def report_stuck_end(self, for_s: float, thread: str, *, is_killed: bool) -> None:
+        """Log how that ended: the actor was killed for it, or the thread has come back."""
 
     @abc.abstractmethod
     def _report_crash(self, reason: ExitReason) -> None:

@@ -1,6 +1,7 @@
 """Reference to one incarnation of an actor. Sending to a dead one is silent (OTP rule 69)."""
 
 import threading
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pykka
@@ -53,6 +54,11 @@ class Ref(pykka.ActorRef["Process"]):
         return self._actor.number
 
     @property
+    def name(self) -> Hashable | None:
+        """The name it was started under, if any."""
+        return self._actor.name
+
+    @property
     def is_congested(self) -> bool:
         """Say whether more is waiting than its mailbox's limit: who can, sends less."""
         return self.actor_inbox.is_congested
@@ -93,7 +99,7 @@ class Ref(pykka.ActorRef["Process"]):
     @property
     def label(self) -> str:
         """The name as text, or the class's."""
-        name = self._actor.name
+        name = self.name
         if name is None:
             return self.actor_class.__name__
         return ":".join(map(str, name)) if isinstance(name, tuple) else str(name)

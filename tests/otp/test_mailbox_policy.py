@@ -8,7 +8,7 @@ import pytest
 
 from naive_daemon.clock import WallClock
 from naive_daemon.otp import DEFERRED, KILL, ActorSystem, Ref, send_exit
-from naive_daemon.otp.mailbox_policy import KeepNewest, MailboxPolicy, SlowDown
+from naive_daemon.otp.mailbox_policy import KeepNewest, MailboxPolicy, NewestQueue, SlowDown
 from tests.otp.laboratory import PATIENCE_S, Laboratory, Worker
 
 LIMIT = 10
@@ -40,7 +40,10 @@ class Newest(Slow):
     """Keeps the newest of each symbol; what is no pair of (symbol, price) is never dropped."""
 
     mailbox: ClassVar[MailboxPolicy] = KeepNewest(
-        lambda message: message[0] if isinstance(message, tuple) else None, limit=LIMIT, last_limit=10 * LIMIT
+        lambda message: message[0] if isinstance(message, tuple) else None,
+        limit=LIMIT,
+        last_limit=10 * LIMIT,
+        what="prices",
     )
 
 
@@ -190,6 +193,48 @@ def test_keep_newest_drops_what_is_old_and_nothing_else(simulated: Laboratory) -
     assert prices[-2:] == [("ETHUSDT", 48), ("BTCUSDT", 49)]
     assert len(prices) <= LIMIT
     assert [price for _, price in prices] == sorted(price for _, price in prices)
+
+
+def test_what_is_dropped_is_logged_once_until_all_has_been_read_and_counted(
+    simulated: Laboratory, logs: list[Any]
+) -> None:
+    newest = simulated.worker("newest", Newest)
+    sender = simulated.worker("sender", Sender)
+
+    def send(_: Worker) -> None:
+        for price in range(5 * LIMIT):
+            newest.tell(("BTCUSDT", price))
+
+    for _ in range(2):
+        simulated.tell(sender, send)
+    found = [(entry["event"], entry["actor"], entry["count"]) for entry in logs]
+    assert found == [("prices dropped", "newest", LIMIT)] * 2
+    prices = [event[2] for event in simulated.seen("got")]
+    assert newest.actor_inbox.dropped == 10 * LIMIT - len(prices)
+    assert simulated.worker("other").actor_inbox.dropped == 0
+
+
+def test_a_queue_that_drops_holds_its_reader_no_longer_than_it_lives(simulated: Laboratory) -> None:
+    newest = simulated.worker("newest", Newest)
+    queue = newest.actor_inbox.messages
+    send_exit(newest, KILL)
+    assert isinstance(queue, NewestQueue)
+    assert queue._tell is None
+
+
+def test_who_sees_that_a_mailbox_is_full_can_have_itself_told_when_it_is_not(simulated: Laboratory) -> None:
+    slow, other = simulated.worker("slow", Slow), simulated.worker("other", Sender)
+    seen: list[bool] = []
+    simulated.system.suspend(slow, 60.0)
+    simulated.tell(other, lambda actor: seen.append(actor.await_room(slow)))
+    for number in range(LIMIT + 1):
+        slow.tell(number)
+    for _ in range(2):
+        simulated.tell(other, lambda actor: seen.append(actor.await_room(slow)))
+    assert seen == [True, False, False]
+    simulated.system.resume(slow)
+    simulated.settle()
+    assert simulated.seen("congested", "relieved") == [("relieved", "other", "slow")]
 
 
 def test_keep_newest_drops_no_request(simulated: Laboratory) -> None:

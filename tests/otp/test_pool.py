@@ -149,7 +149,7 @@ def test_a_stuck_thread_is_noticed_told_and_replaced(ward: Ward, logs: list[Any]
     assert len([entry for entry in logs if entry["event"] == "actor stuck"]) == 1
 
 
-def test_a_stuck_thread_that_comes_back_ends_and_its_actor_goes_on(ward: Ward) -> None:
+def test_a_stuck_thread_that_comes_back_ends_and_its_actor_goes_on(ward: Ward, logs: list[Any]) -> None:
     stuck = ward.lab.worker("stuck")
     gate = ward.stick(stuck)
     (thread,) = ward.pool.threads
@@ -159,6 +159,8 @@ def test_a_stuck_thread_that_comes_back_ends_and_its_actor_goes_on(ward: Ward) -
     assert not thread.is_alive()
     assert ward.health() == PoolHealth(threads=1, replaced=1)
     assert ward.lab.ask(stuck, "ping") == "ping"
+    (told,) = [entry for entry in logs if entry["event"] == "stuck thread is back"]
+    assert (told["actor"], told["thread"], told["lost"]) == ("stuck", "pool-0", False)
 
 
 def test_what_a_killed_stuck_actor_still_does_reaches_nobody(ward: Ward) -> None:
@@ -195,7 +197,7 @@ def test_what_a_killed_stuck_actor_still_does_reaches_nobody(ward: Ward) -> None
     assert ward.health() == PoolHealth(threads=1, replaced=1)
 
 
-def test_who_is_stuck_for_too_long_can_be_killed_by_the_pool() -> None:
+def test_who_is_stuck_for_too_long_can_be_killed_by_the_pool(logs: list[Any]) -> None:
     ward = Ward(kill_after_s=8.0)
     ward.pool.look(0.0, PERIOD_S)
     lab = ward.lab
@@ -208,6 +210,12 @@ def test_who_is_stuck_for_too_long_can_be_killed_by_the_pool() -> None:
     assert str(lab.reason_of(stuck)) == "killed"
     assert lab.system.settle(busy=1, timeout_s=PATIENCE_S)
     assert lab.ask("stuck", "ping") == "ping"
+    (told,) = [entry for entry in logs if entry["event"] == "actor killed: it was stuck"]
+    assert (told["actor"], told["for_s"]) == ("stuck", 8.0)
+    (thread,) = [thread for thread in ward.pool.threads if thread.name == "pool-0"]
+    ward.gates[0].go_on.set()
+    thread.join(PATIENCE_S)
+    assert [entry["lost"] for entry in logs if entry["event"] == "stuck thread is back"] == [True]
     ward.close()
 
 
@@ -236,8 +244,10 @@ def test_no_more_threads_are_replaced_than_a_bound(
         ward.stick(ward.lab.worker(name))
         ward.pass_time(STUCK_AFTER_S + PERIOD_S)
     health = ward.health()
+    ward.pass_time(3 * PERIOD_S)
     assert ([actor.ref.label for actor in health.stuck], health.replaced) == (["a", "b", "c"], 2)
-    assert {entry["actor"] for entry in logs if entry["event"] == "actor stuck"} == {"a", "b", "c"}
+    told = [(entry["actor"], entry["is_replaced"]) for entry in logs if entry["event"] == "actor stuck"]
+    assert told == [("a", True), ("b", True), ("c", False)]
 
 
 def test_a_system_without_a_pool_has_a_healthy_one() -> None:
