@@ -8,7 +8,7 @@ from tests.otp.laboratory import Laboratory
 from tests.otp.model import Model
 from tests.otp.model_record import ANY_ANSWER, ANY_REASON, Entry, Supervisor, count_children, which_children
 from tests.otp.model_script import Scenario
-from tests.otp.model_stage import DynamicMember, Stage, in_words
+from tests.otp.model_stage import Stage, in_words, is_dynamic
 
 
 def play(lab: Laboratory, scenario: Scenario) -> Model:
@@ -45,8 +45,7 @@ def compare(stage: Stage, model: Model) -> None:
     for supervisor in model.supervisors():
         _compare_children(stage, stage.refs[supervisor.instance], supervisor)
     for instance in sorted(stage.log.keys() | model.log.keys()):
-        is_dynamic = isinstance(stage.refs[instance]._actor, DynamicMember)
-        view = by_child if is_dynamic else by_group
+        view = by_child if is_dynamic(stage.refs[instance]) else by_group
         hold(f"what the children of {instance} did", *view(stage.log[instance], model.log[instance]))
     hold("who was answered", stage.answers.keys(), model.answers.keys())
     foretold = {tag: answer for tag, answer in model.answers.items() if answer != ANY_ANSWER}

@@ -127,9 +127,8 @@ class Stage:
         shutdown_s = None
         if isinstance(node, Leaf):
             shutdown_s = otp.BRUTAL_KILL if node.brutal_kill else node.stubborn_s
-        is_dynamic = isinstance(self.refs[keeper]._actor, DynamicMember) if keeper in self.refs else False
         return otp.ChildSpec(
-            id=CHILD_ID if is_dynamic else node.id,
+            id=CHILD_ID if keeper in self.refs and is_dynamic(self.refs[keeper]) else node.id,
             start=partial(self._start, node, keeper),
             restart=otp.Restart(node.restart),
             shutdown_s=shutdown_s,
@@ -203,13 +202,12 @@ class Stage:
 
     def _request(self, supervisor: otp.Ref, request: Request) -> Any:
         keeper = next(instance for instance, ref in self.refs.items() if ref is supervisor)
-        is_dynamic = isinstance(supervisor._actor, DynamicMember)
         match request:
             case StartChild(child=child):
                 return otp.StartChild(self._spec(child, keeper))
             case TerminateChild(id=child_id):
                 ref = self.running.get((*keeper[0], child_id))
-                return otp.TerminateChild(ref if is_dynamic and ref is not None else child_id)
+                return otp.TerminateChild(ref if is_dynamic(supervisor) and ref is not None else child_id)
             case RestartChild(id=child_id):
                 return otp.RestartChild(child_id)
             case DeleteChild(id=child_id):
@@ -226,6 +224,11 @@ class Stage:
             self.lab.system.advance_to(round(now_s * NS_PER_S))
 
 
+def is_dynamic(ref: otp.Ref) -> bool:
+    """Say whether somebody is a dynamic supervisor, or was one."""
+    return issubclass(ref.actor_class, DynamicMember)
+
+
 def in_words(supervisor: otp.Ref, answer: Any) -> Any:
     match answer:
         case otp.ChildStarted():
@@ -240,7 +243,7 @@ def in_words(supervisor: otp.Ref, answer: Any) -> Any:
             return ("died", kind)
         case otp.ChildCounts():
             return (answer.specs, answer.active, answer.supervisors, answer.workers)
-        case tuple() if isinstance(supervisor._actor, DynamicMember):
+        case tuple() if is_dynamic(supervisor):
             return sorted((info.state.value, info.type) for info in answer)
         case tuple():
             return [(info.id, info.state.value, info.type) for info in answer]
