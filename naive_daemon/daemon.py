@@ -7,16 +7,19 @@ status that is not zero, so that the service manager starts it afresh.
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from types import FrameType
 from typing import Any
 
 import structlog
 
+from naive_daemon.config import parse_endpoint
 from naive_daemon.console.server import ConsoleServer
 from naive_daemon.domain.errors import NaiveError, TransientError
 from naive_daemon.home import HomeLock
+from naive_daemon.metrics.server import MetricsServer
 from naive_daemon.otp import ActorSystem, Ref, StartFailedError
+from naive_daemon.otp.garbage import rare_collections
 from naive_daemon.tree import root
 from naive_daemon.world import World
 
@@ -71,13 +74,18 @@ class Daemon:
     def run(self) -> None:
         """Trade until asked to end; raises TreeFailedError when the tree gives up, and what opening the world raises.
 
-        Takes the signals INT, TERM and HUP for its time, so it belongs to the main thread.
+        Takes the signals INT, TERM and HUP for its time, so it belongs to the main thread. Raises ConfigError before
+        anything is opened when metrics can not be served where they should be.
         """
-        with HomeLock(self._config.home).acquire(HOME_WAIT_S), _signals(self._on_signal):
-            self._open_and_trade()
+        with HomeLock(self._config.home).acquire(HOME_WAIT_S), _signals(self._on_signal), self._metrics() as metrics:
+            self._open_and_trade(metrics)
         self._log.info("ended", reason=self._stop_reason)
 
-    def _open_and_trade(self) -> None:
+    def _metrics(self) -> AbstractContextManager[MetricsServer | None]:
+        listen = self._config.metrics.listen
+        return nullcontext() if listen is None else closing(MetricsServer(parse_endpoint(listen)))
+
+    def _open_and_trade(self, metrics: MetricsServer | None) -> None:
         try:
             self._world.open(self._shall_end)
         except TransientError as error:
@@ -86,22 +94,37 @@ class Daemon:
             self._log.info("ended before it traded", reason=error.message)
             return
         try:
-            self._trade()
+            with rare_collections():
+                self._trade(metrics)
         finally:
             self._world.close()
 
-    def _trade(self) -> None:
+    def _make_system(self) -> ActorSystem:
+        supervision = self._config.supervision
+        kill_after_s = supervision.kill_stuck_after_s
+        return ActorSystem.live(
+            self._world.clock,
+            self._pool_threads,
+            stuck_after_s=supervision.stuck_after_s,
+            kill_after_s=None if kill_after_s == "never" else kill_after_s,
+        )
+
+    def _trade(self, metrics: MetricsServer | None) -> None:
         self._on_start(self._world)
-        system = ActorSystem.live(self._world.clock, self._pool_threads)
+        system = self._make_system()
         console = ConsoleServer(system, self._config.home)
         try:
             console.start()  # first, so that a tree that does not come up can be looked at
+            if metrics is not None:
+                metrics.start(system)
             self._on_system(system)
             top = self._grow(system)
             system.on_down(top, lambda down: self._fail(str(down.reason)))
             self._wait(system)
             self._end(system, top)
         finally:
+            if metrics is not None:
+                metrics.close()
             console.stop()
             system.stop(timeout_s=1.0)
         if self._failure is not None and self._stop_reason is None:

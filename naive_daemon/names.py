@@ -17,6 +17,11 @@ MARKET_MISSING = "market missing"
 Name = str | tuple[str | int, ...]
 
 
+def is_of_symbol(name: object, account_id: str, symbol: str) -> bool:
+    """Say whether a name is that of one of the processes of a symbol's tree."""
+    return isinstance(name, tuple) and name[1:3] == (account_id, symbol)
+
+
 def account_supervisor(account_id: str) -> Name:
     """Name the supervisor of an account's processes."""
     return ("account supervisor", account_id)

@@ -12,11 +12,13 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from naive_daemon.config.endpoint import parse_endpoint
 from naive_daemon.config.service_url import postgres_url, redis_url
 from naive_daemon.domain.money import parse_decimal
 
 PROGRAM = "naive-daemon"
 GENERATED = "generated"
+NEVER = "never"
 POOL_THREADS_MAX = 64
 
 
@@ -30,6 +32,10 @@ def _expanded(path: Path) -> Path:
     return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - resolve() would follow symbolic links
 
 
+def _never_or_number(value: object) -> object:
+    return value if value == NEVER else float(parse_decimal(str(value)))
+
+
 def _speed(value: object) -> object:
     if value == "max":
         return value
@@ -41,6 +47,11 @@ def _speed(value: object) -> object:
 
 def _feed(value: str) -> str:
     return value if value == GENERATED else str(_expanded(Path(value)))
+
+
+def _endpoint(value: str) -> str:
+    parse_endpoint(value)
+    return value
 
 
 def _upper_keys(value: object) -> object:
@@ -192,8 +203,26 @@ class Supervision(Section):
         description="The pause doubles with each retry, up to this.",
     )
 
+    stuck_after_s: float = Field(
+        default=5,
+        gt=0,
+        le=3_600,
+        allow_inf_nan=False,
+        description="An actor that does not come back from a message for so long is stuck: its thread is replaced.",
+    )
+    kill_stuck_after_s: Annotated[
+        Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] | Literal["never"],
+        BeforeValidator(_never_or_number),
+    ] = Field(
+        default=30,
+        description="A stuck actor is killed after so many seconds, and started afresh by its supervisor.",
+        json_schema_extra=_allowed("never or a number, more than 0 and at most 86400"),
+    )
+
     @model_validator(mode="after")
     def _pauses_rise(self) -> Self:
+        if self.kill_stuck_after_s != NEVER:
+            _rising(self, "stuck_after_s", "kill_stuck_after_s")
         return _rising(self, "quarantine_first_s", "quarantine_max_s")
 
 
@@ -215,6 +244,16 @@ class Journal(Section):
     @model_validator(mode="after")
     def _pauses_rise(self) -> Self:
         return _rising(self, "retry_first_s", "retry_max_s")
+
+
+class Metrics(Section):
+    """Metrics for Prometheus."""
+
+    listen: Annotated[str, AfterValidator(_endpoint)] | None = Field(
+        default=None,
+        description="Serve metrics by HTTP at this address; port 0 takes any free one, and the log says which.",
+        json_schema_extra=_allowed("a host and a port like 127.0.0.1:9108 or [::1]:9108"),
+    )
 
 
 class Config(Section):
@@ -244,3 +283,4 @@ class Config(Section):
     log: Log = Field(default=Log(), description="What is logged, and where to.")
     supervision: Supervision = Field(default=Supervision(), description="How crashes escalate.")
     journal: Journal = Field(default=Journal(), description="How intents and fills are committed.")
+    metrics: Metrics = Field(default=Metrics(), description="Metrics for Prometheus.")

@@ -4,7 +4,8 @@ Receives: PlaceIntent, RecordEvent, RecordCycles, PassOn; requests LoadSymbol, L
 Sends: OpenOrder to execution managers, OrderRecorded to accounts, after the commit and in order of arrival.
 State: what could not be written yet. While the store is away nothing is passed on; entries that had to wait are
 refused rather than sent late, exits go out when it is back.
-Crashes when: the store refuses something for good. It stands first in the tree, so everything starts again after it.
+Crashes when: the store refuses something for good, or is away for so long that too much waits. It stands first in the
+tree, so everything starts again after it.
 """
 
 from collections import deque
@@ -84,9 +85,13 @@ class _Keep(msgspec.Struct, frozen=True):
 
 
 class JournalConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Batches and retries; times in seconds. `keep_s`: how often an idle journal looks after its store, if at all."""
+    """Batches and retries; times in seconds. `keep_s`: how often an idle journal looks after its store, if at all.
+
+    `waiting_max`: messages that may wait for a store that is away.
+    """
 
     batch_max: int = 500
+    waiting_max: int = 1_000_000
     retry_first_s: float = 0.125
     retry_max_s: float = 5.0
     keep_s: float | None = None
@@ -118,11 +123,13 @@ class Journal(Actor):
             else:
                 self._waiting.append(message if self._retry is None else self._kept(message))
         self._work_off()
+        self._refuse_too_much()
 
     def on_receive(self, message: Any) -> Deferred:
         """Queue a request behind what came before it, so that it reads what was written."""
         self._waiting.append(self.caller())
         self._work_off()
+        self._refuse_too_much()
         return DEFERRED
 
     def on_terminate(self, reason: ExitReason) -> None:
@@ -196,6 +203,10 @@ class Journal(Actor):
     def _keep_later(self) -> None:
         if self._config.keep_s is not None:
             self.send_after(self._config.keep_s, _Keep())
+
+    def _refuse_too_much(self) -> None:
+        if len(self._waiting) > self._config.waiting_max:
+            self.exit(crash(f"{len(self._waiting)} messages wait for the store"))
 
     def _wait_for_store(self, error: TransientError) -> None:
         self.log.warning("journal unavailable", reason=str(error), waiting=len(self._waiting), retry_s=self._pause_s)

@@ -3,6 +3,7 @@
 Receives: TradeArrived, then DeliverTrade; Await from traders.
 Sends: the trade on the topic `TRADES` as it arrives; the trade to woken traders when it is delivered.
 State: the waiting prices. Lost in a crash: FeedStarted, published under its name, makes traders wait again.
+Mailbox: of trades that gather only the newest is kept, and so of those that an exchange on paper has no room for.
 
 Between arrival and delivery the fills of the trade are acted on. Who begins to wait for the next trade meanwhile gets
 the next one, not this one.
@@ -16,7 +17,11 @@ from naive_daemon import names
 from naive_daemon.domain.events import Trade
 from naive_daemon.market.alerts import PriceAlerts
 from naive_daemon.otp import Actor, Down, Ref
+from naive_daemon.otp.mailbox_policy import KeepNewest
 from naive_daemon.strategy.protocol import Wake
+
+WAITING_MAX = 1_000
+"""Messages that may wait in a feed, two for each trade, before it forgets all but the newest trade."""
 
 TRADES = "trades"
 """The topic on which every trade of every symbol is published as it arrives."""
@@ -64,8 +69,15 @@ class AskQuiet(msgspec.Struct, frozen=True):
     symbol: str
 
 
+def _newest_of(message: Any) -> type | None:
+    """Give the kind of which only the newest is worth anything; None for what must never be dropped."""
+    return type(message) if isinstance(message, TradeArrived | DeliverTrade) else None
+
+
 class Feed(Actor):
     """See the module."""
+
+    mailbox = KeepNewest(_newest_of, WAITING_MAX, what="market data")
 
     def __init__(self, symbol: str) -> None:
         super().__init__()
@@ -75,6 +87,9 @@ class Feed(Actor):
         self._monitors: dict[Ref, int] = {}
         self._arrived: Trade | None = None
         self._last: Trade | None = None
+        self._behind: set[Ref] = set()
+        self._unshown: Trade | None = None
+        self._skipped = 0
 
     def log_context(self) -> dict[str, object]:
         """Say which symbol this is."""
@@ -89,7 +104,7 @@ class Feed(Actor):
         match message:
             case TradeArrived(trade):
                 self._arrived = self._last = trade
-                self.system.pubsub.publish(TRADES, trade)
+                self._show(trade)
             case DeliverTrade():
                 self._deliver()
             case Await(owner, wake):
@@ -105,6 +120,28 @@ class Feed(Actor):
             case _:
                 super().on_receive(message)
         return None
+
+    def on_congested(self, ref: Ref) -> None:
+        """Show no more trades until whoever took too many has read them."""
+        self._behind.add(ref)
+
+    def on_relieved(self, ref: Ref) -> None:
+        """Show the newest trade, and go on."""
+        self._behind.discard(ref)
+        if self._behind or self._unshown is None:
+            return
+        trade, self._unshown = self._unshown, None
+        self.system.pubsub.publish(TRADES, trade)
+        if self._skipped:
+            self.log.warning("market data dropped", count=self._skipped, behind=ref.label)
+            self._skipped = 0
+
+    def _show(self, trade: Trade) -> None:
+        if not self._behind:
+            self.system.pubsub.publish(TRADES, trade)
+            return
+        self._skipped += self._unshown is not None
+        self._unshown = trade
 
     def _deliver(self) -> None:
         trade, self._arrived = self._arrived, None

@@ -172,20 +172,26 @@ def node_of(place: Place, stuck: frozenset[Ref] = frozenset()) -> Node:
     restarts = 0 if child is None else child.restarts
     if ref is None:
         kind = ChildType.WORKER if child is None else child.spec.type
-        state = NodeState.STOPPED if child is None else NodeState(child.state.value)
-        return Node(name=place.label, number=None, type=kind, state=state, restarts=restarts)
+        return Node(name=place.label, number=None, type=kind, state=state_of(place), restarts=restarts)
     actor = ref._actor
     return Node(
         name=place.label,
         number=actor.number,
         actor_class=actor.actor_class.__name__,
         type=ChildType.SUPERVISOR if issubclass(actor.actor_class, SupervisorProcess) else ChildType.WORKER,
-        state=_state(actor, child, is_stuck=ref in stuck),
+        state=state_of(place, stuck),
         restarts=restarts,
         mailbox=len(actor.actor_inbox.messages),
         handled=actor.handled,
         busy_s=actor.busy_s,
     )
+
+
+def state_of(place: Place, stuck: frozenset[Ref] = frozenset()) -> NodeState:
+    """Read what the actor in a place does; `stuck` are those of `stuck_refs`."""
+    if place.ref is None:
+        return NodeState.STOPPED if place.child is None else NodeState(place.child.state.value)
+    return _state(place.ref._actor, place.child, is_stuck=place.ref in stuck)
 
 
 def _state(actor: Process | Departed, child: Child | None, *, is_stuck: bool) -> NodeState:

@@ -36,6 +36,7 @@ from naive_daemon.trading.switch_messages import (
 
 RETRY_S = 0.5
 HEARTBEAT_S = 2.0
+ROOM_TIMEOUT_S = 1.0
 
 MakeListener = Callable[[SettingsListenerOwner], SettingsListener]
 
@@ -72,7 +73,7 @@ class _Change(msgspec.Struct, frozen=True):
 
 
 class _Ear:
-    """Tells control what the listener's thread hears."""
+    """Tells control what the listener's thread hears; that thread waits while control is behind."""
 
     def __init__(self, control: Ref) -> None:
         self._control = control
@@ -81,6 +82,7 @@ class _Ear:
         self._control.tell(_Listening())
 
     def notified(self, channel: str, payload: str) -> None:
+        self._control.wait_for_room(ROOM_TIMEOUT_S)
         self._control.tell(_Heard(payload))
 
     def connection_lost(self, error: TransientError) -> None:

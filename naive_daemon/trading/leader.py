@@ -7,6 +7,8 @@ State: for each slot the last position its trader reported. A position reaches t
 reaches the journal, so nothing is lost with a trader. Only the leader journals cycles, and one that ends or rebuys is
 written together with the fresh one that follows from it; so a crash between the two loses no trader.
 Crashes when: traders keep crashing, or the journal does not answer; the symbol then starts again from the journal.
+Also when too many of its symbol's former processes hang on threads of the pool, though they were killed: each trader
+more might take one more, and in the end the threads of all symbols. Quarantine then waits for them to come back.
 """
 
 from typing import Any
@@ -55,6 +57,8 @@ from naive_daemon.trading.trader import EntriesOpened, Trader
 
 SETTINGS_TIMEOUT_S = 60.0
 JOURNAL_TIMEOUT_S = 60.0
+LOST_THREADS_MAX = 3
+"""Threads of the pool that killed processes of one symbol may hold before it is given up for a while."""
 
 
 class AskSettings(msgspec.Struct, frozen=True):
@@ -101,6 +105,7 @@ class Leader(Actor):
         """Handle a message; until the journal has answered, everything but streams and settings waits."""
         match message:
             case _Begin():
+                self._refuse_lost_threads()
                 self._open_stream()
                 self._ask()
             case StreamsStarted():
@@ -353,10 +358,18 @@ class Leader(Actor):
     def _take_over(self, slot: Slot, reason: str) -> None:
         if self._crashes.exceeded_by_restart_at(self.system.clock.monotonic_s()):
             self.exit(crash(f"traders keep crashing, the last one with {reason}"))
+        self._refuse_lost_threads()
         self.log.warning("trader taken over", trader=slot.position.cycle.key.trader, reason=reason)
         slot.ref = None
         self._start(slot, is_confirmed=False)
         self._look_around(restarted=reason)
+
+    def _refuse_lost_threads(self) -> None:
+        account, symbol = self._context.account, self._context.symbol
+        stuck = self.system.pool_health().stuck
+        lost = sum(one.is_lost and names.is_of_symbol(one.ref.name, account, symbol) for one in stuck)
+        if lost >= LOST_THREADS_MAX:
+            self.exit(crash(f"{lost} threads hang in what was killed of this symbol: does its strategy come back?"))
 
     def _look_around(self, restarted: str | None = None) -> None:
         account, symbol = self._context.account, self._context.symbol

@@ -9,6 +9,9 @@ from naive_daemon.domain.settings import SymbolSettings
 from naive_daemon.otp import Ref, Timer
 from naive_daemon.trading.desired_state import ActualState
 
+STATES = ("off", "starting", "on", "shutdown", "stopping", "drained", "quarantined")
+"""What a symbol may be."""
+
 
 class SymbolView(msgspec.Struct, frozen=True, kw_only=True):
     """One symbol as it is now; `realised_pnl` over all cycles that ended, in the quote asset."""

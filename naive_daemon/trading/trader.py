@@ -6,7 +6,8 @@ Sends: PlaceIntent to the journal, CancelOrder through it to the execution manag
 leader, which journals cycles. Every order is reported to the leader before it is journaled, and journaled before it is
 sent; so whoever takes over knows of it.
 State: its position, which is all a strategy decides from. While entries are closed no buy leaves it, whatever the
-strategy decides.
+strategy decides; nor while the journal, the execution manager or the account is behind with what it has been told.
+Exits go out all the same.
 Crashes when: the journal cannot tell a trader that takes over what its orders are.
 """
 
@@ -25,7 +26,7 @@ from naive_daemon.execution.journal import LoadCycle, PassOn, PlaceIntent
 from naive_daemon.execution.manager import CancelOrder
 from naive_daemon.execution.order_id import client_order_id
 from naive_daemon.market.feed import Await, FeedStarted
-from naive_daemon.otp import Actor, Continue, RequestFailed, crash
+from naive_daemon.otp import Actor, Continue, Ref, RequestFailed, crash
 from naive_daemon.strategy.protocol import (
     Cancel,
     Decision,
@@ -79,6 +80,9 @@ class Trader(Actor):
         self._refusal: str | None = None
         self._closed = closed
         self._confirmations = 0
+        account = context.account
+        self._carriers = (names.JOURNAL, names.execution_manager(account), names.account(account))
+        self._behind: set[Ref] = set()
 
     def log_context(self) -> dict[str, object]:
         """Say which cycle of which symbol this is."""
@@ -117,6 +121,17 @@ class Trader(Actor):
                 self.log.info("notice of another cycle", key=str(message.key))
             case _:
                 super().on_receive(message)
+
+    def on_congested(self, ref: Ref) -> None:
+        """Place no entry until whoever carries orders has caught up."""
+        if ref.name in self._carriers:
+            self._behind.add(ref)
+
+    def on_relieved(self, ref: Ref) -> None:
+        """Decide again: an entry may have been held back."""
+        self._behind.discard(ref)
+        if not self._behind:
+            self._resume()
 
     # What became of the orders --------------------------------------------------------------------------------------
 
@@ -169,7 +184,13 @@ class Trader(Actor):
     # Carrying out ---------------------------------------------------------------------------------------------------
 
     def _decide(self, event: StrategyEvent) -> None:
-        for decision in self._strategy.decide(event, self._position, self._context.instrument):
+        decisions = self._strategy.decide(event, self._position, self._context.instrument)
+        if (
+            self.is_dead
+        ):  # killed while the strategy hung: what it decides now reaches nobody, so it is not told as done
+            self.log.warning("decided too late", decisions=len(decisions))
+            return
+        for decision in decisions:
             self._carry_out(decision, event.time_ns)
 
     def _carry_out(self, decision: Decision, time_ns: int) -> None:
@@ -189,8 +210,8 @@ class Trader(Actor):
                 self._finish(decision)
 
     def _place(self, place: Place, time_ns: int) -> None:
-        if self._closed is not None and place.side is Side.BUY:
-            self.log.warning("no order", reason="the symbol is shutting down", price=plain(place.price))
+        if place.side is Side.BUY and (hindrance := self._hindrance()) is not None:
+            self.log.warning("no order", reason=hindrance, price=plain(place.price))
             return
         position = self._position
         former = position.latest(place.side)
@@ -216,6 +237,17 @@ class Trader(Actor):
         self.system.tell(names.JOURNAL, PlaceIntent(order))
         placed = f"{place.side.value.lower()} placed"
         self.log.info(placed, price=plain(place.price), quantity=plain(place.quantity))
+
+    def _hindrance(self) -> str | None:
+        """Say why no entry may leave now; what has to end first lets the trader decide again."""
+        if self._closed is not None:
+            return "the symbol is shutting down"
+        for name in self._carriers:
+            ref = self.system.whereis(name)
+            if ref is not None and not self.await_room(ref):
+                self._behind.add(ref)
+        behind = ", ".join(sorted(ref.label for ref in self._behind))
+        return f"{behind}: too many messages wait, no new entries until they are read" if behind else None
 
     def _await(self, wake: Wake) -> None:
         self._wake = wake

@@ -1,0 +1,79 @@
+"""What the daemon tells Prometheus: its actors, its threads, its symbols. Read anew at each scrape, by who scrapes.
+
+The names are the interface of dashboards and alerts: they stay.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from naive_daemon import names
+from naive_daemon.otp import ActorDiedError, ActorSystem
+from naive_daemon.otp.census import PLACES_MAX, Census, CensusTaker
+from naive_daemon.otp.inspection import NodeState
+from naive_daemon.trading.switch_messages import AskSymbols
+from naive_daemon.trading.symbol_record import STATES, SymbolView
+
+SWITCHES_TIMEOUT_S = 1.0
+"""How long a scrape waits for the switches. Without their answer what they know of symbols is left out."""
+
+
+class DaemonCollector(Collector):
+    """Collects from one system, at most `places_max` of its places. Not for use by two threads at once."""
+
+    def __init__(self, system: ActorSystem, places_max: int = PLACES_MAX) -> None:
+        self._system = system
+        self._census = CensusTaker(system, places_max)
+
+    def collect(self) -> Iterator[Metric]:
+        """Count, ask, and give all families."""
+        now_s = self._system.clock.monotonic_s
+        began_s = now_s()
+        yield from _actors(self._census.take())
+        yield from self._threads()
+        yield from self._symbols()
+        yield _gauge("naive_scrape_seconds", "What it took to collect all this.", now_s() - began_s)
+
+    def _threads(self) -> Iterator[Metric]:
+        health = self._system.pool_health()
+        yield _gauge("naive_pool_threads", "Threads of the pool that take work.", health.threads)
+        yield _gauge("naive_pool_threads_stuck", "Threads that do not come back from an actor.", len(health.stuck))
+        yield _counter("naive_pool_threads_replaced", "Stuck threads that were replaced.", health.replaced)
+
+    def _symbols(self) -> Iterator[Metric]:
+        try:
+            views: tuple[SymbolView, ...] = self._system.ask(names.SWITCHES, AskSymbols(), SWITCHES_TIMEOUT_S)
+        except (ActorDiedError, TimeoutError):
+            return  # they are being restarted, or busy; a figure that is missing is seen, a wrong one is not
+        states = Counter(view.state for view in views)
+        family = GaugeMetricFamily("naive_symbols", "Symbols by what they do.", labels=["state"])
+        for state in STATES:
+            family.add_metric([state], states[state])
+        yield family
+        yield _gauge("naive_traders", "Traders of all symbols.", sum(view.traders for view in views))
+
+
+def _actors(census: Census) -> Iterator[Metric]:
+    family = GaugeMetricFamily("naive_actors", "Actors by what they do.", labels=["state"])
+    for state in NodeState:
+        family.add_metric([state.value], census.actors.get(state, 0))
+    yield family
+    yield _gauge("naive_census_complete", "0 when there were more actors than one scrape counts.", census.is_whole)
+    yield _gauge("naive_mailbox_longest_messages", "Messages that wait for the busiest actor.", census.longest_mailbox)
+    yield _gauge("naive_mailboxes_congested", "Mailboxes over their limit.", census.congested)
+    yield _counter("naive_messages_handled", "Messages that actors have handled.", census.handled)
+    yield _counter("naive_messages_dropped", "Old market data that was dropped for newer.", census.dropped)
+    restarts = CounterMetricFamily("naive_restarts", "Restarts by kind of supervisor.", labels=["supervisor"])
+    for kind, count in sorted(census.restarts.items()):
+        restarts.add_metric([kind], count)
+    yield restarts
+
+
+def _gauge(name: str, what: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, what, value=value)
+
+
+def _counter(name: str, what: str, value: float) -> Metric:
+    return CounterMetricFamily(name, what, value=value)
