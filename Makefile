@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 ROUNDS ?= 50
 SEEDS ?= 1000
 
-.PHONY: help setup run test otp-soak check bench docs lock clean
+.PHONY: help setup run test otp-soak check bench docs golden lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ bench: setup  ## print and write the figures of tests/benchmarks
 
 docs: setup  ## write the table of docs/otp.md: each rule and the tests that prove it
 	$(BIN)/python -m tests.otp.rule_table
+
+golden: setup  ## write the traces that every version of Python must leave again, after a change that is meant
+	$(BIN)/python -m tests.otp.golden
 
 lock:  ## pin what pyproject.toml asks for (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \

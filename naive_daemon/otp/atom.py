@@ -45,6 +45,12 @@ def label_of(ref: Ref) -> str:
     return ":".join(map(_label_part, name)) if type(name) is tuple else _label_part(name)
 
 
+def tell_text(value: str, room: int, quote: Callable[[str], str] = repr) -> str:
+    """Describe a text, looking at no more than `room` characters; `quote` puts it between quotes and escapes it."""
+    is_whole = str.__len__(value) <= room
+    return _quoted(str.__getitem__(value, slice(room)), room, is_whole=is_whole, quote=quote)
+
+
 def cut(text: str, limit: int) -> str:
     """Give the first `limit` characters, the last of them a mark when there were more."""
     return text if len(text) <= limit else text[: max(0, limit - 1)] + CUT[:limit]
@@ -53,12 +59,8 @@ def cut(text: str, limit: int) -> str:
 def _label_part(part: object) -> str:
     text = part if type(part) is str else tell_atom(part, _LABEL_CHARACTERS_MAX) or f"<{type(part).__name__}>"
     text = cut(text, _LABEL_CHARACTERS_MAX)
-    return text if text.isprintable() else repr(text)[1:-1]
-
-
-def _tell_text(value: str, room: int) -> str:
-    is_whole = str.__len__(value) <= room
-    return _quoted(str.__getitem__(value, slice(room)), room, is_whole=is_whole)
+    # Character by character, so that the others stay as they are whatever this version of Python takes for printable.
+    return text if text.isprintable() else "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def _tell_bytes(value: bytes, room: int) -> str:
@@ -70,8 +72,8 @@ def _tell_byte_array(value: bytearray, room: int) -> str:
     return _tell_bytes(bytes(bytearray.__getitem__(value, slice(room + 1))), room)
 
 
-def _quoted(start: str, room: int, *, is_whole: bool) -> str:
-    text = repr(hide_secrets(start, is_whole=is_whole))
+def _quoted(start: str, room: int, *, is_whole: bool, quote: Callable[[str], str] = repr) -> str:
+    text = quote(hide_secrets(start, is_whole=is_whole))
     return text if is_whole else cut(text[:-1], room) + CUT
 
 
@@ -82,7 +84,7 @@ def _tell_member(value: enum.Enum, room: int) -> str:
 
 
 def _tell_path(value: PurePath, room: int) -> str:
-    return _tell_text(PurePath.__str__(value), room)
+    return tell_text(PurePath.__str__(value), room)
 
 
 def _tell_whole_number(value: int) -> str:
@@ -120,7 +122,7 @@ def _tell_function(value: Any) -> str:
 
 _BOUNDED: tuple[tuple[type, Callable[[Any, int], str]], ...] = (
     (enum.Enum, _tell_member),
-    (str, _tell_text),
+    (str, tell_text),
     (bytes, _tell_bytes),
     (bytearray, _tell_byte_array),
     (PurePath, _tell_path),

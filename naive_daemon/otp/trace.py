@@ -5,6 +5,7 @@ hash, no path and no text that Python itself has made. Its first line names the 
 file as it grows (`TraceFile`), its end is kept (`TraceTail`), or one that was written is followed (`Replay`).
 """
 
+import enum
 import hashlib
 from collections import deque
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from naive_daemon.otp.atom import CUT, label_of, tell_atom
+from naive_daemon.otp.atom import CUT, label_of, tell_text
 from naive_daemon.otp.call import Call
 from naive_daemon.otp.description import describe
 from naive_daemon.otp.exit import ExitReason
@@ -163,7 +164,7 @@ def step_line(step: Step, fault: Fault | None) -> str:
     line = f"{step.number} {step.time_ns} {_tell_ref(step.ref)} {tell_message(step.message)}"
     if fault is not None:
         line += f" ! {_tell_fault(fault)}"
-    return line.replace(CUT, "...").encode("ascii", "backslashreplace").decode("ascii")
+    return _as_ascii(line.replace(CUT, "..."))
 
 
 def tell_message(message: Any) -> str:
@@ -195,21 +196,37 @@ def _tell_plain(message: object) -> str:
 
 def _tell_the_same(value: Any, room: int) -> str | None:
     """Tell what would differ between two runs, machines or versions of Python by what stays the same in it."""
-    match value:
-        case BaseException():
-            return _tell_error(value)
-        case ExitReason():
-            return _tell_reason(value)
-        case PurePath() if value.is_absolute():
-            return tell_atom(f".../{value.name}", room)
-        case str() if type(value) is str and value.startswith("/"):
-            return tell_atom(f".../{value.rpartition('/')[2]}", room)
-        case _:
-            return None
+    kind = type(value)  # an instance may lie about its class
+    if issubclass(kind, BaseException):
+        return _tell_error(value)
+    if kind is ExitReason:
+        return _tell_reason(value)
+    if kind is Ref:
+        return _tell_ref(value)
+    if issubclass(kind, PurePath):
+        return _tell_text(_without_folder(PurePath.__str__(value)), room)
+    if kind is str:
+        return _tell_text(_without_folder(value), room)
+    if issubclass(kind, str) and not issubclass(kind, enum.Enum):
+        return _tell_text(value, room)
+    return None
+
+
+def _without_folder(path: str) -> str:
+    return f".../{path.rpartition('/')[2]}" if path.startswith("/") else path
+
+
+def _tell_text(value: str, room: int) -> str:
+    """Escape all but ASCII here already: which of it `repr` escapes, and how long that is, differs by version."""
+    return tell_text(value, room, ascii)
 
 
 def _tell_ref(ref: Ref | None) -> str:
-    return "nobody" if ref is None else f"{label_of(ref)}#{ref.number}"
+    return "nobody" if ref is None else f"{_as_ascii(label_of(ref))}#{ref.number}"
+
+
+def _as_ascii(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
 def _tell_reason(reason: ExitReason) -> str:

@@ -1,15 +1,13 @@
-"""A program that does a bit of everything, to be repeated: `python simulation_program.py SEED TRACE_FILE`.
+"""A small program to be repeated, struck by faults, and followed along its trace.
 
 Players in a small tree ask and tell each other and crash now and then; timers fall due at the same time; messages hold
 what tends to differ between runs: sets, functions, errors of Python itself, paths, objects without a text.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import structlog
 
 from naive_daemon.clock import VirtualClock
 from naive_daemon.otp import (
@@ -26,7 +24,7 @@ from naive_daemon.otp import (
     Supervisor,
 )
 from naive_daemon.otp.faults import RandomFaults
-from naive_daemon.otp.trace import TraceFile, TraceSink
+from naive_daemon.otp.trace import TraceSink
 
 PLAYERS = 4
 NS_PER_S = 1_000_000_000
@@ -136,18 +134,3 @@ def faulty_system(seed: int, trace: TraceSink, *, healthy_s: float = 1.5) -> Sim
         only=lambda step: step.label.startswith("player") and step.time_ns > healthy_s * NS_PER_S,
     )
     return ActorSystem.simulated(VirtualClock(), seed, faults=faults, trace=trace)
-
-
-def drop(*_: Any) -> Any:
-    raise structlog.DropEvent
-
-
-def main() -> None:
-    """Write the trace of a game, faults included."""
-    structlog.configure(processors=[drop])
-    with TraceFile(Path(sys.argv[2])) as trace:
-        play(faulty_system(int(sys.argv[1]), trace))
-
-
-if __name__ == "__main__":
-    main()
