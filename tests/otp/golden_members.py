@@ -23,6 +23,7 @@ from naive_daemon.otp import (
     Restart,
     RestartChild,
     StartChild,
+    Task,
     TerminateChild,
     WhichChildren,
     send_exit,
@@ -209,7 +210,11 @@ def start_guest(member: Member) -> None:
     kind, shutdown_s = (Batching, None) if member.number % 2 else (Stubborn, 0.05)
     spec = member_spec(MEMBERS, kind, restart=Restart.TEMPORARY, name=None, shutdown_s=shutdown_s)
     member.ask("visitors", StartChild(spec))
-    member.ask("guests", StartChild(task_spec("task", lambda task: task.system.pubsub.publish(TOPIC, task.ref))))
+    member.ask("guests", StartChild(task_spec("task", say_hello)))
+
+
+def say_hello(task: Task) -> None:
+    task.system.pubsub.publish(TOPIC, task.ref)
 
 
 def end_guest(member: Member) -> None:

@@ -99,7 +99,7 @@ def values(member: Actor) -> list[Any]:
         *(functools.partial(print, 1), operator.itemgetter(1), functools.lru_cache(len), re.compile("a")),
         *(KeyError(object()), ExceptionGroup("all", [ValueError("one")]), crash(OSError(2, "No such file", "/a"))),
         *(error_of(lambda: nothing["key"]), error_of(lambda: int("x")), error_of(lambda: member.nowhere)),  # type: ignore[attr-defined] # on purpose
-        *(object(), Silent(), member, member.ref, member.parent, iter([1]), (item for item in ()), threading.Lock()),
+        *(object(), Silent(), member, member.ref, member.parent, iter([1]), (item for item in [1]), threading.Lock()),
         *(type(None), Actor, list[int], shutdown("detail"), NORMAL, ChildSpec(id=1, start=lambda: member)),
         *(Continue("message"), DEFERRED, INFINITY, Call(Parcel(1), print, print), SupervisorError("failed", NOPROC)),
     ]

@@ -118,7 +118,6 @@ def test_rule_44_restarting_is_shown(lab: Laboratory) -> None:
 
 
 def test_rules_44_61_a_child_between_two_attempts_is_restarting(simulated: Laboratory) -> None:
-    simulated.worker("client")
     restarting = Restarting(simulated)
     restarting.question = WhichChildren()
     simulated.crash(_ref_of(simulated, restarting.supervisor, "a"))
@@ -132,7 +131,6 @@ def test_rules_44_61_a_child_between_two_attempts_is_restarting(simulated: Labor
 def test_rule_44_a_retry_that_was_cancelled_does_not_come_back(simulated: Laboratory) -> None:
     """Its note is still in the mailbox when the child is started by hand, and fails again."""
     lab = simulated
-    lab.worker("client")
     restarting = Restarting(lab)
     restarting.question = TerminateChild("a")
     lab.crash(_ref_of(lab, restarting.supervisor, "a"))
