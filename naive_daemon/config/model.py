@@ -20,6 +20,7 @@ PROGRAM = "naive-daemon"
 GENERATED = "generated"
 NEVER = "never"
 POOL_THREADS_MAX = 64
+KILL_AFTER_MAX = 86_400
 
 
 def _allowed(text: str) -> dict[str, Any]:
@@ -32,8 +33,13 @@ def _expanded(path: Path) -> Path:
     return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - resolve() would follow symbolic links
 
 
-def _never_or_number(value: object) -> object:
-    return value if value == NEVER else float(parse_decimal(str(value)))
+def _kill_after(value: object) -> object:
+    if value == NEVER:
+        return value
+    seconds = parse_decimal(str(value))
+    if not 0 < seconds <= KILL_AFTER_MAX:
+        raise ValueError("out of range")
+    return float(seconds)
 
 
 def _speed(value: object) -> object:
@@ -210,13 +216,10 @@ class Supervision(Section):
         allow_inf_nan=False,
         description="An actor that does not come back from a message for so long is stuck: its thread is replaced.",
     )
-    kill_stuck_after_s: Annotated[
-        Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] | Literal["never"],
-        BeforeValidator(_never_or_number),
-    ] = Field(
+    kill_stuck_after_s: Annotated[float | Literal["never"], BeforeValidator(_kill_after)] = Field(
         default=30,
         description="A stuck actor is killed after so many seconds, and started afresh by its supervisor.",
-        json_schema_extra=_allowed("never or a number, more than 0 and at most 86400"),
+        json_schema_extra=_allowed(f"never or a number, more than 0 and at most {KILL_AFTER_MAX}"),
     )
 
     @model_validator(mode="after")

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from naive_daemon.config import Config, load_config
+from naive_daemon.config import Config, Endpoint, load_config, parse_endpoint
 from naive_daemon.config.mistake import known_keys
 from naive_daemon.domain.errors import ConfigError
 
 SAMPLE = Path(__file__).parents[2] / "config" / "naive-daemon.toml"
 NOTHING: Mapping[str, str] = {}
+KILL_STUCK = "NAIVE_SUPERVISION__KILL_STUCK_AFTER_S"
 
 
 def write(path: Path, text: str, mode: int = 0o600) -> Path:
@@ -163,6 +164,23 @@ def test_database_urls_are_normalised(given: str, kept: str) -> None:
             "0.1",
             "journal (NAIVE_JOURNAL__RETRY_MAX_S): retry_first_s is more than retry_",
         ),
+        (
+            KILL_STUCK,
+            "4",
+            "supervision (NAIVE_SUPERVISION__KILL_STUCK_AFTER_S): stuck_after_s is more than kill_stuck_after_s",
+        ),
+        *(
+            (KILL_STUCK, value, f"supervision.kill_stuck_after_s ({KILL_STUCK}): given '{value}'")
+            for value in ("0", "-1", "nan", "inf", "90000", "Never", "soon")
+        ),
+        *(
+            (
+                "NAIVE_METRICS__LISTEN",
+                value,
+                f"metrics.listen (NAIVE_METRICS__LISTEN): given '{value}'; allowed: a host and a port like",
+            )
+            for value in ("9108", ":9108", "localhost", "localhost:65536", "local host:1", "::1:9108", "[::1]", "[x]:1")
+        ),
         ("NAIVE_DATABSE_URL", "x", "databse_url (NAIVE_DATABSE_URL): unknown key; did you mean NAIVE_DATABASE_URL?"),
         ("NAIVE_LOG__LEVL", "info", "log.levl (NAIVE_LOG__LEVL): unknown key; did you mean NAIVE_LOG__LEVEL?"),
         ("NAIVE_QUUX", "1", "quux (NAIVE_QUUX): unknown key"),
@@ -246,6 +264,27 @@ def test_unreadable_files_are_told(tmp_path: Path) -> None:
     for path, reason in cases.items():
         with pytest.raises(ConfigError, match=reason):
             load_config(path, environment=NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint"),
+    [
+        ("127.0.0.1:9108", Endpoint("127.0.0.1", 9108)),
+        ("localhost:0", Endpoint("localhost", 0)),
+        ("[::1]:65535", Endpoint("::1", 65535)),
+        ("metrics-1.example:80", Endpoint("metrics-1.example", 80)),
+    ],
+)
+def test_endpoints(text: str, endpoint: Endpoint) -> None:
+    assert load_config(environment={"NAIVE_METRICS__LISTEN": text}).metrics.listen == text
+    assert parse_endpoint(text) == endpoint
+    assert str(endpoint) == text
+
+
+def test_what_is_stuck_may_be_left_alone() -> None:
+    never = {KILL_STUCK: "never", "NAIVE_SUPERVISION__STUCK_AFTER_S": "3600"}
+    assert load_config(environment=never).supervision.kill_stuck_after_s == "never"
+    assert load_config(environment=NOTHING).supervision.kill_stuck_after_s == 30.0
 
 
 def test_the_configuration_is_frozen() -> None:

@@ -1,16 +1,29 @@
 """A symbol's feed: exchanges first, then whom the price wakes; who begins to wait meanwhile waits for the next."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import structlog
 
 from naive_daemon import names
 from naive_daemon.clock import VirtualClock
 from naive_daemon.domain.events import Trade
 from naive_daemon.market.alerts import NOWHERE, PriceBand
-from naive_daemon.market.feed import TRADES, AskQuiet, Await, DeliverTrade, Feed, FeedStarted, LastPrice, TradeArrived
+from naive_daemon.market.feed import (
+    TRADES,
+    WAITING_MAX,
+    AskQuiet,
+    Await,
+    DeliverTrade,
+    Feed,
+    FeedStarted,
+    LastPrice,
+    TradeArrived,
+)
 from naive_daemon.otp import ActorSystem, SimulatedSystem
+from naive_daemon.otp.mailbox_policy import SlowDown
 from naive_daemon.strategy.protocol import Wake
 from tests.trading.recorder import Recorder
 
@@ -78,6 +91,57 @@ def test_who_begins_to_wait_for_the_next_trade_between_arrival_and_delivery_gets
     assert (fresh.take(), waiting.take()) == ([], [trade(9)])
     tell(system, TradeArrived(trade(8)), DeliverTrade())
     assert fresh.take() == [trade(8)]
+
+
+@pytest.fixture
+def logs() -> Iterator[list[Any]]:
+    with structlog.testing.capture_logs() as entries:
+        yield entries
+
+
+def test_of_trades_that_gather_only_the_newest_is_kept_and_nobody_who_waits_is_forgotten(
+    system: SimulatedSystem, logs: list[Any]
+) -> None:
+    feed = system.start(Feed("AAAQ"), FEED)
+    exchange, waiting = start(system, Exchange()), start(system)
+    system.suspend(feed, 60.0)
+    system.run_until_idle()
+    feed.tell(Await(waiting.ref, Wake(next_trade=True)))
+    for price in range(1, WAITING_MAX + 1):
+        feed.tell(TradeArrived(trade(price)))
+        feed.tell(DeliverTrade())
+    assert len(feed.actor_inbox.messages) <= WAITING_MAX
+    assert feed.actor_inbox.dropped > WAITING_MAX
+    system.resume(feed)
+    system.run_until_idle()
+    assert exchange.take()[-1] == trade(WAITING_MAX)
+    assert len(waiting.take()) == 1
+    assert system.ask(FEED, LastPrice()) == trade(WAITING_MAX)
+    (told,) = [entry for entry in logs if entry["event"] == "market data dropped"]
+    assert (told["actor"], told["symbol"]) == ("feed:AAAQ", "AAAQ")
+    assert told["count"] > 0
+
+
+class SmallExchange(Exchange):
+    mailbox = SlowDown(limit=10)
+
+
+def test_an_exchange_that_is_behind_gets_the_newest_trade_when_it_has_caught_up(
+    system: SimulatedSystem, logs: list[Any]
+) -> None:
+    system.start(Feed("AAAQ"), FEED)
+    exchange, waiting = start(system, SmallExchange()), start(system)
+    system.suspend(exchange.ref, 60.0)
+    for price in range(1, 101):
+        tell(system, Await(waiting.ref, Wake(next_trade=True)), TradeArrived(trade(price)), DeliverTrade())
+    assert len(waiting.take()) == 100
+    system.resume(exchange.ref)
+    system.run_until_idle()
+    assert exchange.take() == [trade(price) for price in [*range(1, 12), 100]]
+    (told,) = [entry for entry in logs if entry["event"] == "market data dropped"]
+    assert told["count"] == 88
+    tell(system, TradeArrived(trade(7)))
+    assert exchange.take() == [trade(7)]
 
 
 def test_the_dead_wait_for_nothing(system: SimulatedSystem) -> None:

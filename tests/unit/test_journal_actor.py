@@ -77,13 +77,13 @@ class Store(MemoryJournal):
 class Bench:
     """A journal between a store and two who write down what is passed on to them."""
 
-    def __init__(self) -> None:
+    def __init__(self, **config: Any) -> None:
         self.system = ActorSystem.simulated(VirtualClock())
         self.store = Store()
         self.manager, self.account = Recorder(), Recorder()
         self.system.start(self.manager, names.execution_manager("main"))
         self.system.start(self.account, names.account("main"))
-        self.ref = self.system.start(Journal(self.store, JournalConfig(batch_max=3)), names.JOURNAL)
+        self.ref = self.system.start(Journal(self.store, JournalConfig(batch_max=3, **config)), names.JOURNAL)
 
     def tell(self, *messages: Any) -> "Bench":
         for message in messages:
@@ -176,3 +176,13 @@ def test_what_the_store_refuses_for_good_ends_the_journal() -> None:
     bench.tell(PlaceIntent(order()))
     assert not bench.ref.is_alive()
     assert bench.manager.take() == []
+
+
+def test_a_store_that_is_away_for_too_long_ends_the_journal() -> None:
+    bench = Bench(waiting_max=5)
+    bench.store.failure = TransientError("away")
+    bench.tell(*(accepted() for _ in range(5)))
+    assert bench.ref.is_alive()
+    bench.tell(accepted())
+    assert not bench.ref.is_alive()
+    assert bench.store.commits == []
