@@ -41,14 +41,18 @@ class Member(otp.Actor):
     """What all actors of a stage do: tell it that they run, and do what it tells them."""
 
     stage: "Stage"
-    path: Path
+    instance: Instance
 
     def acknowledge_start(self, info: object = None) -> None:
-        self.stage.running[self.path] = self.ref
+        self.stage.running[self.instance[0]] = self.ref
         super().acknowledge_start(info)
 
     def on_receive(self, message: Any) -> Any:
         return message(self) if callable(message) else super().on_receive(message)
+
+    def on_terminate(self, reason: otp.ExitReason) -> None:
+        super().on_terminate(reason)
+        self.stage.write_end(self.instance, reason)
 
 
 class LeafMember(Member, Worker):
@@ -83,6 +87,8 @@ class Stage:
         """The incarnation of each child whose start succeeded last."""
         self.refs: dict[Instance, otp.Ref] = {}
         self._starts: Counter[Path] = Counter()
+        self._ends: dict[Instance, otp.ExitReason] = {}
+        self._keepers: dict[Instance, Instance] = {}
         self._stranger = lab.start(Worker("stranger", []))
 
     # Start ---------------------------------------------------------------------------------------------------------
@@ -119,7 +125,7 @@ class Stage:
             )
         else:
             raise TypeError(f"{node} is no kind of node")
-        member.stage, member.path = self, instance[0]
+        member.stage, member.instance = self, instance
         self.refs[instance] = member.ref
         return member
 
@@ -153,13 +159,21 @@ class Stage:
             "crash": BoomError("init"),
             "dies": otp.Continue(lambda _: throw(BoomError("continuation"))),
         }
-        member = self._member(node, (path, number), outcomes[start.does])
-        # Before its supervisor watches it, so an end is written down before what comes of it.
-        self.lab.system.on_down(member.ref, partial(self._write_end, keeper, node.id, number))
+        instance = (path, number)
+        self._keepers[instance] = keeper
+        member = self._member(node, instance, outcomes[start.does])
+        self.lab.system.on_down(member.ref, lambda down: self.write_end(instance, down.reason))
         return member
 
-    def _write_end(self, keeper: Instance, child_id: str, number: int, down: otp.Down) -> None:
-        self.log[keeper].append(("end", child_id, number, down.reason.kind))
+    def write_end(self, instance: Instance, reason: otp.ExitReason) -> None:
+        """Write an end down as soon as it is known, before the supervisor knows; a second reason stands out."""
+        keeper = self._keepers.get(instance)
+        known = self._ends.get(instance)
+        if keeper is None or known == reason:  # the top, or known from its own clean-up
+            return
+        self._ends[instance] = reason
+        kind = reason.kind if known is None else f"{known}, then {reason}"
+        self.log[keeper].append(("end", instance[0][-1], instance[1], kind))
 
     # Play ----------------------------------------------------------------------------------------------------------
 
@@ -178,9 +192,9 @@ class Stage:
                 otp.send_exit(self.running[at], otp.SHUTDOWN, self._stranger)
                 self.running[at].tell("what is this?")
 
-    @staticmethod
-    def _strike(ref: otp.Ref, way: Way) -> None:
+    def _strike(self, ref: otp.Ref, way: Way) -> None:
         if way == "kill":
+            self.write_end(self._instance_of(ref), otp.KILLED)  # its supervisor knows before this thread goes on
             otp.send_exit(ref, otp.KILL)
         elif way == "crash":
             ref.tell(lambda _: throw(BoomError("struck")))
@@ -201,7 +215,7 @@ class Stage:
         supervisor.tell(otp.Call(self._request(supervisor, request), write, write))
 
     def _request(self, supervisor: otp.Ref, request: Request) -> Any:
-        keeper = next(instance for instance, ref in self.refs.items() if ref is supervisor)
+        keeper = self._instance_of(supervisor)
         match request:
             case StartChild(child=child):
                 return otp.StartChild(self._spec(child, keeper))
@@ -216,6 +230,9 @@ class Stage:
                 return otp.WhichChildren()
             case CountChildren():
                 return otp.CountChildren()
+
+    def _instance_of(self, wanted: otp.Ref) -> Instance:
+        return next(instance for instance, ref in self.refs.items() if ref is wanted)
 
     def rest(self, now_s: float) -> None:
         """Wait until everything has come to rest; in virtual time, that is at `now_s`."""
