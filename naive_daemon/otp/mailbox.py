@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from naive_daemon.otp.process import Process
 
 
+LOOKS = 8
+"""How often a mailbox over its limit looks at what one from outside sends, for each `limit` more."""
+
+
 class Mailbox:
     """Stands where pykka has a queue: `put` makes an idle actor runnable on its dispatcher."""
 
     __slots__ = (
-        "_actor", "_dispatcher", "_is_scheduled", "_limit", "_policy", "_slowed",
+        "_actor", "_dispatcher", "is_scheduled", "_limit", "next_look", "_policy", "_slowed",
         "closed", "lock", "messages", "signals",
     )  # fmt: skip
 
@@ -32,11 +36,11 @@ class Mailbox:
         self.signals: list[Any] = []  # nearly always empty, where an empty deque costs 700 bytes
         self.closed = False
         self.lock = threading.Lock()
-        self._is_scheduled = True  # nobody wakes the actor before `open`: a name is known before init has run
+        self.is_scheduled = True  # nobody wakes the actor before `open`: a name is known before init has run
         self._actor: Process | None = None
         self._dispatcher: Dispatcher | None = None
         self._policy = policy
-        self._limit = policy.limit
+        self._limit = self.next_look = policy.limit
         self._slowed: dict[object, Callable[[], None]] | None = None
 
     def attach(self, actor: "Process", dispatcher: "Dispatcher") -> None:
@@ -61,18 +65,18 @@ class Mailbox:
             return
         messages = self.messages
         messages.append(message)
-        if not self._is_scheduled:
-            self._wake()
-        elif len(messages) > self._limit:
-            self._overflow()
+        if not self.is_scheduled:
+            self.wake()
+        elif len(messages) > self.next_look:
+            self.overflow()
 
     def put_signal(self, signal: Any) -> None:
         """Append to the lane that is read first; silent when closed."""
         if self.closed:
             return
         self.signals.append(signal)
-        if not self._is_scheduled:
-            self._wake()
+        if not self.is_scheduled:
+            self.wake()
 
     def release(self) -> bool:
         """Let go of the actor after a batch, as its dispatcher; True when it must be queued again.
@@ -80,16 +84,17 @@ class Mailbox:
         The flag falls before the queues are looked at: a sender that still saw it up has appended before, so its
         message is seen here. Once closed, what a sender has put at that very moment is dropped: nobody will read it.
         """
-        if self._slowed and len(self.messages) <= self._limit // 2:
+        if (self._slowed or self.next_look != self._limit) and len(self.messages) <= self._limit // 2:
+            self.next_look = self._limit
             self._relieve()
-        self._is_scheduled = False
+        self.is_scheduled = False
         if self.closed:
             self._forget_late_ones()
             return False
         if self.signals or (self.messages and not self._is_held()):
             with self.lock:
-                if not self._is_scheduled:
-                    self._is_scheduled = True
+                if not self.is_scheduled:
+                    self.is_scheduled = True
                     return True
         return False
 
@@ -148,20 +153,20 @@ class Mailbox:
     def _is_held(self) -> bool:
         return self._actor is not None and self._actor.is_suspended
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         dispatcher, actor = self._dispatcher, self._actor
         if dispatcher is None or actor is None:
             self._forget_late_ones()
             return
         with self.lock:
-            if self._is_scheduled:
+            if self.is_scheduled:
                 return
             # Counted before the flag is up: a sender that finds it up may look at once whether all is at rest.
             dispatcher.begin()
-            self._is_scheduled = True
+            self.is_scheduled = True
         dispatcher.schedule(actor)
         if actor.is_suspended and len(self.messages) > self._limit:
-            self._overflow()  # each message wakes it in vain, so `put` has not looked
+            self.overflow()  # each message wakes it in vain, so `put` has not looked
 
     def _forget_late_ones(self) -> None:
         """Drop what a sender has put who looked before the end."""
@@ -169,7 +174,7 @@ class Mailbox:
             self.messages.clear()
             self.signals.clear()
 
-    def _overflow(self) -> None:
+    def overflow(self) -> None:
         """Tell the sender to slow down, once; the receiver that would cost everybody the memory crashes instead."""
         actor, sender = self._actor, CURRENT.actor
         if actor is None:
@@ -179,7 +184,9 @@ class Mailbox:
             actor.break_down(
                 crash(f"mailbox overflow: {waiting} messages wait, the limit is {self._policy.last_limit}")
             )
-        elif sender is not None and sender is not actor:
+        elif sender is None:  # nobody to tell: look again when so many more have come that it costs them nothing
+            self.next_look = waiting + self._limit // LOOKS + 1
+        elif sender is not actor:
             sender.end_turn()
             if not self._slowed or sender not in self._slowed:
                 is_first, ref = not self._slowed, actor.ref

@@ -66,8 +66,17 @@ class Ref(pykka.ActorRef["Process"]):
     def tell(self, message: Any) -> None:
         """Send a message. What a dead incarnation still sends is dropped, and so is what is sent to one."""
         sender = CURRENT.actor
-        if sender is None or not sender.sends_aside or sender.may_send(self, message):
-            self.actor_inbox.put(message)
+        if sender is not None and sender.sends_aside and not sender.may_send(self, message):
+            return
+        mailbox = self.actor_inbox  # from here on `Mailbox.put`, without the call: everything that is sent comes by
+        if mailbox.closed:
+            return
+        messages = mailbox.messages
+        messages.append(message)
+        if not mailbox.is_scheduled:
+            mailbox.wake()
+        elif len(messages) > mailbox.next_look:
+            mailbox.overflow()
 
     def wait_for_room(self, timeout_s: float) -> bool:
         """Wait, on a thread that may block, until half of a congested mailbox has been read; False when it is not.

@@ -89,6 +89,7 @@ class Turn(Hooks):
         """Handle messages: the path that everything plain takes, so nothing here is done that could be done before."""
         mailbox = self.actor_inbox
         signals, messages, recent = mailbox.signals, mailbox.messages, self._recent
+        handled = self.handled
         for _ in range(limit):
             if signals:
                 self._handle_signal(signals.pop(0))
@@ -96,8 +97,8 @@ class Turn(Hooks):
                 message = messages.popleft()
                 if recent is None:
                     recent = self._recent = [None] * RECENT
-                recent[self.handled % RECENT] = message
-                self.handled += 1
+                recent[handled % RECENT] = message
+                self.handled = handled = handled + 1
                 if type(message) in RUNTIME_MESSAGES:
                     self._handle_receive(message)
                 else:

@@ -108,10 +108,10 @@ def test_an_actor_counts_as_busy_before_a_sender_can_find_it_awake() -> None:
         """Writes down what a sender would find at the moment of counting."""
 
         def begin(self) -> None:
-            found.append(mailbox._is_scheduled)
+            found.append(mailbox.is_scheduled)
 
         def schedule(self, actor: Process) -> None:
-            found.append(mailbox._is_scheduled)
+            found.append(mailbox.is_scheduled)
 
         @property
         def threads(self) -> list[threading.Thread]:

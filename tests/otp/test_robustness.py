@@ -312,7 +312,7 @@ def test_a_mailbox_that_was_closed_under_a_sender_is_not_read_for_ever(lab: Labo
     mailbox = ref.actor_inbox
     lab.kill(ref)
     mailbox.messages.append("appended by a sender that had looked before")
-    mailbox._wake()
+    mailbox.wake()
     lab.settle()
     assert mailbox.empty()
 
