@@ -179,7 +179,17 @@ def test_database_urls_are_normalised(given: str, kept: str) -> None:
                 value,
                 f"metrics.listen (NAIVE_METRICS__LISTEN): given '{value}'; allowed: a host and a port like",
             )
-            for value in ("9108", ":9108", "localhost", "localhost:65536", "local host:1", "::1:9108", "[::1]", "[x]:1")
+            for value in (
+                "9108",
+                ":9108",
+                "localhost",
+                "localhost:65536",
+                "local host:1",
+                "::1:9108",
+                "[::1]",
+                "[x]:1",
+                "a..b:1",
+            )
         ),
         ("NAIVE_DATABSE_URL", "x", "databse_url (NAIVE_DATABSE_URL): unknown key; did you mean NAIVE_DATABASE_URL?"),
         ("NAIVE_LOG__LEVL", "info", "log.levl (NAIVE_LOG__LEVL): unknown key; did you mean NAIVE_LOG__LEVEL?"),
