@@ -17,6 +17,7 @@ from naive_daemon.config import Endpoint, load_config
 from naive_daemon.daemon import Daemon
 from naive_daemon.domain.errors import ConfigError
 from naive_daemon.metrics import server as server_module
+from naive_daemon.metrics.collector import DaemonCollector
 from naive_daemon.metrics.server import MetricsServer
 from naive_daemon.otp import Actor, ActorSystem
 from naive_daemon.world import World
@@ -110,7 +111,7 @@ def test_a_failure_costs_one_answer_and_is_told(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(server_module.DaemonCollector, "collect", fail)
+        patch.setattr(DaemonCollector, "collect", fail)
         with pytest.raises(http.client.RemoteDisconnected):
             get(server.endpoint)
     (told,) = [entry for entry in logs if entry["event"] == "metrics failed"]

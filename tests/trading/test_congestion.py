@@ -33,12 +33,18 @@ def hold(plant: Plant, name: Any) -> Ref:
     return ref
 
 
+def waiting(ref: Ref) -> list[Any]:
+    """Copy what waits in a mailbox."""
+    messages = ref.actor_inbox.messages
+    return [messages[number] for number in range(len(messages))]
+
+
 @pytest.mark.parametrize("name", CARRIERS, ids=str)
 def test_no_entry_is_placed_until_it_has_caught_up(name: Any, logs: list[Any]) -> None:
     plant = Plant().start().on()
     ref = hold(plant, name)
     plant.trades("100", "99")
-    assert not any(isinstance(message, PlaceIntent) for message in plant.ref(names.JOURNAL).actor_inbox.messages)
+    assert not any(isinstance(message, PlaceIntent) for message in waiting(plant.ref(names.JOURNAL)))
     refused = [entry["reason"] for entry in logs if entry["event"] == "no order"]
     assert refused == [f"{ref.label}: too many messages wait, no new entries until they are read"]
     plant.system.resume(ref)
@@ -73,12 +79,12 @@ def test_exits_go_on() -> None:
     (trader,) = plant.traders()
     journal = hold(plant, names.JOURNAL)
     plant.trade("99.8")
-    (filled,) = (message for message in journal.actor_inbox.messages if isinstance(message, RecordEvent))
+    (filled,) = (message for message in waiting(journal) if isinstance(message, RecordEvent))
     assert filled.order.status is OrderStatus.FILLED
     # Its notice comes through the journal; handed over by hand, it comes while the journal is behind.
     trader.ref.tell(OrderNotice(filled.order.key, filled.event))
     plant.settle()
-    (exit_,) = (message for message in journal.actor_inbox.messages if isinstance(message, PlaceIntent))
+    (exit_,) = (message for message in waiting(journal) if isinstance(message, PlaceIntent))
     assert exit_.order.side is Side.SELL
     plant.system.resume(journal)
     plant.settle()
@@ -92,11 +98,11 @@ def test_nothing_is_dropped_and_all_keeps_its_order() -> None:
     journal = hold(plant, names.JOURNAL)
     handled = journal._actor.handled
     plant.trades("99.8", "100.3", "100.5")
-    waiting = len(journal.actor_inbox.messages)
-    assert waiting > LIMIT + 1
+    count = len(waiting(journal))
+    assert count > LIMIT + 1
     plant.system.resume(journal)
     plant.settle()
-    assert journal._actor.handled >= handled + waiting
+    assert journal._actor.handled >= handled + count
     plant.trades("100.3")
     assert plant.completed() == 1
     plant.check()

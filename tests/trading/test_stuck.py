@@ -7,13 +7,14 @@ import pytest
 
 from naive_daemon import names
 from naive_daemon.domain.settings import TradingStatus
+from naive_daemon.strategy.discovery import load_strategy
 from naive_daemon.strategy.naive import NaiveStrategy
-from naive_daemon.trading import leader
 from naive_daemon.trading.leader import LOST_THREADS_MAX
 from tests.trading.live_plant import KILL_AFTER_S, PATIENCE_S, STUCK_AFTER_S, Hanging, LivePlant
 from tests.trading.plant import TRADE, with_trade
 from tests.trading.table import ACCOUNT
 
+LOAD = "naive_daemon.trading.leader.load_strategy"
 TRADER = names.trader(ACCOUNT, "AAAQ", 1)
 
 
@@ -31,8 +32,7 @@ def plant() -> Iterator[LivePlant]:
 def hang(plant: LivePlant, monkeypatch: pytest.MonkeyPatch, times: int) -> Hanging:
     """Switch both symbols on, AAAQ with a strategy that hangs."""
     hanging = Hanging(NaiveStrategy(), times)
-    load = leader.load_strategy
-    monkeypatch.setattr(leader, "load_strategy", lambda name: hanging if name == "hanging" else load(name))
+    monkeypatch.setattr(LOAD, lambda name: hanging if name == "hanging" else load_strategy(name))
     plant.switch(TradingStatus.ON, "AAAQ", with_trade(strategy="hanging"))
     plant.switch(TradingStatus.ON, "BBBQ", TRADE)
     return hanging
@@ -116,16 +116,16 @@ def test_a_leader_that_hangs_is_replaced_with_its_symbol(
     plant: LivePlant, monkeypatch: pytest.MonkeyPatch, logs: list[Any]
 ) -> None:
     gate = Hanging(NaiveStrategy(), 0)
-    load, hangs = leader.load_strategy, [True]
+    hangs = [True]
 
     def load_once_slowly(name: str) -> Any:
         if name == "slow" and hangs:
             hangs.clear()
             gate.entered.release()
             assert gate.go_on.wait(PATIENCE_S)
-        return load("naive")
+        return load_strategy("naive")
 
-    monkeypatch.setattr(leader, "load_strategy", load_once_slowly)
+    monkeypatch.setattr(LOAD, load_once_slowly)
     plant.hung = 1
     plant.switch(TradingStatus.ON, "AAAQ", with_trade(strategy="slow"))
     assert gate.entered.acquire(timeout=PATIENCE_S)
