@@ -73,16 +73,20 @@ class _Change(msgspec.Struct, frozen=True):
 
 
 class _Ear:
-    """Tells control what the listener's thread hears; that thread waits while control is behind."""
+    """Tells control what the listener's thread hears.
+
+    When control is behind that thread waits, so that PostgreSQL keeps the rest; once, as control may be waiting for it.
+    """
 
     def __init__(self, control: Ref) -> None:
         self._control = control
+        self._has_room = True
 
     def listening(self) -> None:
         self._control.tell(_Listening())
 
     def notified(self, channel: str, payload: str) -> None:
-        self._control.wait_for_room(ROOM_TIMEOUT_S)
+        self._has_room = self._control.wait_for_room(ROOM_TIMEOUT_S if self._has_room else 0.0)
         self._control.tell(_Heard(payload))
 
     def connection_lost(self, error: TransientError) -> None:
