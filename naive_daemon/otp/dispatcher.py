@@ -5,6 +5,7 @@ A dispatcher counts its *busy* actors (queued or in a handler), so one can wait 
 
 import queue
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ class Dispatcher(Protocol):
     def threads(self) -> list[threading.Thread]:
         """The threads that have not ended."""
 
-    def stop(self, timeout_s: float) -> None:
-        """End the threads; waits at most `timeout_s` for each."""
+    def stop(self) -> None:
+        """Let the threads end after what they are at; does not wait for that."""
 
 
 class Activity:
@@ -67,13 +68,42 @@ class Activity:
                 self._waiters -= 1
 
 
+class Crew:
+    """The threads of a dispatcher. One that leaves stays known until it has ended, so that a stop can wait for it."""
+
+    def __init__(self) -> None:
+        self._working: set[threading.Thread] = set()
+        self._leaving: list[threading.Thread] = []
+        self._lock = threading.Lock()
+
+    def start(self, name: str, work: Callable[..., None], *arguments: object) -> threading.Thread:
+        """Start one more thread, which ends its work with `leave`."""
+        thread = threading.Thread(target=work, args=arguments, name=name, daemon=True)
+        with self._lock:
+            self._leaving = [left for left in self._leaving if left.is_alive()]
+            self._working.add(thread)
+        thread.start()
+        return thread
+
+    def leave(self) -> None:
+        """Say, as one of the threads, that all its work is done."""
+        with self._lock:
+            self._working.discard(threading.current_thread())
+            self._leaving.append(threading.current_thread())
+
+    def members(self) -> list[threading.Thread]:
+        """List the threads that may not have ended."""
+        with self._lock:
+            return [*self._working, *self._leaving]
+
+
 class ThreadDispatcher:
     """Gives each actor a thread of its own, for those that block on I/O. The thread ends with its actor."""
 
     def __init__(self, activity: Activity) -> None:
         self._activity = activity
         self._wake_ups: dict[Process, queue.SimpleQueue[bool]] = {}
-        self._threads: set[threading.Thread] = set()
+        self._crew = Crew()
         self._lock = threading.Lock()
         self._is_stopped = False
 
@@ -91,9 +121,7 @@ class ThreadDispatcher:
             wake_up = self._wake_ups.get(actor)
             if wake_up is None:
                 wake_up = self._wake_ups[actor] = queue.SimpleQueue()
-                thread = threading.Thread(target=self._work, args=(actor, wake_up), name=actor.label, daemon=True)
-                self._threads.add(thread)
-                thread.start()
+                self._crew.start(actor.label, self._work, actor, wake_up)
             wake_up.put(True)
 
     def forget(self, actor: "Process") -> None:
@@ -106,17 +134,15 @@ class ThreadDispatcher:
     @property
     def threads(self) -> list[threading.Thread]:
         """The threads that have not ended."""
-        return list(self._threads)
+        return self._crew.members()
 
-    def stop(self, timeout_s: float) -> None:
-        """End every thread that is still there."""
+    def stop(self) -> None:
+        """Let every thread end that is still there."""
         with self._lock:
             self._is_stopped = True
-            actors, threads = list(self._wake_ups), list(self._threads)
+            actors = list(self._wake_ups)
         for actor in actors:
             self.forget(actor)
-        for thread in threads:
-            thread.join(timeout_s)
 
     def _work(self, actor: "Process", wake_up: "queue.SimpleQueue[bool]") -> None:
         while wake_up.get():
@@ -124,5 +150,4 @@ class ThreadDispatcher:
             while actor.actor_inbox.release():
                 actor.run_batch(BATCH)
             self._activity.end()
-        with self._lock:
-            self._threads.discard(threading.current_thread())
+        self._crew.leave()

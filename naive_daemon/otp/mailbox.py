@@ -27,8 +27,8 @@ class Mailbox:
     """Stands where pykka has a queue: `put` makes an idle actor runnable on its dispatcher."""
 
     __slots__ = (
-        "_actor", "_dispatcher", "is_scheduled", "_limit", "next_look", "_policy", "_slowed",
-        "closed", "lock", "messages", "signals",
+        "_actor", "_dispatcher", "_limit", "_policy", "_slowed",
+        "closed", "is_scheduled", "lock", "messages", "next_look", "signals",
     )  # fmt: skip
 
     def __init__(self, policy: "MailboxPolicy") -> None:
@@ -154,6 +154,7 @@ class Mailbox:
         return self._actor is not None and self._actor.is_suspended
 
     def wake(self) -> None:
+        """Make the actor runnable, after something was put that it does not know of."""
         dispatcher, actor = self._dispatcher, self._actor
         if dispatcher is None or actor is None:
             self._forget_late_ones()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from naive_daemon.otp.dispatcher import BATCH, Activity
+from naive_daemon.otp.dispatcher import BATCH, Activity, Crew
 
 if TYPE_CHECKING:
     from naive_daemon.otp.process import Process
@@ -67,6 +67,7 @@ class PoolDispatcher:
         self._kill_after_s = kill_after_s
         self._workers: list[_Worker] = []
         self._lock = threading.Lock()
+        self._crew = Crew()
         self._replaced = 0
         self._looked_at_s: float | None = None
         self._is_stopped = False
@@ -108,27 +109,23 @@ class PoolDispatcher:
     @property
     def threads(self) -> list[threading.Thread]:
         """The threads that have not ended."""
-        return [worker.thread for worker in self._workers.copy() if worker.thread is not None]
+        return self._crew.members()
 
-    def stop(self, timeout_s: float) -> None:
-        """End the threads after what is queued; waits at most `timeout_s` for each that is not stuck."""
+    def stop(self) -> None:
+        """Let the threads end after what is queued; does not wait for that."""
         with self._lock:
             self._is_stopped = True
             workers = self._workers.copy()
         for _ in workers:
             self._runnable.put(None)
-        for worker in workers:
-            if worker.thread is not None and not worker.is_replaced:
-                worker.thread.join(timeout_s)
 
     def _add_worker(self) -> None:
         with self._lock:
             if self._is_stopped:
                 return
             worker = _Worker(len(self._workers) + self._replaced)
-            worker.thread = threading.Thread(target=self._work, args=(worker,), name=worker.name, daemon=True)
             self._workers.append(worker)
-        worker.thread.start()
+        worker.thread = self._crew.start(worker.name, self._work, worker)
 
     def _work(self, worker: _Worker) -> None:
         while not worker.is_replaced and (actor := self._runnable.get()) is not None:
@@ -145,6 +142,7 @@ class PoolDispatcher:
             del actor  # a thread that waits must not keep the last one alive
         with self._lock:
             self._workers.remove(worker)
+        self._crew.leave()
 
     def _take_care_of(self, worker: _Worker, actor: "Process") -> None:
         if not worker.is_replaced:

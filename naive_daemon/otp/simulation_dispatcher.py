@@ -68,8 +68,8 @@ class SimulatedDispatcher:
         """None: it runs on the caller's."""
         return []
 
-    def stop(self, timeout_s: float) -> None:
-        """Nothing to end: `timeout_s` is not used."""
+    def stop(self) -> None:
+        """Nothing to end."""
 
     def _release(self, actor: Process) -> None:
         if actor.actor_inbox.release():

@@ -255,12 +255,19 @@ class ActorSystem:
             dispatcher.forget(actor)
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """End all threads; the actors should have ended before. Raises RuntimeError inside an actor."""
+        """End all threads; the actors should have ended before. Raises RuntimeError inside an actor.
+
+        What has not ended in `timeout_s` is left to itself: a stuck thread, say.
+        """
         self._refuse_inside("stop")
         interpreter_exit.forget(self)
+        give_up_s = self.clock.monotonic_s() + timeout_s
         self.timers.stop(timeout_s)
+        threads = self.threads
         for dispatcher in self._dispatchers.values():
-            dispatcher.stop(timeout_s)
+            dispatcher.stop()
+        for thread in threads:
+            thread.join(max(0.0, give_up_s - self.clock.monotonic_s()))
 
     @property
     def threads(self) -> list[threading.Thread]:

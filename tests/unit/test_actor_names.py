@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from naive_daemon import daemon, replay, tree
 from naive_daemon.otp import Actor
+from naive_daemon.otp.hooks import Hooks
 
-MAY_OVERRIDE = {"init", "on_receive", "on_batch", "on_terminate", "log_context", "runs_on", "batches", "traps_exit"}
+HOOKS = {name for name in vars(Hooks) if name == "init" or name.startswith("on_")} | {"log_context"}
+MAY_OVERRIDE = HOOKS | {"batches", "mailbox", "runs_on", "traps_exit"}
 
 
 def subclasses(parent: type[Actor]) -> Iterator[type[Actor]]:
