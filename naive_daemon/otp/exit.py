@@ -27,10 +27,18 @@ class ExitReason(msgspec.Struct, frozen=True):
         if self.detail is None:
             return self.kind
         if isinstance(self.detail, BaseException):
-            return f"{type(self.detail).__name__}: {self.detail}"
+            return f"{type(self.detail).__name__}: {_text_of(self.detail)}"
         if self.kind == "crash":
-            return str(self.detail)
-        return f"{self.kind}({self.detail})"
+            return _text_of(self.detail)
+        return f"{self.kind}({_text_of(self.detail)})"
+
+
+def _text_of(detail: object) -> str:
+    """Give a detail as text; a reason must be told even where its own text can not be made."""
+    try:
+        return str(detail)
+    except BaseException:  # noqa: BLE001 - a stranger's __str__ may raise whatever it likes
+        return "(no text)"
 
 
 NORMAL = ExitReason("normal")

@@ -81,3 +81,17 @@ def test_a_failed_start_is_reported_too(lab: Laboratory, logs: list[Any]) -> Non
 def test_an_orderly_end_leaves_no_report(lab: Laboratory, logs: list[Any]) -> None:
     lab.end(lab.worker("k", Keeper))
     assert logs == []
+
+
+class SilentError(Exception):
+    """Has no text that could be made."""
+
+    def __str__(self) -> str:
+        raise ValueError("no")
+
+
+def test_a_crash_is_reported_though_its_error_has_no_text(lab: Laboratory, logs: list[Any]) -> None:
+    keeper = lab.worker("k", Keeper)
+    keeper.tell(lambda _: throw(SilentError()))
+    lab.settle()
+    assert _report(logs)["reason"] == "SilentError: (no text)"

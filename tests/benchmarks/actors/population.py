@@ -15,6 +15,7 @@ import psutil
 
 from naive_daemon.clock import WallClock
 from naive_daemon.otp import ActorSystem, DynamicSupervisor
+from naive_daemon.otp.garbage import rare_collections
 from tests.benchmarks.actors.counter import ask_for
 from tests.benchmarks.fan_out import WAIT_S
 from tests.benchmarks.figure import ROUNDS, Comparison, Figure
@@ -106,4 +107,5 @@ def _measure(count: int) -> _Population:
 
 if __name__ == "__main__":
     log_nothing()
-    sys.stdout.write(" ".join(map(str, _measure(int(sys.argv[1])))))
+    with rare_collections():
+        sys.stdout.write(" ".join(map(str, _measure(int(sys.argv[1])))))

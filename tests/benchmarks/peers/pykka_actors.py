@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pykka
 
+from naive_daemon.otp.garbage import rare_collections
 from tests.benchmarks.fan_out import WAIT_S, Done, await_all, tell_in_turn_s
 
 
@@ -83,4 +84,5 @@ def _bytes_each(count: int) -> float:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(str(_bytes_each(int(sys.argv[1]))))
+    with rare_collections():
+        sys.stdout.write(str(_bytes_each(int(sys.argv[1]))))
