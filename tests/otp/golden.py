@@ -23,7 +23,7 @@ from tests.otp.golden_program import run_golden
 from tests.otp.golden_values import values
 
 FOLDER = Path(__file__).parent / "golden"
-SEEDS = range(1, 21)
+SEEDS = range(1, 11)
 SHOWN_SEED = 1
 SHOWN_STEPS = 400
 STEPS_MAX = 100_000

@@ -64,7 +64,7 @@ def test_rare_collections_end_with_their_context() -> None:
         assert gc.get_threshold() == THRESHOLDS
         assert gc.get_freeze_count() > frozen
     assert gc.get_threshold() == former
-    assert gc.get_freeze_count() == frozen
+    assert gc.get_freeze_count() == 0  # Python 3.12 begins with some of its own, which thaw, too
 
 
 def test_they_end_with_an_error_too() -> None:

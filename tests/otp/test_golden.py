@@ -34,7 +34,7 @@ def test_every_trace_is_the_golden_one(traces: dict[int, TraceTail]) -> None:
     assert not found, "\n\n".join(found)
 
 
-@pytest.mark.parametrize("seed_of_hashes", ["0", "1", "random"])
+@pytest.mark.parametrize("seed_of_hashes", ["0", "random"])
 def test_so_it_is_in_another_process_elsewhere(tmp_path: Path, seed_of_hashes: str) -> None:
     environment = {
         "PYTHONPATH": str(ROOT),
