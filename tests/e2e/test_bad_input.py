@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -106,6 +107,17 @@ def test_all_mistakes_of_a_configuration_are_told_before_anything_starts(elsewhe
         assert key in answer.err
     assert "sesame" not in answer.err
     assert not elsewhere.home.exists()
+
+
+def test_a_port_for_metrics_that_is_taken(elsewhere: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        answer = elsewhere("run", NAIVE_METRICS__LISTEN=f"127.0.0.1:{port}")
+    assert answer.code == 78
+    told, hint = answer.err.splitlines()
+    assert told == f"error: metrics can not be served at 127.0.0.1:{port}: Address already in use"
+    assert "metrics.listen" in hint
+    assert not (elsewhere.home / "postgres").exists()
 
 
 def test_a_home_that_is_a_file(elsewhere: Place) -> None:
