@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 import pytest
+import structlog
 
 from naive_daemon.otp import (
     BRUTAL_KILL,
@@ -113,15 +114,15 @@ def test_a_report_that_can_not_be_written_does_not_fail_the_tree(
     uncaught: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", uncaught.append)
 
-    class UnspeakableError(Exception):
-        def __str__(self) -> str:
-            raise BoomError("no words")
+    def refuse(*_: Any) -> Any:
+        raise OSError("no space left")
 
     spec = lab.spec("a")
     supervisor = lab.dynamic(spec) if is_dynamic else lab.supervisor(spec)
-    lab.crash("a", UnspeakableError())
+    structlog.configure(processors=[refuse])
+    lab.crash("a")
     assert lab.states(supervisor) == {"a": "running"}
-    assert uncaught
+    assert [hooked.exc_type for hooked in uncaught] == [OSError, OSError]  # the child's report and its supervisor's
 
 
 @BOTH
