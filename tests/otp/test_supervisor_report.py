@@ -119,8 +119,10 @@ def test_a_report_that_can_not_be_written_does_not_fail_the_tree(
 
     spec = lab.spec("a")
     supervisor = lab.dynamic(spec) if is_dynamic else lab.supervisor(spec)
+    working = structlog.get_config()
     structlog.configure(processors=[refuse])
     lab.crash("a")
+    structlog.configure(**working)
     assert lab.states(supervisor) == {"a": "running"}
     assert [hooked.exc_type for hooked in uncaught] == [OSError, OSError]  # the child's report and its supervisor's
 
