@@ -39,6 +39,18 @@ class DeadlockError(TimeoutError):
         super().__init__(f"{lead}deadlock: nothing is runnable, no timer is pending\n{tell_waits(self.waits)}")
 
 
+class LivelockError(TimeoutError):
+    """Virtual time stands, and after so many steps that it looks endless there is still something to do.
+
+    `busy` are those that had something to read then.
+    """
+
+    def __init__(self, steps: int, busy: Sequence[Ref]) -> None:
+        self.busy = tuple(busy)
+        who = ", ".join(_bounded([_name(ref) for ref in busy], "actors")) or "nobody: timers of no delay"
+        super().__init__(f"livelock: no rest after {steps} steps at one moment; who has something to read: {who}")
+
+
 def tell_waits(waits: Sequence[Wait]) -> str:
     """Give a line for each cycle, then one for each wait that is in none."""
     cycles = find_cycles(waits)

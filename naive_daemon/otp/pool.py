@@ -4,6 +4,8 @@ A thread that does not come back from an actor is noticed (`look`), told in the 
 others lose nothing. It goes on counting as stuck until it does come back; then it ends, and the log says so.
 """
 
+import itertools
+import math
 import queue
 import sys
 import threading
@@ -12,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from naive_daemon.otp.dispatcher import BATCH, Activity, Crew
+from naive_daemon.otp.dispatcher import Activity, Crew, end_turn, take_turn
+from naive_daemon.otp.duty import Duty
+from naive_daemon.otp.uncaught import report_uncaught
 
 if TYPE_CHECKING:
     from naive_daemon.otp.process import Process
@@ -34,11 +38,16 @@ class StuckActor(msgspec.Struct, frozen=True):
 
 
 class PoolHealth(msgspec.Struct, frozen=True):
-    """How a pool's threads are: those that take work, those that are stuck, and how many were ever replaced."""
+    """How a system's threads are.
+
+    Of the pool: `threads` take work, `stuck` do not come back, `replaced` ever were. Of all, actors' own ones included:
+    `lost` have not come back from an actor that is dead.
+    """
 
     threads: int = 0
     stuck: tuple[StuckActor, ...] = ()
     replaced: int = 0
+    lost: int = 0
 
 
 class _Worker:
@@ -58,6 +67,8 @@ class _Worker:
 class PoolDispatcher:
     """See the module. `look` is to be called every second or so."""
 
+    is_driven = False
+
     def __init__(
         self, activity: Activity, threads: int, stuck_after_s: float = STUCK_AFTER_S, kill_after_s: float | None = None
     ) -> None:
@@ -66,21 +77,33 @@ class PoolDispatcher:
         self._stuck_after_s = stuck_after_s
         self._kill_after_s = kill_after_s
         self._workers: list[_Worker] = []
-        self._lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._lock = threading.RLock()
         self._crew = Crew()
         self._replaced = 0
         self._looked_at_s: float | None = None
         self._is_stopped = False
-        for _ in range(threads):
-            self._add_worker()
+        try:
+            for _ in range(threads):
+                self._add_worker()
+        except BaseException:
+            self.stop()  # no one would ever end those that there are
+            raise
 
     def begin(self) -> None:
         """Count one more busy actor."""
         self._activity.begin()
 
+    def end(self) -> None:
+        """Count one busy actor less."""
+        self._activity.end()
+
     def schedule(self, actor: "Process") -> None:
         """Queue a runnable actor."""
         self._runnable.put(actor)
+
+    def forget(self, actor: "Process") -> None:
+        """Nothing is kept for an actor."""
 
     def look(self, now_s: float, period_s: float) -> None:
         """Find threads that are stuck. A look counts for two periods at most, so a process that slept blames nobody."""
@@ -104,12 +127,17 @@ class PoolDispatcher:
             for worker in workers
             if (actor := worker.actor) is not None and worker.stuck_s >= self._stuck_after_s
         )
-        return PoolHealth(sum(not worker.is_replaced for worker in workers), stuck, self._replaced)
+        return PoolHealth(sum(not worker.is_replaced for worker in workers), stuck, self._replaced, self.lost)
 
     @property
     def threads(self) -> list[threading.Thread]:
         """The threads that have not ended."""
         return self._crew.members()
+
+    @property
+    def lost(self) -> int:
+        """How many threads have not come back from an actor that is dead."""
+        return sum((actor := worker.actor) is not None and actor.is_dead for worker in self._workers.copy())
 
     def stop(self) -> None:
         """Let the threads end after what is queued; does not wait for that."""
@@ -120,43 +148,66 @@ class PoolDispatcher:
             self._runnable.put(None)
 
     def _add_worker(self) -> None:
+        """Start one more thread; raises RuntimeError or MemoryError when there is none to be had."""
         with self._lock:
             if self._is_stopped:
                 return
-            worker = _Worker(len(self._workers) + self._replaced)
+            worker = _Worker(next(self._numbers))
+            worker.thread = self._crew.start(worker.name, Duty.POOL, self._work, worker)
             self._workers.append(worker)
-        worker.thread = self._crew.start(worker.name, self._work, worker)
 
     def _work(self, worker: _Worker) -> None:
-        while not worker.is_replaced and (actor := self._runnable.get()) is not None:
-            worker.actor = actor
-            actor.run_batch(BATCH)
-            if worker.is_replaced:
-                actor.report_stuck_end(worker.stuck_s, worker.name, is_killed=False)
-            worker.actor = None
-            worker.turns += 1
-            if actor.actor_inbox.release():
-                self._runnable.put(actor)
-            else:
-                self._activity.end()
-            del actor  # a thread that waits must not keep the last one alive
-        with self._lock:
-            self._workers.remove(worker)
-        self._crew.leave()
+        try:
+            while not worker.is_replaced and (actor := self._runnable.get()) is not None:
+                worker.actor = actor
+                take_turn(actor)
+                if worker.is_replaced:
+                    actor.report_stuck_end(worker.stuck_s, worker.name, is_killed=False)
+                worker.actor = None
+                worker.turns += 1
+                if end_turn(actor):
+                    self._runnable.put(actor)
+                else:
+                    self._activity.end()
+                del actor  # a thread that waits must not keep the last one alive
+        finally:
+            with self._lock:
+                self._workers.remove(worker)
 
     def _take_care_of(self, worker: _Worker, actor: "Process") -> None:
         if not worker.is_replaced:
-            has_room = sum(other.is_replaced for other in self._workers.copy()) < STUCK_MAX
-            if has_room or not worker.is_told:
+            is_replaced = self._replace(worker)
+            if is_replaced or not worker.is_told:
                 worker.is_told = True
-                actor.report_stuck(worker.stuck_s, worker.name, _stack_of(worker), is_replaced=has_room)
-            if has_room:
-                worker.is_replaced = True
-                self._replaced += 1
-                self._add_worker()
+                actor.report_stuck(worker.stuck_s, worker.name, _stack_of(worker), is_replaced=is_replaced)
         if self._kill_after_s is not None and worker.stuck_s >= self._kill_after_s and not actor.is_dead:
             actor.report_stuck_end(worker.stuck_s, worker.name, is_killed=True)
             actor.kill()
+
+    def _replace(self, worker: _Worker) -> bool:
+        """Have another thread take the place of one that is stuck; False, for now, when none may or can be added."""
+        if sum(other.is_replaced for other in self._workers.copy()) >= STUCK_MAX:
+            return False
+        try:
+            self._add_worker()
+        except (RuntimeError, MemoryError) as error:  # the operating system gives none; the next look asks again
+            if not worker.is_told:
+                report_uncaught(error)
+            return False
+        worker.is_replaced = True
+        self._replaced += 1
+        return True
+
+
+def check_pool(threads: object, stuck_after_s: object, kill_after_s: object = None) -> None:
+    """Refuse what no pool can be made of; raises ValueError."""
+    if type(threads) is not int or threads < 1:
+        raise ValueError(f"threads={threads!r} is not a whole number >= 1")
+    for name, time_s in (("stuck_after_s", stuck_after_s), ("kill_after_s", kill_after_s)):
+        if name == "kill_after_s" and time_s is None:
+            continue
+        if isinstance(time_s, bool) or not isinstance(time_s, int | float) or not 0 < time_s < math.inf:
+            raise ValueError(f"{name}={time_s!r} is not a finite number of seconds > 0")
 
 
 def _stack_of(worker: _Worker) -> str:

@@ -9,16 +9,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from naive_daemon.otp.call import Call
+from naive_daemon.otp.clock import Clock
 from naive_daemon.otp.exit import crash
 from naive_daemon.otp.faults import Crash, Delay, Drop, Fault, Faults, Kill, Reorder, Step, may_be_lost
 from naive_daemon.otp.mailbox import Mailbox
 from naive_daemon.otp.process import Process
-from naive_daemon.otp.ref import CURRENT
-from naive_daemon.otp.timers import Clock, Timers
+from naive_daemon.otp.ref import CURRENT, Ref
+from naive_daemon.otp.timers import Timers
 from naive_daemon.otp.trace import TraceSink, step_line
 
 if TYPE_CHECKING:
     from naive_daemon.otp.turn import Turn
+
+STEPS_MAX = 10_000_000
+"""Messages that may be handled at one moment of virtual time; more of them are taken for a loop that has no end."""
 
 Draw = Callable[[], float]
 """Gives the next number of a seed's sequence, in [0, 1)."""
@@ -26,6 +30,8 @@ Draw = Callable[[], float]
 
 class SimulatedDispatcher:
     """Actors run in the order in which they became runnable, a message at a time."""
+
+    is_driven = True
 
     def __init__(self) -> None:
         self._runnable: deque[Process] = deque()
@@ -38,26 +44,36 @@ class SimulatedDispatcher:
     def begin(self) -> None:
         """Nothing to count: it is idle when its queue is empty."""
 
+    def end(self) -> None:
+        """Nothing to count."""
+
     def schedule(self, actor: Process) -> None:
         """Queue a runnable actor."""
         self._runnable.append(actor)
 
-    def run_until_idle(self) -> None:
-        """Let actors run until none has anything to read."""
+    def run_until_idle(self, steps_max: int) -> bool:
+        """Let actors run until none has anything to read; False when some have after so many messages."""
         runnable = self._runnable
-        while runnable:
+        for _ in range(steps_max):
+            if not runnable:
+                return True
             actor = runnable.popleft()
-            actor.run_batch(1)
-            if actor.actor_inbox.release():
-                runnable.append(actor)
+            try:
+                actor.run_batch(1)
+            finally:
+                if actor.actor_inbox.release():
+                    runnable.append(actor)
+        return not runnable
+
+    def runnable(self) -> list[Ref]:
+        """List who has something to read."""
+        return [actor.ref for actor in self._runnable]
 
     def step(self) -> bool:
         """Let one actor handle one message; False when none has anything to read."""
         if not self._runnable:
             return False
-        actor = self._runnable.popleft()
-        actor.run_batch(1)
-        self._release(actor)
+        self._take_turn(self._runnable.popleft())
         return True
 
     def forget(self, actor: Process) -> None:
@@ -68,8 +84,19 @@ class SimulatedDispatcher:
         """None: it runs on the caller's."""
         return []
 
+    @property
+    def lost(self) -> int:
+        """None: there is no thread to lose."""
+        return 0
+
     def stop(self) -> None:
         """Nothing to end."""
+
+    def _take_turn(self, actor: Process) -> None:
+        try:
+            actor.run_batch(1)
+        finally:  # what comes through an actor's own boundary goes to the caller, and holds up nobody else
+            self._release(actor)
 
     def _release(self, actor: Process) -> None:
         if actor.actor_inbox.release():
@@ -94,10 +121,9 @@ class SteppedDispatcher(SimulatedDispatcher):
         self._trace = trace
         self._spared: dict[Process, list[Any]] = {}
 
-    def run_until_idle(self) -> None:
-        """Let actors run until none has anything to read."""
-        while self.step():
-            pass
+    def run_until_idle(self, steps_max: int) -> bool:
+        """Let actors run until none has anything to read; False when some have after so many messages."""
+        return any(not self.step() for _ in range(steps_max)) or not self._runnable
 
     def step(self) -> bool:
         """Let one actor handle one message, or suffer a fault in place of it; False when none has anything to read."""
@@ -135,8 +161,7 @@ class SteppedDispatcher(SimulatedDispatcher):
             self._release(actor)
         elif fault is None:
             self._forget_spared(actor, message)
-            actor.run_batch(1)
-            self._release(actor)
+            self._take_turn(actor)
         else:
             self._apply(fault, actor, lane)
 
@@ -180,14 +205,14 @@ class SteppedDispatcher(SimulatedDispatcher):
         turn = cast("Turn", actor)  # the only kind of process there is
         message = lane.pop(0) if isinstance(lane, list) else lane.popleft()
         reason = crash(error)
-        CURRENT.actor = actor
+        before, CURRENT.actor = CURRENT.actor, actor
         try:
             turn._remember(message)
             if isinstance(message, Call):
                 message.fail(reason)
             turn._end(reason)
         finally:
-            CURRENT.actor = None
+            CURRENT.actor = before
 
     # A message that was put off has had its fault: it is not asked for again, or it might never be handled.
 

@@ -9,35 +9,37 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
-import pykka
+import msgspec
 
 from naive_daemon.otp import interpreter_exit
 from naive_daemon.otp.actor import Actor, send_exit
 from naive_daemon.otp.call import Call
+from naive_daemon.otp.clock import Clock, MovableClock
 from naive_daemon.otp.deadlock import DeadlockError
-from naive_daemon.otp.dispatcher import (
-    Activity,
-    Dispatcher,
-    ThreadDispatcher,
-)
+from naive_daemon.otp.dispatcher import Activity, Dispatcher, ThreadDispatcher
 from naive_daemon.otp.exit import NOPROC, SHUTDOWN, ActorDiedError, ExitReason, StartFailedError
-from naive_daemon.otp.messages import Inspect, Resume, Suspend
-from naive_daemon.otp.pool import STUCK_AFTER_S, PoolDispatcher, PoolHealth
+from naive_daemon.otp.messages import Down, Inspect, Resume, Suspend
+from naive_daemon.otp.outside import Awaited, next_watch, refuse_inside, refuse_on_shared_thread
+from naive_daemon.otp.pool import STUCK_AFTER_S, PoolDispatcher, PoolHealth, check_pool
 from naive_daemon.otp.process import Process, Watcher
 from naive_daemon.otp.pubsub import PubSub
-from naive_daemon.otp.ref import CURRENT, Ref
+from naive_daemon.otp.ref import Ref
 from naive_daemon.otp.registry import Registry
-from naive_daemon.otp.timers import Clock, MovableClock, ThreadTimers, Timers
+from naive_daemon.otp.simulation_dispatcher import STEPS_MAX
+from naive_daemon.otp.timers import ThreadTimers, Timers
 
 if TYPE_CHECKING:
     from naive_daemon.otp.faults import Faults
     from naive_daemon.otp.simulation import SimulatedSystem
     from naive_daemon.otp.trace import TraceSink
 
-_outside_monitors = itertools.count(-1, -1)
 _suspensions = itertools.count(1)
 
 Result = TypeVar("Result")
+
+
+class SuspensionRefusedError(ValueError):
+    """The actor is the top of a tree: while it rests, nobody below it is restarted, and nobody above would know."""
 
 
 class ActorSystem:
@@ -54,6 +56,7 @@ class ActorSystem:
         self._dispatchers = dispatchers
         self._activity = activity
         self._roots: dict[Ref, None] = {}
+        self._is_stopped = False
 
     @classmethod
     def live(
@@ -68,13 +71,24 @@ class ActorSystem:
 
         `dispatcher` is where actors run that do not ask for a thread of their own: on the pool, or on one each, too.
         A pool thread that an actor holds for `stuck_after_s` is replaced, and the actor killed after `kill_after_s`.
+        Raises ValueError for what is none of these, RuntimeError when there are no threads to be had.
         """
+        if dispatcher not in ("pool", "thread"):
+            raise ValueError(f'dispatcher={dispatcher!r} is neither "pool" nor "thread"')
+        threads = min(4, os.cpu_count() or 1) if threads is None else threads
+        check_pool(threads, stuck_after_s, kill_after_s)
         activity, timers = Activity(), ThreadTimers(clock)
         own = ThreadDispatcher(activity)
         shared: Dispatcher = own
         if dispatcher == "pool":
-            shared = PoolDispatcher(activity, threads or min(4, os.cpu_count() or 1), stuck_after_s, kill_after_s)
-            _watch(shared, clock, timers, min(1.0, stuck_after_s / 4))
+            try:
+                pool = PoolDispatcher(activity, threads, stuck_after_s, kill_after_s)
+            except BaseException:
+                timers.stop()
+                raise
+            period_s = min(1.0, stuck_after_s / 4)
+            timers.every(period_s, lambda: pool.look(clock.monotonic_s(), period_s))
+            shared = pool
         system = cls(clock, timers, {"pool": shared, "thread": own}, activity)
         interpreter_exit.end_at_exit(system)
         return system
@@ -86,6 +100,7 @@ class ActorSystem:
         *,
         faults: "Faults | None" = None,
         trace: "TraceSink | None" = None,
+        steps_max: int = STEPS_MAX,
     ) -> "SimulatedSystem":
         """Make a system that runs on the caller's thread, when the caller lets it, and always in the same way.
 
@@ -93,7 +108,7 @@ class ActorSystem:
         """
         from naive_daemon.otp.simulation import SimulatedSystem  # noqa: PLC0415 - it is made of this class
 
-        return SimulatedSystem(clock, seed, faults=faults, trace=trace)
+        return SimulatedSystem(clock, seed, faults=faults, trace=trace, steps_max=steps_max)
 
     def dispatcher_of(self, actor_class: type[Process]) -> Dispatcher:
         """Find where actors of a class run."""
@@ -114,23 +129,22 @@ class ActorSystem:
     def start(self, actor: Actor, name: Hashable | None = None, timeout_s: float = 30.0) -> Ref:
         """Start an actor from outside and wait for its start; raises StartFailedError, TimeoutError.
 
-        An actor that takes longer than `timeout_s` is killed: nobody would have its ref.
+        An actor that takes longer than `timeout_s` is killed: nobody would have its ref. Raises RuntimeError after
+        `stop`, and inside an actor.
         """
-        self._refuse_inside("start")
+        refuse_inside("start")
+        if self._is_stopped:
+            raise RuntimeError(f"start of {actor.actor_class.__name__}: the system has been stopped")
         ref = actor.attach(self, name, None)
         if ref is not actor.ref:
             raise StartFailedError(name, ExitReason("already_started", ref))
-        outcome: pykka.ThreadingFuture[ExitReason | None] = pykka.ThreadingFuture()
-        number = next(_outside_monitors)
-        ref.watch(number, lambda down: _set_once(outcome, down.reason))
-        actor.begin(lambda started: _set_once(outcome, None if started.ref else ExitReason("ignore")))
-        self._pump()
-        try:
-            reason = self._wait(outcome, timeout_s, ref, "to start")
-        except TimeoutError:
-            actor.kill()
-            raise
-        actor.unwatch(number)
+        with Awaited(ref, "to start", lambda start, down: start.answer(down.reason)) as start:
+            actor.begin(lambda started: start.answer(None if started.ref else ExitReason("ignore")))
+            try:
+                reason = self._wait(start, timeout_s)
+            except TimeoutError:
+                actor.kill()
+                raise
         if reason is not None:
             raise StartFailedError(actor.label, reason)
         return ref
@@ -140,46 +154,42 @@ class ActorSystem:
 
         Raises ActorDiedError when the actor is dead or dies before it has answered, TimeoutError when it is too slow.
         """
-        self._refuse_inside("ask")
+        refuse_inside("ask")
         target = ref if isinstance(ref, Ref) else self.registry.whereis(ref)
         if target is None:
             raise ActorDiedError(NOPROC)
-        answer: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
-        number = next(_outside_monitors)
-        target.watch(number, lambda down: _set_once(answer, _Failed(down.reason)))
-        target.tell(
-            Call(message, lambda value: _set_once(answer, value), lambda reason: _set_once(answer, _Failed(reason)))
-        )
-        self._pump()
-        try:
-            value = self._wait(answer, timeout_s, target, f"to answer {type(message).__name__}")
-        finally:
-            target._actor.unwatch(number)
-        if isinstance(value, _Failed):
-            raise ActorDiedError(value.reason)
-        return value
+        with Awaited(target, f"to answer {type(message).__name__}", _fail) as answer:
+            target.tell(Call(message, answer.answer, lambda reason: answer.fail(ActorDiedError(reason))))
+            return self._wait(answer, timeout_s)
 
     def terminate(self, ref: Ref, timeout_s: float, reason: ExitReason = SHUTDOWN) -> ExitReason | None:
         """Stop a top actor from outside and wait for its end; None when it has not ended in time."""
-        self._refuse_inside("terminate")
-        ended: pykka.ThreadingFuture[ExitReason] = pykka.ThreadingFuture()
-        ref.watch(next(_outside_monitors), lambda down: _set_once(ended, down.reason))
-        send_exit(ref, reason)
-        self._pump()
-        try:
-            outcome: ExitReason = self._wait(ended, timeout_s, ref, "to end")
-        except DeadlockError:  # of a simulated system: no time would help
-            raise
-        except TimeoutError:
-            return None
+        refuse_inside("terminate")
+        with Awaited(ref, "to end", lambda end, down: end.answer(down.reason)) as end:
+            send_exit(ref, reason)
+            try:
+                outcome: ExitReason = self._wait(end, timeout_s)
+            except DeadlockError:  # of a simulated system: no time would help
+                raise
+            except TimeoutError:
+                return None
         return outcome
 
     def on_down(self, ref: Ref, watcher: Watcher) -> None:
-        """Call `watcher(Down)` from the dying actor's thread when `ref` ends; for owners outside of the tree."""
-        ref.watch(next(_outside_monitors), watcher)
+        """Call `watcher(Down)` when `ref` ends, at once if it has, with the reason; for owners outside of the tree.
+
+        It runs in the thread that ends the actor: the actor's own, or that of whoever kills it. So it must not wait.
+        """
+        number = next_watch()
+        if not ref._actor.watch(number, watcher):
+            watcher(Down(number, ref, ref._actor.reason or NOPROC))
 
     def settle(self, busy: int = 0, timeout_s: float = 10.0) -> bool:
-        """Wait until no more than `busy` actors have anything to do; False when that takes too long."""
+        """Wait until no more than `busy` actors have anything to do; False when that takes too long.
+
+        An actor with a thread of its own may, and counts itself; raises RuntimeError in one of the pool.
+        """
+        refuse_on_shared_thread("settle")
         return self._activity.wait(busy, timeout_s)
 
     @property
@@ -201,33 +211,31 @@ class ActorSystem:
         What it raises comes to the caller and leaves the actor unharmed. Raises TimeoutError when the actor is too
         busy, ActorDiedError when it has ended.
         """
-        self._refuse_inside("inspect")
-        seen: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
+        refuse_inside("inspect")
 
-        def see(actor: Actor) -> None:
-            try:
-                value: Any = look(actor)
-            except BaseException as error:  # noqa: BLE001 - what a visitor does is not the actor's fault
-                value = _Raised(error)
-            _set_once(seen, value)
+        with Awaited(ref, "to be looked at", _fail) as seen:
 
-        number = next(_outside_monitors)
-        ref.watch(number, lambda down: _set_once(seen, _Raised(ActorDiedError(down.reason))))
-        ref.actor_inbox.put_signal(Inspect(see))
-        self._pump()
-        try:
-            value = self._wait(seen, timeout_s, ref, "to be looked at")
-        finally:
-            ref._actor.unwatch(number)
-        if isinstance(value, _Raised):
-            raise value.error
-        return cast("Result", value)
+            def see(actor: Actor) -> None:
+                try:
+                    seen.answer(look(actor))
+                except BaseException as error:  # noqa: BLE001 - what a visitor does is not the actor's fault
+                    seen.fail(error)
+
+            ref.actor_inbox.put_signal(Inspect(see))
+            return cast("Result", self._wait(seen, timeout_s))
 
     def suspend(self, ref: Ref, for_s: float) -> None:
         """Let an actor handle no messages for `for_s` seconds, or until `resume`; an exit signal ends it, too.
 
-        Raises ValueError for what is no time to wait, and suspends nobody then.
+        Raises ValueError for what is no time to wait, SuspensionRefusedError for an actor without a parent that has
+        others below it, and suspends nobody then.
         """
+        actor = ref._actor
+        if ref in self._roots and isinstance(actor, Process) and living_children(actor):
+            raise SuspensionRefusedError(
+                f"{ref.label} is the top of its tree: while it rests nobody restarts what is below, and nobody above "
+                "would notice; suspend one that has a parent"
+            )
         number = next(_suspensions)
         ref.actor_inbox.put_signal(Suspend(number))  # first: its end must not overtake it
         try:
@@ -243,23 +251,24 @@ class ActorSystem:
         self._pump()
 
     def pool_health(self) -> PoolHealth:
-        """Say how the shared threads are; without a pool, that there are none."""
+        """Say how the threads are; without a pool, that it has none."""
         pool = self._dispatchers["pool"]
-        return pool.health() if isinstance(pool, PoolDispatcher) else PoolHealth()
+        health = pool.health() if isinstance(pool, PoolDispatcher) else PoolHealth()
+        lost = sum(dispatcher.lost for dispatcher in set(self._dispatchers.values()))
+        return msgspec.structs.replace(health, lost=lost)
 
     def forget(self, actor: Process) -> None:
         """Let go of what the system and its dispatchers keep for a dead actor."""
         self._roots.pop(actor.ref, None)
-        dispatcher = self.dispatcher_of(type(actor))
-        if isinstance(dispatcher, ThreadDispatcher):
-            dispatcher.forget(actor)
+        self.dispatcher_of(type(actor)).forget(actor)
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """End all threads; the actors should have ended before. Raises RuntimeError inside an actor.
 
         What has not ended in `timeout_s` is left to itself: a stuck thread, say.
         """
-        self._refuse_inside("stop")
+        refuse_inside("stop")
+        self._is_stopped = True
         interpreter_exit.forget(self)
         give_up_s = self.clock.monotonic_s() + timeout_s
         self.timers.stop(timeout_s)
@@ -277,46 +286,15 @@ class ActorSystem:
     def _pump(self) -> None:
         """Nothing to do where threads run the actors."""
 
-    def _wait(self, future: "pykka.ThreadingFuture[Any]", timeout_s: float, whom: Ref, what: str) -> Any:
-        try:
-            return future.get(timeout=timeout_s)
-        except pykka.Timeout:
-            raise TimeoutError(f"waited {timeout_s} s in vain for {whom.label} {what}") from None
-
-    def _refuse_inside(self, what: str) -> None:
-        if CURRENT.actor is not None:
-            raise RuntimeError(
-                f"{what} waits, so it is refused inside the actor {CURRENT.actor.label}; tell or request"
-            )
+    def _wait(self, awaited: Awaited, timeout_s: float) -> Any:
+        return awaited.wait(timeout_s)
 
 
-def _watch(pool: PoolDispatcher, clock: Clock, timers: Timers, period_s: float) -> None:
-    """Look after the pool's threads for as long as there are timers."""
-
-    def look() -> None:
-        timers.after(period_s, look)
-        pool.look(clock.monotonic_s(), period_s)
-
-    look()
+def living_children(actor: Process) -> list[Process]:
+    """List the actors whose parent this one is, those that were added first coming first."""
+    below = [ref._actor for ref in actor.linked()]
+    return [child for child in below if isinstance(child, Process) and child.parent is actor.ref]
 
 
-class _Raised:
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-
-class _Failed:
-    def __init__(self, reason: ExitReason) -> None:
-        self.reason = reason
-
-
-_answering = threading.Lock()
-
-
-def _set_once(future: "pykka.ThreadingFuture[Any]", value: Any) -> None:
-    """Answer a future; later answers (a Down after the reply) are dropped."""
-    with _answering:
-        if getattr(future, "answered", False):
-            return
-        future.answered = True  # type: ignore[attr-defined] # pykka's future refuses a second set
-    future.set(value)
+def _fail(awaited: Awaited, down: Down) -> None:
+    awaited.fail(ActorDiedError(down.reason))

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from naive_daemon.otp.clock import Clock, MovableClock
+from naive_daemon.otp.duty import PRESENT, Duty
 from naive_daemon.otp.uncaught import report_uncaught
 
 if TYPE_CHECKING:
@@ -33,23 +35,6 @@ _FOR_EVER_S = 1e12
 """Some thirty thousand years; whoever asks for more gets this, which can still be counted in nanoseconds."""
 
 Time = TypeVar("Time", int, float)
-
-
-class Clock(Protocol):
-    """Where a system gets the time from; otp itself reads none."""
-
-    def now_ns(self) -> int:
-        """UTC now, in nanoseconds since the epoch."""
-
-    def monotonic_s(self) -> float:
-        """Seconds that never go back."""
-
-
-class MovableClock(Clock, Protocol):
-    """A clock that stands until it is moved."""
-
-    def advance_to(self, time_ns: int) -> None:
-        """Move forward; a time that has passed is ignored."""
 
 
 class TooManyTimersError(Exception):
@@ -126,11 +111,13 @@ class TimerHeap(Generic[Time]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def push(self, due: Time, timer: Timer, keeper: _Keeper, rank: float = 0.0) -> bool:
+    def push(
+        self, due: Time, timer: Timer, keeper: _Keeper, rank: float = 0.0, *, is_always_taken: bool = False
+    ) -> bool:
         """Take a timer; True when it is the first one due now. Raises TooManyTimersError."""
         if len(self._entries) >= self._sweep_at:
             self._sweep()
-            if len(self._entries) >= self._limit:
+            if len(self._entries) >= self._limit and not is_always_taken:
                 raise TooManyTimersError(f"{self._limit} timers are to come, which is the limit")
         heapq.heappush(self._entries, (due, rank, next(self._numbers), timer))
         timer._keeper = keeper
@@ -197,12 +184,27 @@ class ThreadTimers:
     def after(self, delay_s: float, fire: Callable[[], None], owner: "Ref | None" = None) -> Timer:
         """Call `fire` in `delay_s` seconds, from the timers' thread; what it raises goes to threading.excepthook."""
         _check_delay(delay_s)
-        timer = Timer(fire, owner)
+        return self._add(delay_s, Timer(fire, owner))
+
+    def every(self, period_s: float, fire: Callable[[], None]) -> None:
+        """Call `fire` now, and then every `period_s` seconds until the end, whatever it raises.
+
+        For what looks after the system itself: the limit of timers does not hold for it.
+        """
+        _check_delay(period_s)
+
+        def fire_again() -> None:
+            self._add(period_s, Timer(fire_again), is_always_taken=True)
+            fire()
+
+        fire_again()
+
+    def _add(self, delay_s: float, timer: Timer, *, is_always_taken: bool = False) -> Timer:
         due_s = self._clock.monotonic_s() + delay_s
         with self._lock:
             if self._stopped:
                 timer.cancel()
-            elif self._heap.push(due_s, timer, self):
+            elif self._heap.push(due_s, timer, self, is_always_taken=is_always_taken):
                 self._changed.notify()
         return timer
 
@@ -221,6 +223,7 @@ class ThreadTimers:
             self._thread.join(timeout_s)
 
     def _work(self) -> None:
+        PRESENT.duty = Duty.TIMERS
         while (timer := self._wait_for_next()) is not None:
             try:
                 timer.fire()

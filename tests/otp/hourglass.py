@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from naive_daemon.clock import VirtualClock, WallClock
-from naive_daemon.otp.timers import NS_PER_S, Clock, ThreadTimers, Timers, VirtualTimers
+from naive_daemon.otp.clock import Clock
+from naive_daemon.otp.timers import NS_PER_S, ThreadTimers, Timers, VirtualTimers
 from tests.otp.laboratory import PATIENCE_S, BoomError
 
 SOON_S = 0.001

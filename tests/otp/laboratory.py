@@ -225,7 +225,7 @@ class Laboratory:
         if self.is_simulated:
             return []
         dispatcher: Any = self.system._dispatchers["thread"]
-        return [actor.label for actor in list(dispatcher._wake_ups) if actor.is_dead]
+        return [actor.label for actor in list(dispatcher._seats) if actor.is_dead]
 
     def close(self) -> None:
         """Kill what is left, end the system, and see that no thread is left."""

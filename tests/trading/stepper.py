@@ -4,8 +4,8 @@ import random
 from typing import TYPE_CHECKING
 
 from naive_daemon.otp import ActorSystem, SimulatedSystem
+from naive_daemon.otp.clock import MovableClock
 from naive_daemon.otp.simulation_dispatcher import SimulatedDispatcher
-from naive_daemon.otp.timers import MovableClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ class Stepper(SimulatedDispatcher):
         self.strike: Callable[[int], None] | None = None
         self._order = order
 
-    def run_until_idle(self) -> None:
+    def run_until_idle(self, steps_max: int) -> bool:
         runnable = self._runnable
         while runnable:
             self.steps += 1
@@ -32,6 +32,7 @@ class Stepper(SimulatedDispatcher):
             actor.run_batch(1)
             if actor.actor_inbox.release():
                 runnable.append(actor)
+        return True
 
 
 def stepped_system(clock: MovableClock, order: random.Random | None = None) -> tuple[SimulatedSystem, Stepper]:
