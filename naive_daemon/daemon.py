@@ -18,8 +18,7 @@ from naive_daemon.console.server import ConsoleServer
 from naive_daemon.domain.errors import NaiveError, TransientError
 from naive_daemon.home import HomeLock
 from naive_daemon.metrics.server import MetricsServer
-from naive_daemon.otp import ActorSystem, Ref, StartFailedError
-from naive_daemon.otp.garbage import rare_collections
+from naive_daemon.otp import ActorSystem, Ref, StartFailedError, rare_collections
 from naive_daemon.tree import root
 from naive_daemon.world import World
 

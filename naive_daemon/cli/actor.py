@@ -12,8 +12,7 @@ from naive_daemon.domain.errors import UsageError
 if TYPE_CHECKING:
     from naive_daemon.console.client import ConsoleClient
     from naive_daemon.console.protocol import Told
-    from naive_daemon.otp.actor_trace import TraceEvent
-    from naive_daemon.otp.actor_view import ActorView
+    from naive_daemon.otp import ActorView, TraceEvent
 
 _BELONGS_TO = {"count": "trace", "seconds": "trace", "for": "suspend"}
 _MARKS = {"receive": "→", "send": "←", "handled": "="}
@@ -107,9 +106,9 @@ def _print_lines(title: str, lines: list[str]) -> None:
 
 def _trace(options: Options, client: "ConsoleClient", name: str, count: int | None, seconds: float | None) -> None:
     from naive_daemon.console.protocol import AskTrace, Traced, TraceEnded
-    from naive_daemon.otp.actor_trace import COUNT_DEFAULT, TIME_DEFAULT_S
+    from naive_daemon.otp import TRACE_COUNT_DEFAULT, TRACE_TIME_DEFAULT_S
 
-    request = AskTrace(name, count or COUNT_DEFAULT, seconds or TIME_DEFAULT_S)
+    request = AskTrace(name, count or TRACE_COUNT_DEFAULT, seconds or TRACE_TIME_DEFAULT_S)
     for answer in client.stream(request, more_s=request.time_s):
         match answer:
             case Traced(event) if options.json:
@@ -133,7 +132,7 @@ def _event_line(event: "TraceEvent") -> str:
 
 def _suspend(options: Options, client: "ConsoleClient", name: str, for_s: float | None) -> None:
     from naive_daemon.console.protocol import SuspendActor, Told
-    from naive_daemon.otp.actor_view import SUSPEND_DEFAULT_S
+    from naive_daemon.otp import SUSPEND_DEFAULT_S
 
     time_s = for_s or SUSPEND_DEFAULT_S
     told = client.ask(SuspendActor(name, time_s), Told)

@@ -3,7 +3,7 @@
 from naive_daemon.cli.command import Options
 from naive_daemon.clock import WallClock
 from naive_daemon.console.client import ConsoleClient
-from naive_daemon.otp.inspection import NodeState
+from naive_daemon.otp import NodeState
 
 STATE_STYLES = {
     NodeState.RUNNING: "green",

@@ -24,8 +24,8 @@ _LIVE = tuple(status.value for status in OrderStatus if not status.is_terminal)
 class DaemonStanding(msgspec.Struct, frozen=True, kw_only=True):
     """The daemon that trades an account; times are ISO in UTC, the rest None where it is not known.
 
-    `silent_s` is the age of its last heartbeat. `actors`, `stuck_threads` and `replaced_threads` say how its runtime
-    is, to who may use its home.
+    `silent_s` is the age of its last heartbeat. `actors`, `stuck_threads`, `replaced_threads` and `lost_threads` say
+    how its runtime is, to who may use its home.
     """
 
     account: str
@@ -42,6 +42,7 @@ class DaemonStanding(msgspec.Struct, frozen=True, kw_only=True):
     actors: int | None = None
     stuck_threads: int | None = None
     replaced_threads: int | None = None
+    lost_threads: int | None = None
 
 
 class SymbolStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +136,11 @@ def _with_health(daemon: DaemonStanding, console: ConsoleClient) -> DaemonStandi
         return daemon
     health = shown.health
     return msgspec.structs.replace(
-        daemon, actors=health.actors, stuck_threads=health.stuck, replaced_threads=health.replaced
+        daemon,
+        actors=health.actors,
+        stuck_threads=health.stuck,
+        replaced_threads=health.replaced,
+        lost_threads=health.lost,
     )
 
 

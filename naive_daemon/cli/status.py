@@ -105,4 +105,7 @@ def _daemon_line(daemon: DaemonStanding) -> str:
 def _health(daemon: DaemonStanding) -> str:
     if daemon.actors is None:
         return ""
-    return f"; {daemon.actors} actors, {daemon.stuck_threads} threads stuck, {daemon.replaced_threads} replaced"
+    return (
+        f"; {daemon.actors} actors, {daemon.stuck_threads} threads stuck, {daemon.replaced_threads} replaced, "
+        f"{daemon.lost_threads} lost"
+    )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from naive_daemon.console.protocol import LoadShown
-    from naive_daemon.otp.load import Order
+    from naive_daemon.otp import LoadOrder
 
 _COLUMNS = ("actor", "#>", "class", "state", "messages/s>", "busy>", "mailbox>", "handled>")
 
@@ -43,7 +43,7 @@ _COLUMNS = ("actor", "#>", "class", "state", "messages/s>", "busy>", "mailbox>",
 )
 @click.option("--once", is_flag=True, help="Measure once, print and end.")
 @pass_options
-def top(options: Options, *, interval_s: float, order: "Order", count: int, once: bool) -> None:
+def top(options: Options, *, interval_s: float, order: "LoadOrder", count: int, once: bool) -> None:
     """Show which actors of a running daemon have the most work.
 
     Goes on until Ctrl-C; measures once where no terminal shows it, and with --json.
@@ -117,5 +117,7 @@ def _system_line(shown: "LoadShown") -> "RenderableType":
         f"actors {load.actors}   messages/s {load.messages_per_s:.1f}   memory {size(shown.rss_bytes)}"
         f"   pool threads {load.threads}   ",
         (f"stuck {load.stuck}", "bold red" if load.stuck else ""),
-        f"   replaced {load.replaced}   over {load.over_s:.1f} s",
+        f"   replaced {load.replaced}   ",
+        (f"lost {load.lost}", "bold red" if load.lost else ""),
+        f"   over {load.over_s:.1f} s",
     )

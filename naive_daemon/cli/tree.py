@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree as Drawing
 
-    from naive_daemon.otp.inspection import Node, Tree
+    from naive_daemon.otp import Node, Tree
 
 
 @click.command(cls=Command)

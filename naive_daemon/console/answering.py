@@ -7,11 +7,24 @@ import psutil
 
 from naive_daemon.console import protocol
 from naive_daemon.console.protocol import Answer, Refused, Request
-from naive_daemon.otp import ActorDiedError, ActorSystem
-from naive_daemon.otp.actor_trace import ActorTrace, AlreadyTracedError
-from naive_daemon.otp.actor_view import LOOK_TIMEOUT_S, resume, suspend, view
-from naive_daemon.otp.inspection import NotFoundError, Place, find, node_of, tree
-from naive_daemon.otp.load import LoadMeter, health
+from naive_daemon.otp import (
+    LOOK_TIMEOUT_S,
+    ActorDiedError,
+    ActorSystem,
+    ActorTrace,
+    AlreadyTracedError,
+    LoadMeter,
+    NotFoundError,
+    Place,
+    SuspensionRefusedError,
+    find,
+    health,
+    node_of,
+    resume,
+    suspend,
+    tree,
+    view,
+)
 
 TRACE_PAUSE_S = 0.2
 
@@ -54,6 +67,8 @@ class Answering:
                     yield self._one_actor(place, request)
                 except ActorDiedError:
                     yield _ended(place)
+                except SuspensionRefusedError as error:
+                    yield Refused("top actor", str(error))
 
     def _load(self, request: protocol.AskLoad) -> Answer:
         meter = LoadMeter(self._system)

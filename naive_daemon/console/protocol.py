@@ -8,10 +8,23 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from naive_daemon.otp.actor_trace import COUNT_DEFAULT, COUNT_MAX, TIME_DEFAULT_S, TIME_MAX_S, Ending, TraceEvent
-from naive_daemon.otp.actor_view import SUSPEND_DEFAULT_S, SUSPEND_MAX_S, ActorView
-from naive_daemon.otp.inspection import DEPTH_MAX, Tree
-from naive_daemon.otp.load import BUSIEST_MAX, Order, SystemHealth, SystemLoad
+from naive_daemon.otp import (
+    BUSIEST_MAX,
+    SUSPEND_DEFAULT_S,
+    SUSPEND_MAX_S,
+    TRACE_COUNT_DEFAULT,
+    TRACE_COUNT_MAX,
+    TRACE_TIME_DEFAULT_S,
+    TRACE_TIME_MAX_S,
+    TREE_DEPTH_MAX,
+    ActorView,
+    LoadOrder,
+    SystemHealth,
+    SystemLoad,
+    TraceEnding,
+    TraceEvent,
+    Tree,
+)
 
 VERSION = 1
 SOCKET_NAME = "console.sock"
@@ -26,14 +39,14 @@ class AskTree(msgspec.Struct, frozen=True, tag_field="kind", tag="tree"):
     """Show the tree, or that below one actor; answered by TreeShown."""
 
     name: Name | None = None
-    depth: Annotated[int, msgspec.Meta(ge=1, le=DEPTH_MAX)] = DEPTH_MAX
+    depth: Annotated[int, msgspec.Meta(ge=1, le=TREE_DEPTH_MAX)] = TREE_DEPTH_MAX
 
 
 class AskLoad(msgspec.Struct, frozen=True, tag_field="kind", tag="load"):
     """Measure for `interval_s` who has the work; answered by LoadShown after that time."""
 
     interval_s: Annotated[float, msgspec.Meta(gt=0, le=INTERVAL_MAX_S)] = 1.0
-    order: Order = "rate"
+    order: LoadOrder = "rate"
     count: Annotated[int, msgspec.Meta(ge=1, le=BUSIEST_MAX)] = 20
 
 
@@ -51,8 +64,8 @@ class AskTrace(msgspec.Struct, frozen=True, tag_field="kind", tag="trace"):
     """Show an actor's messages as they come; answered by any number of Traced, then TraceEnded."""
 
     name: Name
-    count: Annotated[int, msgspec.Meta(ge=1, le=COUNT_MAX)] = COUNT_DEFAULT
-    time_s: Annotated[float, msgspec.Meta(gt=0, le=TIME_MAX_S)] = TIME_DEFAULT_S
+    count: Annotated[int, msgspec.Meta(ge=1, le=TRACE_COUNT_MAX)] = TRACE_COUNT_DEFAULT
+    time_s: Annotated[float, msgspec.Meta(gt=0, le=TRACE_TIME_MAX_S)] = TRACE_TIME_DEFAULT_S
 
 
 class SuspendActor(msgspec.Struct, frozen=True, tag_field="kind", tag="suspend"):
@@ -107,7 +120,7 @@ class Traced(msgspec.Struct, frozen=True, tag_field="kind", tag="traced"):
 class TraceEnded(msgspec.Struct, frozen=True, tag_field="kind", tag="trace ended"):
     """A trace is over, and why."""
 
-    ending: Ending
+    ending: TraceEnding
 
 
 class Told(msgspec.Struct, frozen=True, tag_field="kind", tag="told"):
@@ -121,7 +134,10 @@ class Told(msgspec.Struct, frozen=True, tag_field="kind", tag="told"):
 class Refused(msgspec.Struct, frozen=True, tag_field="kind", tag="refused"):
     """Why there is no answer; `nearest`: names that may have been meant, or numbers of those that bear the name."""
 
-    why: Literal["unknown actor", "actor ended", "actor busy", "traced already", "bad request", "too many", "version"]
+    why: Literal[
+        "unknown actor", "actor ended", "actor busy", "traced already", "top actor",
+        "bad request", "too many", "version",
+    ]  # fmt: skip
     message: str
     nearest: tuple[str, ...] = ()
 

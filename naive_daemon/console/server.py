@@ -27,8 +27,7 @@ from naive_daemon.console.protocol import (
     decode_request,
     encode,
 )
-from naive_daemon.otp import ActorSystem
-from naive_daemon.otp.actor_view import LOOK_TIMEOUT_S
+from naive_daemon.otp import LOOK_TIMEOUT_S, ActorSystem
 
 CONNECTIONS_MAX = 8
 REQUEST_TIMEOUT_S = 2.0

@@ -16,8 +16,7 @@ import msgspec
 from naive_daemon import names
 from naive_daemon.domain.events import Trade
 from naive_daemon.market.alerts import PriceAlerts
-from naive_daemon.otp import Actor, Down, Ref
-from naive_daemon.otp.mailbox_policy import KeepNewest
+from naive_daemon.otp import Actor, Down, KeepNewest, Ref
 from naive_daemon.strategy.protocol import Wake
 
 WAITING_MAX = 1_000

@@ -10,9 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from naive_daemon import names
-from naive_daemon.otp import ActorDiedError, ActorSystem
-from naive_daemon.otp.census import PLACES_MAX, Census, CensusTaker
-from naive_daemon.otp.inspection import NodeState
+from naive_daemon.otp import CENSUS_PLACES_MAX, ActorDiedError, ActorSystem, Census, CensusTaker, NodeState
 from naive_daemon.trading.switch_messages import AskSymbols
 from naive_daemon.trading.symbol_record import STATES, SymbolView
 
@@ -23,7 +21,7 @@ SWITCHES_TIMEOUT_S = 1.0
 class DaemonCollector(Collector):
     """Collects from one system, at most `places_max` of its places. Not for use by two threads at once."""
 
-    def __init__(self, system: ActorSystem, places_max: int = PLACES_MAX) -> None:
+    def __init__(self, system: ActorSystem, places_max: int = CENSUS_PLACES_MAX) -> None:
         self._system = system
         self._census = CensusTaker(system, places_max)
 
@@ -41,6 +39,7 @@ class DaemonCollector(Collector):
         yield _gauge("naive_pool_threads", "Threads of the pool that take work.", health.threads)
         yield _gauge("naive_pool_threads_stuck", "Threads that do not come back from an actor.", len(health.stuck))
         yield _counter("naive_pool_threads_replaced", "Stuck threads that were replaced.", health.replaced)
+        yield _gauge("naive_threads_lost", "Threads that do not come back from an actor that is dead.", health.lost)
 
     def _symbols(self) -> Iterator[Metric]:
         try:

@@ -33,24 +33,29 @@ class ActorLoad(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SystemLoad(msgspec.Struct, frozen=True, kw_only=True):
-    """A system's work over `over_s` seconds, and its busiest actors. `threads`: of the pool, those that take work."""
+    """A system's work over `over_s` seconds, and its busiest actors.
+
+    `threads`, `stuck`, `replaced`, `lost`: see `PoolHealth`.
+    """
 
     over_s: float
     actors: int
     threads: int
     stuck: int
     replaced: int
+    lost: int = 0
     messages_per_s: float
     busiest: tuple[ActorLoad, ...]
 
 
 class SystemHealth(msgspec.Struct, frozen=True):
-    """How many actors live, and how the pool's threads are."""
+    """How many actors live, and how the threads are: see `PoolHealth`."""
 
     actors: int
     threads: int
     stuck: int
     replaced: int
+    lost: int = 0
 
 
 class _Counters(msgspec.Struct, frozen=True):
@@ -83,6 +88,7 @@ class LoadMeter:
             threads=health.threads,
             stuck=len(health.stuck),
             replaced=health.replaced,
+            lost=health.lost,
             messages_per_s=sum(one.handled for one in done) / over_s,
             busiest=tuple(_load(one, over_s, stuck) for one in first),
         )
@@ -98,10 +104,10 @@ class LoadMeter:
 
 
 def health(system: ActorSystem) -> SystemHealth:
-    """Count the living actors, and say how the pool's threads are."""
+    """Count the living actors, and say how the threads are."""
     actors = sum(place.ref is not None and place.ref.is_alive() for place in walk(system))
     pool = system.pool_health()
-    return SystemHealth(actors, pool.threads, len(pool.stuck), pool.replaced)
+    return SystemHealth(actors, pool.threads, len(pool.stuck), pool.replaced, pool.lost)
 
 
 def _difference(now: _Counters, before: _Counters | None) -> _Counters:

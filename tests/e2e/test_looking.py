@@ -128,8 +128,8 @@ def test_suspend_and_resume(looked_at: Place) -> None:
 def test_status_says_how_the_runtime_is(looked_at: Place) -> None:
     daemon = looked_at("status", "--json").data["daemon"]
     assert daemon["actors"] > 15
-    assert (daemon["stuck_threads"], daemon["replaced_threads"]) == (0, 0)
-    assert re.search(r"; \d+ actors, 0 threads stuck, 0 replaced$", looked_at("status").out.splitlines()[0])
+    assert (daemon["stuck_threads"], daemon["replaced_threads"], daemon["lost_threads"]) == (0, 0, 0)
+    assert re.search(r"; \d+ actors, 0 threads stuck, 0 replaced, 0 lost$", looked_at("status").out.splitlines()[0])
 
 
 def test_an_unknown_actor_is_told_with_the_nearest(looked_at: Place) -> None:
