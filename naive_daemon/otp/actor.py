@@ -9,7 +9,6 @@ from naive_daemon.otp.messages import (
     Down,
     ExitSignal,
     Idle,
-    Relieved,
     Reply,
     RequestFailed,
     RequestTimedOut,
@@ -41,11 +40,14 @@ class Actor(Turn):
     def monitor(self, ref: Ref) -> int:
         """Get one `Down` when `ref` ends, at once if it has; gives the number that `Down.monitor` will carry."""
         number = self.system.next_reference()
+        self._monitor(number, ref)
+        return number
+
+    def _monitor(self, number: int, ref: Ref) -> None:
         self._monitored[number] = ref
         ref.watch(number, self.ref.tell)
         if self.is_dead:  # killed meanwhile, so its end may not have seen this monitor
             ref._actor.unwatch(number)
-        return number
 
     def demonitor(self, number: int) -> None:
         """Get no `Down` of this monitor any more, not even one that is queued (OTP rule 64)."""
@@ -94,14 +96,16 @@ class Actor(Turn):
         number = self.system.next_reference()
         me = self.ref
         if target is None or not target.is_alive():
-            self._pending[number] = PendingRequest(then, 0, self.send_after(timeout_s, RequestTimedOut(number)))
+            self._pending[number] = PendingRequest(then, self.send_after(timeout_s, RequestTimedOut(number)))
             me.tell(Reply(number, RequestFailed(NOPROC)))
             return
         if target is me:
             raise RuntimeError(f"{self.label} asks itself")
         timer = self.send_after(timeout_s, RequestTimedOut(number))
-        self._pending[number] = PendingRequest(then, self.monitor(target), timer, message)
-        if self.is_dead:  # killed meanwhile, so its end may not have seen this timer
+        self._pending[number] = PendingRequest(then, timer, message)
+        self._monitor(number, target)  # the request's own number, so that its Down finds it among thousands
+        if self.is_dead:  # killed meanwhile, so its end may not have seen this request
+            self._pending.pop(number, None)
             timer.cancel()
         target.tell(
             Call(
@@ -110,14 +114,6 @@ class Actor(Turn):
                 lambda reason: me.tell(Reply(number, RequestFailed(reason))),
             )
         )
-
-    def await_room(self, ref: Ref) -> bool:
-        """Say whether the mailbox of `ref` has room; else `on_relieved` will come, as if one had filled it oneself."""
-        if not ref.is_congested:
-            return True
-        mailbox = self.actor_inbox
-        ref.actor_inbox.tell_when_relieved(self, lambda: mailbox.put_signal(Relieved(ref)))
-        return False
 
     def caller(self) -> Call:
         """Give the request that is being handled, to answer it later; on_receive then returns DEFERRED."""
@@ -162,17 +158,16 @@ class Actor(Turn):
         if pending is None:
             return
         pending.timer.cancel()
-        self.demonitor(pending.monitor)
+        self.demonitor(message.request)
         pending.then(message.value if isinstance(message, Reply) else RequestFailed(TIMEOUT))
 
     def _take_down(self, down: Down) -> None:
         if self._monitored.pop(down.monitor, None) is None:
             return
-        for number, pending in self._pending.items():
-            if pending.monitor == down.monitor:
-                self._take_reply(Reply(number, RequestFailed(down.reason)))
-                return
-        self.on_receive(down)
+        if down.monitor in self._pending:
+            self._take_reply(Reply(down.monitor, RequestFailed(down.reason)))
+        else:
+            self.on_receive(down)
 
     def _die(self, reason: ExitReason) -> None:
         super()._die(reason)
@@ -191,10 +186,16 @@ class Actor(Turn):
 
 
 def send_exit(ref: Ref, reason: ExitReason, source: Ref | None = None) -> None:
-    """Send an exit signal; `kill` cannot be trapped and ends at once (OTP rule 67). A dead sender's is dropped."""
+    """Send an exit signal; `kill` cannot be trapped and ends at once (OTP rule 67). A dead sender's is dropped.
+
+    `source` is the actor that sends, unless another is named. An actor without a parent takes what comes from outside
+    of all actors for its parent's: it ends with it, also with `normal` (OTP rules 25, 26).
+    """
     sender = CURRENT.actor
-    if sender is not None and sender.is_dead:
-        return
+    if sender is not None:
+        if sender.is_dead:
+            return
+        source = sender.ref if source is None else source
     if reason is KILL or reason.kind == "kill":
         ref._actor.kill()
     else:

@@ -84,7 +84,6 @@ class ActorTrace:
                 raise AlreadyTracedError(f"{label_of(actor.ref)} is traced already")
             if self._ending is None:
                 actor.trace(self._take)
-                actor._notice_care()
 
         try:
             self._system.inspect(self._ref, begin, timeout_s)
@@ -147,4 +146,3 @@ class ActorTrace:
     def _let_go(self, actor: Actor) -> None:
         if actor.tracer == self._take:
             actor.trace(None)
-            actor._notice_care()

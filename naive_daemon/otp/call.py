@@ -31,9 +31,8 @@ class Call:
 
 
 class PendingRequest(msgspec.Struct):
-    """A request of one's own that is not answered yet."""
+    """A request of one's own that is not answered yet. Its number is its monitor's, too."""
 
     then: Callable[[Any], None]
-    monitor: int
     timer: "Timer"
     message: Any = None

@@ -112,7 +112,7 @@ def _failure_of(answer: object) -> ExitReason:
     if isinstance(answer, Ignore):
         return IGNORED
     if isinstance(answer, ExitReason):
-        return answer
+        return IGNORED if answer.kind == "ignore" and answer.detail is None else answer
     kind = f"the class {answer.__name__}" if isinstance(answer, type) else f"a {type(answer).__name__}"
     return crash(f"its start gave {kind}, which is neither an unstarted actor nor IGNORE nor an ExitReason")
 

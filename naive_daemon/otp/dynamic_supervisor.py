@@ -146,8 +146,8 @@ class DynamicSupervisor(SupervisorProcess):
 
     def _wait_for_orphan(self, child: DynamicChild, orphan: Ref) -> None:
         if child.place is None:
-            child.place, child.state = child, ChildState.STARTING
-            self._children[child] = child
+            child.place, child.state = object(), ChildState.STARTING
+            self._children[child.place] = child
         waiting = self._orphans.setdefault(orphan, [])
         waiting.append(child)
         if len(waiting) == 1:
@@ -174,7 +174,7 @@ class DynamicSupervisor(SupervisorProcess):
         if call is not None or failure is IGNORED:
             self._drop(child)
             if call is not None:
-                call.reply(child.start_answer(failure))
+                self._answer_start(call, child, failure)
             return
         self._report("start_error", child, failure)
         self._forget_moved(child.ref)

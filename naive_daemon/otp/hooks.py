@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from naive_daemon.otp.crash_report import crash_report
+from naive_daemon.otp.crash_report import crash_report, tell_reason
 from naive_daemon.otp.description import describe
 from naive_daemon.otp.exit import ExitReason
 from naive_daemon.otp.messages import Continue, Deferred, Ignore
@@ -23,10 +23,13 @@ class Hooks(Process):
 
     def on_receive(self, message: Any) -> Any:
         """Handle one message; the value returned answers a request. Return DEFERRED to answer later."""
-        self.log.warning("unexpected message", message=repr(message)[:200])
+        self._speak(lambda: self.log.warning("unexpected message", message=describe(message)))
 
     def on_batch(self, messages: list[Any]) -> None:
-        """Handle what has gathered, when `batches` is set; only messages that want no answer come so."""
+        """Handle what has gathered, when `batches` is set; only messages that want no answer come so.
+
+        At most 64 at once where others wait for the same thread.
+        """
         for message in messages:
             self.on_receive(message)
 
@@ -87,6 +90,10 @@ class Hooks(Process):
     def _report_crash(self, reason: ExitReason) -> None:
         error = reason.detail if isinstance(reason.detail, BaseException) else None
         self._speak(lambda: self.log.error("actor crashed", **crash_report(self, reason), exc_info=error), error)
+
+    def _report_deaf_watcher(self, reason: ExitReason) -> None:
+        error = reason.detail if isinstance(reason.detail, BaseException) else None
+        self._speak(lambda: self.log.error("watcher failed", reason=tell_reason(reason), exc_info=error), error)
 
     @staticmethod
     def _speak(log: Callable[[], None], error: BaseException | None = None) -> None:

@@ -4,7 +4,9 @@ A supervisor never blocks. An operation (start, stop, restart) is a generator th
 sent the event. Meanwhile the supervisor goes on serving; what would change its children waits in the queue.
 """
 
+import contextlib
 import itertools
+import weakref
 from collections import deque
 from collections.abc import Generator
 from typing import TYPE_CHECKING
@@ -51,7 +53,7 @@ class Operations:
     """Runs the operations of one supervisor in order, each until it waits; it goes on when its event comes."""
 
     def __init__(self, owner: Actor) -> None:
-        self._owner = owner
+        self._owner: Actor = weakref.proxy(owner)  # else a dead supervisor would keep itself until the collector looks
         self._queue: deque[Operation] = deque()
         self._current: Operation | None = None
         self._wait: Wait | None = None
@@ -61,18 +63,24 @@ class Operations:
 
     def enqueue(self, operation: Operation) -> None:
         """Run an operation after those that came before."""
-        self._queue.append(operation)
-        self._run()
+        if not self._owner.is_dead:
+            self._queue.append(operation)
+            self._run()
 
     def run_alone(self, operation: Operation) -> None:
         """Give up whatever runs and waits, and run this."""
         self._end_wait()
-        for given_up in (self._current, *self._queue):
-            if given_up is not None:
-                given_up.close()
+        if self._current is not None:
+            self._current.close()
         self._queue.clear()
         self._current = None
         self.enqueue(operation)
+
+    def give_up(self) -> None:
+        """Run nothing any more: the supervisor has ended. On a kill, from beside its own handler."""
+        self._queue.clear()
+        if self._current is not None:
+            self._close(self._current)
 
     def deliver(self, ref: Ref, event: Started | Down) -> bool:
         """Hand a child's event to the operation that waits for it; False when none does."""
@@ -102,9 +110,19 @@ class Operations:
         if self._current is None:
             return
         try:
-            self._begin_wait(self._current.send(event))
+            wait = self._current.send(event)
         except StopIteration:
             self._current = None
+            return
+        if self._owner.is_dead:  # killed meanwhile
+            self.give_up()
+        else:
+            self._begin_wait(wait)
+
+    def _close(self, operation: Operation) -> None:
+        """End an operation where it waits; one that is running, here or in another thread, ends at its next wait."""
+        with contextlib.suppress(ValueError):
+            operation.close()
 
     def _begin_wait(self, wait: Wait) -> None:
         self._wait = wait

@@ -6,7 +6,7 @@ lock. Invariant: it ends once, whatever ends it, and everybody who watches or is
 
 import abc
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
 import pykka
 
@@ -14,6 +14,7 @@ from naive_daemon.otp.call import Call, PendingRequest
 from naive_daemon.otp.deadlock import Wait
 from naive_daemon.otp.departed import Departed
 from naive_daemon.otp.exit import KILLED, ExitReason, crash
+from naive_daemon.otp.frames import let_go_of_frames
 from naive_daemon.otp.mailbox import CLOSED, Mailbox
 from naive_daemon.otp.mailbox_policy import MailboxPolicy, SlowDown
 from naive_daemon.otp.messages import Begin, Down, ExitSignal, Started
@@ -26,6 +27,8 @@ Watcher = Callable[[Down], None]
 Starter = Callable[[Started], None]
 Tracer = Callable[[str, Any], None]
 """Gets ("receive", message) before a message is handled, ("handled", message) after, ("send", (ref, message))."""
+
+_HOOKS_OF_PYKKA = {"on_start": "init", "on_stop": "on_terminate", "on_failure": "on_terminate"}
 
 
 class Process(pykka.Actor):
@@ -200,20 +203,24 @@ class Process(pykka.Actor):
     def _report_crash(self, reason: ExitReason) -> None:
         """Log why it ends."""
 
+    @abc.abstractmethod
+    def _report_deaf_watcher(self, reason: ExitReason) -> None:
+        """Log why one who was told of its end could not take it."""
+
     def waits(self) -> list[Wait]:
         """List whom it waits for: who has not answered its requests yet."""
         return [
-            Wait(self.ref, self._monitored[pending.monitor], f"to answer {type(pending.message).__name__}")
-            for pending in self._pending.values()
-            if pending.monitor in self._monitored
+            Wait(self.ref, server, f"to answer {type(pending.message).__name__}")
+            for number, pending in self._pending.copy().items()
+            if (server := self._monitored.get(number)) is not None
         ]
 
-    def _notify(self, watcher: Watcher, down: Down) -> None:
-        """Call a watcher; one that raises must not keep the others from learning it."""
+    def _notify(self, hear: Callable[[Any], None], news: Any) -> None:
+        """Tell one who waits for this end; one that raises must not keep the others from learning it."""
         try:
-            watcher(down)
+            hear(news)
         except BaseException as error:  # noqa: BLE001 - a watcher from outside may raise whatever it likes
-            self._report_crash(crash(error))
+            self._report_deaf_watcher(crash(error))
 
     def _die(self, reason: ExitReason) -> None:
         """Tell everybody, once. After this nothing is received, and nothing that is sent goes out."""
@@ -224,6 +231,7 @@ class Process(pykka.Actor):
             self.reason = reason
             watchers, links = self._watchers, self.linked()
             self._watchers, self._links = {}, {}
+        let_go_of_frames(reason)
         self.end_turn()
         try:
             self._let_go(reason, watchers, links)
@@ -245,18 +253,35 @@ class Process(pykka.Actor):
             for number, watcher in watchers.items():
                 self._notify(watcher, Down(number, self.ref, reason))
             for linked in links:
-                linked.actor_inbox.put_signal(ExitSignal(self.ref, reason, by_link=True))
+                self._notify(linked.actor_inbox.put_signal, ExitSignal(self.ref, reason, by_link=True))
             for message in waiting:
                 if isinstance(message, Call):
-                    message.fail(reason)
+                    self._notify(message.fail, reason)
         finally:
             CURRENT.actor = current
         for number, ref in self._monitored.copy().items():
             ref._actor.unwatch(number)
-        for pending in self._pending.copy().values():
-            pending.timer.cancel()
+        pending, self._pending = self._pending, {}  # what was to be done with the answers often holds this actor
+        for request in pending.copy().values():
+            request.timer.cancel()
 
     # pykka's seams ------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def start(cls, *_args: Any, **_kwargs: Any) -> NoReturn:
+        """Refuse pykka's start, which knows no system and no supervisor; raises TypeError."""
+        raise TypeError(f"pykka's start of {cls.__name__}: use ActorSystem.start or a ChildSpec")
+
+    def stop(self) -> NoReturn:
+        """Refuse pykka's stop, which tells no reason; raises TypeError."""
+        raise TypeError(f"pykka's stop of {self.label}: use Actor.exit inside, ActorSystem.terminate outside")
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Refuse a class that overrides hooks of pykka which nobody would ever call; raises TypeError."""
+        super().__init_subclass__(**arguments)
+        for hook, ours in _HOOKS_OF_PYKKA.items():
+            if getattr(cls, hook) is not getattr(pykka.Actor, hook):
+                raise TypeError(f"{cls.__name__}.{hook} is pykka's hook and never called: override {ours}")
 
     @staticmethod
     def _create_actor_inbox() -> Mailbox:

@@ -141,6 +141,10 @@ class Supervisor(SupervisorProcess):
         yield from self._stop_each(list(self._children.values()))
         self.exit(reason)
 
+    def _die(self, reason: ExitReason) -> None:
+        super()._die(reason)
+        self._operations.give_up()
+
     def _stop_each(self, children: Sequence[Child]) -> Operation:
         for child in reversed(children):
             reason = yield from stopping(self, child)
@@ -226,7 +230,7 @@ class Supervisor(SupervisorProcess):
             keeps_spec = failure is None or (failure is IGNORED and spec.restart is not Restart.TEMPORARY)
             if not keeps_spec:
                 del self._children[spec.id]
-            call.reply(child.start_answer(failure))
+            self._answer_start(call, child, failure)
 
     def _terminate(self, call: Call, child_id: Hashable) -> Operation:
         child = self._child_of(child_id)
@@ -241,8 +245,7 @@ class Supervisor(SupervisorProcess):
     def _restart_stopped(self, call: Call, child_id: Hashable) -> Operation:
         child = self._stopped(call, child_id)
         if child is not None:
-            failure = yield from starting(self, child)
-            call.reply(child.start_answer(failure))
+            self._answer_start(call, child, (yield from starting(self, child)))
 
     def _delete(self, call: Call, child_id: Hashable) -> Operation:
         child = self._stopped(call, child_id)

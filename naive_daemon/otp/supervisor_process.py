@@ -8,10 +8,12 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from naive_daemon.otp.actor import Actor
+from naive_daemon.otp.call import Call
 from naive_daemon.otp.child import PARENT_MONITOR, Child, stops_cleanly
 from naive_daemon.otp.child_spec import ChildType
 from naive_daemon.otp.deadlock import Wait
 from naive_daemon.otp.exit import ExitReason
+from naive_daemon.otp.frames import has_frames, let_go_of_frames
 from naive_daemon.otp.intensity import Intensity
 from naive_daemon.otp.messages import Down, Exited, Started
 from naive_daemon.otp.ref import Ref
@@ -140,9 +142,21 @@ class SupervisorProcess(Actor):
         if reason is not None and not stops_cleanly(child.spec, reason):
             self._report("shutdown_error", child, reason)
 
+    def _answer_start(self, call: Call, child: Child, failure: ExitReason | None) -> None:
+        """Answer who asked for a start. What the start function itself raised is logged first: no actor has done so."""
+        if failure is not None and has_frames(failure):
+            self._report("start_error", child, failure)
+        call.reply(child.start_answer(failure))
+
+    def _die(self, reason: ExitReason) -> None:
+        super()._die(reason)
+        for child in self.children():
+            child.retry = None  # each holds the other
+
     def _report(self, context: Context, child: Child, reason: ExitReason) -> None:
         """Log a report with the restarts that the window still allows; a log that fails does not fail the tree."""
         left = self._intensity.left
         self._speak(
             lambda: self.log.error("supervisor report", **supervisor_report(context, child, reason), restarts_left=left)
         )
+        let_go_of_frames(reason)

@@ -5,6 +5,7 @@ from collections.abc import Hashable
 from typing import Literal
 
 from naive_daemon.otp.child import Child
+from naive_daemon.otp.crash_report import tell_reason
 from naive_daemon.otp.exit import ExitReason
 
 Context = Literal["start_error", "child_terminated", "shutdown_error", "shutdown"]
@@ -16,7 +17,7 @@ REACHED_MAX_RESTART_INTENSITY = ExitReason("reached_max_restart_intensity")
 def supervisor_report(context: Context, child: Child, reason: ExitReason) -> dict[str, object]:
     """Give the fields of the log event about a child's last incarnation."""
     error = reason.detail if isinstance(reason.detail, BaseException) else None
-    return {"context": context, "reason": str(reason), "offender": offender(child), "exc_info": error}
+    return {"context": context, "reason": tell_reason(reason), "offender": offender(child), "exc_info": error}
 
 
 def offender(child: Child) -> dict[str, object]:

@@ -9,9 +9,7 @@ from typing import Any, ClassVar
 
 from naive_daemon.otp.call import Call
 from naive_daemon.otp.exit import NORMAL, ActorExit, ExitReason, crash
-from naive_daemon.otp.hooks import Hooks
 from naive_daemon.otp.messages import (
-    DEFERRED,
     RUNTIME_MESSAGES,
     Begin,
     Congested,
@@ -28,12 +26,16 @@ from naive_daemon.otp.messages import (
 )
 from naive_daemon.otp.process import Starter, Tracer
 from naive_daemon.otp.ref import CURRENT
+from naive_daemon.otp.sender import Sender
+
+BATCH_MAX = 64
+"""How many messages `on_batch` gets at once where others wait for the same thread."""
 
 RECENT = 8
 """How many of its last messages an actor keeps, for the report of its crash."""
 
 
-class Turn(Hooks):
+class Turn(Sender):
     """Runs the hooks of `Actor`. Subclass that, not this."""
 
     batches: ClassVar[bool] = False
@@ -77,7 +79,7 @@ class Turn(Hooks):
         self._notice_care()
 
     def recent_messages(self) -> list[Any]:
-        """Give the last messages handled, at most 8, the oldest first, the one at hand included; no batches' ones."""
+        """Give the last messages handled, at most 8, the oldest first, the one at hand or its batch included."""
         recent, handled = self._recent, self.handled
         if recent is None:
             return []
@@ -92,7 +94,8 @@ class Turn(Hooks):
         handled = self.handled
         for _ in range(limit):
             if signals:
-                self._handle_signal(signals.pop(0))
+                self._handle_signal(mailbox.take_signal())
+                handled, recent = self.handled, self._recent  # an exit that is trapped counts as a message
             elif messages:
                 message = messages.popleft()
                 if recent is None:
@@ -111,35 +114,41 @@ class Turn(Hooks):
     def _run_with_care(self, limit: int) -> None:
         """Handle messages where there is more to see to."""
         mailbox = self.actor_inbox
-        for _ in range(limit):
+        left = limit
+        while left > 0:
             if mailbox.signals:
-                self._handle_signal(mailbox.signals.pop(0))
+                self._handle_signal(mailbox.take_signal())
+                left -= 1
             elif not mailbox.messages or self.is_suspended:
                 return
             else:
                 self._before_message(mailbox.messages[0])
-                self._take_batch() if self.batches else self._take_one()
+                left -= self._take_batch() if self.batches else self._take_message(mailbox.messages.popleft())
             if self._turn_is_over:
                 return
 
-    def _take_one(self) -> None:
-        message = self.actor_inbox.messages.popleft()
+    def _take_message(self, message: Any) -> int:
+        """Handle one message with all that belongs to it; gives how many that were."""
         self._remember(message)
         if self.tracer is not None:
             self.tracer("receive", message)
         self._handle_receive(message)
         if self.tracer is not None:
             self.tracer("handled", message)
+        return 1
 
-    def _take_batch(self) -> None:
-        """Hand over the run of plain messages that has gathered, or one of the runtime's own."""
+    def _take_batch(self) -> int:
+        """Hand over the run of plain messages that has gathered, or one of the runtime's own; gives how many.
+
+        Who has a thread of its own gets all that was there when it looked.
+        """
         messages = self.actor_inbox.messages
+        most = len(messages) if self.runs_on == "thread" else BATCH_MAX
         plain: list[Any] = []
-        while messages and type(messages[0]) not in RUNTIME_MESSAGES:
+        while messages and len(plain) < most and type(messages[0]) not in RUNTIME_MESSAGES:
             plain.append(messages.popleft())
         if not plain:
-            self._take_one()
-            return
+            return self._take_message(messages.popleft())
         for message in plain:
             self._remember(message)
             if self.tracer is not None:
@@ -147,6 +156,7 @@ class Turn(Hooks):
         self.on_batch(plain)
         if self.tracer is not None:
             self.tracer("handled", plain[-1])
+        return len(plain)
 
     def _remember(self, message: Any) -> None:
         if self._recent is None:
@@ -175,7 +185,7 @@ class Turn(Hooks):
             raise
         finally:
             self._call = None
-        if value is not DEFERRED:
+        if type(value) is not Deferred:
             call.reply(value)
 
     def _handle_signal(self, signal: Any) -> None:
@@ -187,12 +197,11 @@ class Turn(Hooks):
                     return
                 self.is_suspended = False
                 self._take_exit(source, reason)
+                self._heed_put_off()
             case Inspect(look):
                 look(self)  # type: ignore[arg-type] # every process is an Actor
-            case Congested(ref):
-                self.on_congested(ref)
-            case Relieved(ref):
-                self.on_relieved(ref)
+            case Congested() | Relieved():
+                self._heed(signal)
             case Suspend(number):
                 self.is_suspended, self._suspension = True, number
                 self._notice_care()
@@ -200,6 +209,7 @@ class Turn(Hooks):
             case Resume(number) if number is None or number == self._suspension:
                 self.is_suspended = False
                 self._notice_care()
+                self._heed_put_off()
 
     def _forget_link(self, other: Any) -> bool:
         """Say whether `other` was linked still; an exit that was on its way at `unlink` is nothing (OTP rule 65)."""
@@ -213,7 +223,7 @@ class Turn(Hooks):
         elif self.traps_exit:
             exited = Exited(source, reason)
             self._before_message(exited)
-            self.on_receive(exited)
+            self._take_message(exited)
         elif reason.kind != "normal":
             raise ActorExit(reason)
 

@@ -194,7 +194,7 @@ def test_a_bug_is_told_as_one(debug: bool) -> None:
     arguments = ["--debug"] if debug else []
     done = subprocess.run([sys.executable, "-c", BUG, "bug", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "error: LookupError: at postgresql://u:***@h\nhint: this is a bug" in done.stderr
+    assert "error: LookupError: at postgresql://u:**********@h\nhint: this is a bug" in done.stderr
     assert ("Traceback" in done.stderr) is debug
 
 

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from naive_daemon import otp
+from naive_daemon.otp.messages import ExitSignal
 from naive_daemon.otp.timers import NS_PER_S
 from tests.otp.laboratory import BoomError, Laboratory, Outcome, Worker, throw
 from tests.otp.model_record import Entry, Instance
@@ -204,7 +205,8 @@ class Stage:
     def _ask(self, supervisor: otp.Ref, request: Request | Quit, tag: Any) -> None:
         """Send a request; its answer is written down under its tag, in the model's words."""
         if isinstance(request, Quit):
-            otp.send_exit(supervisor, otp.ExitReason(request.reason))
+            # As from outside of all actors, though the supervisor's own start asks for it.
+            supervisor.actor_inbox.put_signal(ExitSignal(None, otp.ExitReason(request.reason)))
             return
 
         def write(answer: Any) -> None:

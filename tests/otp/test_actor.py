@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from naive_daemon.clock import WallClock
 from naive_daemon.otp import (
     DEFERRED,
     IGNORE,
     KILL,
     NORMAL,
     SHUTDOWN,
+    ActorSystem,
     Continue,
     Down,
     ExitReason,
@@ -179,6 +181,55 @@ def test_batches_hand_over_what_has_gathered_and_nothing_else(simulated: Laborat
     assert [event[1] for event in events if event[0] == "batch"] == [[0, 1, 2], [3]]
     assert ("answer", "r", "question") in events
     assert any(event[0] == "got" and isinstance(event[2], Down) for event in events)
+
+
+class Gathering(Worker):
+    """Counts what it gets at once."""
+
+    batches = True
+
+    def on_batch(self, messages: list[Any]) -> None:
+        self.events.append(("batch", len(messages)))
+
+
+class GatheringAlone(Gathering):
+    """The same on a thread of its own."""
+
+    runs_on = "thread"
+
+
+@pytest.mark.parametrize(("kind", "sizes"), [(Gathering, [64, 64, 64, 8]), (GatheringAlone, [200])])
+def test_a_batch_is_bounded_where_others_wait_for_the_thread(
+    simulated: Laboratory, kind: type[Gathering], sizes: list[int]
+) -> None:
+    gathering = simulated.worker("g", kind)
+    for number in range(200):
+        gathering.tell(number)
+    simulated.settle()
+    assert [event[1] for event in simulated.seen("batch")] == sizes
+    assert gathering._actor.handled == 200
+
+
+def test_who_takes_batches_lets_its_neighbours_have_their_turn() -> None:
+    """On one thread, as each other actor: after one turn, with however many messages waiting."""
+    lab = Laboratory(ActorSystem.live(WallClock(), threads=1))
+    gathering, neighbour = lab.worker("g", Gathering), lab.worker("n")
+    entered, go_on = threading.Event(), threading.Event()
+
+    def hold(actor: Worker) -> None:
+        entered.set()
+        assert go_on.wait(PATIENCE_S)
+        actor.end_turn()
+
+    neighbour.tell(hold)
+    assert entered.wait(PATIENCE_S)
+    for number in range(10_000):
+        gathering.tell(number)
+    neighbour.tell(lambda _: lab.events.append(("neighbour", gathering._actor.handled)))
+    go_on.set()
+    lab.settle()
+    assert lab.seen("neighbour") == [("neighbour", 64)]
+    lab.close()
 
 
 def test_send_after_comes_at_its_time_and_cancel_stops_it(simulated: Laboratory) -> None:

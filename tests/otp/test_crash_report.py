@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import pytest
+
+from naive_daemon.otp import crash
+from naive_daemon.otp.crash_report import REASON_LIMIT, tell_reason
 from tests.otp.laboratory import BoomError, Laboratory, Worker, throw
 
 
@@ -81,6 +85,36 @@ def test_a_failed_start_is_reported_too(lab: Laboratory, logs: list[Any]) -> Non
 def test_an_orderly_end_leaves_no_report(lab: Laboratory, logs: list[Any]) -> None:
     lab.end(lab.worker("k", Keeper))
     assert logs == []
+
+
+LONG = "postgresql://naive:hunter2@localhost/naive password=hunter2 " + "x" * 5_000_000
+
+
+def test_a_reason_is_bounded_and_shows_no_secret_in_any_report(lab: Laboratory, logs: list[Any]) -> None:
+    lab.plan("k", None, BoomError(LONG))
+    lab.supervisor("k", max_restarts=5)
+    lab.crash("k", BoomError(LONG))
+    told = [entry for entry in logs if entry["event"] in ("actor crashed", "supervisor report")]
+    assert [entry.get("context") for entry in told] == [None, "child_terminated", None, "start_error"]
+    for entry in told:
+        assert entry["reason"].startswith("BoomError: postgresql://naive:**")
+        assert entry["reason"].endswith("…")
+        assert len(entry["reason"]) <= REASON_LIMIT
+        assert "hunter2" not in entry["reason"]
+
+
+@pytest.mark.parametrize("password_at", range(REASON_LIMIT - 40, REASON_LIMIT, 3))
+def test_a_reason_that_is_cut_inside_of_a_secret_does_not_show_its_beginning(password_at: int) -> None:
+    text = "x" * password_at + " password=hunter2hunter2hunter2 " + "y" * 100
+    assert "hunter" not in tell_reason(crash(text))
+
+
+def test_a_watcher_that_raises_is_no_crash_of_who_has_ended(lab: Laboratory, logs: list[Any]) -> None:
+    keeper = lab.worker("k", Keeper)
+    error = BoomError("watcher")
+    lab.system.on_down(keeper, lambda _: throw(error))
+    lab.end(keeper)
+    assert [(entry["event"], entry["actor"], entry["exc_info"]) for entry in logs] == [("watcher failed", "k", error)]
 
 
 class SilentError(Exception):

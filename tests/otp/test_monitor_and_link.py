@@ -272,6 +272,27 @@ def test_rule_67_exit_normal_does_nothing_to_who_does_not_trap(lab: Laboratory) 
     assert _exits(lab) == [Exited(stranger, NORMAL)]
 
 
+def test_rule_67_exit_normal_of_another_actor_is_nothing_to_an_actor_without_a_parent(lab: Laboratory) -> None:
+    worker, trapper, other = lab.worker(), lab.worker("trapper", Trapper), lab.worker("other")
+    for ref in (worker, trapper):
+        lab.tell(other, lambda _, to=ref: send_exit(to, NORMAL))
+    assert worker.is_alive()
+    assert _exits(lab) == [Exited(other, NORMAL)]
+
+
+def test_an_exit_that_is_trapped_is_a_message_handled(lab: Laboratory) -> None:
+    trapper, other, seen = lab.worker("trapper", Trapper), lab.worker("other"), list[Any]()
+    lab.tell(trapper, "before")
+    lab.tell(other, lambda _: send_exit(trapper, ODD))
+    actor: Any = trapper._actor
+    assert (actor.handled, actor.recent_messages()) == (2, ["before", Exited(other, ODD)])
+    lab.system.inspect(trapper, lambda it: it.trace(lambda way, content: seen.append((way, content))))
+    lab.tell(other, lambda _: send_exit(trapper, SHUTDOWN))
+    assert seen == [("receive", Exited(other, SHUTDOWN)), ("handled", Exited(other, SHUTDOWN))]
+    lab.tell(trapper, "after")
+    assert (actor.handled, actor.recent_messages()[-1]) == (4, "after")
+
+
 def test_rule_67_another_reason_ends_who_does_not_trap(lab: Laboratory) -> None:
     worker = lab.worker()
     send_exit(worker, ODD, lab.worker("stranger"))

@@ -109,6 +109,24 @@ def test_our_actors_are_not_in_pykkas_registry_so_its_stop_all_reaches_none(lab:
     assert lab.ask(ref, "ping") == "ping"
 
 
+def test_pykkas_start_and_stop_of_our_actors_are_refused_and_leave_nothing(lab: Laboratory) -> None:
+    with pytest.raises(TypeError, match="pykka's start of Worker"):
+        Worker.start("w", [])
+    assert pykka.ActorRegistry.get_all() == []
+    worker = lab.worker()
+    lab.tell(worker, lambda actor: actor.stop())
+    assert "pykka's stop of w" in str(lab.reason_of(worker))
+
+
+@pytest.mark.parametrize("hook", ["on_start", "on_stop", "on_failure"])
+def test_a_hook_of_pykka_that_nobody_would_call_is_refused_with_its_class(hook: str) -> None:
+    with pytest.raises(TypeError, match=rf"Astray.{hook} is pykka's hook"):
+        type("Astray", (Worker,), {hook: lambda _: None})
+    mixin = type("Mixin", (), {hook: lambda _: None})
+    with pytest.raises(TypeError, match=rf"Astray.{hook} is pykka's hook"):
+        type("Astray", (mixin, Worker), {})
+
+
 def test_two_systems_live_side_by_side(lab: Laboratory) -> None:
     other = Laboratory(ActorSystem.live(lab.system.clock))
     assert other.worker("w") is not lab.worker("w")

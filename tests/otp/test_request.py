@@ -9,10 +9,11 @@ from naive_daemon.otp import (
     NOPROC,
     NORMAL,
     ActorDiedError,
+    Call,
+    Deferred,
     ExitReason,
     Ref,
     RequestFailed,
-    Task,
     send_exit,
 )
 from tests.otp.laboratory import (
@@ -163,12 +164,60 @@ def test_a_deferred_answer_comes_later_and_once(lab: Laboratory) -> None:
     assert _answers(lab) == [1]
 
 
-def test_a_task_gets_no_answer_to_what_it_asked_since_it_has_ended(lab: Laboratory) -> None:
+def test_a_value_of_the_class_defers_as_the_constant_does(lab: Laboratory) -> None:
     server = lab.worker("server")
-    task = lab.start(Task(lambda actor: actor.request(server, "ping", recorder(lab, "r"))))
-    lab.settle()
-    assert (lab.reason_of(task), _answers(lab)) == (NORMAL, [])
-    assert server.is_alive()
+    _request(lab, server, lambda actor: (later(actor), Deferred())[1])
+    assert _answers(lab) == []
+    lab.tell(server, lambda actor: actor.kept.reply(1))
+    assert _answers(lab) == [1]
+
+
+class Counting(dict[int, Any]):
+    """Counts how often its entries are gone through."""
+
+    looks = 0
+
+    def items(self) -> Any:
+        self.looks += len(self)
+        return super().items()
+
+    def values(self) -> Any:
+        self.looks += len(self)
+        return super().values()
+
+
+def test_a_server_with_a_thousand_requests_ends_and_each_is_found_at_once(lab: Laboratory) -> None:
+    server, client = lab.worker("server"), lab.worker("client")
+    pending = Counting()
+
+    def ask_much(actor: Worker) -> None:
+        actor._pending = pending
+        for _ in range(1_000):
+            actor.request(server, later, recorder(lab, "r"))
+
+    lab.tell(client, ask_much)
+    lab.kill(server)
+    assert _answers(lab) == [RequestFailed(ExitReason("killed"))] * 1_000
+    assert (len(pending), pending.looks) == (0, 0)
+
+
+def test_who_dies_tells_each_of_those_that_wait_though_telling_one_of_them_fails(
+    lab: Laboratory, logs: list[Any]
+) -> None:
+    server, target, told = lab.worker("server"), lab.worker("target"), list[ExitReason]()
+
+    def fill(actor: Worker) -> None:
+        actor.request(target, later, print)
+        for fail in (lambda _: throw(BoomError("deaf")), told.append):
+            actor.ref.tell(Call("never read", told.append, fail))
+        actor.exit(ExitReason("odd"))
+
+    lab.tell(server, fill)
+    assert told == [ExitReason("odd")]
+    assert lab.monitors_of(target) == 0
+    assert [(entry["event"], entry["reason"]) for entry in logs if "deaf" in entry["reason"]] == [
+        ("watcher failed", "BoomError: deaf")
+    ]
 
 
 def test_caller_outside_of_a_request_is_an_error(lab: Laboratory) -> None:

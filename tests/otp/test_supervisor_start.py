@@ -1,8 +1,10 @@
 """How a supervisor starts: OTP rules 5, 6, 8, 11-17, and the stop in the middle of a start."""
 
+import traceback
 from typing import Any
 
 import pytest
+import structlog
 
 from naive_daemon.otp import (
     DEFERRED,
@@ -86,6 +88,35 @@ def test_rule_5_a_start_may_say_ignore_or_why_not(lab: Laboratory) -> None:
         assert lab.ask(supervisor, StartChild(ChildSpec(id="j", start=lambda: IGNORE))) == ChildIgnored()
         for start in (lambda: odd, lambda: throw(ActorExit(odd))):
             assert lab.ask(supervisor, StartChild(ChildSpec(id="k", start=start))) == SupervisorError("failed", odd)
+
+
+def test_rule_5_a_start_may_say_ignore_as_a_reason_too(lab: Laboratory) -> None:
+    spec = ChildSpec(id="i", start=lambda: ExitReason("ignore"))
+    static, dynamic = lab.supervisor(spec), lab.dynamic()
+    assert lab.states(static) == {"i": "stopped"}
+    assert lab.ask(dynamic, StartChild(spec)) == ChildIgnored()
+    why = ExitReason("ignore", "but with a detail")
+    answer = lab.ask(dynamic, StartChild(ChildSpec(id="j", start=lambda: why)))
+    assert answer == SupervisorError("failed", why)
+
+
+@pytest.mark.parametrize("is_dynamic", [False, True], ids=["static", "dynamic"])
+def test_rule_5_what_a_start_function_raises_when_asked_for_is_logged_with_its_traceback(
+    lab: Laboratory, is_dynamic: bool
+) -> None:
+    told: list[str] = []
+
+    def keep_text(_logger: Any, _method: str, event: Any) -> Any:
+        told.extend(traceback.format_exception(event["exc_info"]))
+        raise structlog.DropEvent
+
+    supervisor = lab.dynamic() if is_dynamic else lab.supervisor()
+    structlog.configure(processors=[keep_text])
+    error = BoomError("made")
+    answer = lab.ask(supervisor, StartChild(ChildSpec(id="a", start=lambda: throw(error))))
+    assert answer == SupervisorError("failed", crash(error))
+    assert "in throw" in "".join(told)
+    assert error.__traceback__ is None
 
 
 @pytest.mark.parametrize("start", [_no_actor, lambda: Worker, lambda: throw(SystemExit(1)), int], ids=str)

@@ -196,6 +196,31 @@ def test_rule_26_shutdown_from_another_is_ignored(lab: Laboratory) -> None:
     assert lab.find("x").is_alive()
 
 
+def test_rule_26_shutdown_from_an_actor_does_not_stop_the_top(lab: Laboratory) -> None:
+    for top, sender in ((lab.supervisor("a"), "a"), (lab.dynamic(lab.spec("b")), "b")):
+        lab.tell(sender, lambda _, to=top: send_exit(to, SHUTDOWN))
+        lab.tell(top, lambda _, to=top: send_exit(to, SHUTDOWN))
+        assert lab.find(sender).is_alive()
+        assert lab.end(top) == SHUTDOWN
+
+
+def test_rule_27_a_message_that_can_not_be_shown_is_logged_and_ignored_without_its_secrets(
+    lab: Laboratory, logs: list[Any]
+) -> None:
+    class Unspeakable:
+        def __repr__(self) -> str:
+            raise ValueError("no text")
+
+    for supervisor in (lab.supervisor("a"), lab.dynamic()):
+        logs.clear()
+        lab.tell(supervisor, Unspeakable())
+        lab.tell(supervisor, {"password": "hunter2", "text": "x" * 1_000})
+        assert [entry["event"] for entry in logs] == ["unexpected message"] * 2
+        assert "hunter2" not in str(logs)
+        assert len(logs[1]["message"]) <= 200
+        assert supervisor.is_alive()
+
+
 def test_rule_27_unexpected_messages_are_logged_and_ignored(lab: Laboratory, logs: list[Any]) -> None:
     for supervisor in (lab.supervisor("a"), lab.dynamic()):
         logs.clear()

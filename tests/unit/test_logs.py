@@ -111,7 +111,7 @@ def test_the_standard_library_takes_the_same_way() -> None:
     assert logged(target) | {"time": ""} == {
         "time": "",
         "level": "warning",
-        "event": "actor x died, password=***",
+        "event": "actor x died, password=**********",
         "logger": "pykka",
     }
 
@@ -134,15 +134,18 @@ def test_configuring_twice_does_not_log_twice_and_moves_loggers_in_use() -> None
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("postgresql://u:sesame@h/d", "postgresql://u:***@h/d"),
-        ("at postgresql://u:ses/a:m@e@h/d now", "at postgresql://u:***@h/d now"),
-        ("redis://:sesame@h:6379", "redis://:***@h:6379"),
-        ("host=h password=sesame user=u", "host=h password=*** user=u"),
-        ("password='ses ame' user=u", "password=*** user=u"),
-        ('{"api_key": "sesame", "a": 1}', '{"api_key": ***, "a": 1}'),
-        ("X-MBX-APIKEY: sesame", "X-MBX-APIKEY: ***"),
-        ("Authorization: Bearer sesame", "Authorization: Bearer ***"),
-        ("/order?symbol=X&signature=sesame&a=1", "/order?symbol=X&signature=***&a=1"),
+        ("postgresql://u:sesame@h/d", "postgresql://u:**********@h/d"),
+        ("at postgresql://u:ses/a:m@e@h/d now", "at postgresql://u:**********@h/d now"),
+        ("redis://:sesame@h:6379", "redis://:**********@h:6379"),
+        ("host=h password=sesame user=u", "host=h password=********** user=u"),
+        ("password='ses ame' user=u", "password=********** user=u"),
+        ('{"api_key": "sesame", "a": 1}', '{"api_key": **********, "a": 1}'),
+        ("X-MBX-APIKEY: sesame", "X-MBX-APIKEY: **********"),
+        ("Authorization: Bearer sesame", "Authorization: Bearer **********"),
+        ("/order?symbol=X&signature=sesame&a=1", "/order?symbol=X&signature=**********&a=1"),
+        ("Cookie: sesame", "Cookie: **********"),
+        ("access_key=sesame", "access_key=**********"),
+        ("-----BEGIN PRIVATE KEY-----\nsesame\n-----END", "-----BEGIN PRIVATE KEY-----**********-----END"),
         ("http://h:80/path", "http://h:80/path"),
         ("price=1, symbol=X", "price=1, symbol=X"),
         ("nothing here", "nothing here"),
@@ -174,7 +177,7 @@ def test_secrets_never_reach_a_line(format: Any) -> None:  # noqa: A002 - the pa
         logger.exception("e")
     assert "sesame" not in target.getvalue()
     assert "12345678" not in target.getvalue()
-    assert "no answer from redis://:***@h" in target.getvalue()
+    assert "no answer from redis://:**********@h" in target.getvalue()
 
 
 def crash() -> None:
