@@ -125,6 +125,13 @@ def test_suspend_and_resume(looked_at: Place) -> None:
             assert nodes(looked_at)["feed:BTCUSDT"]["handled"] > feed["handled"]
 
 
+def test_the_top_of_the_tree_is_not_suspended(looked_at: Place) -> None:
+    told = looked_at("actor", "root", "suspend")
+    assert told.code == 1
+    assert told.err.startswith("error: root is the top of its tree: while it rests nobody restarts what is below")
+    assert nodes(looked_at)["root"]["state"] == "running"
+
+
 def test_status_says_how_the_runtime_is(looked_at: Place) -> None:
     daemon = looked_at("status", "--json").data["daemon"]
     assert daemon["actors"] > 15

@@ -129,6 +129,7 @@ def test_everything_that_can_be_asked(client: ConsoleClient) -> None:
     assert client.ask(AskTree(depth=1), TreeShown).tree.roots[0].left_out == 2
     health = client.ask(AskHealth(), HealthShown)
     assert (health.health.actors, health.health.stuck, health.pid) == (3, 0, os.getpid())
+    assert health.health.lost == 0
     load = client.ask(AskLoad(0.01, "mailbox", 2), LoadShown)
     assert len(load.load.busiest) == 2
     assert load.rss_bytes > 1_000_000
@@ -143,6 +144,14 @@ def test_suspend_and_resume(client: ConsoleClient) -> None:
     assert client.ask(AskActor(f"#{told.number}"), ActorShown).view.node.state == "suspended"
     assert client.ask(ResumeActor("echo"), Told).number == told.number
     assert client.ask(AskActor("echo"), ActorShown).view.node.state == "running"
+
+
+def test_the_top_of_the_tree_is_not_suspended(client: ConsoleClient) -> None:
+    (root,) = client.ask(AskTree(), TreeShown).tree.roots
+    with pytest.raises(ActorUnavailableError, match=f"{root.name} is the top of its tree") as refused:
+        client.ask(SuspendActor(root.name, 600), Told)
+    assert (refused.value.exit_code, refused.value.hint) == (1, "naive-daemon tree shows what is below it")
+    assert client.ask(AskActor(root.name), ActorShown).view.node.state == "running"
 
 
 def test_a_trace_comes_as_it_happens(client: ConsoleClient, system: ActorSystem) -> None:

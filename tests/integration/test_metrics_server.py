@@ -180,6 +180,7 @@ def test_a_whole_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logs: l
     assert last["naive_actors,running"] >= 15
     assert last["naive_pool_threads"] >= 1
     assert last["naive_pool_threads_stuck"] == last["naive_pool_threads_replaced_total"] == 0
+    assert last["naive_threads_lost"] == 0
     assert last["naive_messages_handled_total"] > first["naive_messages_handled_total"]
     assert last["naive_messages_dropped_total"] == 0
     assert last["naive_scrape_seconds"] > 0

@@ -174,7 +174,7 @@ def test_the_busiest_come_first(lab: Laboratory) -> None:
         lab.advance(2)
     load = meter.read("rate", count=2)
     assert [(one.name, one.handled) for one in load.busiest] == [("b", 3), ("c", 2)]
-    assert (load.actors, load.stuck, load.replaced) == (4, 0, 0)
+    assert (load.actors, load.stuck, load.replaced, load.lost) == (4, 0, 0, 0)
     assert load.messages_per_s == pytest.approx(6 / load.over_s)
     if lab.is_simulated:
         assert load.busiest[0].rate_per_s == 1.5

@@ -82,7 +82,7 @@ def test_a_trader_that_hangs_is_replaced_and_what_it_decides_too_late_is_nobodys
     assert plant.shown() == shown
     assert [entry["decisions"] for entry in events(logs, "decided too late")] == [2]
     assert [entry["lost"] for entry in events(logs, "stuck thread is back")] == [True]
-    assert plant.system.pool_health().stuck == ()
+    assert (plant.system.pool_health().stuck, plant.system.pool_health().lost) == ((), 0)
     assert len({order.client_order_id for order in plant.orders()}) == len(plant.orders())
 
 
@@ -101,7 +101,8 @@ def test_a_symbol_that_hangs_again_and_again_is_quarantined_before_it_takes_all_
     )
     plant.switch(TradingStatus.ON, "AAAQ")  # tried at once, and given up at once: no thread more is lost
     assert plant.view("AAAQ").state == "quarantined"
-    assert plant.system.pool_health().replaced == LOST_THREADS_MAX
+    health = plant.system.pool_health()
+    assert health.replaced == health.lost == LOST_THREADS_MAX
     plant.trades("100", "99.8", "100.3", symbol="BBBQ")
     assert plant.completed() == 1
     let_go(plant, hanging)
