@@ -231,7 +231,8 @@ class Process(pykka.Actor):
             self.reason = reason
             watchers, links = self._watchers, self.linked()
             self._watchers, self._links = {}, {}
-        let_go_of_frames(reason)
+        if reason.detail is not None:
+            let_go_of_frames(reason)
         self.end_turn()
         try:
             self._let_go(reason, watchers, links)
@@ -261,9 +262,10 @@ class Process(pykka.Actor):
             CURRENT.actor = current
         for number, ref in self._monitored.copy().items():
             ref._actor.unwatch(number)
-        pending, self._pending = self._pending, {}  # what was to be done with the answers often holds this actor
-        for request in pending.copy().values():
-            request.timer.cancel()
+        if self._pending:
+            pending, self._pending = self._pending, {}  # what was to be done with the answers often holds this actor
+            for request in pending.copy().values():
+                request.timer.cancel()
 
     # pykka's seams ------------------------------------------------------------------------------------------------
 
