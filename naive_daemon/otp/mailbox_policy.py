@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from naive_daemon.otp.exit import ExitReason, crash
 from naive_daemon.otp.messages import RUNTIME_MESSAGES
 
 LIMIT = 10_000
@@ -40,6 +41,9 @@ class Owner(Protocol):
 
     def report_dropped(self, what: str, count: int) -> None:
         """Take note that messages were dropped, once an episode."""
+
+    def break_down(self, reason: ExitReason) -> None:
+        """End the reader: the policy of its class has failed."""
 
 
 class MailboxPolicy(Protocol):
@@ -79,7 +83,8 @@ class KeepNewest(msgspec.Struct, frozen=True):
     """At `limit`, keep only the newest message of each `key`; a key of None is never dropped, but told to slow down.
 
     What stays keeps its order. Below the limit nothing is dropped; requests, answers and Downs never are. `what` is
-    what the log calls that which was dropped.
+    what the log calls that which was dropped. `key` runs in the thread of whoever sends, and should be as quick as a
+    look; when it raises, or gives what is not hashable, that crashes the reader, whose policy it is, and no sender.
     """
 
     key: Callable[[Any], Hashable | None]
@@ -93,37 +98,33 @@ class KeepNewest(msgspec.Struct, frozen=True):
 
     def make_queue(self, owner: Owner) -> "NewestQueue":
         """Make a queue that drops."""
-        return NewestQueue(self.key, self.limit, lambda count: owner.report_dropped(self.what, count))
+        return NewestQueue(self, owner)
 
 
 class NewestQueue:
     """Drops all but the newest of each key when it has grown over its limit; `dropped` counts them.
 
-    From the first drop until all has been read is one *episode*: `tell` is called once in it, with how many messages
+    From the first drop until all has been read is one *episode*: its owner is told once in it, with how many messages
     were dropped at that moment. More may follow.
     """
 
-    def __init__(self, key: Callable[[Any], Hashable | None], limit: int, tell: Callable[[int], None]) -> None:
+    def __init__(self, policy: KeepNewest, owner: Owner) -> None:
         self.dropped = 0
-        self._key = key
-        self._limit = self._next_look = limit
-        self._tell: Callable[[int], None] | None = tell
+        self._policy = policy
+        self._next_look = policy.limit
+        self._owner: Owner | None = owner
         self._is_told = False
+        self._is_dropping = False
         self._messages: deque[Any] = deque()
-        self._lock = threading.Lock()
+        # Re-entrant, and nothing is put under it: a key, a signal's handler or a garbage collection may tell the reader
+        # something while this very thread drops what is old.
+        self._lock = threading.RLock()
 
     def append(self, message: Any, /) -> None:
         """Put at the end."""
-        untold = 0
-        with self._lock:
-            self._messages.append(message)
-            if len(self._messages) > self._next_look:
-                dropped = self._drop_old()
-                if dropped and not self._is_told:
-                    self._is_told, untold = True, dropped
-            tell = self._tell
-        if untold and tell is not None:  # without the lock: whoever is told may take its time
-            tell(untold)
+        self._messages.append(message)
+        if len(self._messages) > self._next_look:
+            self._make_room()
 
     def popleft(self) -> Any:
         """Take the oldest."""
@@ -137,7 +138,7 @@ class NewestQueue:
         """Drop everything, and tell nobody any more: the reader has ended, and must not be held by this."""
         with self._lock:
             self._messages.clear()
-            self._tell = None
+            self._owner = None
 
     def __getitem__(self, index: int, /) -> Any:
         return self._messages[index]
@@ -145,20 +146,59 @@ class NewestQueue:
     def __len__(self) -> int:
         return len(self._messages)
 
-    def _drop_old(self) -> int:
-        newest: set[Hashable] = set()
-        kept: deque[Any] = deque()
-        for message in reversed(self._messages):
-            key = None if type(message) in RUNTIME_MESSAGES else self._key(message)
-            if key is None or key not in newest:
-                kept.appendleft(message)
-                newest.add(key)
-        dropped = len(self._messages) - len(kept)
-        self.dropped += dropped
-        self._messages = kept
-        # Where much may not be dropped, look again only when it has doubled: each message is looked at few times.
-        self._next_look = max(self._limit, 2 * len(kept))
+    def _make_room(self) -> None:
+        """Drop what is old, and let the owner know; without the lock, as it may take its time."""
+        owner, untold = self._owner, 0
+        try:
+            with self._lock:
+                if not self._is_dropping:
+                    untold = self._begin_episode(self._drop_old())
+        except BaseException as error:  # noqa: BLE001 - whatever a key raises is the reader's fault, not the sender's
+            if owner is not None:
+                owner.break_down(crash(error))
+            return
+        if untold and owner is not None:
+            owner.report_dropped(self._policy.what, untold)
+
+    def _begin_episode(self, dropped: int) -> int:
+        """Give how many drops the owner must be told of."""
+        if not dropped or self._is_told:
+            return 0
+        self._is_told = True
         return dropped
+
+    def _drop_old(self) -> int:
+        """Give how many were dropped. Whoever looks without the lock sees fewer meanwhile, but never none."""
+        messages = self._messages
+        if len(messages) <= self._next_look:  # another thread has just done it
+            return 0
+        self._is_dropping = True
+        try:
+            waiting = messages.copy()
+            kept = self._newest_of(waiting)
+            if self._owner is None:  # a key has ended the reader
+                return 0
+            for _ in range(len(waiting) - 1):
+                messages.popleft()
+            messages.extendleft(kept)
+        finally:
+            self._is_dropping = False
+        dropped = len(waiting) - 1 - len(kept)
+        self.dropped += dropped
+        # Where much may not be dropped, look again only when it has doubled: each message is looked at few times.
+        self._next_look = max(self._policy.limit, 2 * (len(kept) + 1))
+        return dropped
+
+    def _newest_of(self, waiting: deque[Any]) -> list[Any]:
+        """List what stays beside the last one, which always does; the newest first."""
+        newest: set[Hashable] = set()
+        kept: list[Any] = []
+        for message in reversed(waiting):
+            key = None if type(message) in RUNTIME_MESSAGES else self._policy.key(message)
+            if key is None or key not in newest:
+                kept.append(message)
+                newest.add(key)
+        return kept[1:]
 
 
 def _check(limit: object, last_limit: object) -> None:

@@ -75,23 +75,28 @@ class Ref(pykka.ActorRef["Process"]):
         messages.append(message)
         if not mailbox.is_scheduled:
             mailbox.wake()
-        elif len(messages) > mailbox.next_look:
+        elif (waiting := len(messages)) > mailbox.limit and (sender is not None or waiting > mailbox.next_look):
             mailbox.overflow()
 
     def wait_for_room(self, timeout_s: float) -> bool:
         """Wait, on a thread that may block, until half of a congested mailbox has been read; False when it is not.
 
-        For senders that are no actors, or have a thread of their own; raises RuntimeError in an actor of the pool.
+        For senders that are no actors, or have a thread of their own; raises RuntimeError in an actor of the pool, and
+        where it would wait for an actor of a simulated system: that reads nothing while its only thread waits.
         """
         if CURRENT.actor is not None and CURRENT.actor.runs_on == "pool":
             raise RuntimeError(f"{CURRENT.actor.label} shares its thread, so it must not wait; see on_congested")
-        if not self.is_congested:
+        mailbox = self.actor_inbox
+        if not mailbox.is_congested:
             return True
+        if mailbox.is_driven:
+            raise RuntimeError(f"{self.label} is simulated, so it reads nothing while one waits; see on_congested")
         relieved = threading.Event()
-        self.actor_inbox.tell_when_relieved(relieved, relieved.set)
-        has_room = relieved.wait(timeout_s)
-        self.actor_inbox.forget_waiting(relieved)
-        return has_room
+        mailbox.tell_when_relieved(relieved, relieved.set)
+        try:
+            return relieved.wait(timeout_s)
+        finally:
+            mailbox.forget_waiting(relieved)
 
     def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> NoReturn:
         """Refuse pykka's ask, whose answer a dying actor may owe for ever; raises TypeError."""

@@ -107,8 +107,17 @@ def test_an_actor_counts_as_busy_before_a_sender_can_find_it_awake() -> None:
     class Looking:
         """Writes down what a sender would find at the moment of counting."""
 
+        is_driven = False
+        lost = 0
+
         def begin(self) -> None:
             found.append(mailbox.is_scheduled)
+
+        def end(self) -> None:
+            """Nobody else wakes it."""
+
+        def forget(self, actor: Process) -> None:
+            """Nothing is kept."""
 
         def schedule(self, actor: Process) -> None:
             found.append(mailbox.is_scheduled)
@@ -117,7 +126,7 @@ def test_an_actor_counts_as_busy_before_a_sender_can_find_it_awake() -> None:
         def threads(self) -> list[threading.Thread]:
             return []
 
-        def stop(self, timeout_s: float) -> None:
+        def stop(self) -> None:
             """Nothing to end."""
 
     found: list[bool] = []

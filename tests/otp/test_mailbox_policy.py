@@ -219,7 +219,7 @@ def test_a_queue_that_drops_holds_its_reader_no_longer_than_it_lives(simulated: 
     queue = newest.actor_inbox.messages
     send_exit(newest, KILL)
     assert isinstance(queue, NewestQueue)
-    assert queue._tell is None
+    assert queue._owner is None
 
 
 def test_who_sees_that_a_mailbox_is_full_can_have_itself_told_when_it_is_not(simulated: Laboratory) -> None:
