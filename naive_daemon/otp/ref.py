@@ -75,7 +75,7 @@ class Ref(pykka.ActorRef["Process"]):
         messages.append(message)
         if not mailbox.is_scheduled:
             mailbox.wake()
-        elif (waiting := len(messages)) > mailbox.limit and (sender is not None or waiting > mailbox.next_look):
+        elif len(messages) > mailbox.limit and (sender is not None or len(messages) > mailbox.next_look):
             mailbox.overflow()
 
     def wait_for_room(self, timeout_s: float) -> bool:
