@@ -18,6 +18,7 @@ from naive_daemon.otp.duty import PRESENT, Duty
 from naive_daemon.otp.faults import Faults, draw_from
 from naive_daemon.otp.outside import Awaited, refuse_inside
 from naive_daemon.otp.process import Process
+from naive_daemon.otp.ref import CURRENT
 from naive_daemon.otp.simulation_dispatcher import STEPS_MAX, SimulatedDispatcher, SteppedDispatcher
 from naive_daemon.otp.system import ActorSystem, living_children
 from naive_daemon.otp.timers import VirtualTimers
@@ -95,8 +96,18 @@ class SimulatedSystem(ActorSystem):
         return self._work("run", lambda: self._run(until_ns, max_steps))
 
     def settle(self, busy: int = 0, timeout_s: float = 10.0) -> bool:
-        """Run until idle; True. What a live system would wait for in vain raises LivelockError here."""
-        self._work("settle", self._come_to_rest)
+        """Run until idle; True. What a live system would wait for in vain raises LivelockError here.
+
+        An actor that has a thread of its own in a live system may, as there; the others run within its handler.
+        """
+        actor = CURRENT.actor
+        if actor is None or actor.runs_on == "pool":
+            self._work("settle", self._come_to_rest)
+            return True
+        try:
+            self._come_to_rest()
+        finally:
+            CURRENT.actor = actor
         return True
 
     def forget(self, actor: Process) -> None:

@@ -8,7 +8,8 @@ import textwrap
 from collections.abc import Iterator
 
 import naive_daemon
-from naive_daemon.otp import Actor
+from naive_daemon.otp import KILL, KILLED, Actor, send_exit
+from tests.otp.laboratory import PATIENCE_S, Laboratory, ThreadWorker, Worker
 
 WAITING = frozenset({"ask", "inspect", "start", "stop", "terminate"})
 """What waits: `ask` of anything, and the others of a system."""
@@ -53,3 +54,34 @@ def test_what_would_wait_is_seen() -> None:
                 self.timer.start()
     """
     assert list(waits_in(source)) == ["self.system.ask", "client.ask", "self._system.terminate"]
+
+
+def test_who_has_a_thread_of_its_own_may_let_all_others_come_to_rest(lab: Laboratory) -> None:
+    """On threads it counts itself as busy; in a simulation the others run within its handler."""
+    server = lab.worker("server")
+    waiter = lab.worker("waiter", ThreadWorker)
+
+    def wait(actor: Worker) -> str:
+        server.tell("before")
+        assert actor.system.settle(1, PATIENCE_S)
+        lab.events.append(("rested", "waiter"))
+        server.tell("after")
+        return "done"
+
+    assert lab.ask(waiter, wait) == "done"
+    lab.settle()
+    assert lab.seen("got", "rested") == [("got", "server", "before"), ("rested", "waiter"), ("got", "server", "after")]
+
+
+def test_who_was_killed_while_it_let_others_run_reaches_nobody(simulated: Laboratory) -> None:
+    server = simulated.worker("server")
+    waiter = simulated.worker("waiter", ThreadWorker)
+
+    def wait(actor: Worker) -> None:
+        server.tell(lambda _: send_exit(waiter, KILL))
+        actor.system.settle(1)
+        server.tell("too late")
+
+    simulated.tell(waiter, wait)
+    assert simulated.reason_of(waiter) == KILLED
+    assert simulated.seen("got") == []
