@@ -71,13 +71,13 @@ def test_a_system_gives_up_a_start_that_never_returns(live: Laboratory) -> None:
             entered.set()
             assert go_on.wait(PATIENCE_S)
 
-    actor = live.make("slow", Slow)
-    with pytest.raises(TimeoutError, match="slow to start"):
-        live.system.start(actor, "slow", timeout_s=0.01)
-    assert live.reason_of(actor.ref) == KILLED
-    assert live.system.whereis("slow") is None
+    while not entered.is_set():  # on a busy machine one is given up before its turn has come: then the next
+        actor = live.make("slow", Slow)
+        with pytest.raises(TimeoutError, match="slow to start"):
+            live.system.start(actor, "slow", timeout_s=0.01)
+        assert live.reason_of(actor.ref) == KILLED
+        assert live.system.whereis("slow") is None
     go_on.set()
-    assert entered.wait(PATIENCE_S)
     live.settle()
 
 
