@@ -6,6 +6,6 @@ Whoever starts a process calls `configure_logs` once, before its first event. Ev
 
 from naive_daemon.logs.routing import LogFormat, LogLevel, configure_logs
 from naive_daemon.logs.stream import LogStream, open_log_file
-from naive_daemon.otp.secret import hide_secrets
+from naive_daemon.otp import hide_secrets
 
 __all__ = ["LogFormat", "LogLevel", "LogStream", "configure_logs", "hide_secrets", "open_log_file"]

@@ -4,7 +4,7 @@ from typing import Any
 
 from structlog.typing import EventDict, WrappedLogger
 
-from naive_daemon.otp.secret import HIDDEN, hide_secrets, names_secret
+from naive_daemon.otp import HIDDEN, hide_secrets, names_secret
 
 
 def hide_secret_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -83,6 +83,7 @@ from naive_daemon.otp.requests import (
     TerminateChild,
     WhichChildren,
 )
+from naive_daemon.otp.secret import HIDDEN, hide_secrets, names_secret
 from naive_daemon.otp.simulation import SimulatedSystem
 from naive_daemon.otp.supervisor import Supervisor
 from naive_daemon.otp.supervisor_process import SupervisorProcess
@@ -96,6 +97,7 @@ __all__ = [
     "BUSIEST_MAX",
     "CENSUS_PLACES_MAX",
     "DEFERRED",
+    "HIDDEN",
     "IGNORE",
     "INFINITY",
     "KILL",
@@ -202,6 +204,8 @@ __all__ = [
     "describe",
     "find",
     "health",
+    "hide_secrets",
+    "names_secret",
     "node_of",
     "rare_collections",
     "resume",

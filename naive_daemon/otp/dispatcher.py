@@ -109,9 +109,9 @@ class Crew:
         return thread
 
     def members(self) -> list[threading.Thread]:
-        """List the threads that may not have ended."""
+        """List the threads that have not ended."""
         with self._lock:
-            return [*self._working, *self._leaving]
+            return [thread for thread in (*self._working, *self._leaving) if thread.is_alive()]
 
     def _serve(self, duty: Duty, work: Callable[..., None], arguments: tuple[object, ...]) -> None:
         PRESENT.duty = duty

@@ -21,7 +21,7 @@ from naive_daemon.otp.trace import TraceSink, step_line
 if TYPE_CHECKING:
     from naive_daemon.otp.turn import Turn
 
-STEPS_MAX = 10_000_000
+STEPS_MAX = 3_000_000
 """Messages that may be handled at one moment of virtual time; more of them are taken for a loop that has no end."""
 
 Draw = Callable[[], float]

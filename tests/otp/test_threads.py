@@ -199,7 +199,12 @@ def test_a_stuck_thread_is_noticed_when_there_is_no_room_for_timers() -> None:
     ward, looked = Ward(), threading.Semaphore(0)
     timers: Any = ward.lab.system.timers
     look, heap = ward.pool.look, timers._heap
-    ward.pool.look = lambda *when: (look(*when), looked.release())  # type: ignore[method-assign] # tells the test
+
+    def look_and_tell(now_s: float, period_s: float) -> None:
+        look(now_s, period_s)
+        looked.release()
+
+    ward.pool.look = look_and_tell  # type: ignore[method-assign] # the test waits for it
     timers.after(3600.0, lambda: None)
     heap._limit = heap._sweep_at = 1  # so the one place is taken while the look of the pool makes its next one
     stuck = ward.lab.worker("stuck")
