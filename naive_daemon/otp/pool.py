@@ -82,6 +82,7 @@ class PoolDispatcher:
         self._crew = Crew()
         self._replaced = 0
         self._looked_at_s: float | None = None
+        self._looking = threading.Lock()  # who looks at the same time would replace a thread twice
         self._is_stopped = False
         try:
             for _ in range(threads):
@@ -107,17 +108,10 @@ class PoolDispatcher:
 
     def look(self, now_s: float, period_s: float) -> None:
         """Find threads that are stuck. A look counts for two periods at most, so a process that slept blames nobody."""
-        elapsed_s = 0.0 if self._looked_at_s is None else min(now_s - self._looked_at_s, 2 * period_s)
-        self._looked_at_s = now_s
-        for worker in self._workers.copy():
-            actor = worker.actor
-            at = (worker.turns, 0 if actor is None else actor.handled)
-            if actor is None or at != worker.seen:
-                worker.seen, worker.stuck_s, worker.is_told = at, 0.0, False
-                continue
-            worker.stuck_s += elapsed_s
-            if worker.stuck_s >= self._stuck_after_s:
-                self._take_care_of(worker, actor)
+        with self._looking:
+            elapsed_s = 0.0 if self._looked_at_s is None else min(now_s - self._looked_at_s, 2 * period_s)
+            self._looked_at_s = now_s
+            self._look(elapsed_s)
 
     def health(self) -> PoolHealth:
         """Say how the threads are."""
@@ -173,6 +167,17 @@ class PoolDispatcher:
         finally:
             with self._lock:
                 self._workers.remove(worker)
+
+    def _look(self, elapsed_s: float) -> None:
+        for worker in self._workers.copy():
+            actor = worker.actor
+            at = (worker.turns, 0 if actor is None else actor.handled)
+            if actor is None or at != worker.seen:
+                worker.seen, worker.stuck_s, worker.is_told = at, 0.0, False
+                continue
+            worker.stuck_s += elapsed_s
+            if worker.stuck_s >= self._stuck_after_s:
+                self._take_care_of(worker, actor)
 
     def _take_care_of(self, worker: _Worker, actor: "Process") -> None:
         if not worker.is_replaced:
