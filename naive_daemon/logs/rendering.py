@@ -1,13 +1,13 @@
 """How a log event becomes a line: processors of structlog, for people and for machines.
 
 The order is fixed: time, values made plain, exceptions made text or tables, secrets out, rendered. So a secret in the
-text of an exception is found as well.
+text of an exception is found as well. Every text is cut before secrets are looked for, so that no error, however much
+it says, costs more than a line.
 """
 
 import enum
 import os
 import sys
-import traceback
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -17,20 +17,21 @@ from typing import Any
 
 import msgspec
 import structlog
-from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from naive_daemon.clock import NS_PER_S, WallClock, to_datetime
 from naive_daemon.domain.money import plain
+from naive_daemon.logs import exception
+from naive_daemon.logs.bounded_text import bounded, text_of
 from naive_daemon.logs.secret import hide_secret_values
 
 _CLOCK = WallClock()
 _PAD_EVENT = 28
-_FRAMES_MAX = 50
+_TEXT_MAX = 8_000
+"""Characters of a text that is bound to an event."""
 # Levels at which a traceback is always shown: something has crashed.
 _CRASHES = frozenset({"error", "critical", "exception", "fatal"})
 _CALM = frozenset({"debug", "info"})
-_STRUCTURED = ExceptionDictTransformer(show_locals=False, max_frames=_FRAMES_MAX)
 
 
 def json_processors() -> list[Processor]:
@@ -44,7 +45,7 @@ def text_processors(*, colours: bool, verbose: bool) -> list[Processor]:
     Tracebacks follow on lines of their own where something crashed (level error and up), and everywhere when
     `verbose`; else an exception is a single `error=…`.
     """
-    exception = _with_traceback if verbose else _with_traceback_of_crashes
+    with_exception = _with_traceback if verbose else _with_traceback_of_crashes
     console = structlog.dev.ConsoleRenderer(
         colors=colours,
         pad_event_to=_PAD_EVENT,
@@ -52,7 +53,7 @@ def text_processors(*, colours: bool, verbose: bool) -> list[Processor]:
         timestamp_key="time",
         exception_formatter=structlog.dev.plain_traceback,
     )
-    return [_with_time_of_day, _without_address, _with_plain_values, exception, hide_secret_values, console]
+    return [_with_time_of_day, _without_address, _with_plain_values, with_exception, hide_secret_values, console]
 
 
 def wants_colours(*, terminal: bool) -> bool:
@@ -96,7 +97,7 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, msgspec.Struct):
         return plain_value(msgspec.structs.asdict(value))
     if isinstance(value, Mapping):
-        return {str(key): plain_value(item) for key, item in value.items()}
+        return {bounded(text_of(key), _TEXT_MAX): plain_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain_value(item) for item in value]
     if isinstance(value, AbstractSet):
@@ -111,23 +112,20 @@ def _plain_text(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, enum.Enum):
         value = str(value.value)
-    text = str(value) if isinstance(value, str | os.PathLike) else repr(value)
-    # A lone surrogate (an undecodable byte of a file name) must not make the log call fail.
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return bounded(text_of(value, str if isinstance(value, str | os.PathLike) else repr), _TEXT_MAX)
 
 
 def _with_structured_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     error = _exception(event.pop("exc_info", None))
     if error is not None:
-        tables = _STRUCTURED((type(error), error, error.__traceback__))
-        event = {**event, "error": _one_line(error), "exception": plain_value(tables)}
+        event = {**event, "error": exception.one_line(error), "exception": exception.tables(error)}
     return event
 
 
 def _with_traceback(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     error = _exception(event.pop("exc_info", None))
     if error is not None:
-        event["exception"] = "".join(traceback.format_exception(error)).rstrip()
+        event["exception"] = exception.text(error)
     return event
 
 
@@ -136,7 +134,7 @@ def _with_traceback_of_crashes(logger: WrappedLogger, method: str, event: EventD
         return _with_traceback(logger, method, event)
     error = _exception(event.pop("exc_info", None))
     if error is not None:
-        event["error"] = _one_line(error)
+        event["error"] = exception.one_line(error)
     return event
 
 
@@ -147,11 +145,6 @@ def _exception(given: Any) -> BaseException | None:
     if isinstance(given, tuple):
         return given[1] if isinstance(given[1], BaseException) else None
     return sys.exc_info()[1] if given else None
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:

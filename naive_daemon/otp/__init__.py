@@ -25,6 +25,7 @@ from naive_daemon.otp.census import PLACES_MAX as CENSUS_PLACES_MAX
 from naive_daemon.otp.census import Census, CensusTaker
 from naive_daemon.otp.child_spec import BRUTAL_KILL, INFINITY, ChildSpec, ChildType, Restart
 from naive_daemon.otp.clock import Clock, MovableClock
+from naive_daemon.otp.crash_report import tell_reason
 from naive_daemon.otp.deadlock import DeadlockError, LivelockError
 from naive_daemon.otp.description import describe
 from naive_daemon.otp.dynamic_supervisor import DynamicSupervisor
@@ -87,7 +88,8 @@ from naive_daemon.otp.secret import HIDDEN, hide_secrets, names_secret
 from naive_daemon.otp.simulation import SimulatedSystem
 from naive_daemon.otp.supervisor import Supervisor
 from naive_daemon.otp.supervisor_process import SupervisorProcess
-from naive_daemon.otp.system import ActorSystem, SuspensionRefusedError
+from naive_daemon.otp.suspension import SuspensionRefusedError
+from naive_daemon.otp.system import ActorSystem
 from naive_daemon.otp.task import Task, task_spec
 from naive_daemon.otp.timers import Timer, TooManyTimersError
 from naive_daemon.otp.trace import Replay, ReplayDivergedError, ReplayStopped, TraceFile, TraceSink, TraceTail
@@ -213,6 +215,7 @@ __all__ = [
     "shutdown",
     "suspend",
     "task_spec",
+    "tell_reason",
     "tree",
     "view",
 ]

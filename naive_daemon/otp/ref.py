@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pykka
 
 from naive_daemon.otp.departed import Departed
-from naive_daemon.otp.exit import NOPROC
+from naive_daemon.otp.exit import NOPROC, ExitReason
 from naive_daemon.otp.messages import Down
 
 if TYPE_CHECKING:
@@ -131,6 +131,11 @@ class Ref(pykka.ActorRef["Process"]):
     def is_alive(self) -> bool:
         """Say whether this incarnation still takes messages."""
         return not self._actor.is_dead
+
+    @property
+    def reason(self) -> ExitReason | None:
+        """Why this incarnation ended; None while it lives. A monitor that came too late was told noproc (rule 63)."""
+        return self._actor.reason
 
     def is_orphan(self) -> bool:
         """Say whether this incarnation had a supervisor that has ended, so that it is about to end, too."""

@@ -42,6 +42,7 @@ from naive_daemon.otp import (
 from naive_daemon.strategy.discovery import load_strategy
 from naive_daemon.strategy.protocol import EntriesClosed, Position
 from naive_daemon.strategy.result import cycle_result
+from naive_daemon.trading.cause import cause_text, end_of
 from naive_daemon.trading.context import SymbolContext
 from naive_daemon.trading.cycle_book import CycleBook
 from naive_daemon.trading.reports import (
@@ -130,7 +131,7 @@ class Leader(Actor):
     def on_terminate(self, reason: ExitReason) -> None:
         """Let an operator see why the symbol had to start again."""
         if not reason.is_orderly:
-            failed = LeaderFailed(self._context.account, self._context.symbol, str(reason))
+            failed = LeaderFailed(self._context.account, self._context.symbol, cause_text(reason))
             self.system.tell(names.SWITCHES, failed)
 
     # Start: also the way back after any crash -----------------------------------------------------------------------
@@ -144,14 +145,14 @@ class Leader(Actor):
 
     def _take_settings(self, settings: SymbolSettings | RequestFailed) -> None:
         if isinstance(settings, RequestFailed):
-            self.exit(crash(f"no settings: {settings.reason}"))
+            self.exit(crash(f"no settings: {cause_text(settings.reason)}"))
         self._settings = settings
         load = LoadSymbol(self._context.account, self._context.symbol)
         self.request(self.system.whereis(names.JOURNAL), load, self._take_journal, JOURNAL_TIMEOUT_S)
 
     def _take_journal(self, journal: SymbolJournal | RequestFailed) -> None:
         if isinstance(journal, RequestFailed):
-            self.exit(crash(f"the journal could not be read: {journal.reason}"))
+            self.exit(crash(f"the journal could not be read: {cause_text(journal.reason)}"))
         self._book.open(journal)
         for opened in journal.open_cycles:
             self._resume_cycle(opened)
@@ -233,7 +234,7 @@ class Leader(Actor):
         except PermanentError as error:
             if self._fault is None:
                 self.log.warning("no fresh trader", reason=error.message)
-            self._fault = error.message
+            self._fault = cause_text(error.message)
             return False
         return True
 
@@ -345,7 +346,7 @@ class Leader(Actor):
             return
         slot = self._slots[number]
         if not slot.is_finished:
-            self._take_over(slot, str(down.reason))
+            self._take_over(slot, cause_text(end_of(down.ref, down.reason)))
             return
         del self._slots[number]
         self.system.tell(names.CACHE, DropState(_cache_key(slot.position.cycle.key)))

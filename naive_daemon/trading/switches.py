@@ -42,6 +42,7 @@ from naive_daemon.otp import (
     WhichChildren,
     crash,
 )
+from naive_daemon.trading.cause import cause_text, end_of
 from naive_daemon.trading.context import SymbolContext
 from naive_daemon.trading.leader import AskSettings, SettingsChanged
 from naive_daemon.trading.quarantine import Quarantine
@@ -246,7 +247,7 @@ class Switches(Actor):
 
     def _take_holder(self, key: SymbolKey, symbol: SymbolRecord, holder: Ref, children: Any) -> None:
         if isinstance(children, RequestFailed):
-            self._quarantine_symbol(key, symbol, f"did not start: {children.reason}")
+            self._quarantine_symbol(key, symbol, f"did not start: {cause_text(children.reason)}")
         elif any(child.ref is holder for child in children):
             self._run(key, symbol, holder)
         else:
@@ -275,7 +276,7 @@ class Switches(Actor):
     def _take_stop(self, key: SymbolKey, symbol: SymbolRecord, ref: Ref, answer: Any) -> None:
         """Ask again when nobody answered. Its Down tells that it has ended, also when somebody else is stopping it."""
         if isinstance(answer, RequestFailed):
-            self.log.error("symbol did not stop", symbol=key[1], reason=str(answer.reason))
+            self.log.error("symbol did not stop", symbol=key[1], reason=cause_text(answer.reason))
             if symbol.ref is ref and ref.is_alive():
                 self._stop_symbol(key, symbol)
 
@@ -355,7 +356,7 @@ class Switches(Actor):
             if symbol.state == "stopping":
                 self._stopped(key, symbol)
             else:
-                self._quarantine_symbol(key, symbol, symbol.last_error or str(down.reason))
+                self._quarantine_symbol(key, symbol, symbol.last_error or cause_text(end_of(down.ref, down.reason)))
                 self._tell_control(symbol)
             return
 
@@ -366,6 +367,7 @@ class Switches(Actor):
         has_recovered = symbol.failures > 0 and ran_s > self._quarantine.pause_s(symbol.failures)
         symbol.failures = 1 if has_recovered else symbol.failures + 1
         pause_s = self._quarantine.pause_s(symbol.failures)
+        reason = cause_text(reason)
         symbol.state, symbol.traders, symbol.last_error = "quarantined", 0, reason
         symbol.retry = self.send_after(pause_s, _Retry(key))
         symbol.retry_at_ns = self.system.clock.now_ns() + round(pause_s * NS_PER_S)

@@ -391,3 +391,108 @@ def test_a_log_file_is_appended_to_and_its_owners_alone(tmp_path: Path) -> None:
 def test_a_log_file_that_can_not_be_written_is_a_config_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="can not be written: Is a directory"):
         open_log_file(tmp_path)
+
+
+class MuteError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text of mine")
+
+    __repr__ = __str__
+
+
+def logged_error(error: BaseException, format: Any, level: Any = "info") -> str:  # noqa: A002 - as above
+    target = io.StringIO()
+    configure_logs(level, format, target)
+    try:
+        raise error
+    except type(error) as caught:
+        structlog.get_logger().error("crashed", exc_info=caught)
+    return target.getvalue()
+
+
+def crowd() -> BaseException:
+    """Give groups in groups, each with many members, notes and causes."""
+    error: BaseException = ValueError("y" * 5_000)
+    for _ in range(20):
+        members = [error, *(ValueError(f"{number}" + "z" * 5_000) for number in range(50))]
+        error = BaseExceptionGroup("many" * 5_000, members)
+        error.__cause__ = ValueError("cause" * 5_000)
+        for _ in range(30):
+            error.add_note("note" * 5_000)
+    return error
+
+
+def chain() -> BaseException:
+    error = ValueError("first")
+    for number in range(5_000):
+        cause, error = error, ValueError(f"{number}" + "y" * 3_000)
+        error.__cause__ = cause
+    return error
+
+
+LONG = 2_000_000
+
+
+@pytest.mark.parametrize("format", ["json", "text"])
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("y" * LONG), ValueError("://:" * (LONG // 4)), crowd(), chain()],
+    ids=["y", "url", "group", "chain"],
+)
+def test_an_error_that_says_much_costs_a_line_of_bounded_length(error: BaseException, format: Any) -> None:  # noqa: A002 - as above
+    line = logged_error(error, format)
+    assert 100 < len(line) < 30_000
+    if format == "json":
+        event = json.loads(line)
+        assert len(event["error"]) < 2_200
+        assert len(event["exception"][0]["exc_value"]) <= 2_000
+
+
+@pytest.mark.parametrize("format", ["json", "text"])
+@pytest.mark.parametrize("room", range(4))
+def test_a_cut_shows_no_half_of_a_secret(format: Any, room: int) -> None:  # noqa: A002 - as above
+    text = "y" * (2_000 - len("redis://:ses") - room) + " redis://:sesame" + "e" * 3_000 + "@h"
+    assert "ses" not in logged_error(ValueError(text), format).replace("raise error", "")
+
+
+@pytest.mark.parametrize("format", ["json", "text"])
+def test_an_error_that_can_not_say_anything_is_logged_all_the_same(format: Any, capsys: Any) -> None:  # noqa: A002 - as above
+    group = BaseExceptionGroup("some", [MuteError()])
+    line = logged_error(group, format)
+    assert "MuteError" in line
+    assert "(no text)" in line
+    assert "MuteError: (no text)" in logged_error(MuteError(), format)
+    assert capsys.readouterr().err == ""
+
+
+def test_any_field_is_bounded_and_may_fail_to_say_what_it_is() -> None:
+    target = io.StringIO()
+    configure_logs("info", "json", target)
+    structlog.get_logger().info("values", long="://:" * (LONG // 4), mute=MuteError())
+    event = logged(target)
+    assert len(event["long"]) <= 8_000
+    assert event["mute"] == "(no text)"
+
+
+def fall(depth: int) -> None:
+    if not depth:
+        raise ValueError("deep")
+    fall(depth - 1)
+
+
+@pytest.mark.parametrize("format", ["json", "text"])
+def test_a_deep_traceback_shows_both_ends(format: Any) -> None:  # noqa: A002 - as above
+    target = io.StringIO()
+    configure_logs("info", format, target)
+    try:
+        fall(300)
+    except ValueError as error:
+        structlog.get_logger().error("crashed", exc_info=error)
+    assert "test_a_deep_traceback_shows_both_ends" in target.getvalue()
+    assert "ValueError: deep" in target.getvalue()
+    assert len(target.getvalue()) < 30_000
+
+
+def test_a_traceback_gives_a_terminal_nothing_to_obey() -> None:
+    assert "\x1b" not in logged_error(ValueError("\x1b[2J"), "text")
+    assert "\x1b" not in logged_error(ValueError("\x1b[2J"), "text", "debug")
