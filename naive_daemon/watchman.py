@@ -1,10 +1,11 @@
 """The watchman: started last, so that it says "ready" when the whole tree is up, and stopped first.
 
 It feeds systemd's watchdog only while the root of the tree answers, so a daemon that hangs is started afresh.
+It can not be suspended: the service manager would take its silence for a daemon that hangs.
 Sends: a request to the root. Crashes when: never.
 """
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 
@@ -32,6 +33,8 @@ class _Look(msgspec.Struct, frozen=True):
 
 class Watchman(Actor):
     """See the module."""
+
+    may_be_suspended: ClassVar[bool] = False
 
     def __init__(self, notifier: ServiceNotifier) -> None:
         super().__init__()

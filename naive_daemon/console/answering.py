@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Generator, Iterator
+from typing import Literal
 
 import psutil
 
@@ -68,7 +69,9 @@ class Answering:
                 except ActorDiedError:
                     yield _ended(place)
                 except SuspensionRefusedError as error:
-                    yield Refused("top actor", str(error))
+                    why: Literal["top actor", "must not rest"]
+                    why = "top actor" if place.ref in self._system.roots() else "must not rest"
+                    yield Refused(why, str(error))
 
     def _load(self, request: protocol.AskLoad) -> Answer:
         meter = LoadMeter(self._system)

@@ -132,6 +132,8 @@ def _error(refused: Refused) -> NaiveError:
             return ActorUnavailableError(refused.message, hint="that trace ends by itself; try again then")
         case "top actor":
             return ActorUnavailableError(refused.message, hint="naive-daemon tree shows what is below it")
+        case "must not rest":
+            return ActorUnavailableError(refused.message, hint=None)
         case "too many":
             return ConsoleRefusedError(refused.message, hint="try again in a moment")
         case "version":

@@ -135,7 +135,7 @@ class Refused(msgspec.Struct, frozen=True, tag_field="kind", tag="refused"):
     """Why there is no answer; `nearest`: names that may have been meant, or numbers of those that bear the name."""
 
     why: Literal[
-        "unknown actor", "actor ended", "actor busy", "traced already", "top actor",
+        "unknown actor", "actor ended", "actor busy", "traced already", "top actor", "must not rest",
         "bad request", "too many", "version",
     ]  # fmt: skip
     message: str

@@ -1,14 +1,14 @@
 """What a subclass of `Actor` overrides, and how an actor speaks in the log. None of these is ever called by others."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 
 from naive_daemon.otp.crash_report import crash_report, tell_reason
 from naive_daemon.otp.description import describe
 from naive_daemon.otp.exit import ExitReason
-from naive_daemon.otp.messages import Continue, Deferred, Ignore
+from naive_daemon.otp.messages import Continue, Deferred, Ignore, ResumedBy
 from naive_daemon.otp.process import Process
 from naive_daemon.otp.ref import Ref
 from naive_daemon.otp.uncaught import report_uncaught
@@ -16,6 +16,9 @@ from naive_daemon.otp.uncaught import report_uncaught
 
 class Hooks(Process):
     """The hooks with what they do where nobody overrides them. Subclass `Actor`, not this."""
+
+    may_be_suspended: ClassVar[bool] = True
+    """Whether `ActorSystem.suspend` may hold it up. False for one whose silence does harm: it feeds a watchdog, say."""
 
     def init(self) -> Continue | Ignore | Deferred | None:
         """Get ready; the starter waits for this. Raising is a failed start."""
@@ -86,6 +89,14 @@ class Hooks(Process):
             self._speak(
                 lambda: self.log.warning("stuck thread is back", for_s=round(for_s, 1), thread=thread, lost=was_lost)
             )
+
+    def report_suspension(self, for_s: float) -> None:
+        """Log that it handles no messages from now on."""
+        self._speak(lambda: self.log.warning("actor suspended", for_s=for_s))
+
+    def report_resumption(self, how: ResumedBy) -> None:
+        """Log that it handles messages again, and what has ended the suspension."""
+        self._speak(lambda: self.log.warning("actor resumed", how=how))
 
     def _report_crash(self, reason: ExitReason) -> None:
         error = reason.detail if isinstance(reason.detail, BaseException) else None

@@ -120,7 +120,8 @@ def _kill(systems: "list[ActorSystem]") -> None:
     if left:
         _tell("actors killed at exit", actors=[ref.label for ref in left[:10]], count=len(left))
     for system in systems:
-        system.settle(timeout_s=KILL_S / 2 / len(systems))
+        with contextlib.suppress(RuntimeError):  # somebody else has stopped it meanwhile
+            system.settle(timeout_s=KILL_S / 2 / len(systems))
         system.stop(0.0)
     _join(systems, KILL_S / 2)
 

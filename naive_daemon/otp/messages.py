@@ -1,6 +1,6 @@
 """What the runtime itself sends: signals, replies and the answers of supervisors."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -49,16 +49,22 @@ class Inspect(msgspec.Struct, frozen=True):
     look: "Callable[[Actor], None]"
 
 
+ResumedBy = Literal["asked", "time over", "no timer", "exit"]
+"""What has ended a suspension: `resume`, its time, that there was no timer to end it, or an exit signal."""
+
+
 class Suspend(msgspec.Struct, frozen=True):
-    """Handle no messages until `Resume` comes; `number` tells this suspension from an earlier one."""
+    """Handle no messages until `Resume` comes, in `for_s` seconds; `number` tells it from an earlier suspension."""
 
     number: int
+    for_s: float
 
 
 class Resume(msgspec.Struct, frozen=True):
     """Go on. The end of an earlier suspension than the present one is nothing; None ends any."""
 
     number: int | None = None
+    how: ResumedBy = "asked"
 
 
 class Congested(msgspec.Struct, frozen=True):

@@ -66,6 +66,12 @@ class Awaited:
         return value
 
 
+def check_timeout(timeout_s: object) -> None:
+    """Refuse what is no time to wait; raises ValueError. For ever, `math.inf`, is one."""
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not timeout_s >= 0:
+        raise ValueError(f"timeout_s={timeout_s!r} is not a number of seconds >= 0")
+
+
 def refuse_inside(what: str) -> None:
     """Refuse what waits wherever actors run; raises RuntimeError."""
     actor = CURRENT.actor

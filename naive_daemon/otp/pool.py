@@ -213,6 +213,10 @@ def check_pool(threads: object, stuck_after_s: object, kill_after_s: object = No
             continue
         if isinstance(time_s, bool) or not isinstance(time_s, int | float) or not 0 < time_s < math.inf:
             raise ValueError(f"{name}={time_s!r} is not a finite number of seconds > 0")
+    if kill_after_s is not None and kill_after_s < stuck_after_s:  # type: ignore[operator] # both are numbers by now
+        raise ValueError(
+            f"kill_after_s={kill_after_s!r} is less than stuck_after_s={stuck_after_s!r}: stuck comes first"
+        )
 
 
 def _stack_of(worker: _Worker) -> str:

@@ -11,6 +11,7 @@ suite that runs on many seeds gives each test its seed and nothing else (`trace=
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from naive_daemon.otp.children import living_children
 from naive_daemon.otp.clock import MovableClock
 from naive_daemon.otp.deadlock import DeadlockError, LivelockError, Wait, tell_waits
 from naive_daemon.otp.dispatcher import Activity
@@ -20,7 +21,7 @@ from naive_daemon.otp.outside import Awaited, refuse_inside
 from naive_daemon.otp.process import Process
 from naive_daemon.otp.ref import CURRENT
 from naive_daemon.otp.simulation_dispatcher import STEPS_MAX, SimulatedDispatcher, SteppedDispatcher
-from naive_daemon.otp.system import ActorSystem, living_children
+from naive_daemon.otp.system import ActorSystem
 from naive_daemon.otp.timers import VirtualTimers
 from naive_daemon.otp.trace import TraceSink
 
@@ -102,8 +103,11 @@ class SimulatedSystem(ActorSystem):
         """
         actor = CURRENT.actor
         if actor is None or actor.runs_on == "pool":
+            refuse_inside("settle")
+            self._check_time("settle", timeout_s)
             self._work("settle", self._come_to_rest)
             return True
+        self._check_time("settle", timeout_s)
         try:
             self._come_to_rest()
         finally:

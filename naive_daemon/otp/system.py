@@ -19,13 +19,14 @@ from naive_daemon.otp.deadlock import DeadlockError
 from naive_daemon.otp.dispatcher import Activity, Dispatcher, ThreadDispatcher
 from naive_daemon.otp.exit import NOPROC, SHUTDOWN, ActorDiedError, ExitReason, StartFailedError
 from naive_daemon.otp.messages import Down, Inspect, Resume, Suspend
-from naive_daemon.otp.outside import Awaited, next_watch, refuse_inside, refuse_on_shared_thread
+from naive_daemon.otp.outside import Awaited, check_timeout, next_watch, refuse_inside, refuse_on_shared_thread
 from naive_daemon.otp.pool import STUCK_AFTER_S, PoolDispatcher, PoolHealth, check_pool
 from naive_daemon.otp.process import Process, Watcher
 from naive_daemon.otp.pubsub import PubSub
 from naive_daemon.otp.ref import Ref
 from naive_daemon.otp.registry import Registry
 from naive_daemon.otp.simulation_dispatcher import STEPS_MAX
+from naive_daemon.otp.suspension import check_suspension
 from naive_daemon.otp.timers import ThreadTimers, Timers
 
 if TYPE_CHECKING:
@@ -36,10 +37,6 @@ if TYPE_CHECKING:
 _suspensions = itertools.count(1)
 
 Result = TypeVar("Result")
-
-
-class SuspensionRefusedError(ValueError):
-    """The actor is the top of a tree: while it rests, nobody below it is restarted, and nobody above would know."""
 
 
 class ActorSystem:
@@ -129,12 +126,12 @@ class ActorSystem:
     def start(self, actor: Actor, name: Hashable | None = None, timeout_s: float = 30.0) -> Ref:
         """Start an actor from outside and wait for its start; raises StartFailedError, TimeoutError.
 
-        An actor that takes longer than `timeout_s` is killed: nobody would have its ref. Raises RuntimeError after
-        `stop`, and inside an actor.
+        An actor that takes longer than `timeout_s` is killed: nobody would have its ref.
+
+        Whatever waits (`start`, `ask`, `terminate`, `inspect`, `settle`) raises RuntimeError inside an actor and after
+        `stop`, and ValueError for a `timeout_s` that is no number of seconds >= 0; `math.inf` is one.
         """
-        refuse_inside("start")
-        if self._is_stopped:
-            raise RuntimeError(f"start of {actor.actor_class.__name__}: the system has been stopped")
+        self._check_wait("start", timeout_s, f"start of {actor.actor_class.__name__}")
         ref = actor.attach(self, name, None)
         if ref is not actor.ref:
             raise StartFailedError(name, ExitReason("already_started", ref))
@@ -154,7 +151,7 @@ class ActorSystem:
 
         Raises ActorDiedError when the actor is dead or dies before it has answered, TimeoutError when it is too slow.
         """
-        refuse_inside("ask")
+        self._check_wait("ask", timeout_s)
         target = ref if isinstance(ref, Ref) else self.registry.whereis(ref)
         if target is None:
             raise ActorDiedError(NOPROC)
@@ -164,7 +161,7 @@ class ActorSystem:
 
     def terminate(self, ref: Ref, timeout_s: float, reason: ExitReason = SHUTDOWN) -> ExitReason | None:
         """Stop a top actor from outside and wait for its end; None when it has not ended in time."""
-        refuse_inside("terminate")
+        self._check_wait("terminate", timeout_s)
         with Awaited(ref, "to end", lambda end, down: end.answer(down.reason)) as end:
             send_exit(ref, reason)
             try:
@@ -190,7 +187,8 @@ class ActorSystem:
         An actor with a thread of its own may, and counts itself; raises RuntimeError in one of the pool.
         """
         refuse_on_shared_thread("settle")
-        return self._activity.wait(busy, timeout_s)
+        self._check_time("settle", timeout_s)
+        return self._activity.wait(busy, min(timeout_s, threading.TIMEOUT_MAX))
 
     @property
     def busy(self) -> int:
@@ -211,7 +209,7 @@ class ActorSystem:
         What it raises comes to the caller and leaves the actor unharmed. Raises TimeoutError when the actor is too
         busy, ActorDiedError when it has ended.
         """
-        refuse_inside("inspect")
+        self._check_wait("inspect", timeout_s)
 
         with Awaited(ref, "to be looked at", _fail) as seen:
 
@@ -228,20 +226,15 @@ class ActorSystem:
         """Let an actor handle no messages for `for_s` seconds, or until `resume`; an exit signal ends it, too.
 
         Raises ValueError for what is no time to wait, SuspensionRefusedError for an actor without a parent that has
-        others below it, and suspends nobody then.
+        others below it and for one whose class has `may_be_suspended = False`, and suspends nobody then.
         """
-        actor = ref._actor
-        if ref in self._roots and isinstance(actor, Process) and living_children(actor):
-            raise SuspensionRefusedError(
-                f"{ref.label} is the top of its tree: while it rests nobody restarts what is below, and nobody above "
-                "would notice; suspend one that has a parent"
-            )
+        check_suspension(ref, for_s, is_top=ref in self._roots)
         number = next(_suspensions)
-        ref.actor_inbox.put_signal(Suspend(number))  # first: its end must not overtake it
+        ref.actor_inbox.put_signal(Suspend(number, for_s))  # first: its end must not overtake it
         try:
-            self.timers.after(for_s, lambda: ref.actor_inbox.put_signal(Resume(number)), ref)
+            self.timers.after(for_s, lambda: ref.actor_inbox.put_signal(Resume(number, "time over")), ref)
         except BaseException:
-            ref.actor_inbox.put_signal(Resume(number))  # nobody else would ever wake it
+            ref.actor_inbox.put_signal(Resume(number, "no timer"))  # nobody else would ever wake it
             raise
         self._pump()
 
@@ -283,17 +276,21 @@ class ActorSystem:
         """The threads that run its actors and have not ended."""
         return [thread for dispatcher in set(self._dispatchers.values()) for thread in dispatcher.threads]
 
+    def _check_wait(self, what: str, timeout_s: float, whole: str | None = None) -> None:
+        """Refuse a wait where one must not, for no time, or for what would never come; `whole` names it better."""
+        refuse_inside(what)
+        self._check_time(whole or what, timeout_s)
+
+    def _check_time(self, what: str, timeout_s: float) -> None:
+        check_timeout(timeout_s)
+        if self._is_stopped:
+            raise RuntimeError(f"{what}: the system has been stopped")
+
     def _pump(self) -> None:
         """Nothing to do where threads run the actors."""
 
     def _wait(self, awaited: Awaited, timeout_s: float) -> Any:
         return awaited.wait(timeout_s)
-
-
-def living_children(actor: Process) -> list[Process]:
-    """List the actors whose parent this one is, those that were added first coming first."""
-    below = [ref._actor for ref in actor.linked()]
-    return [child for child in below if isinstance(child, Process) and child.parent is actor.ref]
 
 
 def _fail(awaited: Awaited, down: Down) -> None:

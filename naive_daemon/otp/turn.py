@@ -21,6 +21,7 @@ from naive_daemon.otp.messages import (
     Inspect,
     Relieved,
     Resume,
+    ResumedBy,
     Started,
     Suspend,
 )
@@ -195,21 +196,28 @@ class Turn(Sender):
             case ExitSignal(source, reason, by_link):
                 if by_link and source is not self.parent and not self._forget_link(source):
                     return
-                self.is_suspended = False
+                self._wake_up("exit")
                 self._take_exit(source, reason)
                 self._heed_put_off()
             case Inspect(look):
                 look(self)  # type: ignore[arg-type] # every process is an Actor
             case Congested() | Relieved():
                 self._heed(signal)
-            case Suspend(number):
+            case Suspend(number, for_s):
                 self.is_suspended, self._suspension = True, number
+                self.report_suspension(for_s)
                 self._notice_care()
                 self.end_turn()  # what has come in the same turn waits, too
-            case Resume(number) if number is None or number == self._suspension:
-                self.is_suspended = False
+            case Resume(number, how) if number is None or number == self._suspension:
+                self._wake_up(how)
                 self._notice_care()
                 self._heed_put_off()
+
+    def _wake_up(self, how: ResumedBy) -> None:
+        """End the suspension, if there is one."""
+        if self.is_suspended:
+            self.is_suspended = False
+            self.report_resumption(how)
 
     def _forget_link(self, other: Any) -> bool:
         """Say whether `other` was linked still; an exit that was on its way at `unlink` is nothing (OTP rule 65)."""

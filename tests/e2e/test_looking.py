@@ -132,6 +132,13 @@ def test_the_top_of_the_tree_is_not_suspended(looked_at: Place) -> None:
     assert nodes(looked_at)["root"]["state"] == "running"
 
 
+def test_the_watchman_is_not_suspended(looked_at: Place) -> None:
+    told = looked_at("actor", "watchman", "suspend")
+    assert told.code == 1
+    assert told.err.startswith("error: watchman must not rest")
+    assert nodes(looked_at)["watchman"]["state"] == "running"
+
+
 def test_status_says_how_the_runtime_is(looked_at: Place) -> None:
     daemon = looked_at("status", "--json").data["daemon"]
     assert daemon["actors"] > 15

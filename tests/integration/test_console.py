@@ -40,7 +40,7 @@ from naive_daemon.console.protocol import (
     TreeShown,
 )
 from naive_daemon.console.server import CONNECTIONS_MAX, ConsoleServer
-from naive_daemon.otp import Actor, ActorSystem, ChildSpec, Ref, Restart, Supervisor, TerminateChild
+from naive_daemon.otp import Actor, ActorSystem, ChildSpec, Ref, Restart, StartChild, Supervisor, TerminateChild
 
 PATIENCE_S = 10.0
 
@@ -152,6 +152,17 @@ def test_the_top_of_the_tree_is_not_suspended(client: ConsoleClient) -> None:
         client.ask(SuspendActor(root.name, 600), Told)
     assert (refused.value.exit_code, refused.value.hint) == (1, "naive-daemon tree shows what is below it")
     assert client.ask(AskActor(root.name), ActorShown).view.node.state == "running"
+
+
+def test_who_must_not_rest_is_not_suspended(client: ConsoleClient, system: ActorSystem) -> None:
+    class Unresting(Actor):
+        may_be_suspended = False
+
+    root = system.roots()[0]
+    system.ask(root, StartChild(ChildSpec(id="unresting", start=Unresting, name="unresting")))
+    with pytest.raises(ActorUnavailableError, match="unresting must not rest") as refused:
+        client.ask(SuspendActor("unresting", 600), Told)
+    assert (refused.value.exit_code, refused.value.hint) == (1, None)
 
 
 def test_a_trace_comes_as_it_happens(client: ConsoleClient, system: ActorSystem) -> None:

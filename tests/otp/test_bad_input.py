@@ -236,11 +236,14 @@ def test_a_wrong_time_crashes_who_asks_for_it_and_leaves_nothing_behind(lab: Lab
 
 
 @pytest.mark.parametrize("for_s", [-1, float("nan"), float("inf")])
-def test_a_wrong_time_to_be_suspended_is_refused_and_suspends_nobody(lab: Laboratory, for_s: float) -> None:
+def test_a_wrong_time_to_be_suspended_is_refused_and_suspends_nobody(
+    lab: Laboratory, logs: list[Any], for_s: float
+) -> None:
     worker = lab.worker()
     with pytest.raises(ValueError, match="not a finite number of seconds"):
         lab.system.suspend(worker, for_s)
     assert lab.ask(worker, "ping") == "ping"
+    assert logs == []
 
 
 def test_a_name_that_cannot_be_one_is_refused_and_nobody_lives_under_it(lab: Laboratory) -> None:

@@ -144,6 +144,14 @@ def test_a_start_after_the_stop_is_refused_at_once() -> None:
             system.start(Worker("w", []))
 
 
+def test_nobody_is_killed_before_it_is_stuck() -> None:
+    before = set(threading.enumerate())
+    with pytest.raises(ValueError, match=r"^kill_after_s=1 is less than stuck_after_s=5: stuck comes first$"):
+        ActorSystem.live(WallClock(), stuck_after_s=5, kill_after_s=1)
+    assert set(threading.enumerate()) == before
+    ActorSystem.live(WallClock(), stuck_after_s=5, kill_after_s=5).stop(PATIENCE_S)
+
+
 @pytest.mark.parametrize(
     ("field", "value", "rule"),
     [
@@ -250,3 +258,14 @@ def test_the_top_of_a_tree_is_not_suspended(lab: Laboratory) -> None:
     lab.system.suspend(lab.find("a"), PATIENCE_S)
     lab.settle()
     assert lab.system.inspect(lab.find("a"), lambda actor: actor.phase, PATIENCE_S) == "suspended"
+
+
+def test_who_must_not_rest_is_not_suspended(lab: Laboratory, logs: list[Any]) -> None:
+    class Watching(Worker):
+        may_be_suspended = False
+
+    lab.supervisor("a", lab.spec("watching", Watching))
+    with pytest.raises(SuspensionRefusedError, match="watching must not rest"):
+        lab.system.suspend(lab.find("watching"), PATIENCE_S)
+    assert lab.ask("watching", "ping") == "ping"
+    assert logs == []

@@ -147,6 +147,56 @@ def test_who_asks_a_suspended_actor_gets_its_answer_later(lab: Laboratory) -> No
     assert lab.ask(lab.worker("client"), ask, within_s=0.001) == "ping"
 
 
+@KINDS
+def test_a_suspension_and_its_end_are_logged_with_the_actors_context(
+    lab: Laboratory, logs: list[Any], kind: type[Worker]
+) -> None:
+    class Told(kind):  # type: ignore[valid-type, misc] # a class that pytest chooses
+        traps_exit = True
+
+        def log_context(self) -> dict[str, object]:
+            return {"symbol": "BTCUSDT"}
+
+    told, stranger = lab.worker("w", Told), lab.worker("stranger")
+    about = {"actor": "w", "symbol": "BTCUSDT", "log_level": "warning"}
+    suspended = about | {"event": "actor suspended", "for_s": 60.0}
+    lab.system.suspend(told, 60.0)
+    lab.settle()
+    assert logs == [suspended]
+    lab.system.resume(told)
+    lab.system.resume(told)  # from what it does no more: says nothing
+    lab.settle()
+    assert logs[1:] == [about | {"event": "actor resumed", "how": "asked"}]
+    lab.system.suspend(told, 60.0)
+    lab.settle()
+    send_exit(told, ExitReason("odd"), stranger)
+    lab.settle()
+    assert logs[2:] == [suspended, about | {"event": "actor resumed", "how": "exit"}]
+
+
+def test_a_suspension_that_ends_by_itself_says_so(simulated: Laboratory, logs: list[Any]) -> None:
+    worker = simulated.worker()
+    simulated.system.suspend(worker, 10.0)
+    simulated.advance(5.0)
+    simulated.system.suspend(worker, 10.0)
+    simulated.advance(9.0)
+    assert [entry["event"] for entry in logs] == ["actor suspended", "actor suspended"]
+    simulated.advance(1.0)
+    assert [(entry["event"], entry["how"]) for entry in logs[2:]] == [("actor resumed", "time over")]
+
+
+def test_a_suspension_that_no_timer_would_end_ends_at_once(
+    lab: Laboratory, logs: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = lab.worker()
+    monkeypatch.setattr(lab.system.timers, "after", lambda *_: throw(BoomError("no timer")))
+    with pytest.raises(BoomError):
+        lab.system.suspend(worker, 1.0)
+    lab.settle()
+    assert logs[-1]["how"] == "no timer"
+    assert lab.ask(worker, "ping") == "ping"
+
+
 def test_suspending_the_dead_is_silent(lab: Laboratory) -> None:
     worker = lab.worker()
     lab.kill(worker)
