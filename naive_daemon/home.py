@@ -6,6 +6,7 @@ process, however that ends, so a stale one can not be.
 
 import contextlib
 import errno
+import fcntl
 import os
 from pathlib import Path
 from types import TracebackType
@@ -111,6 +112,19 @@ def _refuse_foreign(home: Path) -> None:
             f"the home {home} belongs to the account with uid {owner}",
             hint=f"run this as that account: sudo -u '#{owner}' naive-daemon …",
         )
+
+
+def holder_of(home: Path) -> Holder | None:
+    """Say who holds a home at this moment; None when nobody does, or it can not be seen."""
+    try:
+        with (home / _LOCK_NAME).open("rb") as lock_file:
+            # Shared, so that two who look do not take each other for a holder; who takes the home waits or tries again.
+            fcntl.flock(lock_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return read_holder(home)
+    except OSError:
+        return None
+    return None
 
 
 def read_holder(home: Path) -> Holder:

@@ -6,7 +6,8 @@ import click
 import msgspec
 
 from naive_daemon.cli.command import Command, Options, pass_options
-from naive_daemon.cli.output import console, emit, print_table, say
+from naive_daemon.cli.looking_values import ActorNameType, SecondsType
+from naive_daemon.cli.output import console, emit, print_table
 from naive_daemon.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,21 +20,21 @@ _MARKS = {"receive": "→", "send": "←", "handled": "="}
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@click.argument("name", type=ActorNameType(), metavar="NAME")
 @click.argument("verb", type=click.Choice(["state", "trace", "suspend", "resume"]))
 @click.option(
     "--count", type=click.IntRange(1, 10_000), metavar="N", help="End a trace after so many messages; 100 unless given."
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, 600, min_open=True),
+    type=SecondsType(0, 600, min_open=True),
     metavar="SECONDS",
     help="End a trace after this time, 600 at most; 10 unless given.",
 )
 @click.option(
     "--for",
     "for_s",
-    type=click.FloatRange(0, 600, min_open=True),
+    type=SecondsType(0, 600, min_open=True),
     metavar="SECONDS",
     help="Suspend for this time, 600 at most; 60 unless given.",
 )
@@ -44,8 +45,9 @@ def actor(
     """Look into one actor of a running daemon.
 
     NAME is a name as `naive-daemon tree` shows it, or a number. "state" shows its place, its own attributes and its
-    last messages, between two messages. "trace" shows what it receives and sends. "suspend" lets it handle nothing for
-    a while, "resume" lets it go on; its messages wait meanwhile. Secrets are left out.
+    last messages, between two messages. "trace" shows what it receives and sends, and at last why it has ended: count,
+    time or the actor's end. "suspend" lets it handle nothing for a while, "resume" lets it go on; its messages wait
+    meanwhile. Secrets are left out.
 
     Example:
       naive-daemon actor trader:main:BTCUSDT:1 state
@@ -115,8 +117,10 @@ def _trace(options: Options, client: "ConsoleClient", name: str, count: int | No
                 click.echo(msgspec.json.encode(event).decode())
             case Traced(event):
                 console().print(_event_line(event), soft_wrap=True)
+            case TraceEnded(ending) if options.json:
+                click.echo(msgspec.json.encode({"ending": ending}).decode())
             case TraceEnded(ending):
-                say(options, f"the trace has ended: {ending}")
+                click.echo(f"the trace has ended: {ending}")
 
 
 def _event_line(event: "TraceEvent") -> str:

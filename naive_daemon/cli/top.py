@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from naive_daemon.cli.command import Command, Options, pass_options
+from naive_daemon.cli.looking_values import SecondsType
 from naive_daemon.cli.output import console, emit
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _COLUMNS = ("actor", "#>", "class", "state", "messages/s>", "busy>", "mailbox>",
 @click.option(
     "--interval",
     "interval_s",
-    type=click.FloatRange(0.1, 10),
+    type=SecondsType(0.1, 10),
     default=2.0,
     show_default=True,
     metavar="SECONDS",
@@ -63,7 +64,7 @@ def top(options: Options, *, interval_s: float, order: "LoadOrder", count: int, 
 
     if once or options.json or not sys.stdout.isatty():
         shown = measure()
-        emit(options, msgspec.to_builtins(shown), lambda: console().print(_picture(shown)))
+        emit(options, msgspec.structs.asdict(shown), lambda: console().print(_picture(shown)))
         return
     try:
         _show_until_interrupted(measure)

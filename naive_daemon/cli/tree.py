@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from naive_daemon.cli.command import Command, Options, pass_options
+from naive_daemon.cli.looking_values import ActorNameType
 from naive_daemon.cli.output import console, emit
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.argument("name", required=False)
+@click.argument("name", type=ActorNameType(), required=False, metavar="[NAME]")
 @click.option("--depth", type=click.IntRange(1, 32), default=32, metavar="N", help="Show so many levels.")
 @pass_options
 def tree(options: Options, *, name: str | None, depth: int) -> None:

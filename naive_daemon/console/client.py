@@ -1,14 +1,16 @@
 """Asking a running daemon: one connection a request. What goes wrong is one of four errors, each with a hint."""
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 from naive_daemon.console.address import make_socket, socket_address
-from naive_daemon.console.line_stream import LineStream, PeerError
+from naive_daemon.console.line_stream import LineStream, PeerError, PeerLeftError
 from naive_daemon.console.protocol import (
     ANSWER_BYTES_MAX,
+    SOCKET_NAME,
     Answer,
     BadLineError,
     Refused,
@@ -16,8 +18,10 @@ from naive_daemon.console.protocol import (
     VersionMismatchError,
     decode_answer,
     encode,
+    is_last,
 )
 from naive_daemon.domain.errors import NaiveError, UnreachableError, UsageError
+from naive_daemon.home import holder_of
 
 CONNECT_TIMEOUT_S = 2.0
 ANSWER_TIMEOUT_S = 10.0
@@ -60,16 +64,21 @@ class ConsoleClient:
         raise ConsoleRefusedError("the daemon has answered something else", hint="is it of another version?")
 
     def stream(self, request: Request, more_s: float = 0.0) -> Iterator[Answer]:
-        """Ask and give the answers as they come, until the daemon closes the connection; raises as `ask`."""
+        """Ask and give the answers as they come, up to the last one; raises as `ask`, also when that one is missing."""
+        answer: Answer | None = None
         with make_socket() as connection:
             stream = self._connect(connection)
             try:
                 unsaid = self._say(stream, request)
                 while (line := stream.read_or_end(self._timeout_s + more_s, ANSWER_BYTES_MAX)) is not None:
                     unsaid = None
-                    yield self._checked(line)
-                if unsaid is not None:
-                    raise unsaid
+                    answer = self._checked(line)
+                    yield answer
+                    if is_last(answer):
+                        return
+                raise unsaid or PeerLeftError("the connection was closed before the end")
+            except PeerLeftError:
+                raise self._left(answer) from None
             except PeerError as error:
                 raise NoDaemonError(
                     f"the daemon in {self._home} does not answer: {error}", hint="the log says what it is doing"
@@ -81,10 +90,7 @@ class ConsoleClient:
             with socket_address(self._home) as address:
                 connection.connect(address)
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
-            raise NoDaemonError(
-                f"no daemon runs in {self._home}",
-                hint="name the daemon's home with --home or NAIVE_HOME, or start one there: naive-daemon run",
-            ) from None
+            raise self._absent() from None
         except PermissionError:
             raise NoDaemonError(
                 f"the daemon in {self._home} may not be looked at by this account",
@@ -95,6 +101,39 @@ class ConsoleClient:
                 f"the daemon in {self._home} can not be reached: {error.strerror or error}", hint="try again"
             ) from None
         return LineStream(connection, self._now_s)
+
+    def _absent(self) -> NoDaemonError:
+        """Tell why nobody can be asked: no daemon, or one without a console."""
+        holder = holder_of(self._home)
+        if holder is None or holder.role != "daemon":
+            return NoDaemonError(
+                f"no daemon runs in {self._home}",
+                hint="name the daemon's home with --home or NAIVE_HOME, or start one there: naive-daemon run",
+            )
+        path = self._home / SOCKET_NAME
+        who = "a daemon" if holder.pid is None else f"a daemon (pid {holder.pid})"
+        if not os.path.lexists(path):
+            return NoDaemonError(
+                f"{who} runs in {self._home}, but its console is not there: {SOCKET_NAME} is missing",
+                hint='it may be just starting or ending: try again; else the log says why ("no console")',
+            )
+        if not path.is_socket():
+            return NoDaemonError(
+                f"{who} runs in {self._home}, but its console is not there: {SOCKET_NAME} is no socket",
+                hint=f"take {path} away and restart the daemon",
+            )
+        return NoDaemonError(
+            f"{who} runs in {self._home}, but its console is not there: nobody listens at {SOCKET_NAME}",
+            hint="it may be just starting or ending: try again; else restart it",
+        )
+
+    def _left(self, last: Answer | None) -> NoDaemonError:
+        hint = "it may have ended: naive-daemon status says whether a daemon runs, its log what has happened"
+        if last is None:
+            return NoDaemonError(
+                f"no daemon answers in {self._home}: it closed the connection without an answer", hint=hint
+            )
+        return NoDaemonError(f"the daemon in {self._home} closed the connection before the trace had ended", hint=hint)
 
     @staticmethod
     def _say(stream: LineStream, request: Request) -> PeerError | None:

@@ -10,6 +10,10 @@ class PeerError(Exception):
     """The other side has left, says nothing, or says too much."""
 
 
+class PeerLeftError(PeerError):
+    """The other side has closed the connection, or has died."""
+
+
 class LineStream:
     """One connection; `now_s` is monotonic time."""
 
@@ -35,7 +39,7 @@ class LineStream:
                 raise PeerError(f"a line is longer than {bytes_max} bytes")
             part = self._receive(deadline_s - self._now_s())
             if not part:
-                raise PeerError("the connection was closed before a line was whole")
+                raise PeerLeftError("the connection was closed before a line was whole")
             parts.append(part)
             size += len(part)
         line, _, self._rest = b"".join(parts).partition(b"\n")
@@ -51,6 +55,8 @@ class LineStream:
             self._set_timeout(deadline_s - self._now_s())
             try:
                 rest = rest[self._connection.send(rest) :]
+            except ConnectionError:
+                raise PeerLeftError("the connection was closed before all was said") from None
             except OSError as error:
                 raise PeerError(f"an answer was not taken: {error}") from None
 
@@ -68,6 +74,8 @@ class LineStream:
         self._set_timeout(left_s)
         try:
             return self._connection.recv(_CHUNK_BYTES)
+        except ConnectionError:
+            raise PeerLeftError("the connection was broken off") from None
         except OSError as error:
             raise PeerError(f"nothing was said: {error}") from None
 

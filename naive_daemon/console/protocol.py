@@ -145,6 +145,11 @@ class Refused(msgspec.Struct, frozen=True, tag_field="kind", tag="refused"):
 Answer = TreeShown | LoadShown | HealthShown | ActorShown | Traced | TraceEnded | Told | Refused
 
 
+def is_last(answer: Answer) -> bool:
+    """Say whether nothing follows after an answer, by what it is: all but the messages of a trace."""
+    return not isinstance(answer, Traced)
+
+
 Body = TypeVar("Body")
 
 

@@ -33,6 +33,7 @@ CONNECTIONS_MAX = 8
 REQUEST_TIMEOUT_S = 2.0
 ANSWER_TIMEOUT_S = 5.0
 STOP_TIMEOUT_S = 3.0
+LAST_WORDS_S = 1.0
 _ACCEPT_PAUSE_S = 0.5
 
 
@@ -86,9 +87,15 @@ class ConsoleServer:
             self._path.unlink(missing_ok=True)
         with self._lock:
             connections = dict(self._connections)
+        for connection in connections.values():
+            # For reading only: who waits for a request ends, who reads a trace hears of its end.
+            _shut(connection, socket.SHUT_RD)
+        deadline_s = self._system.clock.monotonic_s() + LAST_WORDS_S
         for thread, connection in connections.items():
-            _shut(connection)
-            thread.join(STOP_TIMEOUT_S)
+            thread.join(max(0, deadline_s - self._system.clock.monotonic_s()))
+            if thread.is_alive():
+                _shut(connection, socket.SHUT_RDWR)
+                thread.join(STOP_TIMEOUT_S)
         self._wake_here.close()
 
     def _listen(self) -> socket.socket:
@@ -161,7 +168,7 @@ class ConsoleServer:
             for answer in answers:
                 if answer is not None:
                     stream.write(encode(answer), ANSWER_TIMEOUT_S)
-                elif stream.has_left():
+                elif not self._is_stopping.is_set() and stream.has_left():
                     return
         finally:
             answers.close()  # a trace ends with whoever reads it
@@ -178,8 +185,8 @@ def _refuse(connection: socket.socket, refused: Refused) -> None:
         connection.close()
 
 
-def _shut(connection: socket.socket) -> None:
+def _shut(connection: socket.socket, how: int) -> None:
     try:
-        connection.shutdown(socket.SHUT_RDWR)
+        connection.shutdown(how)
     except OSError:
         return  # it has ended by itself

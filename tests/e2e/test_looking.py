@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.e2e.conftest import MakePlace
@@ -64,6 +65,7 @@ def test_the_tree(looked_at: Place) -> None:
 
 def test_top(looked_at: Place) -> None:
     shown = looked_at("top", "--once", "--json", "--interval", "0.5", "--count", "3").data
+    assert shown.keys() == {"load", "rss_bytes"}
     assert shown["rss_bytes"] > 10_000_000
     load = shown["load"]
     assert (load["stuck"], load["replaced"], len(load["busiest"])) == (0, 0, 3)
@@ -99,8 +101,10 @@ def test_state(looked_at: Place) -> None:
 def test_trace(looked_at: Place) -> None:
     answer = looked_at("actor", "feed:BTCUSDT", "trace", "--count", "6", "--seconds", "60", "--json")
     assert answer.code == 0, answer.err
-    events = [json.loads(line) for line in answer.out.splitlines()]
-    assert {event["direction"] for event in events} == {"receive", "handled", "send"}
+    *events, ending = [json.loads(line) for line in answer.out.splitlines()]
+    assert ending == {"ending": "count"}
+    # What a feed receives it sends on only to traders that wait for it: six messages may pass without a send.
+    assert {"receive", "handled"} <= {event["direction"] for event in events} <= {"receive", "handled", "send"}
     assert 6 <= sum(event["direction"] != "handled" for event in events) <= 7
     assert any(event["message"].startswith("TradeArrived(trade=Trade(symbol='BTCUSDT'") for event in events)
     text = looked_at("actor", "feed:BTCUSDT", "trace", "--count", "1")
@@ -167,10 +171,24 @@ def test_an_unknown_actor_is_told_with_the_nearest(looked_at: Place) -> None:
         ("tree", "--depth", "0"),
         ("top", "--interval", "0"),
         ("top", "--sort", "name"),
+        ("top", "--once", "--interval", "nan"),
+        ("top", "--once", "--interval", "inf"),
+        ("actor", "journal", "suspend", "--for", "nan"),
+        ("actor", "journal", "suspend", "--for", "-1"),
+        ("actor", "journal", "trace", "--seconds", "nan"),
+        ("actor", "journal", "trace", "--seconds", "-inf"),
+        ("actor", "", "state"),
+        ("actor", " ", "state"),
+        ("actor", "x" * 1_001, "state"),
+        ("actor", "\udcff", "state"),
+        ("tree", ""),
     ],
 )
 def test_wrong_usage(looked_at: Place, arguments: tuple[str, ...]) -> None:
-    assert looked_at(*arguments).code == 2
+    told = looked_at(*arguments)
+    assert (told.code, told.out) == (2, "")
+    # A missing word's choices stand on lines of their own; all else is one line.
+    assert re.fullmatch(r"error: [^\n]+\n(\t\w+,?\n)*hint: [^\n]+\n", told.err)
 
 
 def test_without_a_daemon(elsewhere: Place) -> None:
@@ -179,6 +197,23 @@ def test_without_a_daemon(elsewhere: Place) -> None:
         assert (told["type"], told["exit_code"]) == ("NoDaemonError", 69)
         assert "naive-daemon run" in told["hint"]
     assert not elsewhere.home.exists()
+
+
+def test_a_daemon_killed_while_it_is_looked_at(elsewhere: Place) -> None:
+    daemon = elsewhere.trade("--start", "BTCUSDT")
+    trace = Terminal(elsewhere, "actor", "feed:BTCUSDT", "trace", "--seconds", "600", "--count", "10000")
+    load = Terminal(elsewhere, "top", "--once", "--interval", "10")
+    trace.await_text("receive")
+    process = psutil.Process(daemon.pid)
+    for attempt in eventually():
+        with attempt:  # the socket itself, and both callers
+            sockets = process.net_connections(kind="unix")
+            assert sum(one.laddr.endswith("console.sock") for one in sockets) == 3
+    daemon.kill()
+    trace.await_text("closed the connection before the trace had ended")
+    assert trace.await_status() == 69
+    load.await_text("no daemon ")
+    assert load.await_status() == 69
 
 
 def test_a_killed_daemons_socket_is_replaced(elsewhere: Place) -> None:

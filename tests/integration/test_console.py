@@ -25,6 +25,7 @@ from naive_daemon.console.protocol import (
     REQUEST_BYTES_MAX,
     SOCKET_NAME,
     ActorShown,
+    Answer,
     AskActor,
     AskHealth,
     AskLoad,
@@ -32,17 +33,31 @@ from naive_daemon.console.protocol import (
     AskTree,
     HealthShown,
     LoadShown,
+    Request,
     ResumeActor,
     SuspendActor,
     Told,
     Traced,
     TraceEnded,
     TreeShown,
+    encode,
 )
 from naive_daemon.console.server import CONNECTIONS_MAX, ConsoleServer
-from naive_daemon.otp import Actor, ActorSystem, ChildSpec, Ref, Restart, StartChild, Supervisor, TerminateChild
+from naive_daemon.home import HomeLock
+from naive_daemon.otp import (
+    Actor,
+    ActorSystem,
+    ChildSpec,
+    Ref,
+    Restart,
+    StartChild,
+    Supervisor,
+    TerminateChild,
+    TraceEvent,
+)
 
 PATIENCE_S = 10.0
+EVENT = Traced(TraceEvent(at_ns=0, direction="receive", message="1"))
 
 
 class Echo(Actor):
@@ -297,7 +312,7 @@ def test_too_many_are_refused_at_once(client: ConsoleClient, tmp_path: Path) -> 
 @pytest.mark.parametrize("limits", [{"request_timeout_s": PATIENCE_S}])
 def test_it_ends_with_its_callers_in_it(server: ConsoleServer, system: ActorSystem, tmp_path: Path) -> None:
     silent = call(tmp_path)
-    traced: list[Any] = []
+    traced: list[Answer] = []
     client = ConsoleClient(tmp_path, WallClock().monotonic_s)
     reader = threading.Thread(target=lambda: traced.extend(client.stream(AskTrace("echo", time_s=600))))
     reader.start()
@@ -310,6 +325,7 @@ def test_it_ends_with_its_callers_in_it(server: ConsoleServer, system: ActorSyst
     assert answer(silent) is None
     reader.join(PATIENCE_S)
     assert not reader.is_alive()
+    assert traced == [TraceEnded("stopped")]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("console")]
     assert not (tmp_path / SOCKET_NAME).exists()
     with pytest.raises(NoDaemonError) as caught:
@@ -348,6 +364,65 @@ def test_what_lies_in_the_way_costs_the_console_only(system: ActorSystem, tmp_pa
     server.stop()
     assert [(line["event"], line["reason"]) for line in logs] == [("no console", "Address already in use")]
     assert (tmp_path / SOCKET_NAME).read_text() == "mine"
+
+
+def ask_who_dies(home: Path, request: Request, *answers: Answer) -> list[Answer]:
+    """Ask somebody who says so much and closes the connection, as the kernel does for who is killed."""
+
+    def die() -> None:
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rb") as lines:
+            lines.readline()
+            for one in answers:
+                connection.sendall(encode(one))
+
+    with make_socket() as listener:
+        listener.bind(str(home / SOCKET_NAME))
+        listener.listen()
+        dying = threading.Thread(target=die)
+        dying.start()
+        try:
+            return list(ConsoleClient(home, WallClock().monotonic_s).stream(request))
+        finally:
+            dying.join(PATIENCE_S)
+
+
+@pytest.mark.parametrize("request_", [AskTree(), AskLoad(), AskTrace("echo")])
+def test_who_dies_before_it_answers_is_no_daemon(tmp_path: Path, request_: Request) -> None:
+    with pytest.raises(NoDaemonError, match=r"no daemon answers in .*: it closed the connection without an answer"):
+        ask_who_dies(tmp_path, request_)
+
+
+def test_a_trace_without_its_end_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NoDaemonError, match="closed the connection before the trace had ended") as caught:
+        ask_who_dies(tmp_path, AskTrace("echo"), EVENT)
+    assert caught.value.exit_code == 69
+
+
+def test_a_trace_with_its_end_is_whole(tmp_path: Path) -> None:
+    whole = (EVENT, TraceEnded("time"))
+    assert tuple(ask_who_dies(tmp_path, AskTrace("echo"), *whole)) == whole
+
+
+def test_a_daemon_without_a_console_is_told_from_none(tmp_path: Path) -> None:
+    def refusal() -> str:
+        with pytest.raises(NoDaemonError) as caught:
+            ConsoleClient(tmp_path, WallClock().monotonic_s).ask(AskTree(), TreeShown)
+        return caught.value.message
+
+    way, none = tmp_path / SOCKET_NAME, f"no daemon runs in {tmp_path}"
+    with HomeLock(tmp_path, "command"):
+        assert refusal() == none
+    with HomeLock(tmp_path):
+        start = f"a daemon (pid {os.getpid()}) runs in {tmp_path}, but its console is not there: "
+        assert refusal() == f"{start}console.sock is missing"
+        way.mkdir()
+        assert refusal() == f"{start}console.sock is no socket"
+        way.rmdir()
+        with make_socket() as former:
+            former.bind(str(way))
+        assert refusal() == f"{start}nobody listens at console.sock"
+    assert refusal() == none
 
 
 def test_no_home_is_no_daemon(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from naive_daemon.otp import NORMAL, Actor, Call, Supervisor, crash
 from naive_daemon.otp.description import ATTRIBUTES_MAX, describe, describe_state
-from naive_daemon.otp.secret import HIDDEN, hide_secrets
+from naive_daemon.otp.secret import HIDDEN, hide_secrets, names_secret
 
 PASSWORD = "se:s@me"  # noqa: S105 - opens nothing
 URL = f"postgresql://naive:{PASSWORD}@host:5432/books"
@@ -188,6 +188,42 @@ def test_what_is_no_secret_stays() -> None:
     text = "at http://host:8080/path and token_count of 3: all well"
     assert describe(text) == repr(text)
     assert hide_secrets("host:5432 x=1") == "host:5432 x=1"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pw", "db_pw", "userPw", "DB_PW", "auth", "http_auth", "proxyAuth", "auth_key", "auth-header", "bearer", "jwt",
+        "jwtToken", "JWTHeader", "session", "session_id", "sessionId", "aws-session", "mnemonic", "wallet_mnemonic",
+        "seed_phrase", "seedPhrase", "seed-phrase", "recovery_phrase", "listen_key", "listenKey", "LISTENKEY",
+    ],
+)  # fmt: skip
+def test_names_of_secrets(name: str) -> None:
+    assert names_secret(name)
+    assert names_secret(name.encode())
+    assert hide_secrets(f"{name}=sesame") == f"{name}={HIDDEN}"
+    assert hide_secrets(f'{{"{name}": "sesame oil"}}') == f'{{"{name}": {HIDDEN}}}'
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "author", "authority", "authenticated", "auth_failures", "session_count", "sessions", "obsession", "pwm",
+        "spwan", "forbearer", "bearers", "seed", "phrase", "listen", "listener", "key", "mnemonics", "symbol",
+    ],
+)  # fmt: skip
+def test_names_of_no_secrets(name: str) -> None:
+    assert not names_secret(name)
+    assert hide_secrets(f"{name}=sesame") == f"{name}=sesame"
+
+
+def test_bearer_tokens_and_phrases_are_hidden_in_texts() -> None:
+    assert hide_secrets("sent Bearer XYZ twice") == f"sent Bearer {HIDDEN} twice"
+    assert hide_secrets("bearer eyJhbGci.e30.abc-_x") == f"bearer {HIDDEN}"
+    assert hide_secrets("BEARER abcdefghijklmnop") == f"BEARER {HIDDEN}"
+    assert hide_secrets("a bearer of bad news, the bearer.") == "a bearer of bad news, the bearer."
+    assert hide_secrets("seed phrase: apple bear cat dog") == f"seed phrase: {HIDDEN}"
+    assert hide_secrets("mnemonic=apple bear cat\n1 more") == f"mnemonic={HIDDEN}\n1 more"
 
 
 def test_bounds() -> None:
