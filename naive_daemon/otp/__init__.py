@@ -88,7 +88,8 @@ from naive_daemon.otp.secret import HIDDEN, hide_secrets, names_secret
 from naive_daemon.otp.simulation import SimulatedSystem
 from naive_daemon.otp.supervisor import Supervisor
 from naive_daemon.otp.supervisor_process import SupervisorProcess
-from naive_daemon.otp.system import ActorSystem, SuspensionRefusedError
+from naive_daemon.otp.suspension import SuspensionRefusedError
+from naive_daemon.otp.system import ActorSystem
 from naive_daemon.otp.task import Task, task_spec
 from naive_daemon.otp.timers import Timer, TooManyTimersError
 from naive_daemon.otp.trace import Replay, ReplayDivergedError, ReplayStopped, TraceFile, TraceSink, TraceTail

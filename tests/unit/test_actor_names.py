@@ -10,7 +10,7 @@ from naive_daemon.otp import Actor
 from naive_daemon.otp.hooks import Hooks
 
 HOOKS = {name for name in vars(Hooks) if name == "init" or name.startswith("on_")} | {"log_context"}
-MAY_OVERRIDE = HOOKS | {"batches", "mailbox", "runs_on", "traps_exit"}
+MAY_OVERRIDE = HOOKS | {"batches", "mailbox", "may_be_suspended", "runs_on", "traps_exit"}
 
 
 def subclasses(parent: type[Actor]) -> Iterator[type[Actor]]:
