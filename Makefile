@@ -44,7 +44,7 @@ golden: setup  ## write the traces that every version of Python must leave again
 	$(BIN)/python -m tests.otp.golden
 
 lock:  ## pin what pyproject.toml asks for (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate --no-header \
 		--group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove what setup made
