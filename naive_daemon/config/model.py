@@ -5,9 +5,11 @@ frozen and refuses keys that it does not know.
 """
 
 import os
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
@@ -18,6 +20,7 @@ from naive_daemon.domain.money import parse_decimal
 
 PROGRAM = "naive-daemon"
 GENERATED = "generated"
+BINANCE = "binance"
 NEVER = "never"
 POOL_THREADS_MAX = 64
 KILL_AFTER_MAX = 86_400
@@ -52,12 +55,23 @@ def _speed(value: object) -> object:
 
 
 def _feed(value: str) -> str:
-    return value if value == GENERATED else str(_expanded(Path(value)))
+    return value if value in (GENERATED, BINANCE) else str(_expanded(Path(value)))
 
 
 def _endpoint(value: str) -> str:
     parse_endpoint(value)
     return value
+
+
+def _web_url(*schemes: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or not parts.hostname or parts.username or parts.query:
+            raise ValueError("not such a URL")
+        _ = parts.port  # raises ValueError for one that is out of range
+        return value.rstrip("/")
+
+    return check
 
 
 def _upper_keys(value: object) -> object:
@@ -112,8 +126,8 @@ class Market(Section):
     feed: Annotated[str, AfterValidator(_feed)] = Field(
         default=GENERATED,
         min_length=1,
-        description="`generated`, or the path of a recorded file (Binance's trades or aggTrades layout).",
-        json_schema_extra=_allowed("generated or the path of a recorded file"),
+        description="`generated`, `binance` (its live market), or the path of a recorded file (trades or aggTrades).",
+        json_schema_extra=_allowed("generated, binance or the path of a recorded file"),
     )
     seed: int = Field(
         default=1, ge=0, le=2**63 - 1, description="Seed of the generated market: the same seed, the same day."
@@ -131,10 +145,82 @@ class Market(Section):
     )
 
 
+class Binance(Section):
+    """How Binance is reached: its market, and the account that is traded there."""
+
+    network: Literal["mainnet", "testnet"] | None = Field(
+        default=None,
+        description="Which of Binance's networks; orders need it named, or all three URLs. Markets: mainnet.",
+    )
+    rest_url: Annotated[str, AfterValidator(_web_url("http", "https"))] | None = Field(
+        default=None,
+        description="Base URL of the REST API, instead of the network's.",
+        json_schema_extra=_allowed("a URL like https://api.binance.com"),
+    )
+    ws_api_url: Annotated[str, AfterValidator(_web_url("ws", "wss"))] | None = Field(
+        default=None,
+        description="URL of the WebSocket API, instead of the network's.",
+        json_schema_extra=_allowed("a URL like wss://ws-api.binance.com:443/ws-api/v3"),
+    )
+    stream_url: Annotated[str, AfterValidator(_web_url("ws", "wss"))] | None = Field(
+        default=None,
+        description="Base URL of the market streams, instead of the network's.",
+        json_schema_extra=_allowed("a URL like wss://stream.binance.com:9443"),
+    )
+    api_key: SecretStr | None = Field(
+        default=None,
+        description="The account's API key: only from the environment, a credential, or a file of mode 0600.",
+        json_schema_extra=_allowed("the key's text"),
+    )
+    api_secret: SecretStr | None = Field(
+        default=None,
+        description="The secret of an HMAC key.",
+        json_schema_extra=_allowed("the secret's text"),
+    )
+    private_key_file: LocalPath | None = Field(
+        default=None,
+        description="The private key of an Ed25519 key, in PEM, mode 0600; instead of `api_secret`.",
+        json_schema_extra=_allowed("the path of a file"),
+    )
+    recv_window_ms: int = Field(
+        default=5_000, ge=100, le=60_000, description="How late a signed request may reach Binance."
+    )
+    answer_timeout_s: float = Field(
+        default=5,
+        gt=0,
+        le=60,
+        allow_inf_nan=False,
+        description="A request without an answer after so long has an unknown outcome.",
+    )
+    stale_after_s: float = Field(
+        default=60,
+        gt=0,
+        le=600,
+        allow_inf_nan=False,
+        description="A stream that is silent for so long, pings included, is dead: it is opened again.",
+    )
+    clock_drift_max_ms: int = Field(
+        default=1_000, ge=1, le=60_000, description="A clock that is off by more is told, and entries wait."
+    )
+    refresh_s: float = Field(
+        default=300,
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="How often it is asked which symbols are halted, and what time it is.",
+    )
+
+    @model_validator(mode="after")
+    def _one_kind_of_key(self) -> Self:
+        if self.api_secret is not None and self.private_key_file is not None:
+            raise ValueError("api_secret and private_key_file are both given: a key has one of them")
+        return self
+
+
 class Exchange(Section):
     """The exchange that is traded on, and what the paper exchange starts with."""
 
-    name: Literal["paper"] = Field(default="paper", description="Which exchange.")
+    name: Literal["paper", "binance"] = Field(default="paper", description="Which exchange.")
     fill_model: Literal["through", "volume"] = Field(
         default="through",
         description="When the paper exchange fills: whole once a trade prints through the price, or by traded volume.",
@@ -155,6 +241,33 @@ class Exchange(Section):
         default=None,
         description="File with Binance's exchangeInfo: which symbols there are and their filters.",
         json_schema_extra=_allowed("the path of a file"),
+    )
+    binance: Binance = Field(default=Binance(), description="How Binance is reached.")
+
+
+class Execution(Section):
+    """How orders are followed."""
+
+    request_timeout_s: float = Field(
+        default=10,
+        ge=1,
+        le=120,
+        allow_inf_nan=False,
+        description="An order without any word from the exchange for so long is unknown: it is asked for.",
+    )
+    never_placed_after_s: float = Field(
+        default=20,
+        ge=1,
+        le=600,
+        allow_inf_nan=False,
+        description="An unknown order that is not found for so long, by several questions, was never placed.",
+    )
+    reconcile_interval_s: float = Field(
+        default=60,
+        gt=0,
+        le=3_600,
+        allow_inf_nan=False,
+        description="How often the journal is compared with the exchange, beside every start and reconnection.",
     )
 
 
@@ -286,4 +399,5 @@ class Config(Section):
     log: Log = Field(default=Log(), description="What is logged, and where to.")
     supervision: Supervision = Field(default=Supervision(), description="How crashes escalate.")
     journal: Journal = Field(default=Journal(), description="How intents and fills are committed.")
+    execution: Execution = Field(default=Execution(), description="How orders are followed.")
     metrics: Metrics = Field(default=Metrics(), description="Metrics for Prometheus.")

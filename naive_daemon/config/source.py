@@ -20,10 +20,22 @@ CONFIG_VARIABLE = "NAIVE_CONFIG"
 SYSTEM_FILE = Path("/etc/naive-daemon/naive-daemon.toml")
 # Short names for what is set most; the long names (NAIVE_DATABASE__URL) work as well.
 SHORT_VARIABLES = {"NAIVE_DATABASE_URL": ("database", "url"), "NAIVE_REDIS_URL": ("redis", "url")}
-CREDENTIALS = {"database_url": ("database", "url"), "redis_url": ("redis", "url")}
+CREDENTIALS = {
+    "database_url": ("database", "url"),
+    "redis_url": ("redis", "url"),
+    "binance_api_key": ("exchange", "binance", "api_key"),
+    "binance_api_secret": ("exchange", "binance", "api_secret"),
+}
 _TEST_PREFIX = "NAIVE_TEST_"
 # Paths in a file are meant from where the file stands, not from where the daemon was started.
-_FILE_PATHS = (("home",), ("market", "feed"), ("exchange", "exchange_info"), ("log", "file"))
+_FILE_PATHS = (
+    ("home",),
+    ("market", "feed"),
+    ("exchange", "exchange_info"),
+    ("exchange", "binance", "private_key_file"),
+    ("log", "file"),
+)
+_NO_PATHS = ("generated", "binance")
 
 KeyPath = tuple[str, ...]
 
@@ -78,9 +90,15 @@ def read_file(path: Path) -> list[Given]:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"{path} is not valid TOML: {reason}") from None
     given = [Given(key, _from_file(path.parent, key, value), str(path)) for key, value in _leaves((), table)]
-    if any(key in CREDENTIALS.values() and holds_password(str(value)) for key, value, _ in given):
+    if any(_is_secret(key, value) for key, value, _ in given):
         _refuse_open_file(path)
     return given
+
+
+def _is_secret(key: KeyPath, value: Any) -> bool:
+    if key[-1] == "url":
+        return key in CREDENTIALS.values() and holds_password(str(value))
+    return key in CREDENTIALS.values() and bool(value)
 
 
 def _refuse_open_file(path: Path) -> None:
@@ -105,7 +123,7 @@ def _read_text(path: Path) -> str:
 
 
 def _from_file(directory: Path, key: KeyPath, value: Any) -> Any:
-    if key in _FILE_PATHS and isinstance(value, str) and value and value != "generated":
+    if key in _FILE_PATHS and isinstance(value, str) and value and value not in _NO_PATHS:
         return str(directory / Path(value).expanduser())
     return value
 

@@ -1,44 +1,132 @@
 """What an exchange client is: an actor, registered as `names.client(account)`, that understands these messages.
 
-It answers nothing directly. What became of an order comes back to the account's execution manager as account events,
-in the order in which the exchange said it; so a time-out is no answer, and a late answer is still one.
+Requests are told; what became of an order comes back to the account's execution manager as account events, in the
+order in which the exchange said it. So a time-out is no answer, and a late answer is still one. What a client tells
+its execution manager:
+
+- order events (`domain/events.py`), CancelRefused, BalanceUpdated;
+- OrderNotSent: the order certainly never left, nothing happened;
+- OrderUnknown: it may have left; the execution manager then asks, and never sends it again blindly;
+- Reconnecting, once for each loss; then Reconnected and at once an AccountSnapshot, taken after it had subscribed
+  again, then what came meanwhile;
+- MarketStatus whenever it changes which symbols are halted, and ClientTrouble when entries must wait.
+
+A client gives up an order that it could not send within `SEND_WITHIN_S` (OrderNotSent), so that nobody has to fear an
+order which still waits somewhere: the execution manager's own time-out is longer.
 """
+
+from decimal import Decimal
+from typing import Literal
 
 import msgspec
 
-from naive_daemon.domain.events import OrderFilled
-from naive_daemon.domain.order import Order
+from naive_daemon.domain.events import BalanceUpdated, OrderFilled
+from naive_daemon.domain.order import Order, OrderStatus
+from naive_daemon.domain.side import Side
+
+SEND_WITHIN_S = 2.0
 
 
 class SendOrder(msgspec.Struct, frozen=True):
-    """Put an order on the exchange's book. Its intent is in the journal by now."""
+    """Put an order on the exchange's book. Its intent is in the journal by now. A sell goes before a buy."""
 
     order: Order
 
 
 class SendCancel(msgspec.Struct, frozen=True):
-    """Take an order off the book."""
+    """Take an order off the book. It goes before everything else."""
 
     symbol: str
     client_order_id: str
 
 
-class AskOrders(msgspec.Struct, frozen=True):
-    """Request: what has the exchange of these ids? Answered by OrdersFound."""
+class AskSnapshot(msgspec.Struct, frozen=True):
+    """Request: what rests, and what does the account own, read now? Answered by AccountSnapshot."""
 
-    client_order_ids: tuple[str, ...]
+
+class AskOrder(msgspec.Struct, frozen=True):
+    """Request: what does the exchange know of one order? Answered by OrderReport."""
+
+    symbol: str
+    client_order_id: str
 
 
 class AskBalances(msgspec.Struct, frozen=True):
     """Request: what does the account own? Answered by a tuple of BalanceUpdated."""
 
 
-class OrdersFound(msgspec.Struct, frozen=True):
-    """The orders the exchange has, by client order id, and their fills, oldest first.
+class ExchangeOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as the exchange has it, ours or not; quantities in base. `time_ns`: when it last changed there."""
 
-    `is_final`: what is missing was certainly never placed.
+    symbol: str
+    client_order_id: str
+    exchange_order_id: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    filled: Decimal
+    status: OrderStatus
+    time_ns: int
+    reason: str | None = None
+
+
+class AccountSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """Every order that rests on the exchange for the account, whoever placed it, and all balances."""
+
+    account: str
+    orders: tuple[ExchangeOrder, ...]
+    balances: tuple[BalanceUpdated, ...]
+
+
+class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the exchange says of one order, with all of its fills, oldest first.
+
+    Without an order it has not found it, which proves nothing yet, unless `is_final`: then it was never placed.
     """
 
-    orders: dict[str, Order]
-    is_final: bool
+    symbol: str
+    client_order_id: str
+    order: ExchangeOrder | None
     fills: tuple[OrderFilled, ...] = ()
+    is_final: bool = False
+
+
+class OrderNotSent(msgspec.Struct, frozen=True, kw_only=True):
+    """The order certainly did not reach the exchange, or was turned away for now; it may be sent again, as it is.
+
+    `retry_after_s`: not before so many seconds.
+    """
+
+    account: str
+    symbol: str
+    client_order_id: str
+    reason: str
+    retry_after_s: float = 1.0
+
+
+class Reconnecting(msgspec.Struct, frozen=True):
+    """The account's stream is lost; `origin` says where and why. Once for each loss, however many attempts follow."""
+
+    account: str
+    origin: str
+
+
+class Reconnected(msgspec.Struct, frozen=True):
+    """The account's stream is back; an AccountSnapshot follows."""
+
+    account: str
+
+
+class MarketStatus(msgspec.Struct, frozen=True):
+    """The symbols that the exchange has halted or lists no more: no entries there, exits rest and are tried."""
+
+    account: str
+    halted: frozenset[str]
+
+
+class ClientTrouble(msgspec.Struct, frozen=True):
+    """Why no entry may be placed for now, by kind; a `reason` of None says that this kind is over."""
+
+    account: str
+    kind: Literal["credentials", "ban", "order limit", "clock"]
+    reason: str | None

@@ -25,6 +25,7 @@ __all__ = [
     "JournalStore",
     "OpenCycle",
     "OrderRecorded",
+    "RiskJournal",
     "SideTotal",
     "SymbolJournal",
 ]
@@ -107,6 +108,16 @@ class AccountJournal(msgspec.Struct, frozen=True, kw_only=True):
     fills_count: int
 
 
+class RiskJournal(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account's risk is reckoned from: all orders of cycles that have not ended, and what was realised since.
+
+    `realised_pnl`: by symbol, in its quote asset, of cycles that ended at `since_ns` or later.
+    """
+
+    open_cycle_orders: tuple[Order, ...]
+    realised_pnl: Mapping[str, Decimal]
+
+
 class JournalStore(Protocol):
     """Where the journal lives. Not for use by two threads at once."""
 
@@ -121,6 +132,9 @@ class JournalStore(Protocol):
 
     def load_account(self, account: str) -> AccountJournal:
         """Read what the account's execution manager and a paper exchange start from."""
+
+    def load_risk(self, account: str, since_ns: int) -> RiskJournal:
+        """Read what the account's limits are measured by; `since_ns` is when today began."""
 
     def keep(self) -> None:
         """Look whether the store is there, and hold again what went with a lost connection; raises TransientError."""

@@ -6,13 +6,15 @@ from typing import Protocol
 import msgspec
 
 from naive_daemon.domain.errors import TransientError
+from naive_daemon.domain.limits import Safeguards
 from naive_daemon.domain.settings import SymbolSettings, TradingStatus
 
 
 class ActualState(msgspec.Struct, frozen=True, kw_only=True):
     """What a symbol really does, as the daemon last said.
 
-    `state` is one of: off, starting, on, shutdown, stopping, drained (off in a moment), quarantined.
+    `state` is one of: off, starting, on, shutdown, stopping, drained (off in a moment), quarantined. `held`: why no
+    entry is placed for now, though it trades: a limit, the kill switch, no connection.
     """
 
     account: str
@@ -22,6 +24,7 @@ class ActualState(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int = 0
     last_error: str | None = None
     retry_at_ns: int | None = None
+    held: str | None = None
 
 
 class DesiredStateStore(Protocol):
@@ -29,6 +32,9 @@ class DesiredStateStore(Protocol):
 
     def load_settings(self) -> Sequence[SymbolSettings]:
         """Read the rows of all symbols whose status is not off, and of all that have an actual state."""
+
+    def load_safeguards(self) -> Safeguards:
+        """Read the kill switch and all limits."""
 
     def drained(self, account: str, symbol: str) -> None:
         """Turn the status from shutdown to off; a status that was changed meanwhile stays."""
