@@ -29,7 +29,6 @@ from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
 from naive_daemon.execution.journal import Journal, JournalConfig
 from naive_daemon.execution.journal_store import JournalStore
 from naive_daemon.execution.manager import ExecutionManager
-from naive_daemon.market.source import MarketSource
 from naive_daemon.market.streams import streams
 from naive_daemon.otp import Actor, ChildSpec, ChildType, DynamicSupervisor, Strategy, Supervisor
 from naive_daemon.trading.context import SymbolContext
@@ -57,7 +56,10 @@ class ControlPorts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
-    """What the tree needs of the world. `open_*` are called at each start of the actor that owns the result."""
+    """What the tree needs of the world. `open_*` are called at each start of the actor that owns the result.
+
+    `make_player` makes whoever brings the market to the feeds: the player of a source, or a live market.
+    """
 
     owner: str
     account: str
@@ -66,7 +68,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     open_journal: Callable[[], JournalStore]
     journal: JournalConfig = JournalConfig()
     open_cache: Callable[[], HotStore] | None = None
-    source: MarketSource | None = None
+    make_player: Callable[[], Actor] | None = None
     control: ControlPorts | None = None
     notifier: ServiceNotifier | None = None
     quarantine: Quarantine = Quarantine()
@@ -83,7 +85,7 @@ def root(ports: Ports) -> Supervisor:
         children.append(_worker(names.CACHE, lambda: Cache(open_cache())))
     children += [
         _supervisor("accounts", lambda: _accounts(ports)),
-        _supervisor("streams", lambda: streams(ports.source)),
+        _supervisor("streams", lambda: streams(ports.make_player)),
         _supervisor("trading", lambda: _trading(ports)),
     ]
     if (control := ports.control) is not None:

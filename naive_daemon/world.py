@@ -27,6 +27,7 @@ from naive_daemon.execution.journal import JournalConfig
 from naive_daemon.execution.journal_store import JournalStore
 from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS, GENERATED_LISTINGS
 from naive_daemon.market.generated_source import GeneratedSource
+from naive_daemon.market.player import player_of
 from naive_daemon.market.recorded_source import RecordedSource
 from naive_daemon.market.recording import Recording
 from naive_daemon.market.source import MarketSource
@@ -190,7 +191,7 @@ class World:
                 keep_s=KEEP_S,
             ),
             open_cache=lambda: RedisHotStore(self._servers.redis_url, self.owner),
-            source=self._source(),
+            make_player=player_of(self._source()),
             control=ControlPorts(
                 open_store=self._open_desired_state,
                 make_listener=self._make_listener,

@@ -9,7 +9,7 @@ A handler that hangs costs this order of things, with a warning, but no other sy
 """
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -202,3 +202,9 @@ class Player(Actor):
             self._step = self.send_after(wait_ns / NS_PER_S, _Step(due_ns))
         else:
             self.ref.tell(_Step(due_ns))
+
+
+def player_of(source: MarketSource) -> Callable[[], Player]:
+    """Give what makes the player of a source, at each of its starts: the trades read ahead outlive it."""
+    prefetched: dict[str, Trade] = {}
+    return lambda: Player(source, prefetched)

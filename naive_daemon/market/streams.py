@@ -3,14 +3,14 @@
 `streams` (rest_for_one): feeds (dynamic), player, desk. The desk knows who wants which symbol.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from naive_daemon import names
 from naive_daemon.market.feed import Feed
-from naive_daemon.market.player import Play, Player, Silence
-from naive_daemon.market.source import MarketSource
+from naive_daemon.market.player import Play, Silence
 from naive_daemon.otp import (
     Actor,
     ChildInfo,
@@ -30,9 +30,6 @@ from naive_daemon.otp import (
     WhichChildren,
     crash,
 )
-
-if TYPE_CHECKING:
-    from naive_daemon.domain.events import Trade
 
 RESTARTS_MAX = 3
 RESTARTS_S = 5.0
@@ -196,8 +193,11 @@ class StreamDesk(Actor):
         self.send_after(RETRY_S, _Again(symbol))
 
 
-def streams(source: MarketSource | None) -> Supervisor:
-    """Give the streaming supervisor; without a source the feeds are fed from outside (backtest)."""
+def streams(make_player: Callable[[], Actor] | None) -> Supervisor:
+    """Give the streaming supervisor; `make_player` makes what understands Play and Silence, at each of its starts.
+
+    Without it the feeds are fed from outside (backtest).
+    """
     children = [
         ChildSpec(
             id="feeds",
@@ -206,8 +206,7 @@ def streams(source: MarketSource | None) -> Supervisor:
             name=names.FEEDS,
         )
     ]
-    if source is not None:
-        prefetched: dict[str, Trade] = {}
-        children.append(ChildSpec(id="player", start=lambda: Player(source, prefetched), name=names.PLAYER))
+    if make_player is not None:
+        children.append(ChildSpec(id="player", start=make_player, name=names.PLAYER))
     children.append(ChildSpec(id="desk", start=StreamDesk, name=names.STREAM_DESK))
     return Supervisor(children, strategy=Strategy.REST_FOR_ONE, max_restarts=10, period_s=60)

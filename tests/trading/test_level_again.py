@@ -9,6 +9,7 @@ from naive_daemon import names
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.market.feed import MarketMissing
+from naive_daemon.market.player import player_of
 from naive_daemon.otp import ChildState, StartChild, TerminateChild
 from naive_daemon.trading.switch_messages import ControlStarted
 from tests.trading.plant import Plant
@@ -269,7 +270,7 @@ class Silent:
 
 
 def test_a_symbol_of_which_the_source_has_nothing_says_so() -> None:
-    plant = Plant(source=Silent()).start().on()
+    plant = Plant(make_player=player_of(Silent())).start().on()
     assert plant.table.state("AAAQ") == "on"
     assert plant.table.actual[ACCOUNT, "AAAQ"].last_error == "no market data for AAAQ"
     assert plant.view().last_error == "no market data for AAAQ"

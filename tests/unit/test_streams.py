@@ -12,7 +12,7 @@ from naive_daemon import names
 from naive_daemon.clock import NS_PER_S, VirtualClock, WallClock
 from naive_daemon.domain.events import Trade
 from naive_daemon.market.feed import DeliverTrade, MarketMissing, TradeArrived
-from naive_daemon.market.player import PLAYED, Play, PlayedToEnd, Player, Silence
+from naive_daemon.market.player import PLAYED, Play, PlayedToEnd, Player, Silence, player_of
 from naive_daemon.market.streams import (
     RESTARTS_MAX,
     RETRY_S,
@@ -188,7 +188,7 @@ def test_a_feed_that_lost_its_last_listener_with_the_desk_is_closed_in_a_while(s
 
 def test_a_feed_that_stands_under_its_name_already_is_used(system: SimulatedSystem) -> None:
     """Its start took so long that nobody waited for the answer any more."""
-    system.start(streams(Shelf(trade(1), trade(2))))
+    system.start(streams(player_of(Shelf(trade(1), trade(2)))))
     slow = Tape()
     slow.attach(system, names.feed("AAAQ"), None)
     listen(system)
@@ -262,7 +262,7 @@ def played(told: list[tuple[str, int, int]]) -> list[int]:
 
 def test_every_trade_arrives_and_is_delivered_before_the_next(system: SimulatedSystem) -> None:
     shelf = Shelf(*(trade(number) for number in (1, 2, 3)))
-    system.start(streams(shelf))
+    system.start(streams(player_of(shelf)))
     _, heard = listen(system)
     assert heard[-1] == PlayedToEnd("AAAQ", 3)
     wait(system, 3)
@@ -298,7 +298,7 @@ def test_a_symbol_without_a_market_is_told(system: SimulatedSystem) -> None:
     listener = Plays()
     system.start(listener)
     system.pubsub.subscribe(names.MARKET_MISSING, listener.ref)
-    system.start(streams(Shelf(trade(1))))
+    system.start(streams(player_of(Shelf(trade(1)))))
     listen(system, "NONE")
     assert listener.asked == [MarketMissing("NONE")]
 
@@ -306,7 +306,7 @@ def test_a_symbol_without_a_market_is_told(system: SimulatedSystem) -> None:
 def test_a_crash_of_the_player_skips_no_trade(system: SimulatedSystem) -> None:
     shelf = Shelf(*(trade(number, at_s=60.0 * number) for number in range(1, 5)), speed=Decimal(1))
     told = tape(system)
-    system.start(streams(shelf))
+    system.start(streams(player_of(shelf)))
     listen(system)
     wait(system, 1)
     assert played(told) == [1]
@@ -336,7 +336,7 @@ def test_a_handler_that_hangs_stops_no_other_symbols_market(monkeypatch: pytest.
     ends = Ends()
     system.start(ends)
     system.pubsub.subscribe(PLAYED, ends.ref)
-    top = system.start(streams(Shelf(*(trade(number, "BBBQ") for number in range(50)))))
+    top = system.start(streams(player_of(Shelf(*(trade(number, "BBBQ") for number in range(50))))))
     system.start(Stuck()).tell("hang")
     ref = system.start(Listener("BBBQ"))
     # Each of the hundred waits that follow the first would take PATIENCE_S, did they wait for the one that hangs.
