@@ -1,0 +1,1 @@
+"""Binance Spot: our own thin adapter, for accounts and for market streams."""
