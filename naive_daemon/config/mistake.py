@@ -94,11 +94,12 @@ def allowed(field: FieldInfo) -> str:
     """Say in words what a field takes."""
     if isinstance(field.json_schema_extra, dict) and "allowed" in field.json_schema_extra:
         return str(field.json_schema_extra["allowed"])
-    if get_origin(field.annotation) is Literal:
-        choices = [str(choice) for choice in get_args(field.annotation)]
-        return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
-    kind = "a whole number" if field.annotation is int else "a number"
-    return " and ".join([f"{kind}, {_low(field)}", _high(field)])
+    for kind in _types(field.annotation):
+        if get_origin(kind) is Literal:
+            choices = [str(choice) for choice in get_args(kind)]
+            return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
+    noun = "a whole number" if field.annotation is int else "a number"
+    return " and ".join([f"{noun}, {_low(field)}", _high(field)])
 
 
 def _low(field: FieldInfo) -> str:

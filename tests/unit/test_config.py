@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -50,16 +51,19 @@ def test_the_sample_file_names_every_key() -> None:
     # Keys whose default is nothing, or depends on the machine, stand there as a comment.
     text = re.sub(r"^# (?=[a-z_]+ = )", "", SAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     table = tomllib.loads(text)
-    for section, *rest in known_keys():
-        assert section in table
-        assert not rest or rest[0] in table[section], f"{section}.{rest[0]} is missing"
+    for key in known_keys():
+        branch = table
+        for depth, name in enumerate(key, 1):
+            assert name in branch, f"{'.'.join(key[:depth])} is missing"
+            branch = branch[name]
 
 
 def test_every_key_is_described() -> None:
-    sections = [Config, *(field.annotation for field in Config.model_fields.values())]
-    for section in sections:
-        for name, field in getattr(section, "model_fields", {}).items():
-            assert field.description, name
+    for key in known_keys():
+        section: Any = Config
+        for name in key:
+            assert section.model_fields[name].description, key
+            section = section.model_fields[name].annotation
 
 
 def test_options_beat_variables_beat_credentials_beat_the_file(tmp_path: Path) -> None:
@@ -147,7 +151,30 @@ def test_database_urls_are_normalised(given: str, kept: str) -> None:
             "market.trades_per_s (NAIVE_MARKET__TRADES_PER_S): given 'nan'; allowed:",
         ),
         ("NAIVE_EXCHANGE__MAKER_FEE", "NaN", "exchange.maker_fee (NAIVE_EXCHANGE__MAKER_FEE): given 'NaN'; allowed: a"),
-        ("NAIVE_EXCHANGE__NAME", "binance", "exchange.name (NAIVE_EXCHANGE__NAME): given 'binance'; allowed: paper"),
+        ("NAIVE_EXCHANGE__NAME", "kraken", "exchange.name (NAIVE_EXCHANGE__NAME): given 'kraken'; allowed: one of pa"),
+        (
+            "NAIVE_EXCHANGE__BINANCE__NETWORK",
+            "moon",
+            "exchange.binance.network (NAIVE_EXCHANGE__BINANCE__NETWORK): given 'moon'; allowed: one of mainnet, te",
+        ),
+        (
+            "NAIVE_EXCHANGE__BINANCE__STALE_AFTER_S",
+            "0",
+            "exchange.binance.stale_after_s (NAIVE_EXCHANGE__BINANCE__STALE_AFTER_S): given '0'; allowed: a number,",
+        ),
+        *(
+            (
+                f"NAIVE_EXCHANGE__BINANCE__{key.upper()}",
+                value,
+                f"exchange.binance.{key} (NAIVE_EXCHANGE__BINANCE__{key.upper()}): given '{value}'; allowed: a URL like",
+            )
+            for key, values in (
+                ("rest_url", ("api.binance.com", "wss://h", "https://", "http://h:99999")),
+                ("ws_api_url", ("https://h", "ws://", "ws://u:p@h", "ws://h/?a=b")),
+                ("stream_url", ("stream.binance.com:9443", "http://h", "wss://h:x")),
+            )
+            for value in values
+        ),
         (
             "NAIVE_EXCHANGE__BALANCES",
             '{"a',
@@ -233,6 +260,66 @@ def test_a_secret_never_shows(url: str) -> None:
 def test_a_password_is_not_in_the_printed_configuration() -> None:
     config = load_config(environment={"NAIVE_DATABASE_URL": "postgresql://u:sesame@h/d"})
     assert "sesame" not in f"{config!r} {config} {config.model_dump()} {config.model_dump_json()}"
+
+
+API_KEY = "NAIVE_EXCHANGE__BINANCE__API_KEY"
+API_SECRET = "NAIVE_EXCHANGE__BINANCE__API_SECRET"  # noqa: S105 - the name of a variable
+PRIVATE_KEY_FILE = "NAIVE_EXCHANGE__BINANCE__PRIVATE_KEY_FILE"
+
+
+def test_a_key_of_an_exchange_comes_from_variables_or_credentials(tmp_path: Path) -> None:
+    write(tmp_path / "binance_api_key", "opensesame\n")
+    write(tmp_path / "binance_api_secret", "sesame\n")
+    credentials = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    config = load_config(environment=credentials)
+    assert config.exchange.binance.api_key is not None
+    assert config.exchange.binance.api_secret is not None
+    assert config.exchange.binance.api_key.get_secret_value() == "opensesame"
+    assert config.exchange.binance.api_secret.get_secret_value() == "sesame"
+    assert "sesame" not in f"{config!r} {config} {config.model_dump()} {config.model_dump_json()}"
+    config = load_config(environment={**credentials, API_KEY: "stronger"})
+    assert config.exchange.binance.api_key is not None
+    assert config.exchange.binance.api_key.get_secret_value() == "stronger"
+
+
+@pytest.mark.parametrize("key", ["api_key", "api_secret"])
+@pytest.mark.parametrize("mode", [0o640, 0o604])
+def test_a_file_with_a_key_must_be_its_owners_alone(tmp_path: Path, key: str, mode: int) -> None:
+    path = write(tmp_path / "c.toml", f'[exchange.binance]\n{key} = "sesame"\n', mode)
+    with pytest.raises(ConfigError, match=f"mode 0{mode:o}") as caught:
+        load_config(path, environment=NOTHING)
+    assert "sesame" not in caught.value.message
+    path.chmod(0o600)
+    assert getattr(load_config(path, environment=NOTHING).exchange.binance, key) is not None
+
+
+def test_a_file_that_only_names_a_network_may_be_open(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.toml", '[exchange.binance]\nnetwork = "testnet"\nprivate_key_file = "k.pem"\n', 0o644)
+    binance = load_config(path, environment=NOTHING).exchange.binance
+    assert (binance.network, binance.private_key_file) == ("testnet", tmp_path / "k.pem")
+
+
+def test_both_kinds_of_secret_are_one_too_many() -> None:
+    (told,) = mistakes(None, **{API_KEY: "opensesame", API_SECRET: "sesame", PRIVATE_KEY_FILE: "/k.pem"})
+    assert told.strip().startswith("exchange.binance (")
+    assert "api_secret and private_key_file are both given: a key has one of them" in told
+    assert "sesame" not in told
+
+
+def test_a_key_that_is_a_table_is_refused_unseen() -> None:
+    (told,) = mistakes(None, **{API_KEY: '{"a": "sesame"}'})
+    assert "sesame" not in told
+
+
+def test_a_url_of_an_exchange_is_kept_without_its_last_slash() -> None:
+    given = {"NAIVE_EXCHANGE__BINANCE__REST_URL": "http://127.0.0.1:8080/"}
+    assert load_config(environment=given).exchange.binance.rest_url == "http://127.0.0.1:8080"
+
+
+def test_the_live_market_is_no_path(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.toml", '[market]\nfeed = "binance"\n')
+    assert load_config(path, environment=NOTHING).market.feed == "binance"
+    assert load_config(environment={"NAIVE_MARKET__FEED": "binance"}).market.feed == "binance"
 
 
 @pytest.mark.parametrize("url", ["redis://:pw@h:6379/x", "redis:///0", "unix://", "redis://h:99999"])

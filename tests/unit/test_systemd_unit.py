@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from naive_daemon.config import load_config
+from naive_daemon.config.source import CREDENTIALS
 
 UNIT = Path(__file__).parents[2] / "config" / "systemd" / "naive-daemon.service"
 EXPOSURE_MAX = 1.5
@@ -41,13 +42,15 @@ def test_what_the_daemon_relies_on(key: str, value: str) -> None:
 
 
 def test_the_environment_of_the_service_is_a_configuration(tmp_path: Path) -> None:
-    for name in ("database_url", "redis_url"):
+    for name in CREDENTIALS:
         (tmp_path / name).write_text("\n", encoding="utf-8")  # what SetCredential puts there
     environment = dict(text.replace("%S", "/var/lib").split("=", 1) for text in settings()["Environment"])
     config = load_config(environment={**environment, "CREDENTIALS_DIRECTORY": str(tmp_path)})
     assert config.home == Path("/var/lib/naive-daemon")
     assert (config.database.url, config.redis.url) == (None, None)
-    assert {line.split(":")[0] for line in settings()["LoadCredential"]} == {"database_url", "redis_url"}
+    assert (config.exchange.binance.api_key, config.exchange.binance.api_secret) == (None, None)
+    for key in ("LoadCredential", "SetCredential"):
+        assert {line.split(":")[0] for line in settings()[key]} == set(CREDENTIALS)
 
 
 def test_the_stop_outlasts_the_daemons_own_time_out() -> None:
