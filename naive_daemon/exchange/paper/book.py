@@ -7,13 +7,13 @@ nothing costs two comparisons, however many orders rest.
 import enum
 from collections.abc import Iterator
 from decimal import Decimal
-from itertools import chain
+from itertools import chain, islice
 
 from sortedcontainers import SortedList
 
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
-from naive_daemon.domain.money import EXACT
+from naive_daemon.domain.money import EXACT, ZERO
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.resting import Resting
@@ -75,6 +75,11 @@ class BookSide:
             if not through and not (at_price and price == level_price):
                 return
             yield from self._levels[level_price]
+
+    def levels(self, limit: int) -> list[tuple[Decimal, Decimal]]:
+        """Give the best `limit` prices, best first, with what is still to be filled at each, in base."""
+        prices = islice(reversed(self._prices) if self._is_buy else self._prices, limit)
+        return [(price, sum((resting.order.remaining for resting in self._levels[price]), ZERO)) for price in prices]
 
     def _best(self) -> Decimal:
         if not self._prices:

@@ -24,7 +24,7 @@ from naive_daemon.domain.events import (
     Trade,
 )
 from naive_daemon.domain.instrument import Instrument
-from naive_daemon.domain.money import EXACT, ONE, ZERO, plain
+from naive_daemon.domain.money import EXACT, ONE, ZERO, floor_to, plain
 from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.exchange.paper.book import Book, FillModel
 from naive_daemon.exchange.paper.history import History
@@ -46,7 +46,8 @@ class PaperEngine:
     """An exchange in memory, for many accounts and symbols.
 
     `balances` maps account to asset to what it owns; orders given to `restore` take their funds out of that.
-    `maker_fee` is a ratio, at least 0 and below 1. Order and trade ids are whole numbers, counted upwards from the
+    `maker_fee` is a ratio, at least 0 and below 1; commissions are rounded down to `commission_step`, 0 leaves them as
+    they are. Order and trade ids are whole numbers, counted upwards from the
     two given ones over all symbols. Orders that are over and fills are remembered up to `history_limit` each.
     Raises ConfigError for a fee out of range or a negative balance.
     """
@@ -57,6 +58,7 @@ class PaperEngine:
         *,
         fill_model: FillModel = FillModel.THROUGH,
         maker_fee: Decimal = Decimal("0.001"),
+        commission_step: Decimal = ZERO,
         balances: Mapping[str, Mapping[str, Decimal]],
         first_order_number: int = 1,
         first_trade_number: int = 1,
@@ -68,6 +70,7 @@ class PaperEngine:
         self._fill_model = fill_model
         self._only_through = fill_model is FillModel.THROUGH
         self._maker_fee = maker_fee
+        self._commission_step = commission_step
         self._ledger = Ledger(balances)
         self._history = History(history_limit)
         self._resting: dict[tuple[str, str], Resting] = {}
@@ -239,10 +242,33 @@ class PaperEngine:
 
     def _filled(self, instrument: Instrument, resting: Resting, quantity: Decimal, time_ns: int) -> OrderFilled:
         order = resting.order
+        fill = self._traded(instrument, order, order.price, quantity, time_ns)
+        self._next_trade += 1
+        self._after_fill(resting, fill)
+        return fill
+
+    def _after_fill(self, resting: Resting, fill: OrderFilled) -> None:
+        resting.order = resting.order.apply(fill)
+        if resting.order.status is OrderStatus.FILLED:
+            self._retire(resting)
+
+    def _traded(
+        self,
+        instrument: Instrument,
+        order: Order,
+        price: Decimal,
+        quantity: Decimal,
+        time_ns: int,
+        *,
+        taker_fee: Decimal | None = None,
+    ) -> OrderFilled:
+        """Book one trade, numbered next, of funds that are locked; a `taker_fee` makes the order its taker."""
         account = order.key.account
-        asset, gross = received(instrument, order.side, order.price, quantity)
-        commission = EXACT.multiply(gross, self._maker_fee)
-        self._ledger.spend(account, *spent(instrument, order.side, order.price, quantity))
+        asset, gross = received(instrument, order.side, price, quantity)
+        commission = EXACT.multiply(gross, self._maker_fee if taker_fee is None else taker_fee)
+        if self._commission_step:
+            commission = floor_to(commission, self._commission_step)
+        self._ledger.spend(account, *spent(instrument, order.side, price, quantity))
         self._ledger.receive(account, asset, EXACT.subtract(gross, commission))
         fill = OrderFilled(
             account=account,
@@ -250,17 +276,14 @@ class PaperEngine:
             client_order_id=order.client_order_id,
             exchange_order_id=order.exchange_order_id,
             trade_id=str(self._next_trade),
-            price=order.price,
+            price=price,
             quantity=quantity,
             commission=commission,
             commission_asset=asset,
             time_ns=time_ns,
+            is_maker=taker_fee is None,
         )
-        self._next_trade += 1
         self._history.add_fill(fill)
-        resting.order = order.apply(fill)
-        if resting.order.status is OrderStatus.FILLED:
-            self._retire(resting)
         return fill
 
     def _check_restorable(self, orders: list[Order]) -> None:
