@@ -66,14 +66,17 @@ class SettingRule(msgspec.Struct, frozen=True):
     allowed: str
 
 
-def _whole(text: str) -> int:
+def read_whole(text: str) -> int:
+    """Read a whole number in plain ASCII; raises ValueError that quotes what was given."""
     bare = text.strip()
     if not (bare.isascii() and bare.lstrip("+-").isdecimal()):  # int() also reads 1_000 and digits of other scripts
         raise ValueError(f"{text!r} is not a whole number")
     return int(bare, 10)
 
 
-def _between(low: Decimal | int, high: Decimal | int, *, low_included: bool) -> Callable[[object], bool]:
+def between(low: Decimal | int, high: Decimal | int, *, low_included: bool) -> Callable[[object], bool]:
+    """Give the condition that a number lies between two, the upper one included."""
+
     def holds(value: object) -> bool:
         if not isinstance(value, Decimal | int):
             return False
@@ -91,16 +94,18 @@ def _ratio_rule(*, low_included: bool) -> SettingRule:
     bound = "at least 0" if low_included else "more than 0"
     return SettingRule(
         parse_decimal,
-        _between(ZERO, _RATIO_MAX, low_included=low_included),
+        between(ZERO, _RATIO_MAX, low_included=low_included),
         f"a ratio, {bound} and at most {plain(_RATIO_MAX)} (0.01 is 1 %)",
     )
 
 
 SETTING_RULES: Mapping[str, SettingRule] = {
-    "chunks": SettingRule(_whole, _between(1, CHUNKS_MAX, low_included=True), f"a whole number from 1 to {CHUNKS_MAX}"),
+    "chunks": SettingRule(
+        read_whole, between(1, CHUNKS_MAX, low_included=True), f"a whole number from 1 to {CHUNKS_MAX}"
+    ),
     "budget": SettingRule(
         parse_decimal,
-        _between(ZERO, BUDGET_MAX, low_included=False),
+        between(ZERO, BUDGET_MAX, low_included=False),
         f"a number of quote asset, more than 0 and at most {plain(BUDGET_MAX)}",
     ),
     "buy_down_interval": _ratio_rule(low_included=True),

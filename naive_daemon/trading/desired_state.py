@@ -36,6 +36,12 @@ class DesiredStateStore(Protocol):
     def load_safeguards(self) -> Safeguards:
         """Read the kill switch and all limits."""
 
+    def confirm_kill_switch(self, account: str, revision: int) -> None:
+        """Note that the account obeys the kill switch of this revision, so that whoever switched it knows.
+
+        Said when it is true: of a switch that is on, once no entry can leave any more. Saying it again changes nothing.
+        """
+
     def drained(self, account: str, symbol: str) -> None:
         """Turn the status from shutdown to off; a status that was changed meanwhile stays."""
 

@@ -18,6 +18,7 @@ from naive_daemon.execution.journal_store import (
     JournalEntry,
     JournalStore,
     OrderRecorded,
+    RiskJournal,
     SideTotal,
 )
 from naive_daemon.execution.memory_journal import MemoryJournal
@@ -378,6 +379,55 @@ def test_the_orders_of_one_cycle_are_read_whether_it_has_ended_or_not(reopen: Re
     reopen().write([CycleRecorded(cycle(result=result()))])
     assert reopen().load_cycle(KEY) == (final, sell)
     assert reopen().load_cycle(msgspec.structs.replace(KEY, trader=9)) == ()
+
+
+def test_the_risk_of_an_account_is_all_orders_of_its_open_cycles(reopen: Reopen) -> None:
+    opened, ended_key = KEY, msgspec.structs.replace(KEY, cycle=2)
+    other_symbol = CycleKey("main", "ETHUSDT", 7, 1)
+    other_account = msgspec.structs.replace(KEY, account="two")
+    bought, entries = after(order("nd-1", opened, created_ns=NOW_NS + 1), filled(order("nd-1", opened), "t1", "10"))
+    sell = order("nd-2", opened, Leg(Side.SELL), created_ns=NOW_NS + 3)
+    first = order("nd-3", other_symbol, created_ns=NOW_NS)
+    reopen().write(
+        [
+            *(CycleRecorded(cycle(key)) for key in (opened, ended_key, other_symbol, other_account)),
+            *entries,
+            OrderRecorded(sell),
+            OrderRecorded(first),
+            OrderRecorded(order("nd-4", ended_key)),
+            OrderRecorded(order("nd-5", other_account)),
+            OrderRecorded(order("nd-6", CycleKey("main", "BTCUSDT", 9, 9))),
+        ]
+    )
+    reopen().write([CycleRecorded(cycle(ended_key, result=result()))])
+    found = reopen().load_risk("main", 0)
+    assert found.open_cycle_orders == (first, bought, sell)
+    assert found.open_cycle_orders[1].trade_ids == {"t1"}
+    assert reopen().load_risk("nobody", 0) == RiskJournal(open_cycle_orders=(), realised_pnl={})
+
+
+def test_what_was_realised_since_a_moment_is_summed_by_symbol(reopen: Reopen) -> None:
+    def done(key: CycleKey, finished_ns: int, pnl: str) -> CycleRecorded:
+        ending = msgspec.structs.replace(result(CycleOutcome.ABANDONED, pnl), finished_ns=finished_ns)
+        return CycleRecorded(cycle(key, result=ending))
+
+    tiny = "-0.000000000000000000000000000123456789"
+    reopen().write(
+        [
+            done(msgspec.structs.replace(KEY, cycle=1), NOW_NS - 1, "-1000"),
+            done(msgspec.structs.replace(KEY, cycle=2), NOW_NS, tiny),
+            done(msgspec.structs.replace(KEY, cycle=3), NOW_NS + 5, "-123456789012345678901234567890"),
+            done(CycleKey("main", "ETHUSDT", 1, 1), NOW_NS + 5, "0.5"),
+            done(CycleKey("main", "LATEUSDT", 1, 1), NOW_NS - 1, "7"),
+            done(CycleKey("two", "BTCUSDT", 1, 1), NOW_NS + 5, "3"),
+            CycleRecorded(cycle(CycleKey("main", "OPENUSDT", 1, 1))),
+        ]
+    )
+    assert reopen().load_risk("main", NOW_NS).realised_pnl == {
+        "BTCUSDT": Decimal("-123456789012345678901234567890.000000000000000000000000000123456789"),
+        "ETHUSDT": Decimal("0.5"),
+    }
+    assert reopen().load_risk("main", NOW_NS + 6).realised_pnl == {}
 
 
 def test_closing_twice_is_fine(store: JournalStore) -> None:

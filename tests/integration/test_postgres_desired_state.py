@@ -20,6 +20,7 @@ from naive_daemon.storage.postgres.engine import make_engine
 from naive_daemon.storage.postgres.journal import PostgresJournal
 from naive_daemon.storage.postgres.presence import PostgresPresence, Presence
 from naive_daemon.storage.postgres.report import Report
+from naive_daemon.storage.postgres.safeguards import OperatorSafeguards
 from naive_daemon.storage.postgres.settings import OperatorSettings
 from naive_daemon.trading.desired_state import ActualState, DesiredStateStore
 
@@ -106,6 +107,7 @@ def test_status_shows_what_is_wanted_what_is_so_and_what_it_brought(
         restarts=5,
         last_error="it's \0 \udc80 'broken'",
         retry_at_ns=NOW_NS,
+        held="max_open_orders is 10 \0",
     )
     store.record_actual([msgspec.structs.replace(broken, state="on"), broken])
     store.record_actual([ActualState(account="main", symbol="GONE", state="on")])
@@ -116,11 +118,67 @@ def test_status_shows_what_is_wanted_what_is_so_and_what_it_brought(
     shown, gone = Report(engine).status("main")
     assert (shown.desired, shown.actual, shown.traders, shown.restarts) == (TradingStatus.ON, "quarantined", 2, 5)
     assert shown.last_error == "it's \ufffd ? 'broken'"
+    assert (shown.held, gone.held) == ("max_open_orders is 10 \ufffd", None)
     assert shown.retry_at_ns == NOW_NS - NOW_NS % 1000
     assert (shown.completed_cycles, shown.realised_pnl) == (1, Decimal("0.25"))
     assert (gone.symbol, gone.desired, gone.actual) == ("GONE", None, "on")
     assert [row.symbol for row in Report(engine).status(symbols=["z"])] == ["Z"]
     assert [row.symbol for row in Report(engine).status(everything=True)] == ["A", "GONE", "OFF", "Z"]
+
+
+def test_a_daemon_that_has_gone_holds_nothing(url: str, engine: Engine) -> None:
+    store = PostgresDesiredState(url)
+    store.record_actual(
+        [
+            ActualState(account="main", symbol="A", state="on", held="kill switch"),
+            ActualState(account="main", symbol="B", state="off", held="kill switch"),
+            ActualState(account="two", symbol="A", state="on", held="kill switch"),
+        ]
+    )
+    store.confirm_kill_switch("main", 4)
+    store.confirm_kill_switch("two", 4)
+    store.forget_actual("main")
+    store.close()
+    shown = [(row.account, row.symbol, row.actual, row.held) for row in Report(engine).status(everything=True)]
+    assert shown == [("main", "A", "off", None), ("main", "B", "off", None), ("two", "A", "on", "kill switch")]
+    assert OperatorSafeguards(engine).seen() == {"two": 4}
+
+
+def test_orphans_are_live_orders_without_an_open_cycle(url: str, engine: Engine) -> None:
+    def one(number: int, key: CycleKey, status: OrderStatus = OrderStatus.OPEN) -> OrderRecorded:
+        return OrderRecorded(
+            Order(
+                client_order_id=f"nd-{number}",
+                key=key,
+                leg=Leg(Side.BUY),
+                price=Decimal(1),
+                quantity=Decimal(1),
+                created_ns=NOW_NS + number,
+                status=status,
+            )
+        )
+
+    ended = finished_cycle()
+    opened = msgspec.structs.replace(ended, key=msgspec.structs.replace(ended.key, cycle=2), result=None)
+    journal = PostgresJournal(url)
+    journal.write([CycleRecorded(ended), CycleRecorded(opened)])
+    journal.write(
+        [
+            one(1, ended.key),
+            one(2, opened.key),
+            one(3, msgspec.structs.replace(opened.key, trader=2), OrderStatus.UNKNOWN),
+            one(4, msgspec.structs.replace(opened.key, account="two")),
+            one(5, msgspec.structs.replace(opened.key, cycle=9), OrderStatus.CANCELLED),
+        ]
+    )
+    journal.close()
+    report = Report(engine)
+    assert [line.client_order_id for line in report.orders(orphans_only=True)] == ["nd-4", "nd-3", "nd-1"]
+    assert [line.client_order_id for line in report.orders("main", orphans_only=True, live_only=False)] == [
+        "nd-3",
+        "nd-1",
+    ]
+    assert [line.client_order_id for line in report.orders("main", ["b"], orphans_only=True)] == []
 
 
 def finished_cycle() -> Cycle:

@@ -11,7 +11,7 @@ from naive_daemon.domain.errors import TransientError
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import OrderRecorded
-from naive_daemon.storage.postgres import migrate
+from naive_daemon.storage.postgres import journal_sql, migrate
 from naive_daemon.storage.postgres.journal import PostgresJournal
 from naive_daemon.storage.postgres.locks import AccountClaim
 
@@ -101,18 +101,43 @@ def test_people_see_times_legs_and_average_prices(journal: PostgresJournal, quer
 
 LIVE = "status IN ('in_flight', 'unknown', 'open', 'partly_filled')"
 
+PAST = """
+INSERT INTO cycles (account, symbol, trader, cycle, budget, fee, settings, started_ns, outcome, finished_ns)
+SELECT 'main', 'S' || n % 50, 1, n, 1, 0, '{}', n, 'completed', n FROM generate_series(1, 5000) AS n;
+INSERT INTO orders (client_order_id, account, symbol, trader, cycle, side, attempt, price, quantity, status, created_ns,
+                    updated_ns)
+SELECT 'nd-' || n, 'main', 'S' || n % 50, 1, n, 'BUY', 1, 1, 1, 'filled', n, n FROM generate_series(1, 5000) AS n;
+INSERT INTO fills (account, symbol, trade_id, client_order_id, side, price, quantity, commission_asset, is_maker, time_ns)
+SELECT 'main', 'S' || n % 50, n, 'nd-' || n, 'BUY', 1, 1, 'X', true, n FROM generate_series(1, 5000) AS n
+"""
+
 
 @pytest.mark.parametrize(
     ("index", "table", "condition"),
     [
         ("orders_live", "orders", LIVE),
         ("cycles_open", "cycles", "symbol = 'X' AND finished_ns IS NULL"),
-        ("cycles_finished", "cycles", "symbol = 'X' AND finished_ns IS NOT NULL"),
+        ("cycles_finished", "cycles", "symbol = 'S7' AND finished_ns IS NOT NULL"),
+        ("cycles_ended", "cycles", "finished_ns >= 4990"),
         ("orders_leg", "orders", "symbol = 'X' AND trader = 1 AND cycle = 2"),
         ("fills_order", "fills", "client_order_id = 'nd-1'"),
     ],
 )
 def test_what_is_loaded_has_an_index(query: Query, index: str, table: str, condition: str) -> None:
+    query(PAST)
+    query("VACUUM ANALYZE")
     query("SET enable_seqscan = off")
     explain = f"EXPLAIN SELECT 1 FROM {table} WHERE account = 'main' AND {condition}"
     assert index in "\n".join(str(line) for (line,) in query(explain))
+
+
+def test_the_risk_of_today_looks_at_nothing_that_is_over(database_url: str, query: Query) -> None:
+    query(PAST)
+    query("UPDATE cycles SET outcome = NULL, finished_ns = NULL WHERE cycle > 4980")
+    query("VACUUM ANALYZE")
+    with psycopg.connect(database_url) as connection:
+        today = {"account": "main", "since_ns": 4_970}
+        plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {journal_sql.LOAD_RISK}", today))
+    assert "Seq Scan" not in plan
+    for index in ("cycles_open", "orders_leg", "cycles_ended"):
+        assert f"using {index} on" in plan

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from naive_daemon.domain.errors import TransientError
+from naive_daemon.domain.limits import KillCancel, KillSwitch, RiskLimits, Safeguards
 from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradeSettings, TradingStatus
 from naive_daemon.trading.desired_state import ActualState, SettingsListenerOwner
 
@@ -20,6 +21,8 @@ class Table:
         self.actual: dict[Key, ActualState] = {}
         self.is_away = False
         self.reads = 0
+        self.safeguards = Safeguards()
+        self.kill_switch_seen: dict[str, int] = {}
         self._listeners: list[TableListener] = []
 
     def set(
@@ -53,6 +56,26 @@ class Table:
         payload = msgspec.json.encode({"account": key[0], "symbol": key[1]}).decode()
         for listener in list(self._listeners):
             listener.owner.notified("naive_settings", payload)
+
+    def set_kill_switch(self, *, is_on: bool, cancel: KillCancel = KillCancel.NOTHING, reason: str = "") -> None:
+        """Switch for all accounts, as the command line does."""
+        revision = self.safeguards.kill_switch.revision + 1
+        switch = KillSwitch(is_on=is_on, cancel=cancel, reason=reason, revision=revision)
+        self.safeguards = msgspec.structs.replace(self.safeguards, kill_switch=switch)
+        self._notify_safeguards("{}")
+
+    def set_limits(self, limits: RiskLimits) -> None:
+        """Set what the account may risk."""
+        self.safeguards = msgspec.structs.replace(self.safeguards, limits={ACCOUNT: limits})
+        self._notify_safeguards(msgspec.json.encode({"account": ACCOUNT}).decode())
+
+    def obeys_kill_switch(self) -> bool:
+        """Say whether the daemon has confirmed the switch as it now is."""
+        return self.kill_switch_seen.get(ACCOUNT) == self.safeguards.kill_switch.revision
+
+    def _notify_safeguards(self, payload: str) -> None:
+        for listener in list(self._listeners):
+            listener.owner.notified("naive_safeguards", payload)
 
     def listen(self, owner: SettingsListenerOwner) -> "TableListener":
         return TableListener(self, self._listeners, owner)
@@ -90,6 +113,14 @@ class TableStore:
         self._table.reads += 1
         table = self._table
         return [row for key, row in table.rows.items() if row.status is not TradingStatus.OFF or key in table.actual]
+
+    def load_safeguards(self) -> Safeguards:
+        self._refuse_away()
+        return self._table.safeguards
+
+    def confirm_kill_switch(self, account: str, revision: int) -> None:
+        self._refuse_away()
+        self._table.kill_switch_seen[account] = revision
 
     def drained(self, account: str, symbol: str) -> None:
         self._refuse_away()

@@ -1,11 +1,13 @@
 """What operators want and what is so, as control reads and writes it. Owned by control's thread."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from psycopg.rows import TupleRow
 
 from naive_daemon.clock import to_datetime
+from naive_daemon.domain.limits import KillCancel, KillSwitch, RiskLimits, Safeguards
 from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradeSettings, TradingStatus
 from naive_daemon.storage.postgres.session import Session
 from naive_daemon.storage.postgres.text import storable_or_none
@@ -27,17 +29,34 @@ ON CONFLICT (account, symbol) DO UPDATE SET status = excluded.status
 """
 
 _RECORD = """
-INSERT INTO actual_states (account, symbol, state, traders, restarts, last_error, retry_at)
-SELECT account, symbol, state, traders, restarts, last_error, retry_at
+INSERT INTO actual_states (account, symbol, state, traders, restarts, last_error, retry_at, held)
+SELECT account, symbol, state, traders, restarts, last_error, retry_at, held
 FROM json_to_recordset(%s::json) AS r(
-    account text, symbol text, state text, traders int, restarts int, last_error text, retry_at timestamptz)
+    account text, symbol text, state text, traders int, restarts int, last_error text, retry_at timestamptz, held text)
 ON CONFLICT (account, symbol) DO UPDATE SET
     state = excluded.state, traders = excluded.traders, restarts = excluded.restarts,
-    last_error = excluded.last_error, retry_at = excluded.retry_at
+    last_error = excluded.last_error, retry_at = excluded.retry_at, held = excluded.held
 """
 
 
-_FORGET = "UPDATE actual_states SET state = 'off', traders = 0, retry_at = NULL WHERE account = %s AND state <> 'off'"
+_FORGET = """
+WITH forgotten AS (DELETE FROM kill_switch_seen WHERE account = %(account)s)
+UPDATE actual_states SET state = 'off', traders = 0, retry_at = NULL, held = NULL
+WHERE account = %(account)s AND (state <> 'off' OR held IS NOT NULL)
+"""
+
+# One row for each account with limits; one without an account where no account has any.
+_SAFEGUARDS = """
+SELECT k.is_on, k.cancel, k.reason, k.revision,
+       l.account, l.max_open_orders, l.max_symbol_at_risk, l.max_account_at_risk, l.max_orders_per_min, l.max_daily_loss
+FROM kill_switch AS k LEFT JOIN risk_limits AS l ON true
+"""
+
+# Silent when it is known already: nobody is told of what has not changed.
+_CONFIRM = """
+INSERT INTO kill_switch_seen AS seen (account, revision) VALUES (%s, %s)
+ON CONFLICT (account) DO UPDATE SET revision = excluded.revision WHERE seen.revision <> excluded.revision
+"""
 
 
 class PostgresDesiredState:
@@ -53,6 +72,20 @@ class PostgresDesiredState:
         """Read the rows of all symbols whose status is not off, and of all that have an actual state."""
         with self._session.connection() as connection:
             return [_settings(row) for row in connection.execute(_LOAD)]
+
+    def load_safeguards(self) -> Safeguards:
+        """Read the kill switch and all limits, as of one moment."""
+        with self._session.connection() as connection:
+            rows = connection.execute(_SAFEGUARDS).fetchall()
+        is_on, cancel, reason, revision = rows[0][:4]
+        limits = {account: _limits(values) for _, _, _, _, account, *values in rows if account is not None}
+        switch = KillSwitch(is_on=is_on, cancel=KillCancel(cancel), reason=reason, revision=revision)
+        return Safeguards(kill_switch=switch, limits=limits)
+
+    def confirm_kill_switch(self, account: str, revision: int) -> None:
+        """Note that the account obeys this revision of the kill switch, and notify `naive_actual` if that is news."""
+        with self._session.connection() as connection:
+            connection.execute(_CONFIRM, (account, revision))
 
     def drained(self, account: str, symbol: str) -> None:
         """Turn the status from shutdown to off; a status that was changed meanwhile stays."""
@@ -71,9 +104,9 @@ class PostgresDesiredState:
             connection.execute(_RECORD, (msgspec.json.encode(list(rows.values())).decode(),))
 
     def forget_actual(self, account: str) -> None:
-        """Say that nothing runs: before a daemon's first word of its own, and after its last."""
+        """Say that nothing runs or obeys: before a daemon's first word of its own, and after its last."""
         with self._session.connection() as connection:
-            connection.execute(_FORGET, (account,))
+            connection.execute(_FORGET, {"account": account})
 
     def set_status(self, account: str, symbol: str, status: TradingStatus) -> None:
         """Set the desired status; a symbol without a row gets one with the defaults."""
@@ -108,6 +141,17 @@ def _settings(row: TupleRow) -> SymbolSettings:
     )
 
 
+def _limits(values: Sequence[Any]) -> RiskLimits:
+    open_orders, symbol_at_risk, account_at_risk, orders_per_min, daily_loss = values
+    return RiskLimits(
+        max_open_orders=open_orders,
+        max_symbol_at_risk=symbol_at_risk,
+        max_account_at_risk=account_at_risk,
+        max_orders_per_min=orders_per_min,
+        max_daily_loss=daily_loss,
+    )
+
+
 def _actual_row(state: ActualState) -> dict[str, object]:
     return {
         "account": state.account,
@@ -116,5 +160,6 @@ def _actual_row(state: ActualState) -> dict[str, object]:
         "traders": state.traders,
         "restarts": state.restarts,
         "last_error": storable_or_none(state.last_error),
+        "held": storable_or_none(state.held),
         "retry_at": None if state.retry_at_ns is None else to_datetime(state.retry_at_ns),
     }

@@ -19,6 +19,7 @@ from naive_daemon.execution.journal_store import (
     JournalEntry,
     OpenCycle,
     OrderRecorded,
+    RiskJournal,
     SideTotal,
     SymbolJournal,
     is_stale_order,
@@ -34,7 +35,7 @@ _orders = msgspec.json.Decoder(list[OrderRecord]).decode
 _cycles = msgspec.json.Decoder(list[CycleRecord]).decode
 _totals = msgspec.json.Decoder(list[TotalRecord]).decode
 _numbers = msgspec.json.Decoder(dict[int, int]).decode
-_commissions = msgspec.json.Decoder(dict[str, Decimal]).decode
+_amounts = msgspec.json.Decoder(dict[str, Decimal]).decode
 
 
 class PostgresJournal:
@@ -95,9 +96,17 @@ class PostgresJournal:
         return AccountJournal(
             live_orders=tuple(record.order() for record in _orders(orders)),
             totals=tuple(SideTotal(t.symbol, t.side, t.filled, t.filled_quote) for t in _totals(totals)),
-            commissions=_commissions(commissions),
+            commissions=_amounts(commissions),
             orders_count=orders_count,
             fills_count=fills_count,
+        )
+
+    def load_risk(self, account: str, since_ns: int) -> RiskJournal:
+        """Read what the account's limits are measured by; `since_ns` (UTC) is when today began."""
+        with self._session.connection() as connection:
+            orders, pnl = _one(connection, journal_sql.LOAD_RISK, {"account": account, "since_ns": since_ns})
+        return RiskJournal(
+            open_cycle_orders=tuple(record.order() for record in _orders(orders)), realised_pnl=_amounts(pnl)
         )
 
     def history(self, account: str) -> tuple[tuple[Order, ...], tuple[Cycle, ...]]:

@@ -100,6 +100,16 @@ SELECT
     (SELECT count(*) FROM fills WHERE account = %(account)s)
 """
 
+LOAD_RISK = f"""
+SELECT
+    (SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM (
+        SELECT {_ORDER} FROM cycles AS c JOIN orders AS o USING (account, symbol, trader, cycle)
+        WHERE c.account = %(account)s AND c.finished_ns IS NULL) AS o),
+    (SELECT coalesce(json_object_agg(symbol, realised_pnl::text), '{{}}')::text FROM (
+        SELECT symbol, sum(realised_pnl) AS realised_pnl
+        FROM cycles WHERE account = %(account)s AND finished_ns >= %(since_ns)s GROUP BY symbol) AS ended)
+"""
+
 HISTORY = f"""
 SELECT
     (SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM (

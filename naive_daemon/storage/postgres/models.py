@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from naive_daemon.domain.limits import COUNT_MAX, QUOTE_MAX, KillCancel
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.settings import BUDGET_MAX, CHUNKS_MAX, RestingOrders, TradingStatus
 from naive_daemon.domain.side import Side
@@ -154,6 +155,13 @@ class CycleRow(Base):
             postgresql_include=["outcome", "realised_pnl"],
             postgresql_where=text("finished_ns IS NOT NULL"),
         ),
+        Index(
+            "cycles_ended",
+            "account",
+            "finished_ns",
+            postgresql_include=["symbol", "realised_pnl"],
+            postgresql_where=text("finished_ns IS NOT NULL"),
+        ),
     )
 
     account: Mapped[KeyName]
@@ -258,6 +266,7 @@ class ActualStateRow(Base):
     last_error: Mapped[Name | None]
     retry_at: Mapped[Moment | None]
     updated_at: Mapped[Stamp]
+    held: Mapped[Name | None]
 
 
 class DaemonRow(Base):
@@ -288,3 +297,57 @@ class IdentityRow(Base):
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"))
     owner: Mapped[Name]
     inserted_at: Mapped[Stamp]
+
+
+def _amount(column: str) -> CheckConstraint:
+    return CheckConstraint(f"{column} > 0 AND {column} <= {QUOTE_MAX:f}", column)
+
+
+class RiskLimitRow(Base):
+    """What an account may risk; NULL is no limit. The checks refuse what `LIMIT_RULES` refuses."""
+
+    __tablename__ = "risk_limits"
+    __table_args__ = (
+        CheckConstraint("account <> ''", "account"),
+        CheckConstraint(f"max_open_orders BETWEEN 0 AND {COUNT_MAX}", "max_open_orders"),
+        _amount("max_symbol_at_risk"),
+        _amount("max_account_at_risk"),
+        CheckConstraint(f"max_orders_per_min BETWEEN 1 AND {COUNT_MAX}", "max_orders_per_min"),
+        _amount("max_daily_loss"),
+    )
+
+    account: Mapped[KeyName]
+    max_open_orders: Mapped[int | None] = mapped_column(Integer)
+    max_symbol_at_risk: Mapped[Money | None]
+    max_account_at_risk: Mapped[Money | None]
+    max_orders_per_min: Mapped[int | None] = mapped_column(Integer)
+    max_daily_loss: Mapped[Money | None]
+    inserted_at: Mapped[Stamp]
+    updated_at: Mapped[Stamp]
+
+
+class KillSwitchRow(Base):
+    """The one row that says whether entries are placed at all; every write raises its revision."""
+
+    __tablename__ = "kill_switch"
+    __table_args__ = (
+        CheckConstraint("id = 1", "single"),
+        CheckConstraint(one_of("cancel", _values(KillCancel)), "cancel"),
+    )
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"))
+    is_on: Mapped[bool] = mapped_column(server_default=text("false"))
+    cancel: Mapped[Name] = mapped_column(server_default=text("'nothing'"))
+    reason: Mapped[Name] = mapped_column(server_default=text("''"))
+    revision: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    updated_at: Mapped[Stamp]
+
+
+class KillSwitchSeenRow(Base):
+    """Which revision of the kill switch an account's daemon obeys; no row while no daemon has said so."""
+
+    __tablename__ = "kill_switch_seen"
+
+    account: Mapped[KeyName]
+    revision: Mapped[int] = mapped_column(BigInteger)
+    updated_at: Mapped[Stamp]

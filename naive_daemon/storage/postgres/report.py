@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Engine, Text, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, Engine, Exists, Text, and_, exists, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from naive_daemon.clock import from_datetime
-from naive_daemon.domain.order import OrderStatus
+from naive_daemon.domain.order import CycleKey, OrderStatus
 from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.storage.postgres.engine import begin
@@ -23,6 +23,7 @@ class SymbolStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One symbol: what is wanted, what is so (None before a daemon ever said), and what it has brought.
 
     `desired` is None for a symbol whose settings are gone while its tree still stands; money is in the quote asset.
+    `held`: why no entry is placed for now.
     """
 
     account: str
@@ -36,6 +37,7 @@ class SymbolStatus(msgspec.Struct, frozen=True, kw_only=True):
     updated_ns: int | None
     completed_cycles: int
     realised_pnl: Decimal
+    held: str | None
 
 
 class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +106,7 @@ class Report:
                 actual.last_error,
                 actual.retry_at,
                 actual.updated_at,
+                actual.held,
                 func.coalesce(ended.c.completed, 0).label("completed"),
                 func.coalesce(ended.c.realised_pnl, 0).label("realised_pnl"),
             )
@@ -125,6 +128,7 @@ class Report:
                     updated_ns=_ns(row.updated_at),
                     completed_cycles=row.completed,
                     realised_pnl=row.realised_pnl,
+                    held=row.held,
                 )
                 for row in connection.execute(query)
             )
@@ -135,18 +139,22 @@ class Report:
         symbols: Sequence[str] = (),
         *,
         live_only: bool = True,
+        orphans_only: bool = False,
         limit: int = 100,
         since_ns: int | None = None,
     ) -> tuple[OrderLine, ...]:
         """Read up to `limit` orders, the newest first; only those that are not over, unless asked for all.
 
-        `since_ns` (UTC) leaves out those that were created before.
+        `since_ns` (UTC) leaves out those that were created before; `orphans_only` all but live orders whose cycle has
+        ended, or was never heard of.
         """
         conditions: list[ColumnElement[bool]] = [] if account is None else [OrderRow.account == account]
         if symbols:
             conditions.append(OrderRow.symbol == _any([symbol.strip().upper() for symbol in symbols]))
-        if live_only:
+        if live_only or orphans_only:
             conditions.append(OrderRow.status.in_(_LIVE))
+        if orphans_only:
+            conditions.append(~_open_cycle())
         if since_ns is not None:
             conditions.append(OrderRow.created_ns >= since_ns)
         columns = [getattr(OrderRow, field) for field in OrderLine.__struct_fields__]
@@ -154,6 +162,12 @@ class Report:
         query = query.order_by(OrderRow.created_ns.desc(), OrderRow.client_order_id).limit(limit)
         with begin(self._engine) as connection:
             return tuple(msgspec.convert(row._asdict(), OrderLine) for row in connection.execute(query))
+
+
+def _open_cycle() -> Exists:
+    """Give the condition that an order's cycle has not ended."""
+    same = (getattr(CycleRow, part) == getattr(OrderRow, part) for part in CycleKey.__struct_fields__)
+    return exists().where(*same, CycleRow.finished_ns.is_(None))
 
 
 def _any(names: list[str]) -> ColumnElement[Any]:
