@@ -14,6 +14,12 @@ WATCHMAN = "watchman"
 MARKET_MISSING = "market missing"
 """The topic on which whoever plays the market says of which symbol it has no trades."""
 
+MARKET_HEALTH = "market health"
+"""The topic on which it is said whether live market data comes at all."""
+
+MARKET_HEALTH = "market health"
+"""The topic on which a live market says, by MarketHealth, whether its trades arrive."""
+
 Name = str | tuple[str | int, ...]
 
 
@@ -35,6 +41,11 @@ def client(account: str) -> Name:
 def execution_manager(account: str) -> Name:
     """Name an account's execution manager."""
     return ("execution", account)
+
+
+def entries(account: str) -> Name:
+    """Name the topic on which an execution manager says why no entry may leave."""
+    return ("entries", account)
 
 
 def account(account_id: str) -> Name:

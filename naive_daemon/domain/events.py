@@ -16,6 +16,16 @@ class Trade(msgspec.Struct, frozen=True):
     buyer_is_maker: bool = False
 
 
+class MarketHealth(msgspec.Struct, frozen=True):
+    """Whether a live market's trades arrive; without them prices are old, and no entry may be placed.
+
+    Published on `names.MARKET_HEALTH` when it changes. A market that is played (generated, recorded) says nothing.
+    """
+
+    connected: bool
+    reason: str
+
+
 class OrderAccepted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The exchange has the order on its book."""
 
