@@ -28,7 +28,7 @@ from naive_daemon.exchange.paper.client import PaperClient
 from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
 from naive_daemon.execution.journal import Journal, JournalConfig
 from naive_daemon.execution.journal_store import JournalStore
-from naive_daemon.execution.manager import ExecutionManager
+from naive_daemon.execution.manager import ExecutionConfig, ExecutionManager
 from naive_daemon.market.streams import streams
 from naive_daemon.otp import Actor, ChildSpec, ChildType, DynamicSupervisor, Strategy, Supervisor
 from naive_daemon.trading.context import SymbolContext
@@ -45,6 +45,13 @@ class PaperExchange(msgspec.Struct, frozen=True, kw_only=True):
     fill_model: FillModel
     maker_fee: Decimal
     balances: Mapping[str, Decimal]
+
+
+class RealExchange(msgspec.Struct, frozen=True, kw_only=True):
+    """An exchange outside of the daemon. `make_client` is called with the account at each start of its client."""
+
+    maker_fee: Decimal
+    make_client: Callable[[str], Actor]
 
 
 class ControlPorts(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,9 +71,10 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     account: str
     instruments: Mapping[str, Instrument]
-    exchange: PaperExchange
+    exchange: PaperExchange | RealExchange
     open_journal: Callable[[], JournalStore]
     journal: JournalConfig = JournalConfig()
+    execution: ExecutionConfig = ExecutionConfig()
     open_cache: Callable[[], HotStore] | None = None
     make_player: Callable[[], Actor] | None = None
     control: ControlPorts | None = None
@@ -107,8 +115,8 @@ def _accounts(ports: Ports) -> Supervisor:
 def _account(ports: Ports, account: str) -> Supervisor:
     return Supervisor(
         [
-            _worker(names.client(account), lambda: _paper_client(ports, account)),
-            _worker(names.execution_manager(account), lambda: ExecutionManager(account)),
+            _worker(names.client(account), lambda: _client(ports, account)),
+            _worker(names.execution_manager(account), lambda: _execution_manager(ports, account)),
             _worker(names.account(account), lambda: Account(account)),
         ],
         strategy=Strategy.REST_FOR_ONE,
@@ -121,7 +129,7 @@ def _trading(ports: Ports) -> Supervisor:
     return Supervisor(
         [
             _supervisor(names.SYMBOLS, DynamicSupervisor),
-            _worker(names.SWITCHES, lambda: Switches(_context_of(ports), ports.quarantine)),
+            _worker(names.SWITCHES, lambda: Switches(_context_of(ports), ports.quarantine, [ports.account])),
         ],
         strategy=Strategy.REST_FOR_ONE,
         max_restarts=5,
@@ -151,20 +159,31 @@ def _context_of(ports: Ports) -> ContextOf:
     return context_of
 
 
-def _paper_client(ports: Ports, account: str) -> PaperClient:
+def _execution_manager(ports: Ports, account: str) -> ExecutionManager:
+    return ExecutionManager(account, ports.owner, ports.instruments, ports.execution)
+
+
+def _client(ports: Ports, account: str) -> Actor:
+    exchange = ports.exchange
+    return (
+        exchange.make_client(account) if isinstance(exchange, RealExchange) else _paper_client(ports, exchange, account)
+    )
+
+
+def _paper_client(ports: Ports, exchange: PaperExchange, account: str) -> PaperClient:
     def make_engine(
         balances: Mapping[str, Mapping[str, Decimal]], first_order_number: int, first_trade_number: int
     ) -> PaperEngine:
         return PaperEngine(
             ports.instruments,
-            fill_model=ports.exchange.fill_model,
-            maker_fee=ports.exchange.maker_fee,
+            fill_model=exchange.fill_model,
+            maker_fee=exchange.maker_fee,
             balances=balances,
             first_order_number=first_order_number,
             first_trade_number=first_trade_number,
         )
 
-    return PaperClient(account, make_engine, ports.instruments, ports.exchange.balances)
+    return PaperClient(account, make_engine, ports.instruments, exchange.balances)
 
 
 def _worker(name: names.Name, start: Callable[[], Actor]) -> ChildSpec:

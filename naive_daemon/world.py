@@ -25,6 +25,7 @@ from naive_daemon.exchange.paper.client import balances_after
 from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
 from naive_daemon.execution.journal import JournalConfig
 from naive_daemon.execution.journal_store import JournalStore
+from naive_daemon.execution.manager import ExecutionConfig
 from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS, GENERATED_LISTINGS
 from naive_daemon.market.generated_source import GeneratedSource
 from naive_daemon.market.player import player_of
@@ -42,11 +43,11 @@ from naive_daemon.storage.postgres.notify import Listener
 from naive_daemon.storage.postgres.presence import PostgresPresence, Presence
 from naive_daemon.storage.postgres.settings import OperatorSettings
 from naive_daemon.storage.redis.hot_store import RedisHotStore
+from naive_daemon.trading.control import CHANNELS
 from naive_daemon.trading.desired_state import DesiredStateStore, SettingsListener, SettingsListenerOwner
 from naive_daemon.trading.quarantine import Quarantine
 from naive_daemon.tree import ControlPorts, PaperExchange, Ports
 
-SETTINGS_CHANNEL = "naive_settings"
 KEEP_S = 1.0
 """For so long, at most, may an account look as if nobody traded it, after its idle connection was lost."""
 
@@ -190,6 +191,12 @@ class World:
                 retry_max_s=config.journal.retry_max_s,
                 keep_s=KEEP_S,
             ),
+            execution=ExecutionConfig(
+                request_timeout_s=config.execution.request_timeout_s,
+                never_placed_after_s=config.execution.never_placed_after_s,
+                reconcile_interval_s=config.execution.reconcile_interval_s,
+                awaits_safeguards=True,
+            ),
             open_cache=lambda: RedisHotStore(self._servers.redis_url, self.owner),
             make_player=player_of(self._source()),
             control=ControlPorts(
@@ -220,7 +227,7 @@ class World:
         return store
 
     def _make_listener(self, owner: SettingsListenerOwner) -> SettingsListener:
-        listener = Listener(self._servers.postgres_url, [SETTINGS_CHANNEL], owner)
+        listener = Listener(self._servers.postgres_url, CHANNELS, owner)
         self._instead_of_former("listener", listener.stop)
         return listener
 

@@ -1,7 +1,8 @@
 """The journal actor: makes things durable first and passes them on then. Intents that gather share a commit.
 
-Receives: PlaceIntent, RecordEvent, RecordCycles, PassOn; requests LoadSymbol, LoadAccount, LoadCycle.
-Sends: OpenOrder to execution managers, OrderRecorded to accounts, after the commit and in order of arrival.
+Receives: PlaceIntent, RecordEvent, RecordCycles, PassOn; requests LoadSymbol, LoadAccount, LoadCycle, LoadRisk.
+Sends: OpenOrder and CyclesEnded to execution managers, OrderRecorded to accounts, after the commit and in order of
+arrival.
 State: what could not be written yet. While the store is away nothing is passed on; entries that had to wait are
 refused rather than sent late, exits go out when it is back.
 Crashes when: the store refuses something for good, or is away for so long that too much waits. It stands first in the
@@ -39,7 +40,7 @@ class RecordEvent(msgspec.Struct, frozen=True):
 
 
 class RecordCycles(msgspec.Struct, frozen=True):
-    """Journal cycles as they are now, all in one commit."""
+    """Journal cycles of one account as they are now, all in one commit."""
 
     cycles: tuple[Cycle, ...]
 
@@ -68,6 +69,19 @@ class LoadAccount(msgspec.Struct, frozen=True):
     """Request: what an account starts from; answered by AccountJournal."""
 
     account: str
+
+
+class LoadRisk(msgspec.Struct, frozen=True):
+    """Request: what an account's limits are measured by; answered by RiskJournal. `since_ns`: when today began."""
+
+    account: str
+    since_ns: int
+
+
+class CyclesEnded(msgspec.Struct, frozen=True):
+    """Cycles of one account have ended, and that is durable."""
+
+    cycles: tuple[Cycle, ...]
 
 
 class LoadCycle(msgspec.Struct, frozen=True):
@@ -187,6 +201,8 @@ class Journal(Actor):
                 return self._store.load_account(account)
             case LoadCycle(key):
                 return self._store.load_cycle(key)
+            case LoadRisk(account, since_ns):
+                return self._store.load_risk(account, since_ns)
         raise TypeError(f"the journal is not asked {type(request).__name__}")
 
     def _pass_on(self, message: Any) -> None:
@@ -195,6 +211,10 @@ class Journal(Actor):
                 self.system.tell(names.execution_manager(order.key.account), OpenOrder(order))
             case RecordEvent(order, event):
                 self.system.tell(names.account(order.key.account), OrderRecorded(order, event))
+            case RecordCycles(cycles):
+                ended = tuple(cycle for cycle in cycles if cycle.result is not None)
+                if ended:
+                    self.system.tell(names.execution_manager(ended[0].key.account), CyclesEnded(ended))
             case PassOn(name, passed):
                 self.system.tell(name, passed)
             case _Keep():

@@ -1,14 +1,19 @@
 """The execution manager of one account: every order goes out through it, and every account event comes in through it.
 
-Receives: OpenOrder (from the journal, so the intent is durable), CancelOrder, CancelSymbol, LeaveSymbol, account
-events from the exchange client.
-Sends: SendOrder, SendCancel, AskOrders to the client; RecordEvent to the journal; BalanceUpdated to the account;
-ExecutionStarted to the switches, who then say again which symbols are to have no order.
-State: every live order, the latest that are over, and symbols that are being cleared.
-Crashes when: the client refuses to say what the exchange has; the account's tree then starts again, from the journal.
+Receives: OpenOrder (from the journal, so the intent is durable), CyclesEnded, CancelOrder, CancelSymbol, LeaveSymbol,
+Safeguards, MarketHealth, and whatever the exchange client tells; requests Reconcile, AskExecution and Drain.
+Sends: SendOrder, SendCancel, AskOrder, AskSnapshot to the client; RecordEvent to the journal; BalanceUpdated to the
+account; KillSwitchObeyed to control; EntriesHeld, published on `names.entries(account)`; ExecutionStarted to the
+switches, who then say again which symbols are to have no order, and what the safeguards are.
+State: every live order, the latest that are over, and what its parts keep: what is on its way (`sending.py`), what is
+asked about (`asking.py`), what is to be cancelled (`cancels.py`), why entries wait (`gatekeeper.py`), what differs
+from the exchange (`reconciler.py`).
+Crashes when: journal or client do not answer at the start; the account's tree then starts again, from the journal.
+
+An order is sent once. Without an answer it is *unknown*: it is asked for until its fate is known, and its id is never
+sent again unless the client is certain that it never left. What differs is repaired here, towards the exchange.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,65 +31,107 @@ from naive_daemon.domain.events import (
     OrderRejected,
     OrderUnknown,
 )
+from naive_daemon.domain.instrument import Instrument
+from naive_daemon.domain.limits import KillCancel, Safeguards
+from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.order import Order, OrderStatus
-from naive_daemon.execution.client import AskOrders, OrdersFound, SendCancel, SendOrder
-from naive_daemon.execution.journal import LoadAccount, OpenOrder, RecordEvent
-from naive_daemon.execution.journal_store import AccountJournal
-from naive_daemon.otp import DEFERRED, Actor, Deferred, RequestFailed, Timer, crash
+from naive_daemon.domain.side import Side
+from naive_daemon.execution.asking import Ask, Asking
+from naive_daemon.execution.cancels import CancelAgain, Cancels
+from naive_daemon.execution.client import (
+    AccountSnapshot,
+    AskSnapshot,
+    ClientTrouble,
+    MarketStatus,
+    OrderNotSent,
+    Reconnected,
+    Reconnecting,
+)
+from naive_daemon.execution.gatekeeper import CONNECTION, UNREAD, Gatekeeper, LookAtLimits
+from naive_daemon.execution.indexer import Indexer, UnknownSymbolError
+from naive_daemon.execution.journal import CyclesEnded, LoadAccount, LoadRisk, OpenOrder, RecordEvent
+from naive_daemon.execution.journal_store import AccountJournal, RiskJournal
+from naive_daemon.execution.messages import (
+    AskExecution,
+    CancelOrder,
+    CancelSymbol,
+    Drain,
+    ExecutionStarted,
+    ExecutionView,
+    KillSwitchObeyed,
+    LeaveSymbol,
+    MarketHealth,
+)
+from naive_daemon.execution.order_books import Contradiction, OrderBooks
+from naive_daemon.execution.reconciler import Reconciler
+from naive_daemon.execution.reconciliation import Reconcile
+from naive_daemon.execution.risk import day_began_ns
+from naive_daemon.execution.sending import Overdue, Resend, Sending
+from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, RequestFailed, Timer, crash, send_exit
 
-OVER_KEPT_MAX = 10_000
 LOAD_TIMEOUT_S = 60.0
 CLEAR_PERIOD_S = 5.0
-"""How long a cancelled order may stay live before it is cancelled again."""
-NEVER_PLACED = "the exchange never had it"
-
-_ENDINGS: Mapping[OrderStatus, type[OrderCancelled | OrderExpired | OrderRejected]] = {
-    OrderStatus.CANCELLED: OrderCancelled,
-    OrderStatus.EXPIRED: OrderExpired,
-    OrderStatus.REJECTED: OrderRejected,
-}
-"""How an order ends, other than by its fills."""
+"""How often a symbol that is being cleared is looked through for orders that have come since."""
+UNLISTED_LOGGED_MAX = 100
+DRAINING = "the daemon is shutting down"
 
 
-class CancelOrder(msgspec.Struct, frozen=True):
-    """Cancel one order; its own events tell what came of it."""
+class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Times in seconds; `reconcile_interval_s` None compares at the start and after reconnections only.
 
-    client_order_id: str
+    `awaits_safeguards`: entries wait until the kill switch and the limits have been read.
+    """
 
-
-class CancelSymbol(msgspec.Struct, frozen=True):
-    """Cancel every live order of a symbol, and go on until it has none."""
-
-    symbol: str
-
-
-class LeaveSymbol(msgspec.Struct, frozen=True):
-    """Cancel no more of a symbol: it is traded again."""
-
-    symbol: str
-
-
-class ExecutionStarted(msgspec.Struct, frozen=True):
-    """The execution manager has started: what its predecessor was told and had not done is lost."""
-
-    account: str
+    request_timeout_s: float = 10.0
+    never_placed_after_s: float = 20.0
+    reconcile_interval_s: float | None = None
+    awaits_safeguards: bool = False
 
 
 class _ClearAgain(msgspec.Struct, frozen=True):
     symbol: str
 
 
-class ExecutionManager(Actor):
-    """See the module."""
+class _Period(msgspec.Struct, frozen=True):
+    pass
 
-    def __init__(self, account: str) -> None:
+
+class ExecutionManager(Actor):
+    """See the module. `owner` is the daemon's mark in client order ids."""
+
+    def __init__(
+        self,
+        account: str,
+        owner: str,
+        instruments: Mapping[str, Instrument],
+        config: ExecutionConfig | None = None,
+    ) -> None:
         super().__init__()
         self._account = account
-        self._live: dict[str, Order] = {}
-        self._over: OrderedDict[str, Order] = OrderedDict()
+        self._config = config or ExecutionConfig()
+        self._indexer = Indexer(instruments)
+        self._books = books = OrderBooks()
+        take_event = self._take_event
+        self._gate = Gatekeeper(self, account, self._indexer, lambda: len(books.live))
+        self._sending = Sending(self, account, books, take_event, self._config.request_timeout_s)
+        self._asking = Asking(self, account, books, take_event, self._config.never_placed_after_s)
+        self._cancels = Cancels(self, account, self._asking.ask)
+        self._reconciler = Reconciler(
+            self,
+            account=account,
+            owner=owner,
+            books=books,
+            indexer=self._indexer,
+            asking=self._asking,
+            cancels=self._cancels,
+            take_event=take_event,
+            is_awaited=self._sending.waits_for,
+        )
         self._clearing: dict[str, Timer] = {}
         self._is_ready = False
+        self._is_connected = True
         self._early: list[Any] = []
+        self._unlisted: set[str] = set()
 
     def log_context(self) -> dict[str, object]:
         """Say whose orders these are."""
@@ -92,29 +139,94 @@ class ExecutionManager(Actor):
 
     def init(self) -> Deferred:
         """Know the journal's live orders and what the exchange has of them, before anybody may trade."""
+        if self._config.awaits_safeguards:
+            self._gate.hold(UNREAD, "the kill switch has not been read yet")
+        self.subscribe(names.MARKET_HEALTH)
         self.request(self.system.whereis(names.JOURNAL), LoadAccount(self._account), self._take_journal, LOAD_TIMEOUT_S)
         return DEFERRED
 
-    def on_receive(self, message: Any) -> None:
-        """Handle a request or an account event; what comes before the start is done waits for it."""
+    def on_receive(self, message: Any) -> Any:
+        """Handle a request or an event; what comes before the start is done waits for it."""
         if not self._is_ready:
-            self._early.append(message)
-            return
+            is_request = isinstance(message, Reconcile | AskExecution | Drain)
+            self._early.append(self.caller() if is_request else message)
+            return DEFERRED if is_request else None
         match message:
+            case OrderAccepted() | OrderFilled() | OrderCancelled() | OrderExpired() | OrderRejected() | OrderUnknown():
+                self._take_event(message)
             case OpenOrder(order):
                 self._open(order)
+            case BalanceUpdated():
+                self.system.tell(names.account(self._account), message)
+            case CyclesEnded(cycles):
+                self._gate.take_ends(cycles)
+            case AskExecution():
+                return self._view()
+            case Reconcile():
+                self._reconciler.ask(self.caller())
+                return DEFERRED
+            case Drain():
+                call = self.caller()
+                self._sending.drain(lambda: call.reply(None))
+                return DEFERRED
+            case _:
+                self._take_wish(message)
+        return None
+
+    def _take_wish(self, message: Any) -> None:
+        """Cancel, clear or hold: what the daemon's other parts and its operator want."""
+        match message:
             case CancelOrder(client_order_id):
                 self._cancel(client_order_id)
             case CancelSymbol(symbol) | _ClearAgain(symbol):
                 self._clear(symbol)
             case LeaveSymbol(symbol):
                 self._leave(symbol)
-            case BalanceUpdated():
-                self.system.tell(names.account(self._account), message)
+            case Safeguards():
+                self._take_safeguards(message)
+            case MarketHealth():
+                self._gate.take_market_health(message)
+            case _:
+                self._take_news_of_client(message)
+
+    def _take_news_of_client(self, message: Any) -> None:
+        match message:
+            case Reconnecting(_, origin):
+                self._is_connected = False
+                self.log.warning("reconnecting", origin=origin)
+                self._gate.hold(CONNECTION, "reconnecting to the exchange")
+            case Reconnected():
+                self.log.info("reconnected")
+            case AccountSnapshot():
+                self._reconciler.take(message)
+                self._is_connected = True
+                self._gate.release(CONNECTION)
             case CancelRefused():
-                self.log.info("cancel refused", order=message.client_order_id, reason=message.reason)
-            case OrderAccepted() | OrderFilled() | OrderCancelled() | OrderExpired() | OrderRejected() | OrderUnknown():
-                self._take_event(message)
+                self._take_cancel_refused(message)
+            case OrderNotSent():
+                self._sending.take_not_sent(message)
+            case ClientTrouble():
+                self._gate.take_trouble(message)
+            case MarketStatus():
+                self._gate.take_market_status(message)
+            case _:
+                self._take_time(message)
+
+    def _take_time(self, message: Any) -> None:
+        match message:
+            case Overdue(client_order_id):
+                self._sending.take_overdue(client_order_id)
+            case Resend(client_order_id):
+                self._sending.resend(client_order_id)
+            case Ask(client_order_id):
+                self._asking.take_time(client_order_id)
+            case CancelAgain(client_order_id):
+                self._cancels.take_again(self._books.live.get(client_order_id), client_order_id)
+            case LookAtLimits():
+                self._gate.look_at_limits()
+            case _Period():
+                self._reconciler.ask()
+                self._reconcile_later()
             case _:
                 super().on_receive(message)
 
@@ -124,85 +236,93 @@ class ExecutionManager(Actor):
         if isinstance(journal, RequestFailed):
             self.exit(crash(f"the journal of {self._account} could not be read: {journal.reason}"))
         for order in journal.live_orders:
-            self._live[order.client_order_id] = order
-        self.request(
-            self.system.whereis(names.client(self._account)),
-            AskOrders(tuple(self._live)),
-            self._reconcile,
-            LOAD_TIMEOUT_S,
-        )
+            self._books.put(order)
+        load = LoadRisk(self._account, day_began_ns(self.system.clock.now_ns()))
+        self.request(self.system.whereis(names.JOURNAL), load, self._take_risk, LOAD_TIMEOUT_S)
 
-    def _reconcile(self, found: OrdersFound | RequestFailed) -> None:
-        if isinstance(found, RequestFailed):
-            self.exit(crash(f"the exchange does not say what it has of {self._account}: {found.reason}"))
-        now_ns = self.system.clock.now_ns()
-        adopted = 0
-        for client_order_id in list(self._live):
-            order = found.orders.get(client_order_id)
-            if order is not None:
-                adopted += 1
-                self._adopt(order, [fill for fill in found.fills if fill.client_order_id == client_order_id], now_ns)
-            elif found.is_final:
-                self._take_event(self._rejection(self._live[client_order_id], now_ns, NEVER_PLACED))
+    def _take_risk(self, risk: RiskJournal | RequestFailed) -> None:
+        if isinstance(risk, RequestFailed):
+            self.exit(crash(f"the risk of {self._account} could not be read: {risk.reason}"))
+        self._gate.open(risk)
+        client = self.system.whereis(names.client(self._account))
+        self.request(client, AskSnapshot(), self._begin, LOAD_TIMEOUT_S)
+
+    def _begin(self, snapshot: AccountSnapshot | RequestFailed) -> None:
+        if isinstance(snapshot, RequestFailed):
+            self.exit(crash(f"the exchange does not say what it has of {self._account}: {snapshot.reason}"))
+        live = len(self._books.live)
         self._is_ready = True
-        self.log.info("orders reconciled", adopted=adopted, live=len(self._live))
+        self._reconciler.take(snapshot)
+        self.log.info("orders reconciled", live=live, there=len(snapshot.orders), asked=len(self._asking))
         early, self._early = self._early, []
         for message in early:
-            self.on_receive(message)
+            if isinstance(message, Call):
+                self.ref.tell(message)
+            else:
+                self.on_receive(message)
+        self._reconcile_later()
         self.system.tell(names.SWITCHES, ExecutionStarted(self._account))
         self.acknowledge_start()
 
-    def _adopt(self, order: Order, fills: list[OrderFilled], now_ns: int) -> None:
-        """Take over what the exchange says of an order that the journal knew as live: what came of it meanwhile."""
-        known = self._live[order.client_order_id]
-        if not known.status.is_resting and order.exchange_order_id is not None:
-            self._take_event(
-                OrderAccepted(
-                    account=self._account,
-                    symbol=order.symbol,
-                    client_order_id=order.client_order_id,
-                    exchange_order_id=order.exchange_order_id,
-                    time_ns=now_ns,
-                )
-            )
-        for fill in fills:
-            self._take_event(fill)
-        ending = _ENDINGS.get(order.status)
-        if ending is not None:
-            self._take_event(
-                ending(
-                    account=self._account,
-                    symbol=order.symbol,
-                    client_order_id=order.client_order_id,
-                    time_ns=now_ns,
-                    reason=order.reason or f"{order.status.value} while nobody listened",
-                )
-            )
+    def _reconcile_later(self) -> None:
+        if self._config.reconcile_interval_s is not None:
+            self.send_after(self._config.reconcile_interval_s, _Period())
 
     # Requests -------------------------------------------------------------------------------------------------------
 
     def _open(self, order: Order) -> None:
-        if order.client_order_id in self._live or order.client_order_id in self._over:
+        if self._books.get(order.client_order_id) is not None:
             self.log.warning("order is known already, not sent again", order=order.client_order_id)
             return
-        self._live[order.client_order_id] = order
-        if not self.system.tell(names.client(self._account), SendOrder(order)):
-            # The client is down, so nothing left; it takes this manager with it when it starts again.
-            self._take_event(self._rejection(order, self.system.clock.now_ns(), "not connected to the exchange"))
+        reason = self._refusal(order)
+        self._books.put(order)
+        if reason is not None:
+            self._sending.reject(order, reason)
+            return
+        self._gate.take_sent(order)
+        self._sending.send(order)
+        if order.symbol in self._clearing:
+            self._cancel(order.client_order_id)
+
+    def _refusal(self, order: Order) -> str | None:
+        """Say why an order may not leave; whoever asks for a symbol that was never configured crashes."""
+        key = order.key
+        trader = self.system.whereis(names.trader(key.account, key.symbol, key.trader))
+        try:
+            self._indexer.instrument(order.symbol)
+        except UnknownSymbolError as error:
+            if trader is not None:
+                send_exit(trader, crash(error))
+            return str(error)
+        if self._sending.is_draining:
+            return DRAINING
+        reason = self._gate.refusal(order)
+        if reason is not None and trader is not None:
+            trader.tell(self._gate.held_of(order.symbol))
+        return reason
 
     def _cancel(self, client_order_id: str) -> None:
-        order = self._live.get(client_order_id)
+        order = self._books.live.get(client_order_id)
         if order is None:
             self.log.info("nothing to cancel", order=client_order_id)
-            return
-        self.system.tell(names.client(self._account), SendCancel(order.symbol, client_order_id))
+        elif self._sending.is_unsent(client_order_id):
+            self._sending.withdraw(order)
+        else:
+            self._cancels.want(order)
+
+    def _take_cancel_refused(self, refused: CancelRefused) -> None:
+        """Believe nothing: the order may have been filled, or not be there yet. Ask."""
+        self.log.info("cancel refused", order=refused.client_order_id, reason=refused.reason)
+        order = self._books.live.get(refused.client_order_id)
+        if order is not None:
+            self._asking.ask(order)
 
     def _clear(self, symbol: str) -> None:
-        """Cancel what lives of a symbol, and look again later: a cancel may be refused, or come before its order."""
+        """Cancel what lives of a symbol, and look again later: an order may still be on its way here."""
         self._leave(symbol)
-        live = [order.client_order_id for order in self._live.values() if order.symbol == symbol]
-        for client_order_id in live:
-            self._cancel(client_order_id)
+        live = [order for order in self._books.live.values() if order.symbol == symbol]
+        for order in live:
+            self._cancel(order.client_order_id)
         if live:
             self._clearing[symbol] = self.send_after(CLEAR_PERIOD_S, _ClearAgain(symbol))
 
@@ -211,33 +331,59 @@ class ExecutionManager(Actor):
         if timer is not None:
             timer.cancel()
 
+    def _take_safeguards(self, safeguards: Safeguards) -> None:
+        self._gate.take_safeguards(safeguards)
+        switch = safeguards.kill_switch
+        if switch.is_on and switch.cancel is KillCancel.ENTRIES:
+            for order in list(self._books.live.values()):
+                if order.side is Side.BUY and order.filled == ZERO:
+                    self._cancel(order.client_order_id)
+        obeyed = KillSwitchObeyed(self._account, switch.revision)
+        self._sending.when_entries_are_answered(lambda: self._tell_control(obeyed))
+
+    def _tell_control(self, obeyed: KillSwitchObeyed) -> None:
+        self.system.tell(names.CONTROL, obeyed)
+
     # Account events -------------------------------------------------------------------------------------------------
 
     def _take_event(self, event: OrderEvent) -> None:
-        known = self._live.get(event.client_order_id) or self._over.get(event.client_order_id)
-        if known is None:
-            self.log.warning("event of an unknown order", order=event.client_order_id, kind=type(event).__name__)
+        if not self._indexer.knows(event.symbol) and self._books.get(event.client_order_id) is None:
+            self._note_unlisted(event)
             return
-        order = known.apply(event)
-        if order is known:
+        if self._books.get(event.client_order_id) is None:
+            self._reconciler.meet_event(event)
             return
-        self._keep(order)
-        self.system.tell(names.JOURNAL, RecordEvent(order, event))
+        order = self._books.apply(event)
+        if isinstance(order, Contradiction):
+            self.log.error("fill contradicts another, not counted", first=repr(order.first), second=repr(order.second))
+        elif order is not None:
+            self._gate.take_order(order)
+            self.system.tell(names.JOURNAL, RecordEvent(order, event))
+            self._follow(order)
 
-    def _keep(self, order: Order) -> None:
-        if not order.status.is_terminal:
-            self._live[order.client_order_id] = order
-            return
-        self._live.pop(order.client_order_id, None)
-        self._over[order.client_order_id] = order
-        if len(self._over) > OVER_KEPT_MAX:
-            self._over.popitem(last=False)
+    def _follow(self, order: Order) -> None:
+        """Do what an order's new state asks for: wait no more, ask, or forget."""
+        self._sending.follow(order)
+        if order.status.is_terminal:
+            self._asking.close(order.client_order_id)
+            self._cancels.close(order.client_order_id)
+        elif order.status is OrderStatus.UNKNOWN:
+            self._asking.ask_later(order)
 
-    def _rejection(self, order: Order, now_ns: int, reason: str) -> OrderRejected:
-        return OrderRejected(
+    def _note_unlisted(self, event: OrderEvent) -> None:
+        if event.symbol not in self._unlisted and len(self._unlisted) < UNLISTED_LOGGED_MAX:
+            self._unlisted.add(event.symbol)
+            self.log.warning("event of a symbol that was never configured", symbol=event.symbol)
+
+    def _view(self) -> ExecutionView:
+        return ExecutionView(
             account=self._account,
-            symbol=order.symbol,
-            client_order_id=order.client_order_id,
-            time_ns=now_ns,
-            reason=reason,
+            live=len(self._books.live),
+            unknown=sum(order.status is OrderStatus.UNKNOWN for order in self._books.live.values()),
+            is_connected=self._is_connected,
+            foreign=self._reconciler.foreign,
+            differences=self._reconciler.differences,
+            orphans=self._reconciler.orphans,
+            refusals=self._gate.refusals,
+            held=self._gate.held(),
         )

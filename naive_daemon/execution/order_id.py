@@ -9,10 +9,13 @@ import base64
 import hashlib
 
 from naive_daemon.domain.order import CycleKey, Leg
+from naive_daemon.domain.side import Side
 
 PREFIX = "nd"
 LENGTH_MAX = 36
 _HASH_LENGTH = 8
+_PARTS = 4
+_SIDES = {"b": Side.BUY, "s": Side.SELL}
 
 
 def client_order_id(owner: str, key: CycleKey, leg: Leg) -> str:
@@ -28,3 +31,15 @@ def client_order_id(owner: str, key: CycleKey, leg: Leg) -> str:
 def is_ours(client_order_id_: str, owner: str) -> bool:
     """Say whether an order on the exchange carries this daemon's prefix."""
     return client_order_id_.startswith(f"{PREFIX}{owner}-")
+
+
+def parse_client_order_id(text: str, owner: str, account: str, symbol: str) -> tuple[CycleKey, Leg] | None:
+    """Read back whose order an id is for; None when it was not derived from this owner, account and symbol."""
+    parts = text.removeprefix(f"{PREFIX}{owner}-").split("-")
+    if len(parts) != _PARTS or not (parts[1].isdecimal() and parts[2].isdecimal() and parts[3][1:].isdecimal()):
+        return None
+    side = _SIDES.get(parts[3][0])
+    if side is None:
+        return None
+    key, leg = CycleKey(account, symbol, int(parts[1]), int(parts[2])), Leg(side, int(parts[3][1:]))
+    return (key, leg) if client_order_id(owner, key, leg) == text else None

@@ -3,9 +3,11 @@
 Whoever writes the settings (command line, SQL, the daemon) is equal: a trigger notifies of every change, and control
 reads all rows then; after a lost connection it reads them again. Notifications that gather are one read.
 
-Receives: what its listener hears; ReadSettings, ActualChanged and StatusDrained from the switches.
+Receives: what its listener hears; ReadSettings, ActualChanged and StatusDrained from the switches; KillSwitchObeyed
+from execution managers.
 Sends: SettingsRead and ControlStarted to the switches.
-State: what is not written yet: the newest actual state of each symbol, symbols that have drained. What the switches
+State: what is not written yet: the newest actual state of each symbol, symbols that have drained, who obeys the kill
+switch. What the switches
 have not been told: whose rows were written.
 Crashes when: the listener's thread dies or the store refuses something for good; the daemon then starts its tree anew.
 """
@@ -18,6 +20,7 @@ import msgspec
 
 from naive_daemon import names
 from naive_daemon.domain.errors import TransientError
+from naive_daemon.execution.messages import KillSwitchObeyed
 from naive_daemon.otp import Actor, ExitReason, Ref, Timer, crash
 from naive_daemon.trading.desired_state import (
     ActualState,
@@ -37,11 +40,16 @@ from naive_daemon.trading.switch_messages import (
 RETRY_S = 0.5
 HEARTBEAT_S = 2.0
 ROOM_TIMEOUT_S = 1.0
+SETTINGS_CHANNEL = "naive_settings"
+SAFEGUARDS_CHANNEL = "naive_safeguards"
+CHANNELS = (SETTINGS_CHANNEL, SAFEGUARDS_CHANNEL)
+"""What the listener listens to: whoever writes settings, limits or the kill switch notifies."""
 
 MakeListener = Callable[[SettingsListenerOwner], SettingsListener]
 
 
 class _Heard(msgspec.Struct, frozen=True):
+    channel: str
     payload: str
 
 
@@ -87,7 +95,7 @@ class _Ear:
 
     def notified(self, channel: str, payload: str) -> None:
         self._has_room = self._control.wait_for_room(ROOM_TIMEOUT_S if self._has_room else 0.0)
-        self._control.tell(_Heard(payload))
+        self._control.tell(_Heard(channel, payload))
 
     def connection_lost(self, error: TransientError) -> None:
         self._control.tell(_Deaf(str(error)))
@@ -117,6 +125,7 @@ class Control(Actor):
         self._listener: SettingsListener | None = None
         self._actual: dict[SymbolKey, ActualState] = {}
         self._drained: set[SymbolKey] = set()
+        self._obeyed: dict[str, int] = {}
         self._touched: set[SymbolKey] = set()
         self._told: frozenset[SymbolKey] = frozenset()
         self._has_misheard = False
@@ -151,9 +160,10 @@ class Control(Actor):
 
     def _note(self, message: Any) -> None:
         match message:
-            case _Heard(payload):
+            case _Heard(channel, payload):
                 self._shall_read = True
-                self._touch(payload)
+                if channel == SETTINGS_CHANNEL:
+                    self._touch(payload)
             case _Listening():
                 self._shall_read = True
             case ReadSettings():
@@ -161,6 +171,8 @@ class Control(Actor):
                 self._touched |= self._told  # the switches that were told may have died before they read it
             case ActualChanged(actual):
                 self._actual[actual.account, actual.symbol] = actual
+            case KillSwitchObeyed(account, revision):
+                self._obeyed[account] = revision
             case StatusDrained(account, symbol):
                 self._drained.add((account, symbol))
             case _Beat():
@@ -197,15 +209,21 @@ class Control(Actor):
         for key in list(self._drained):
             self._store.drained(*key)
             self._drained.discard(key)
+        for account, revision in list(self._obeyed.items()):
+            self._store.confirm_kill_switch(account, revision)
+            del self._obeyed[account]
         if self._actual:
             self._store.record_actual(list(self._actual.values()))
             self._actual.clear()
 
     def _read(self) -> None:
         rows = tuple(row for row in self._store.load_settings() if row.account in self._accounts)
+        safeguards = self._store.load_safeguards()
         self._shall_read = False
         touched = frozenset(self._touched)
-        if self.system.tell(names.SWITCHES, SettingsRead(rows, touched)):  # else they ask when they are there again
+        if self.system.tell(
+            names.SWITCHES, SettingsRead(rows, touched, safeguards)
+        ):  # else they ask when they are there again
             self._told = touched
             self._touched.clear()
 

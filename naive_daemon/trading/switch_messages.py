@@ -2,6 +2,7 @@
 
 import msgspec
 
+from naive_daemon.domain.limits import Safeguards
 from naive_daemon.domain.settings import SymbolSettings
 from naive_daemon.trading.desired_state import ActualState
 
@@ -9,10 +10,14 @@ SymbolKey = tuple[str, str]
 
 
 class SettingsRead(msgspec.Struct, frozen=True):
-    """All settings that matter, as they are now. `touched`: whose rows an operator has just written."""
+    """All settings that matter, as they are now. `touched`: whose rows an operator has just written.
+
+    `safeguards`: kill switch and limits; None where nobody sets any (a backtest).
+    """
 
     rows: tuple[SymbolSettings, ...]
     touched: frozenset[SymbolKey] = frozenset()
+    safeguards: Safeguards | None = None
 
 
 class ReadSettings(msgspec.Struct, frozen=True):

@@ -4,10 +4,10 @@ Standing after the symbols under rest_for_one, they run again whenever the symbo
 everything anew; a task that ran once at boot would leave every symbol down without a word.
 
 Receives: SettingsRead (from control), LeaderReport, LeaderFailed, Drained, Down of symbols, ExecutionStarted,
-MarketMissing; request AskSettings.
-Sends: StartChild and TerminateChild to the symbols' supervisor, SettingsChanged to leaders, CancelSymbol and
-LeaveSymbol to execution managers, ActualChanged and StatusDrained to control.
-State: for each symbol what is wanted, what runs, and how often it failed.
+EntriesHeld, MarketMissing; request AskSettings.
+Sends: StartChild and TerminateChild to the symbols' supervisor, SettingsChanged to leaders, CancelSymbol, LeaveSymbol
+and the safeguards to execution managers, ActualChanged and StatusDrained to control.
+State: for each symbol what is wanted, what runs, and how often it failed; the safeguards; why entries wait.
 
 A symbol whose supervisor gives up is *quarantined*: it is down, its resting orders stay, and it is started again after
 a pause that doubles, or at once when an operator says `start`. That costs no other symbol anything.
@@ -17,14 +17,14 @@ the switches start, is told of each symbol that is off with `stop_orders=cancel`
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from naive_daemon import names
 from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradingStatus
 from naive_daemon.execution.journal import PassOn
-from naive_daemon.execution.manager import CancelSymbol, ExecutionStarted, LeaveSymbol
+from naive_daemon.execution.messages import CancelSymbol, EntriesHeld, ExecutionStarted, LeaveSymbol
 from naive_daemon.market.feed import MarketMissing
 from naive_daemon.otp import (
     DEFERRED,
@@ -59,6 +59,9 @@ from naive_daemon.trading.switch_messages import (
 from naive_daemon.trading.symbol import symbol_spec
 from naive_daemon.trading.symbol_record import SymbolRecord, SymbolView
 
+if TYPE_CHECKING:
+    from naive_daemon.domain.limits import Safeguards
+
 __all__ = [
     "ActualChanged",
     "AskSymbols",
@@ -88,8 +91,13 @@ ContextOf = Callable[[str, str], SymbolContext | str]
 class Switches(Actor):
     """See the module."""
 
-    def __init__(self, context_of: ContextOf, quarantine: Quarantine | None = None) -> None:
+    def __init__(
+        self, context_of: ContextOf, quarantine: Quarantine | None = None, accounts: Iterable[str] = ()
+    ) -> None:
         super().__init__()
+        self._accounts = tuple(accounts)
+        self._safeguards: Safeguards | None = None
+        self._held: dict[tuple[str, str | None], str] = {}
         self._context_of = context_of
         self._quarantine = quarantine or Quarantine()
         self._symbols: dict[SymbolKey, SymbolRecord] = {}
@@ -99,15 +107,17 @@ class Switches(Actor):
     def init(self) -> None:
         """Find out what runs since before, and have the settings read; control sends them when it starts, too."""
         self.subscribe(names.MARKET_MISSING)
+        for account in self._accounts:
+            self.subscribe(names.entries(account))
         self.request(self.system.whereis(names.SYMBOLS), WhichChildren(), self._take_children)
         self.system.tell(names.CONTROL, ReadSettings())
 
     def on_receive(self, message: Any) -> Any:
         """Level what is wanted and what is so, or answer."""
         match message:
-            case SettingsRead(rows, touched):
+            case SettingsRead():
                 if self._early is None:
-                    self._take_settings(rows, touched)
+                    self._take_read(message)
                 else:
                     self._early.append(message)
             case ControlStarted():
@@ -115,11 +125,12 @@ class Switches(Actor):
             case AskSettings(account, symbol):
                 return self._settings_of((account, symbol))
             case ExecutionStarted(account):
+                self._tell_safeguards(account)
                 self._clear_all(account)
             case _Retry(key):
                 self._retry(key)
             case AskSymbols():
-                return tuple(symbol.view() for symbol in self._symbols.values())
+                return tuple(symbol.view(self._held_reason(key)) for key, symbol in self._symbols.items())
             case _:
                 self._take_news(message)
         return None
@@ -137,6 +148,8 @@ class Switches(Actor):
                 self._take_end(message)
             case MarketMissing(symbol):
                 self._note_no_market(symbol)
+            case EntriesHeld():
+                self._note_held(message)
             case _:
                 super().on_receive(message)
 
@@ -149,6 +162,18 @@ class Switches(Actor):
         return DEFERRED
 
     # Desired --------------------------------------------------------------------------------------------------------
+
+    def _take_read(self, read: SettingsRead) -> None:
+        """Pass the safeguards on before anything that they guard starts."""
+        if read.safeguards is not None and read.safeguards != self._safeguards:
+            self._safeguards = read.safeguards
+            for account in self._accounts:
+                self._tell_safeguards(account)
+        self._take_settings(read.rows, read.touched)
+
+    def _tell_safeguards(self, account: str) -> None:
+        if self._safeguards is not None:
+            self.system.tell(names.execution_manager(account), self._safeguards)
 
     def _take_settings(self, rows: Iterable[SymbolSettings], touched: frozenset[SymbolKey]) -> None:
         read = {(row.account, row.symbol): row for row in rows}
@@ -179,7 +204,7 @@ class Switches(Actor):
                 self._adopt(symbol, child.ref)
         early, self._early = self._early or [], None
         for read in early:
-            self._take_settings(read.rows, read.touched)
+            self._take_read(read)
 
     def _adopt(self, symbol: SymbolRecord, ref: Ref) -> None:
         symbol.ref = ref
@@ -333,6 +358,18 @@ class Switches(Actor):
             symbol.last_error = reason
             self._tell_control(symbol)
 
+    def _note_held(self, held: EntriesHeld) -> None:
+        if held.reason is None:
+            self._held.pop((held.account, held.symbol), None)
+        else:
+            self._held[held.account, held.symbol] = held.reason
+        for key, symbol in self._symbols.items():
+            if key[0] == held.account and held.symbol in (None, key[1]):
+                self._tell_control(symbol)
+
+    def _held_reason(self, key: SymbolKey) -> str | None:
+        return self._held.get((key[0], None)) or self._held.get(key)
+
     def _note_no_market(self, name: str) -> None:
         for key, symbol in self._symbols.items():
             if key[1] == name and symbol.state in ("starting", "on", "shutdown"):
@@ -391,7 +428,8 @@ class Switches(Actor):
                 self.system.tell(names.CONTROL, StatusDrained(*key))
 
     def _tell_control(self, symbol: SymbolRecord) -> None:
-        actual = symbol.actual()
+        settings = symbol.settings
+        actual = symbol.actual(self._held_reason((settings.account, settings.symbol)))
         if actual != symbol.told:
             symbol.told = actual
             self.system.tell(names.CONTROL, ActualChanged(actual))

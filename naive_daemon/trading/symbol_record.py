@@ -24,6 +24,7 @@ class SymbolView(msgspec.Struct, frozen=True, kw_only=True):
     realised_pnl: Decimal
     restarts: int
     last_error: str | None
+    held: str | None = None
 
 
 class SymbolRecord(msgspec.Struct):
@@ -49,8 +50,8 @@ class SymbolRecord(msgspec.Struct):
     has_drained: bool = False
     is_clearing: bool = False
 
-    def actual(self) -> ActualState:
-        """Give what goes into the database."""
+    def actual(self, held: str | None) -> ActualState:
+        """Give what goes into the database; `held`: why its entries wait, which matters while it trades."""
         return ActualState(
             account=self.settings.account,
             symbol=self.settings.symbol,
@@ -59,10 +60,11 @@ class SymbolRecord(msgspec.Struct):
             restarts=self.restarts,
             last_error=self.last_error,
             retry_at_ns=self.retry_at_ns,
+            held=self._told_held(held),
         )
 
-    def view(self) -> SymbolView:
-        """Give what is shown to whoever asks the daemon itself."""
+    def view(self, held: str | None) -> SymbolView:
+        """Give what is shown to whoever asks the daemon itself; `held` as in `actual`."""
         return SymbolView(
             account=self.settings.account,
             symbol=self.settings.symbol,
@@ -72,4 +74,8 @@ class SymbolRecord(msgspec.Struct):
             realised_pnl=self.realised_pnl,
             restarts=self.restarts,
             last_error=self.last_error,
+            held=self._told_held(held),
         )
+
+    def _told_held(self, held: str | None) -> str | None:
+        return held if self.state == "on" else None

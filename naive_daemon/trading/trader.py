@@ -1,12 +1,12 @@
 """A trader: one trade cycle, then it ends. The strategy decides, the trader carries it out.
 
 Receives: trades it waits for (from the feed), OrderNotice (from the account, durable), EntriesClosed and
-EntriesOpened (from the leader).
+EntriesOpened (from the leader), EntriesHeld (from the execution manager).
 Sends: PlaceIntent to the journal, CancelOrder through it to the execution manager, Await to the feed, reports to the
 leader, which journals cycles. Every order is reported to the leader before it is journaled, and journaled before it is
 sent; so whoever takes over knows of it.
-State: its position, which is all a strategy decides from. While entries are closed no buy leaves it, whatever the
-strategy decides; nor while the journal, the execution manager or the account is behind with what it has been told.
+State: its position, which is all a strategy decides from. While entries are closed or held no buy leaves it, whatever
+the strategy decides; nor while the journal, the execution manager or the account is behind with what it has been told.
 Exits go out all the same.
 Crashes when: the journal cannot tell a trader that takes over what its orders are.
 """
@@ -23,7 +23,7 @@ from naive_daemon.domain.money import plain
 from naive_daemon.domain.order import Leg, Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal import LoadCycle, PassOn, PlaceIntent
-from naive_daemon.execution.manager import CancelOrder
+from naive_daemon.execution.messages import CancelOrder, EntriesHeld
 from naive_daemon.execution.order_id import client_order_id
 from naive_daemon.market.feed import Await, FeedStarted
 from naive_daemon.otp import Actor, Continue, Ref, RequestFailed, crash
@@ -81,6 +81,8 @@ class Trader(Actor):
         self._closed = closed
         self._confirmations = 0
         account = context.account
+        self._held: dict[str | None, str] = {}
+        self._told_hindrance: str | None = None
         self._carriers = (names.JOURNAL, names.execution_manager(account), names.account(account))
         self._behind: set[Ref] = set()
 
@@ -93,6 +95,7 @@ class Trader(Actor):
         """Hear of restarts of the feed and the account, then begin."""
         self.subscribe(names.feed(self._context.symbol))
         self.subscribe(names.account(self._context.account))
+        self.subscribe(names.entries(self._context.account))
         if self._is_confirmed:
             return Continue(Resumed(self.system.clock.now_ns()))
         return Continue(Confirm())
@@ -113,6 +116,8 @@ class Trader(Actor):
             case EntriesOpened():
                 self._closed = None
                 self._resume()
+            case EntriesHeld():
+                self._take_hold(message)
             case FeedStarted():
                 self._await(self._wake)
             case Confirm() | AccountStarted():
@@ -131,6 +136,18 @@ class Trader(Actor):
         """Decide again: an entry may have been held back."""
         self._behind.discard(ref)
         if not self._behind:
+            self._resume()
+
+    def _take_hold(self, held: EntriesHeld) -> None:
+        """Note why entries wait, and decide again when they need not any more."""
+        if held.symbol not in (None, self._context.symbol):
+            return
+        was_held = bool(self._held)
+        if held.reason is None:
+            self._held.pop(held.symbol, None)
+        else:
+            self._held[held.symbol] = held.reason
+        if was_held and not self._held:
             self._resume()
 
     # What became of the orders --------------------------------------------------------------------------------------
@@ -210,8 +227,7 @@ class Trader(Actor):
                 self._finish(decision)
 
     def _place(self, place: Place, time_ns: int) -> None:
-        if place.side is Side.BUY and (hindrance := self._hindrance()) is not None:
-            self.log.warning("no order", reason=hindrance, price=plain(place.price))
+        if place.side is Side.BUY and self._is_hindered(place):
             return
         position = self._position
         former = position.latest(place.side)
@@ -238,10 +254,20 @@ class Trader(Actor):
         placed = f"{place.side.value.lower()} placed"
         self.log.info(placed, price=plain(place.price), quantity=plain(place.quantity))
 
+    def _is_hindered(self, place: Place) -> bool:
+        """Say whether an entry has to wait, and tell why, once."""
+        hindrance = self._hindrance()
+        if hindrance is not None and hindrance != self._told_hindrance:
+            self.log.warning("no order", reason=hindrance, price=plain(place.price))
+        self._told_hindrance = hindrance
+        return hindrance is not None
+
     def _hindrance(self) -> str | None:
         """Say why no entry may leave now; what has to end first lets the trader decide again."""
         if self._closed is not None:
             return "the symbol is shutting down"
+        if self._held:
+            return next(iter(self._held.values()))
         for name in self._carriers:
             ref = self.system.whereis(name)
             if ref is not None and not self.await_room(ref):

@@ -90,7 +90,7 @@ def _check_books(plant: "Plant") -> None:
     assert {asset: (each.free, each.locked) for asset, each in view.balances.items() if each.free or each.locked} == {
         asset: (each.free, each.locked) for asset, each in balances.items() if each.free or each.locked
     }
-    assert set(plant.actor(names.execution_manager(ACCOUNT))._live) == live.keys()
+    assert set(plant.actor(names.execution_manager(ACCOUNT))._books.live) == live.keys()
 
 
 def _check_traders(plant: "Plant", symbol: str, *, is_running: bool) -> None:

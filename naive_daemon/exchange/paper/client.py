@@ -1,13 +1,13 @@
 """The paper exchange as an account's client: the matching engine in an actor.
 
-Receives: SendOrder, SendCancel; trades of every symbol; requests AskOrders, AskBalances, AskQuiet.
+Receives: SendOrder, SendCancel; trades of every symbol; requests AskSnapshot, AskOrder, AskBalances, AskQuiet.
 Sends: account events to the account's execution manager, in the engine's order.
 State: the engine, and the time of the latest balance. Fills happen on the market's clock and the rest on ours, so each
 balance is stamped later than the one before, whichever clock is ahead.
 
 The journal is the only durable truth of a paper exchange: it starts from the journal's orders and fills, and what the
 journal has not seen has never happened. An intent that was committed but not accepted was therefore certainly never
-placed (`OrdersFound.is_final`).
+placed (`OrderReport.is_final`).
 Crashes when: the journal cannot be read.
 """
 
@@ -21,9 +21,19 @@ from naive_daemon import names
 from naive_daemon.domain.events import AccountEvent, BalanceUpdated, Trade
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.money import EXACT, ZERO
+from naive_daemon.domain.order import Order
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.engine import PaperEngine
-from naive_daemon.execution.client import AskBalances, AskOrders, OrdersFound, SendCancel, SendOrder
+from naive_daemon.execution.client import (
+    AccountSnapshot,
+    AskBalances,
+    AskOrder,
+    AskSnapshot,
+    ExchangeOrder,
+    OrderReport,
+    SendCancel,
+    SendOrder,
+)
 from naive_daemon.execution.journal import LoadAccount
 from naive_daemon.execution.journal_store import AccountJournal
 from naive_daemon.market.alerts import PriceBand
@@ -73,8 +83,10 @@ class PaperClient(Actor):
             case SendCancel(symbol, client_order_id):
                 now_ns = self.system.clock.now_ns()
                 self._emit(self._engine.cancel(self._account, symbol, client_order_id, now_ns))
-            case AskOrders(client_order_ids):
-                return self._found(client_order_ids)
+            case AskOrder(symbol, client_order_id):
+                return self._report(symbol, client_order_id)
+            case AskSnapshot():
+                return self._snapshot()
             case AskBalances():
                 return self._balances()
             case AskQuiet(symbol):
@@ -102,15 +114,21 @@ class PaperClient(Actor):
             for event in events:
                 manager.tell(self._stamped(event) if isinstance(event, BalanceUpdated) else event)
 
-    def _found(self, client_order_ids: tuple[str, ...]) -> OrdersFound:
-        found = {}
-        for client_order_id in client_order_ids:
-            order = self._engine.order(self._account, client_order_id)
-            if order is not None:
-                found[client_order_id] = order
-        symbols = sorted({order.symbol for order in found.values()})
-        fills = [fill for symbol in symbols for fill in self._engine.fills(self._account, symbol)]
-        return OrdersFound(found, is_final=True, fills=tuple(fill for fill in fills if fill.client_order_id in found))
+    def _snapshot(self) -> AccountSnapshot:
+        orders = tuple(_there(order) for order in self._engine.open_orders(self._account))
+        return AccountSnapshot(account=self._account, orders=orders, balances=self._balances())
+
+    def _report(self, symbol: str, client_order_id: str) -> OrderReport:
+        order = self._engine.order(self._account, client_order_id)
+        if order is None:
+            return OrderReport(symbol=symbol, client_order_id=client_order_id, order=None, is_final=True)
+        fills = self._engine.fills(self._account, order.symbol) if order.filled else []
+        return OrderReport(
+            symbol=symbol,
+            client_order_id=client_order_id,
+            order=_there(order),
+            fills=tuple(fill for fill in fills if fill.client_order_id == client_order_id),
+        )
 
     def _balances(self) -> tuple[BalanceUpdated, ...]:
         now_ns = self.system.clock.now_ns()
@@ -124,6 +142,21 @@ class PaperClient(Actor):
         """Give the balance a time after every earlier one's: that is how the account knows which is the newest."""
         self._balance_ns = max(self._balance_ns + 1, update.time_ns)
         return msgspec.structs.replace(update, time_ns=self._balance_ns)
+
+
+def _there(order: Order) -> ExchangeOrder:
+    return ExchangeOrder(
+        symbol=order.symbol,
+        client_order_id=order.client_order_id,
+        exchange_order_id=order.exchange_order_id or "",
+        side=order.side,
+        price=order.price,
+        quantity=order.quantity,
+        filled=order.filled,
+        status=order.status,
+        time_ns=order.updated_ns,
+        reason=order.reason,
+    )
 
 
 def balances_after(

@@ -1,0 +1,163 @@
+"""Who lets entries out: connection, market, kill switch and limits in one place. Part of the execution manager.
+
+It says to everybody why entries wait, once for each change, and opens by itself when a limit has room again.
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from naive_daemon import names
+from naive_daemon.domain.cycle import Cycle
+from naive_daemon.domain.limits import RiskLimits, Safeguards
+from naive_daemon.domain.order import Order
+from naive_daemon.domain.side import Side
+from naive_daemon.execution.client import ClientTrouble, MarketStatus
+from naive_daemon.execution.entry_gate import EntryGate, Scope
+from naive_daemon.execution.indexer import Indexer
+from naive_daemon.execution.journal_store import RiskJournal
+from naive_daemon.execution.messages import EntriesHeld, MarketHealth
+from naive_daemon.execution.risk import RiskBook
+from naive_daemon.otp import Actor
+
+LOOK_S = 5.0
+"""How often it is looked whether a limit that was reached has room again."""
+
+CONNECTION, KILL_SWITCH, LIMIT, MARKET, HALTED, UNREAD = (
+    "connection", "kill switch", "limit", "market", "halted", "unread",
+)  # fmt: skip
+
+
+class LookAtLimits(msgspec.Struct, frozen=True):
+    """Time to look whether limits that were reached have room again."""
+
+
+class Gatekeeper:
+    """Belongs to one execution manager, `actor`, and runs in its turns only."""
+
+    def __init__(self, actor: Actor, account: str, indexer: Indexer, count_live: Callable[[], int]) -> None:
+        self._actor = actor
+        self._account = account
+        self._count_live = count_live
+        self._gate = EntryGate()
+        self._risk = RiskBook(indexer.quote_asset)
+        self._refused: dict[str, Order] = {}
+        self._is_looking = False
+        self.refusals = 0
+
+    def open(self, risk: RiskJournal) -> None:
+        """Know what is at risk already."""
+        self._risk.restore(risk.open_cycle_orders, risk.realised_pnl, self._now_ns())
+
+    def refusal(self, order: Order) -> str | None:
+        """Say why an order may not leave now; a sell always may."""
+        if order.side is not Side.BUY:
+            return None
+        reason = self._gate.reason(order.symbol)
+        if reason is None:
+            reason = self._risk.refusal(order, self._count_live(), self._now_ns())
+            if reason is not None:
+                self._refused[order.symbol] = order
+                self.hold(LIMIT, reason, order.symbol)
+                self._look_later()
+        self.refusals += reason is not None
+        return reason
+
+    def take_sent(self, order: Order) -> None:
+        """Count an order that leaves."""
+        self._risk.take_sent(self._now_ns())
+        self._risk.take_order(order)
+
+    def take_order(self, order: Order) -> None:
+        """Count what has become of an order."""
+        self._risk.take_order(order)
+
+    def take_ends(self, cycles: Iterable[Cycle]) -> None:
+        """Count cycles that have ended."""
+        for cycle in cycles:
+            self._risk.take_end(cycle, self._now_ns())
+
+    def take_safeguards(self, safeguards: Safeguards) -> None:
+        """Heed the kill switch and the limits as they are now, and say again what holds."""
+        switch = safeguards.kill_switch
+        if switch.is_on:
+            self.hold(KILL_SWITCH, f"kill switch: {switch.reason}" if switch.reason else "kill switch")
+        else:
+            self.release(KILL_SWITCH)
+        self._risk.limits = safeguards.limits.get(self._account, RiskLimits())
+        self.release(UNREAD)
+        self.look_at_limits()
+        self.tell_all()
+
+    def take_trouble(self, trouble: ClientTrouble) -> None:
+        """Hold or release what the client's own trouble concerns."""
+        if trouble.reason is None:
+            self.release(trouble.kind)
+        else:
+            self.hold(trouble.kind, trouble.reason)
+
+    def take_market_status(self, status: MarketStatus) -> None:
+        """Hold the symbols that are halted, release those that are not any more."""
+        for scope in self._gate.scopes(HALTED):
+            if scope not in status.halted:
+                self.release(HALTED, scope)
+        for symbol in sorted(status.halted):
+            self.hold(HALTED, f"the exchange has halted {symbol}", symbol)
+
+    def take_market_health(self, health: MarketHealth) -> None:
+        """Hold everything while no market data comes: whoever buys blind buys dear."""
+        if health.reason is None:
+            self.release(MARKET)
+        else:
+            self.hold(MARKET, health.reason)
+
+    def hold(self, kind: str, reason: str, scope: Scope = None) -> None:
+        """Hold entries back, and say so if that is new."""
+        if self._gate.hold(kind, reason, scope):
+            self._actor.log.warning("entries held", symbol=scope, reason=reason)
+            self._tell(scope)
+
+    def release(self, kind: str, scope: Scope = None) -> None:
+        """Let entries out again, as far as nothing else holds them."""
+        if self._gate.release(kind, scope):
+            reason = self._gate.own_reason(scope)
+            self._actor.log.info("entries released" if reason is None else "entries held", symbol=scope, reason=reason)
+            self._tell(scope)
+
+    def tell_all(self) -> None:
+        """Say everything that holds once more, for those who have come since, and that the account as such is free."""
+        if self._gate.own_reason(None) is None:
+            self._tell(None)
+        for scope, _ in self._gate:
+            self._tell(scope)
+
+    def held(self) -> tuple[EntriesHeld, ...]:
+        """Give everything that holds now."""
+        return tuple(EntriesHeld(self._account, scope, reason) for scope, reason in self._gate)
+
+    def held_of(self, symbol: str) -> EntriesHeld:
+        """Give what holds one symbol, for a trader that was refused."""
+        scope = None if self._gate.own_reason(None) is not None else symbol
+        return EntriesHeld(self._account, scope, self._gate.own_reason(scope))
+
+    def look_at_limits(self) -> None:
+        """Release the symbols whose refused entry would pass now."""
+        self._is_looking = False
+        for symbol, order in list(self._refused.items()):
+            if self._risk.refusal(order, self._count_live(), self._now_ns()) is None:
+                del self._refused[symbol]
+                self.release(LIMIT, symbol)
+        if self._refused:
+            self._look_later()
+
+    def _look_later(self) -> None:
+        if not self._is_looking:
+            self._is_looking = True
+            self._actor.send_after(LOOK_S, LookAtLimits())
+
+    def _tell(self, scope: Scope) -> None:
+        held = EntriesHeld(self._account, scope, self._gate.own_reason(scope))
+        self._actor.system.pubsub.publish(names.entries(self._account), held)
+
+    def _now_ns(self) -> int:
+        return self._actor.system.clock.now_ns()

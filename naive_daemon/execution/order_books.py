@@ -1,0 +1,72 @@
+"""The orders that an execution manager knows: those that live, and the latest that are over. Pure.
+
+A fill counts once, by its trade id; the same trade id with other data is a contradiction that is told, never counted.
+"""
+
+from collections import OrderedDict
+from decimal import Decimal
+from types import MappingProxyType
+
+import msgspec
+
+from naive_daemon.domain.events import OrderEvent, OrderFilled
+from naive_daemon.domain.order import Order
+
+OVER_KEPT_MAX = 10_000
+FILLS_KEPT_MAX = 10_000
+
+
+class Contradiction(msgspec.Struct, frozen=True):
+    """One trade id came with two different fills; the first one counts."""
+
+    first: OrderFilled
+    second: OrderFilled
+
+
+class OrderBooks:
+    """Orders by client order id; of those that are over the latest `over_max` are kept."""
+
+    def __init__(self, over_max: int = OVER_KEPT_MAX, fills_max: int = FILLS_KEPT_MAX) -> None:
+        self._live: dict[str, Order] = {}
+        self._over: OrderedDict[str, Order] = OrderedDict()
+        self._fills: OrderedDict[tuple[str, str], OrderFilled] = OrderedDict()
+        self._over_max = over_max
+        self._fills_max = fills_max
+        self.live = MappingProxyType(self._live)
+
+    def get(self, client_order_id: str) -> Order | None:
+        """Give an order that is known."""
+        return self._live.get(client_order_id) or self._over.get(client_order_id)
+
+    def put(self, order: Order) -> None:
+        """Keep an order as it is now."""
+        if not order.status.is_terminal:
+            self._live[order.client_order_id] = order
+            return
+        self._live.pop(order.client_order_id, None)
+        self._over[order.client_order_id] = order
+        if len(self._over) > self._over_max:
+            self._over.popitem(last=False)
+
+    def apply(self, event: OrderEvent) -> Order | Contradiction | None:
+        """Apply an event to its order, which must be known; None when it changes nothing."""
+        known = self.get(event.client_order_id)
+        if known is None:
+            raise KeyError(event.client_order_id)
+        if isinstance(event, OrderFilled) and (contradiction := self._contradiction(event)) is not None:
+            return contradiction
+        order = known.apply(event)
+        if order is known:
+            return None
+        self.put(order)
+        return order
+
+    def _contradiction(self, fill: OrderFilled) -> Contradiction | None:
+        first = self._fills.setdefault((fill.symbol, fill.trade_id), fill)
+        if len(self._fills) > self._fills_max:
+            self._fills.popitem(last=False)
+        return None if _essence(first) == _essence(fill) else Contradiction(first, fill)
+
+
+def _essence(fill: OrderFilled) -> tuple[str, Decimal, Decimal]:
+    return fill.client_order_id, fill.price, fill.quantity

@@ -1,0 +1,163 @@
+"""Brings an account's books level with what the exchange says: at the start, after each gap, now and then, on demand.
+
+Part of the execution manager. It is always the same code, so recovery *is* start. What rests there with our mark and
+does not live here is looked up in the journal; an order that no journal knows is adopted as an orphan. One that rests
+though it is over here is taken off the book: nobody here would act on it.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from naive_daemon import names
+from naive_daemon.domain.events import OrderEvent
+from naive_daemon.domain.order import Order, OrderStatus
+from naive_daemon.execution.asking import Asking
+from naive_daemon.execution.cancels import Cancels
+from naive_daemon.execution.client import AccountSnapshot, AskSnapshot, ExchangeOrder
+from naive_daemon.execution.indexer import Indexer
+from naive_daemon.execution.order_books import OrderBooks
+from naive_daemon.execution.order_id import is_ours
+from naive_daemon.execution.reconciliation import Difference, ReconciliationReport, compare, stranger_difference
+from naive_daemon.execution.strangers import Recognition, Strangers
+from naive_daemon.otp import Actor, Call, RequestFailed
+
+SNAPSHOT_TIMEOUT_S = 60.0
+DIFFERENCES_LOGGED_MAX = 100
+
+
+class _Round(msgspec.Struct):
+    """What one comparison has found so far; over when nobody is met any more whom the journal has to recognise."""
+
+    live_here: int
+    live_there: int
+    foreign: int
+    differences: list[Difference]
+    orphans: int = 0
+
+
+class Reconciler:
+    """Belongs to one execution manager, `actor`. The counts are of all rounds, `foreign` of the last one.
+
+    `is_awaited` says of an order whether it is on its way, so that not finding it means nothing yet.
+    """
+
+    def __init__(
+        self,
+        actor: Actor,
+        *,
+        account: str,
+        owner: str,
+        books: OrderBooks,
+        indexer: Indexer,
+        asking: Asking,
+        cancels: Cancels,
+        take_event: Callable[[OrderEvent], None],
+        is_awaited: Callable[[str], bool],
+    ) -> None:
+        self._actor = actor
+        self._account = account
+        self._owner = owner
+        self._books = books
+        self._indexer = indexer
+        self._asking = asking
+        self._cancels = cancels
+        self._take_event = take_event
+        self._is_awaited = is_awaited
+        self._strangers = Strangers(actor, account, owner, self._recognised, self._end_round)
+        self._round: _Round | None = None
+        self._callers: list[Call] = []
+        self._is_snapshot_asked = False
+        self.foreign = self.differences = self.orphans = 0
+
+    def ask(self, caller: Call | None = None) -> None:
+        """Have the exchange say what rests, and compare; the caller gets the report of that round."""
+        if caller is not None:
+            self._callers.append(caller)
+        if not self._is_snapshot_asked:
+            self._is_snapshot_asked = True
+            client = self._actor.system.whereis(names.client(self._account))
+            self._actor.request(client, AskSnapshot(), self._take_answer, SNAPSHOT_TIMEOUT_S)
+
+    def take(self, snapshot: AccountSnapshot) -> None:
+        """Compare with a snapshot; what it leaves open is asked one by one."""
+        for balance in snapshot.balances:
+            self._actor.system.tell(names.account(self._account), balance)
+        live = self._books.live
+        found = compare(live, snapshot, lambda text: is_ours(text, self._owner), self._indexer.knows)
+        self._round = _Round(len(live), len(snapshot.orders), found.foreign, list(found.differences))
+        for resting in found.accepted:
+            self._asking.accept(resting)
+        for order in found.asked:
+            if not self._is_awaited(order.client_order_id):
+                self._asking.ask(order)
+        for resting in found.strangers:
+            self._meet(self._round, resting)
+        self._end_round()
+
+    def meet_event(self, event: OrderEvent) -> None:
+        """Find out whose order an event is about, which is not known here."""
+        if not self._strangers.meet(event.symbol, event.client_order_id, event=event):
+            self._actor.log.info(
+                "event of somebody else's order", order=event.client_order_id, kind=type(event).__name__
+            )
+
+    def _take_answer(self, snapshot: AccountSnapshot | RequestFailed) -> None:
+        self._is_snapshot_asked = False
+        if isinstance(snapshot, AccountSnapshot):
+            self.take(snapshot)
+            return
+        self._actor.log.warning("not reconciled", reason=str(snapshot.reason))
+        callers, self._callers = self._callers, []
+        for call in callers:
+            call.fail(snapshot.reason)
+
+    def _meet(self, its_round: _Round, resting: ExchangeOrder) -> None:
+        known = self._books.get(resting.client_order_id)
+        if known is not None:
+            self._recognised(Recognition(order=known, resting=resting))
+        elif not self._strangers.meet(resting.symbol, resting.client_order_id, resting=resting):
+            its_round.foreign += 1
+
+    def _recognised(self, known: Recognition) -> None:
+        order, resting = known.order, known.resting
+        if resting is not None and self._round is not None and order.status is not OrderStatus.FILLED:
+            self._round.differences.append(stranger_difference(resting, None if known.is_orphan else order))
+            self._round.orphans += known.is_orphan
+        if self._books.get(order.client_order_id) is None:
+            self._books.put(order)
+        if known.is_orphan and resting is not None:
+            self._adopt(order, resting)
+        for event in known.events:
+            self._take_event(event)
+        live = self._books.live.get(order.client_order_id)
+        if live is not None:
+            self._asking.ask(live)
+        elif resting is not None and order.status is not OrderStatus.FILLED:
+            self._actor.log.warning("rests though it is over here: cancelled", order=order.client_order_id)
+            self._cancels.send_once(order)
+
+    def _adopt(self, order: Order, resting: ExchangeOrder) -> None:
+        self.orphans += 1
+        self._actor.log.error("orphan adopted", order=order.client_order_id, symbol=order.symbol, key=str(order.key))
+        self._asking.accept(resting)
+
+    def _end_round(self) -> None:
+        if self._round is None or len(self._strangers):
+            return
+        ended, self._round = self._round, None
+        self.foreign = ended.foreign
+        self.differences += len(ended.differences)
+        for difference in ended.differences[:DIFFERENCES_LOGGED_MAX]:
+            self._actor.log.warning("journal and exchange differ", **msgspec.structs.asdict(difference))
+        report = ReconciliationReport(
+            account=self._account,
+            differences=tuple(ended.differences),
+            live_here=ended.live_here,
+            live_there=ended.live_there,
+            foreign=ended.foreign,
+            orphans=ended.orphans,
+        )
+        callers, self._callers = self._callers, []
+        for call in callers:
+            call.reply(report)

@@ -1,0 +1,127 @@
+"""What an account risks now, and which limit an entry would break. Pure; owned by the execution manager.
+
+Quote at risk is counted by cycle and to the safe side: what its buys have cost or may still cost, in the quote asset,
+from the moment the buy is sent until the journal says that the cycle has ended. Every sum here is exact.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+
+from naive_daemon.domain.cycle import Cycle
+from naive_daemon.domain.limits import RiskLimits
+from naive_daemon.domain.money import EXACT, ZERO, plain
+from naive_daemon.domain.order import CycleKey, Order
+from naive_daemon.domain.side import Side
+
+NS_PER_MIN = 60 * 1_000_000_000
+NS_PER_DAY = 24 * 60 * NS_PER_MIN
+
+
+def day_began_ns(now_ns: int) -> int:
+    """Give when the UTC day of a moment began."""
+    return now_ns - now_ns % NS_PER_DAY
+
+
+class RiskBook:
+    """One account's risk. `quote_asset_of` gives the asset a symbol is paid in; losses and risks add up by it."""
+
+    def __init__(self, quote_asset_of: Callable[[str], str]) -> None:
+        self.limits = RiskLimits()
+        self._quote_asset_of = quote_asset_of
+        self._cost: dict[CycleKey, dict[str, Decimal]] = {}
+        self._by_symbol: defaultdict[str, Decimal] = defaultdict(Decimal)
+        self._by_asset: defaultdict[str, Decimal] = defaultdict(Decimal)
+        self._sent_ns: deque[int] = deque()
+        self._realised: defaultdict[str, Decimal] = defaultdict(Decimal)
+        self._day_ns = 0
+
+    def restore(self, orders: Iterable[Order], realised_pnl: Mapping[str, Decimal], now_ns: int) -> None:
+        """Begin from the journal: orders of cycles that have not ended, and what today has brought, by symbol."""
+        self._day_ns = day_began_ns(now_ns)
+        for symbol, pnl in realised_pnl.items():
+            self._add(self._realised, self._quote_asset_of(symbol), pnl)
+        for order in orders:
+            self.take_order(order)
+
+    def take_order(self, order: Order) -> None:
+        """Count an order as it is now; sells risk nothing."""
+        if order.side is not Side.BUY:
+            return
+        cost = order.filled_quote
+        if not order.status.is_terminal:
+            cost = EXACT.add(cost, EXACT.multiply(order.price, order.remaining))
+        known = self._cost.setdefault(order.key, {})
+        self._change(order.symbol, EXACT.subtract(cost, known.get(order.client_order_id, ZERO)))
+        known[order.client_order_id] = cost
+        if not any(known.values()):
+            del self._cost[order.key]
+
+    def take_sent(self, now_ns: int) -> None:
+        """Count an order that is sent."""
+        if self.limits.max_orders_per_min is not None:
+            self._sent_ns.append(now_ns)
+            while len(self._sent_ns) > self.limits.max_orders_per_min:
+                self._sent_ns.popleft()
+
+    def take_end(self, cycle: Cycle, now_ns: int) -> None:
+        """Count a cycle that has ended: it risks nothing more, and what it brought is today's."""
+        for cost in self._cost.pop(cycle.key, {}).values():
+            self._change(cycle.key.symbol, EXACT.minus(cost))
+        if cycle.result is not None:
+            self._roll_day(now_ns)
+            if cycle.result.finished_ns >= self._day_ns:
+                self._add(self._realised, self._quote_asset_of(cycle.key.symbol), cycle.result.realised_pnl)
+
+    def at_risk(self, symbol: str) -> Decimal:
+        """Give a symbol's quote at risk."""
+        return self._by_symbol[symbol]
+
+    def refusal(self, order: Order, open_orders: int, now_ns: int) -> str | None:
+        """Say which limit an entry would break, with its figures; None when it breaks none.
+
+        `open_orders`: the account's live orders without this one.
+        """
+        limits, asset = self.limits, self._quote_asset_of(order.symbol)
+        cost = EXACT.multiply(order.price, order.quantity)
+        if limits.max_open_orders is not None and open_orders >= limits.max_open_orders:
+            return f"limit max_open_orders={limits.max_open_orders}: {open_orders} are open"
+        for key, limit, risked in (
+            ("max_symbol_at_risk", limits.max_symbol_at_risk, self._by_symbol[order.symbol]),
+            ("max_account_at_risk", limits.max_account_at_risk, self._by_asset[asset]),
+        ):
+            if limit is not None and EXACT.add(risked, cost) > limit:
+                return f"limit {key}={plain(limit)}: {plain(risked)} {asset} at risk, {plain(cost)} more wanted"
+        if limits.max_orders_per_min is not None and self._sent_within_a_minute(now_ns) >= limits.max_orders_per_min:
+            return f"limit max_orders_per_min={limits.max_orders_per_min}: so many were sent in the last minute"
+        return self._loss_refusal(asset, now_ns)
+
+    def _loss_refusal(self, asset: str, now_ns: int) -> str | None:
+        limit = self.limits.max_daily_loss
+        if limit is None:
+            return None
+        self._roll_day(now_ns)
+        loss = EXACT.minus(self._realised[asset])
+        if loss < limit:
+            return None
+        return f"limit max_daily_loss={plain(limit)}: {plain(loss)} {asset} lost since midnight UTC"
+
+    def _sent_within_a_minute(self, now_ns: int) -> int:
+        while self._sent_ns and self._sent_ns[0] <= now_ns - NS_PER_MIN:
+            self._sent_ns.popleft()
+        return len(self._sent_ns)
+
+    def _roll_day(self, now_ns: int) -> None:
+        began_ns = day_began_ns(now_ns)
+        if began_ns > self._day_ns:
+            self._day_ns = began_ns
+            self._realised.clear()
+
+    def _change(self, symbol: str, amount: Decimal) -> None:
+        if amount:
+            self._add(self._by_symbol, symbol, amount)
+            self._add(self._by_asset, self._quote_asset_of(symbol), amount)
+
+    @staticmethod
+    def _add(sums: defaultdict[str, Decimal], key: str, amount: Decimal) -> None:
+        sums[key] = EXACT.add(sums[key], amount)

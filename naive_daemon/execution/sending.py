@@ -1,0 +1,160 @@
+"""Orders on their way out: sent once, waited for, and sent again only when they certainly never left.
+
+Part of the execution manager. An order that got no answer in time is unknown from then on. An entry that could not
+leave is refused; an exit waits with growing pauses, and goes out as it is.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from naive_daemon import names
+from naive_daemon.domain.events import OrderCancelled, OrderEvent, OrderRejected, OrderUnknown
+from naive_daemon.domain.order import Order, OrderStatus
+from naive_daemon.domain.side import Side
+from naive_daemon.execution.client import OrderNotSent, SendOrder
+from naive_daemon.execution.order_books import OrderBooks
+from naive_daemon.otp import Actor, Timer
+
+RESEND_MAX_S = 30.0
+
+
+class Overdue(msgspec.Struct, frozen=True):
+    """An order has had its time for an answer."""
+
+    client_order_id: str
+
+
+class Resend(msgspec.Struct, frozen=True):
+    """Time to send an exit that did not leave."""
+
+    client_order_id: str
+
+
+class _Unsent(msgspec.Struct):
+    pause_s: float
+    timer: Timer | None
+
+
+class Sending:
+    """Belongs to one execution manager, `actor`; what is learnt goes to `take_event`."""
+
+    def __init__(
+        self,
+        actor: Actor,
+        account: str,
+        books: OrderBooks,
+        take_event: Callable[[OrderEvent], None],
+        timeout_s: float,
+    ) -> None:
+        self._actor = actor
+        self._account = account
+        self._books = books
+        self._take_event = take_event
+        self._timeout_s = timeout_s
+        self._in_flight: dict[str, Timer] = {}
+        self._unsent: dict[str, _Unsent] = {}
+        self._waiters: list[tuple[set[str], Callable[[], None]]] = []
+        self.is_draining = False
+
+    def waits_for(self, client_order_id: str) -> bool:
+        """Say whether an order is on its way, or waits to be sent: then it need not be asked for."""
+        return client_order_id in self._in_flight or client_order_id in self._unsent
+
+    def is_unsent(self, client_order_id: str) -> bool:
+        """Say whether an order certainly is not on the exchange, and waits to be sent."""
+        unsent = self._unsent.get(client_order_id)
+        return unsent is not None and unsent.timer is not None
+
+    def send(self, order: Order) -> None:
+        """Send an order that is in the books."""
+        timer = self._actor.send_after(self._timeout_s, Overdue(order.client_order_id))
+        self._in_flight[order.client_order_id] = timer
+        if not self._actor.system.tell(names.client(self._account), SendOrder(order)):
+            # The client is down, so nothing left; it takes the manager with it when it starts again.
+            self.reject(order, "not connected to the exchange")
+
+    def resend(self, client_order_id: str) -> None:
+        """Send an exit whose pause is over, unless it has been cancelled or the daemon ends."""
+        unsent, order = self._unsent.get(client_order_id), self._books.live.get(client_order_id)
+        if unsent is not None and order is not None and not self.is_draining:
+            unsent.timer = None
+            self.send(order)
+
+    def take_overdue(self, client_order_id: str) -> None:
+        """Call an order unknown that got no answer."""
+        self._stop_waiting(client_order_id)
+        order = self._books.live.get(client_order_id)
+        if order is not None and order.status is OrderStatus.IN_FLIGHT:
+            self._tell(OrderUnknown, order, f"no answer for {self._timeout_s:g} s")
+
+    def take_not_sent(self, event: OrderNotSent) -> None:
+        """Refuse an entry that did not leave; keep an exit for later."""
+        order = self._books.live.get(event.client_order_id)
+        if order is None or order.status is not OrderStatus.IN_FLIGHT:
+            return
+        self._stop_waiting(order.client_order_id)
+        if order.side is Side.BUY or self.is_draining:
+            self.reject(order, f"not sent: {event.reason}")
+            return
+        former = self._unsent.get(order.client_order_id)
+        doubled_s = 0.0 if former is None else min(2 * former.pause_s, RESEND_MAX_S)
+        pause_s = max(event.retry_after_s, doubled_s)
+        self._actor.log.warning("exit not sent", order=order.client_order_id, reason=event.reason, retry_s=pause_s)
+        timer = self._actor.send_after(pause_s, Resend(order.client_order_id))
+        self._unsent[order.client_order_id] = _Unsent(pause_s, timer)
+
+    def follow(self, order: Order) -> None:
+        """Wait no more for an order that the exchange has spoken of."""
+        if order.status is OrderStatus.IN_FLIGHT:
+            return
+        self._stop_waiting(order.client_order_id)
+        unsent = self._unsent.pop(order.client_order_id, None)
+        if unsent is not None and unsent.timer is not None:
+            unsent.timer.cancel()
+
+    def withdraw(self, order: Order) -> None:
+        """Cancel an order that never left."""
+        self._tell(OrderCancelled, order, "never sent")
+
+    def reject(self, order: Order, reason: str) -> None:
+        """Refuse an order here."""
+        self._tell(OrderRejected, order, reason)
+
+    def drain(self, then: Callable[[], None]) -> None:
+        """Take no order any more; call `then` when none is on its way."""
+        self.is_draining = True
+        self._when_answered(set(self._in_flight), then)
+
+    def when_entries_are_answered(self, then: Callable[[], None]) -> None:
+        """Call `then` when every entry that is on its way now has been answered, or is unknown."""
+        live = self._books.live
+        self._when_answered({one for one in self._in_flight if one in live and live[one].side is Side.BUY}, then)
+
+    def _when_answered(self, waited_for: set[str], then: Callable[[], None]) -> None:
+        if waited_for:
+            self._waiters.append((waited_for, then))
+        else:
+            then()
+
+    def _stop_waiting(self, client_order_id: str) -> None:
+        timer = self._in_flight.pop(client_order_id, None)
+        if timer is None:
+            return
+        timer.cancel()
+        for waiter in list(self._waiters):
+            waited_for, then = waiter
+            waited_for.discard(client_order_id)
+            if not waited_for:
+                self._waiters.remove(waiter)
+                then()
+
+    def _tell(self, kind: type[OrderCancelled | OrderRejected | OrderUnknown], order: Order, reason: str) -> None:
+        event = kind(
+            account=self._account,
+            symbol=order.symbol,
+            client_order_id=order.client_order_id,
+            time_ns=self._actor.system.clock.now_ns(),
+            reason=reason,
+        )
+        self._take_event(event)
