@@ -13,12 +13,14 @@ from typing import Any
 
 import structlog
 
+from naive_daemon import names
 from naive_daemon.config import parse_endpoint
 from naive_daemon.console.server import ConsoleServer
 from naive_daemon.domain.errors import NaiveError, TransientError
+from naive_daemon.execution.messages import Drain
 from naive_daemon.home import HomeLock
 from naive_daemon.metrics.server import MetricsServer
-from naive_daemon.otp import ActorSystem, Ref, StartFailedError, rare_collections
+from naive_daemon.otp import ActorDiedError, ActorSystem, Ref, StartFailedError, rare_collections
 from naive_daemon.tree import root
 from naive_daemon.world import World
 
@@ -115,7 +117,7 @@ class Daemon:
         try:
             console.start()  # first, so that a tree that does not come up can be looked at
             if metrics is not None:
-                metrics.start(system)
+                metrics.start(system, [self._config.account])
             self._on_system(system)
             top = self._grow(system)
             system.on_down(top, lambda down: self._fail(str(down.reason)))
@@ -162,8 +164,16 @@ class Daemon:
         if self._failure is not None:
             return
         self._log.info("ending", reason=self._stop_reason)
+        self._drain(system)
         if system.terminate(top, self._config.shutdown_timeout_s) is None:
             self._log.error("the tree did not end in time", waited_s=self._config.shutdown_timeout_s)
+
+    def _drain(self, system: ActorSystem) -> None:
+        """Have no order on its way when the tree ends; one without an answer by then is asked for at the next start."""
+        try:
+            system.ask(names.execution_manager(self._config.account), Drain(), self._config.shutdown_timeout_s)
+        except (ActorDiedError, TimeoutError) as error:
+            self._log.warning("orders may be on their way", reason=str(error))
 
     def _fail(self, reason: str) -> None:
         self._failure = reason

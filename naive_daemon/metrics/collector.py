@@ -4,25 +4,27 @@ The names are the interface of dashboards and alerts: they stay.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from naive_daemon import names
+from naive_daemon.execution.messages import AskExecution, ExecutionView
 from naive_daemon.otp import CENSUS_PLACES_MAX, ActorDiedError, ActorSystem, Census, CensusTaker, NodeState
 from naive_daemon.trading.switch_messages import AskSymbols
 from naive_daemon.trading.symbol_record import STATES, SymbolView
 
-SWITCHES_TIMEOUT_S = 1.0
-"""How long a scrape waits for the switches. Without their answer what they know of symbols is left out."""
+ANSWER_TIMEOUT_S = 1.0
+"""How long a scrape waits for an actor's answer. Without it what that one knows is left out."""
 
 
 class DaemonCollector(Collector):
     """Collects from one system, at most `places_max` of its places. Not for use by two threads at once."""
 
-    def __init__(self, system: ActorSystem, places_max: int = CENSUS_PLACES_MAX) -> None:
+    def __init__(self, system: ActorSystem, accounts: Sequence[str] = (), places_max: int = CENSUS_PLACES_MAX) -> None:
         self._system = system
+        self._accounts = accounts
         self._census = CensusTaker(system, places_max)
 
     def collect(self) -> Iterator[Metric]:
@@ -32,6 +34,7 @@ class DaemonCollector(Collector):
         yield from _actors(self._census.take())
         yield from self._threads()
         yield from self._symbols()
+        yield from self._execution()
         yield _gauge("naive_scrape_seconds", "What it took to collect all this.", now_s() - began_s)
 
     def _threads(self) -> Iterator[Metric]:
@@ -43,7 +46,7 @@ class DaemonCollector(Collector):
 
     def _symbols(self) -> Iterator[Metric]:
         try:
-            views: tuple[SymbolView, ...] = self._system.ask(names.SWITCHES, AskSymbols(), SWITCHES_TIMEOUT_S)
+            views: tuple[SymbolView, ...] = self._system.ask(names.SWITCHES, AskSymbols(), ANSWER_TIMEOUT_S)
         except (ActorDiedError, TimeoutError):
             return  # they are being restarted, or busy; a figure that is missing is seen, a wrong one is not
         states = Counter(view.state for view in views)
@@ -52,6 +55,50 @@ class DaemonCollector(Collector):
             family.add_metric([state], states[state])
         yield family
         yield _gauge("naive_traders", "Traders of all symbols.", sum(view.traders for view in views))
+
+    def _execution(self) -> Iterator[Metric]:
+        views = [view for account in self._accounts if (view := self._execution_of(account)) is not None]
+        for name, what, value in _EXECUTION_GAUGES:
+            gauge = GaugeMetricFamily(name, what, labels=["account"])
+            for view in views:
+                gauge.add_metric([view.account], value(view))
+            yield gauge
+        for name, what, value in _EXECUTION_COUNTERS:
+            counter = CounterMetricFamily(name, what, labels=["account"])
+            for view in views:
+                counter.add_metric([view.account], value(view))
+            yield counter
+
+    def _execution_of(self, account: str) -> ExecutionView | None:
+        try:
+            view: ExecutionView = self._system.ask(names.execution_manager(account), AskExecution(), ANSWER_TIMEOUT_S)
+        except (ActorDiedError, TimeoutError):
+            return None
+        return view
+
+
+_Value = Callable[[ExecutionView], float]
+
+_EXECUTION_GAUGES: tuple[tuple[str, str, _Value], ...] = (
+    ("naive_exchange_connected", "1 while the account's stream is there.", lambda view: view.is_connected),
+    (
+        "naive_entries_held",
+        "Reasons for which entries wait, of the account and of symbols.",
+        lambda view: len(view.held),
+    ),
+    ("naive_orders_live", "Orders that are not over.", lambda view: view.live),
+    ("naive_orders_unknown", "Orders whose fate is not known yet.", lambda view: view.unknown),
+    ("naive_orders_foreign", "Orders on the exchange that are somebody else's.", lambda view: view.foreign),
+)
+_EXECUTION_COUNTERS: tuple[tuple[str, str, _Value], ...] = (
+    (
+        "naive_reconciliation_differences",
+        "Differences from the exchange that were repaired.",
+        lambda view: view.differences,
+    ),
+    ("naive_orphans_adopted", "Orders of ours that no journal knew.", lambda view: view.orphans),
+    ("naive_entries_refused", "Entries that were refused before they left.", lambda view: view.refusals),
+)
 
 
 def _actors(census: Census) -> Iterator[Metric]:
