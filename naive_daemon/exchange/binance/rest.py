@@ -42,10 +42,7 @@ class Rest:
         self._signer = signer
         self._time = time
         self._recv_window = str(recv_window_ms)
-        # `connect` and `sock_connect` are apart from the rest: a time-out there means that nothing was sent.
-        self._timeout = aiohttp.ClientTimeout(
-            total=None, connect=timeout_s, sock_connect=timeout_s, sock_read=timeout_s
-        )
+        self._timeout_s = timeout_s
         self._deadline_s = 4 * timeout_s
         self.session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX, keepalive_timeout=30),
@@ -60,9 +57,18 @@ class Rest:
         await self.session.close()
 
     async def ask(
-        self, method: Method, path: str, parameters: Parameters = (), *, is_signed: bool = True
+        self,
+        method: Method,
+        path: str,
+        parameters: Parameters = (),
+        *,
+        is_signed: bool = True,
+        connect_within_s: float | None = None,
     ) -> RestAnswer:
-        """Send one request, once, and give what came of it. Never raises for what the network or the exchange does."""
+        """Send one request, once, and give what came of it. Never raises for what the network or the exchange does.
+
+        `connect_within_s`: what takes longer to connect is not sent; the time-out at most.
+        """
         if is_signed:
             stamped = [*parameters, ("recvWindow", self._recv_window), ("timestamp", str(self._time.now_ms()))]
             query = signed_query(self._signer, stamped)
@@ -72,14 +78,18 @@ class Rest:
         url = URL(f"{self._url}{path}?{query}" if query else f"{self._url}{path}", encoded=True)
         try:
             async with asyncio.timeout(self._deadline_s):
-                return await self._ask(method, url)
+                return await self._ask(method, url, min(connect_within_s or self._timeout_s, self._timeout_s))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             return RestAnswer(Lost.BEFORE_SEND, reason=connect_failure(error))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return RestAnswer(Lost.AFTER_SEND, reason=type(error).__name__)
 
-    async def _ask(self, method: Method, url: URL) -> RestAnswer:
-        async with self.session.request(method, url, timeout=self._timeout, allow_redirects=False) as response:
+    async def _ask(self, method: Method, url: URL, connect_s: float) -> RestAnswer:
+        # To connect is apart from the rest: a time-out there means that nothing was sent.
+        timeout = aiohttp.ClientTimeout(
+            total=None, connect=connect_s, sock_connect=connect_s, sock_read=self._timeout_s
+        )
+        async with self.session.request(method, url, timeout=timeout, allow_redirects=False) as response:
             chunks: list[bytes] = []
             size = 0
             async for chunk in response.content.iter_chunked(_CHUNK):

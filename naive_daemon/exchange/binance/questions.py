@@ -1,0 +1,128 @@
+"""What an account may be asked for: one order with its fills, everything that rests, what is owned, which symbols trade.
+
+Owned by one gateway, used on its loop only. By REST, inside the budget. Invariant: an answer is whole or there is none
+(AskError): an order is never reported filled without the fills that filled it, since reads of Binance may lag.
+"""
+
+import asyncio
+from typing import TypeVar
+
+from naive_daemon.domain.events import OrderFilled
+from naive_daemon.exchange.binance.oddity import Oddities
+from naive_daemon.exchange.binance.reading import Reader, total
+from naive_daemon.exchange.binance.sending import Sender
+from naive_daemon.exchange.binance.signal import Accepted, NotFound, Signal
+from naive_daemon.exchange.binance.wire import (
+    AccountInformation,
+    ExchangeInformation,
+    KnownOrder,
+    OwnTrade,
+    WireError,
+    decode,
+)
+from naive_daemon.execution.client import AccountSnapshot, ExchangeOrder, OrderReport
+
+ASK_WITHIN_S = 10.0
+"""How long a question may wait for the budget."""
+ORDER_WEIGHT = 4
+TRADES_WEIGHT = 5
+OPEN_ORDERS_WEIGHT = 80
+ACCOUNT_WEIGHT = 20
+INFORMATION_WEIGHT = 20
+TRADES_PAGE = 1_000
+LAG_PAUSES_S = (0.1, 0.4, 1.0)
+"""When an order's trades are read again that do not add up to what is filled of it."""
+
+T = TypeVar("T")
+
+
+class AskError(Exception):
+    """There is no answer; the text says why."""
+
+    def __init__(self, what: str, signal: Signal | None = None, reason: str = "") -> None:
+        super().__init__(f"{what}: {reason or getattr(signal, 'reason', type(signal).__name__)}")
+        self.signal = signal
+
+
+class Questions:
+    """See the module."""
+
+    def __init__(self, account: str, sender: Sender, reader: Reader, oddities: Oddities) -> None:
+        self._account = account
+        self._sender = sender
+        self._reader = reader
+        self._oddities = oddities
+
+    async def report(self, symbol: str, client_order_id: str) -> OrderReport:
+        """Ask for one order and its fills; raises AskError."""
+        parameters = (("symbol", symbol), ("origClientOrderId", client_order_id))
+        signal = await self._sender.ask("GET", "/api/v3/order", parameters, weight=ORDER_WEIGHT, within_s=ASK_WITHIN_S)
+        if isinstance(signal, NotFound):
+            return OrderReport(symbol=symbol, client_order_id=client_order_id, order=None)
+        known = _body_of(signal, KnownOrder, "order")
+        order = self._reader.order(known, client_order_id)
+        if order is None:
+            raise AskError("order", reason="it can not be read")
+        fills = await self._fills(order) if order.filled else ()
+        return OrderReport(symbol=symbol, client_order_id=client_order_id, order=order, fills=fills)
+
+    async def snapshot(self) -> AccountSnapshot:
+        """Ask for what rests and what is owned; raises AskError."""
+        signal = await self._sender.ask("GET", "/api/v3/openOrders", weight=OPEN_ORDERS_WEIGHT, within_s=ASK_WITHIN_S)
+        orders = [self._reader.order(known) for known in _body_of(signal, list[KnownOrder], "open orders")]
+        information = await self.account()
+        return AccountSnapshot(
+            account=self._account,
+            orders=tuple(order for order in orders if order is not None),
+            balances=self._reader.balances(information),
+        )
+
+    async def account(self) -> AccountInformation:
+        """Ask for what is owned, and may be done; raises AskError."""
+        signal = await self._sender.ask("GET", "/api/v3/account", weight=ACCOUNT_WEIGHT, within_s=ASK_WITHIN_S)
+        return _body_of(signal, AccountInformation, "account")
+
+    async def information(self) -> ExchangeInformation:
+        """Ask which symbols are traded, and what the limits are; raises AskError."""
+        signal = await self._sender.ask(
+            "GET",
+            "/api/v3/exchangeInfo",
+            (("showPermissionSets", "false"),),
+            weight=INFORMATION_WEIGHT,
+            within_s=ASK_WITHIN_S,
+        )
+        return _body_of(signal, ExchangeInformation, "exchangeInfo")
+
+    async def _fills(self, order: ExchangeOrder) -> tuple[OrderFilled, ...]:
+        for pause_s in (*LAG_PAUSES_S, None):
+            fills = self._reader.trades(await self._trades(order), order.client_order_id)
+            if total(fills) >= order.filled:
+                return fills
+            if pause_s is not None:
+                self._oddities.note("trades lag behind their order", order.symbol)
+                await asyncio.sleep(pause_s)
+        raise AskError("trades", reason="they do not add up to what is filled of the order")
+
+    async def _trades(self, order: ExchangeOrder) -> list[OwnTrade]:
+        trades: list[OwnTrade] = []
+        while True:
+            parameters = [("symbol", order.symbol), ("orderId", order.exchange_order_id)]
+            if trades:
+                parameters.append(("fromId", str(trades[-1].id + 1)))
+            parameters.append(("limit", str(TRADES_PAGE)))
+            signal = await self._sender.ask(
+                "GET", "/api/v3/myTrades", tuple(parameters), weight=TRADES_WEIGHT, within_s=ASK_WITHIN_S
+            )
+            page = sorted(_body_of(signal, list[OwnTrade], "trades"), key=lambda trade: trade.id)
+            trades += page
+            if len(page) < TRADES_PAGE:
+                return trades
+
+
+def _body_of(signal: Signal, shape: type[T], what: str) -> T:
+    if not isinstance(signal, Accepted):
+        raise AskError(what, signal)
+    try:
+        return decode(signal.body, shape)
+    except WireError as error:
+        raise AskError(what, reason=str(error)) from error

@@ -1,0 +1,46 @@
+"""What keeps entries from being placed for now: said to the execution manager when it begins and when it is over.
+
+Owned by one gateway, used on its loop only. Invariant: each kind is told, and logged as an error, once when it begins,
+and once when it ends, however many requests run into it.
+"""
+
+from typing import Any, Literal
+
+from naive_daemon.exchange.binance.delivery import Delivery
+from naive_daemon.execution.client import ClientTrouble
+
+Kind = Literal["credentials", "ban", "order limit", "clock"]
+
+
+class Troubles:
+    """The kinds that are so now, with their reasons."""
+
+    def __init__(self, account: str, delivery: Delivery, log: Any) -> None:
+        self._account = account
+        self._delivery = delivery
+        self._log = log
+        self._reasons: dict[Kind, str] = {}
+
+    def begin(self, kind: Kind, reason: str) -> bool:
+        """Say that a kind of trouble has begun; False when it is known."""
+        if kind in self._reasons:
+            return False
+        self._reasons[kind] = reason
+        self._log.error("exchange takes no orders", trouble=kind, reason=reason)
+        self._delivery.tell(ClientTrouble(self._account, kind, reason))
+        return True
+
+    def end(self, kind: Kind) -> None:
+        """Say that a kind of trouble is over; nothing when there was none."""
+        if self._reasons.pop(kind, None) is not None:
+            self._log.info("exchange takes orders again", trouble=kind)
+            self._delivery.tell(ClientTrouble(self._account, kind, None))
+
+    def is_so(self, kind: Kind) -> bool:
+        """Say whether there is such trouble now."""
+        return kind in self._reasons
+
+    def tell_all(self) -> None:
+        """Say again what is so, to somebody who may have missed it."""
+        for kind, reason in self._reasons.items():
+            self._delivery.tell(ClientTrouble(self._account, kind, reason))

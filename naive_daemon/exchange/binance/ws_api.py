@@ -1,0 +1,222 @@
+"""One connection to Binance's WebSocket API: requests with their answers, and the events of the user data stream.
+
+Owned by the account stream, used on its loop only. Invariants: every request is told exactly once what came of it, an
+answer or how it was lost, unless so many have waited since that it was forgotten; no frame, however odd, ends the
+connection, only its end does: closed, broken, or silent for too long.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+
+import aiohttp
+import msgspec
+
+from naive_daemon.exchange.binance.oddity import Oddities
+from naive_daemon.exchange.binance.rest import connect_failure
+from naive_daemon.exchange.binance.signal import Answer, Lost
+from naive_daemon.exchange.binance.wire import ErrorBody, EventKind, Frame, RateLimit, WireError, decode
+
+FRAME_MAX = 16 * 1024 * 1024
+"""A longer frame breaks the connection; an event has less than 1 KB."""
+WAITING_MAX = 10_000
+"""Requests without an answer that are remembered; the oldest is forgotten. After a time-out an answer still counts."""
+CLOSE_WITHIN_S = 1.0
+
+OnAnswer = Callable[[Answer | Lost, list[RateLimit]], None]
+OnEvent = Callable[[EventKind, bytes], None]
+Socket = aiohttp.ClientWebSocketResponse[bool]
+
+_encode = msgspec.json.Encoder().encode
+
+
+class ConnectError(Exception):
+    """No connection came about; the text says why, in a few words."""
+
+
+class Connection:
+    """Make with `connect`; then somebody must `read` until it ends."""
+
+    def __init__(self, socket: Socket, oddities: Oddities, *, stale_after_s: float) -> None:
+        self._socket = socket
+        self._oddities = oddities
+        self._stale_after_s = stale_after_s
+        self._loop = asyncio.get_running_loop()
+        self.opened_s = self._loop.time()
+        self._heard_s = self.opened_s
+        self._waiting: OrderedDict[str, OnAnswer] = OrderedDict()
+        self._outgoing: deque[tuple[str, bytes]] = deque()
+        self._has_outgoing = asyncio.Event()
+        self._ending: str | None = None
+        self._number = 0
+        self._writer = self._loop.create_task(self._write())
+        self._watch = self._loop.call_later(stale_after_s, self._check_signs_of_life)
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether a request may be given to it."""
+        return self._ending is None and not self._socket.closed
+
+    @property
+    def waiting(self) -> int:
+        """How many requests have no answer yet."""
+        return len(self._waiting)
+
+    def send(self, method: str, parameters: Mapping[str, str | int], on_answer: OnAnswer) -> None:
+        """Send a request; `on_answer` is called later, on the loop, never from here."""
+        self._number += 1
+        request = str(self._number)
+        self._waiting[request] = on_answer
+        if len(self._waiting) > WAITING_MAX:
+            self._waiting.popitem(last=False)
+        self._outgoing.append((request, _encode({"id": request, "method": method, "params": parameters})))
+        self._has_outgoing.set()
+
+    async def ask(self, method: str, parameters: Mapping[str, str | int], within_s: float) -> Answer | Lost:
+        """Send a request and wait for what comes of it; Lost.AFTER_SEND after `within_s` seconds."""
+        answer: asyncio.Future[Answer | Lost] = self._loop.create_future()
+
+        def take(result: Answer | Lost, _: list[RateLimit]) -> None:
+            if not answer.done():
+                answer.set_result(result)
+
+        self.send(method, parameters, take)
+        try:
+            async with asyncio.timeout(within_s):
+                return await answer
+        except TimeoutError:
+            return Lost.AFTER_SEND
+
+    def end(self, reason: str) -> None:
+        """Have the connection end, soon; `read` gives the first reason."""
+        if self._ending is None:
+            self._ending = reason
+            self._writer.cancel()
+            self._closer = self._loop.create_task(self._close())
+
+    async def read(self, on_event: OnEvent) -> str:
+        """Read until the connection ends; gives why it did. What was sent and has no answer is told that it is lost."""
+        try:
+            while (reason := await self._read_one(on_event)) is None:
+                pass
+        finally:
+            self._watch.cancel()
+            self._writer.cancel()
+            if self._ending is None:
+                self._ending = "ended"
+            await self._close()
+            self._lose_all()
+        return reason if self._ending == "ended" else self._ending
+
+    async def _read_one(self, on_event: OnEvent) -> str | None:
+        message = await self._socket.receive()
+        self._heard_s = self._loop.time()
+        match message.type:
+            case aiohttp.WSMsgType.TEXT:
+                self._take(message.data, on_event)
+            case aiohttp.WSMsgType.PING:
+                # A pong that can not be written is the connection's end, which the next `receive` tells.
+                await self._pong(message.data)
+            case aiohttp.WSMsgType.PONG:
+                pass
+            case aiohttp.WSMsgType.BINARY:
+                self._oddities.note("binary frame", "user data")
+            case aiohttp.WSMsgType.ERROR:
+                return f"broken: {type(message.data).__name__}"
+            case _:
+                return f"closed by the exchange ({self._socket.close_code})"
+        return None
+
+    async def _pong(self, payload: bytes) -> None:
+        try:
+            await self._socket.pong(payload)
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            self._oddities.note("pong failed", type(error).__name__)
+
+    def _take(self, data: bytes, on_event: OnEvent) -> None:
+        try:
+            frame = decode(data, Frame)
+            if frame.id is not None or frame.status is not None:
+                self._answer(frame)
+                return
+            body = bytes(frame.event) or data
+            kind = decode(body, EventKind)
+        except WireError as error:
+            self._oddities.note("unreadable frame", str(error))
+            return
+        on_event(kind, body)
+
+    def _answer(self, frame: Frame) -> None:
+        on_answer = self._waiting.pop(str(frame.id), None)
+        if on_answer is None:
+            error = frame.error or ErrorBody()
+            self._oddities.note("answer to no request", f"{frame.status} {error.code}")
+            return
+        on_answer(_answer_of(frame), frame.rate_limits)
+
+    async def _write(self) -> None:
+        while True:
+            await self._has_outgoing.wait()
+            self._has_outgoing.clear()
+            while self._outgoing:
+                _, data = self._outgoing.popleft()  # from here on it may have left, whatever becomes of it
+                try:
+                    await self._socket.send_frame(data, aiohttp.WSMsgType.TEXT)
+                except (aiohttp.ClientError, OSError) as error:
+                    self.end(f"broken: {type(error).__name__}")
+                    return
+
+    def _lose_all(self) -> None:
+        unsent = {request for request, _ in self._outgoing}
+        waiting, self._waiting = self._waiting, OrderedDict()
+        self._outgoing.clear()
+        for request, on_answer in waiting.items():
+            on_answer(Lost.BEFORE_SEND if request in unsent else Lost.AFTER_SEND, [])
+
+    def _check_signs_of_life(self) -> None:
+        silent_s = self._loop.time() - self._heard_s
+        if silent_s >= self._stale_after_s:
+            self.end(f"silent for {silent_s:.0f} s")
+        else:
+            self._watch = self._loop.call_later(self._stale_after_s - silent_s, self._check_signs_of_life)
+
+    async def _close(self) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                await self._socket.close()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            self._oddities.note("close failed", type(error).__name__)
+
+
+def _answer_of(frame: Frame) -> Answer:
+    error = frame.error
+    status = frame.status or 0
+    if error is None:
+        return Answer(status=status, body=bytes(frame.result))
+    retry_at = error.data.get("retryAfter") if isinstance(error.data, dict) else None
+    return Answer(
+        status=status,
+        code=error.code,
+        message=error.msg[:300],
+        retry_at_ms=retry_at if isinstance(retry_at, int) and not isinstance(retry_at, bool) else None,
+    )
+
+
+async def connect(
+    session: aiohttp.ClientSession, url: str, oddities: Oddities, *, within_s: float, stale_after_s: float
+) -> Connection:
+    """Open a connection; raises ConnectError, within `within_s` seconds."""
+    try:
+        async with asyncio.timeout(within_s):
+            socket = await session.ws_connect(
+                url,
+                timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_WITHIN_S),
+                autoping=False,  # pings are signs of life, so they must be seen
+                autoclose=True,
+                max_msg_size=FRAME_MAX,
+                decode_text=False,  # bytes are read as JSON as they are, and bad UTF-8 breaks nothing
+                compress=0,
+            )
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        raise ConnectError(connect_failure(error)) from error
+    return Connection(socket, oddities, stale_after_s=stale_after_s)
