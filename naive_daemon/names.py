@@ -15,9 +15,6 @@ MARKET_MISSING = "market missing"
 """The topic on which whoever plays the market says of which symbol it has no trades."""
 
 MARKET_HEALTH = "market health"
-"""The topic on which it is said whether live market data comes at all."""
-
-MARKET_HEALTH = "market health"
 """The topic on which a live market says, by MarketHealth, whether its trades arrive."""
 
 Name = str | tuple[str | int, ...]

@@ -9,6 +9,7 @@ import msgspec
 
 from naive_daemon import names
 from naive_daemon.domain.cycle import Cycle
+from naive_daemon.domain.events import MarketHealth
 from naive_daemon.domain.limits import RiskLimits, Safeguards
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.side import Side
@@ -16,7 +17,7 @@ from naive_daemon.execution.client import ClientTrouble, MarketStatus
 from naive_daemon.execution.entry_gate import EntryGate, Scope
 from naive_daemon.execution.indexer import Indexer
 from naive_daemon.execution.journal_store import RiskJournal
-from naive_daemon.execution.messages import EntriesHeld, MarketHealth
+from naive_daemon.execution.messages import EntriesHeld
 from naive_daemon.execution.risk import RiskBook
 from naive_daemon.otp import Actor
 
@@ -106,7 +107,7 @@ class Gatekeeper:
 
     def take_market_health(self, health: MarketHealth) -> None:
         """Hold everything while no market data comes: whoever buys blind buys dear."""
-        if health.reason is None:
+        if health.connected:
             self.release(MARKET)
         else:
             self.hold(MARKET, health.reason)

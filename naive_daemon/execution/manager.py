@@ -23,6 +23,7 @@ from naive_daemon import names
 from naive_daemon.domain.events import (
     BalanceUpdated,
     CancelRefused,
+    MarketHealth,
     OrderAccepted,
     OrderCancelled,
     OrderEvent,
@@ -60,7 +61,6 @@ from naive_daemon.execution.messages import (
     ExecutionView,
     KillSwitchObeyed,
     LeaveSymbol,
-    MarketHealth,
 )
 from naive_daemon.execution.order_books import Contradiction, OrderBooks
 from naive_daemon.execution.reconciler import Reconciler

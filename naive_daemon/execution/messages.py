@@ -68,9 +68,3 @@ class KillSwitchObeyed(msgspec.Struct, frozen=True):
 
     account: str
     revision: int
-
-
-class MarketHealth(msgspec.Struct, frozen=True):
-    """Whether market data comes at all, published on `names.MARKET_HEALTH`; `reason` None: it does."""
-
-    reason: str | None
