@@ -119,7 +119,11 @@ def test_rule_5_what_a_start_function_raises_when_asked_for_is_logged_with_its_t
     assert error.__traceback__ is None
 
 
-@pytest.mark.parametrize("start", [_no_actor, lambda: Worker, lambda: throw(SystemExit(1)), int], ids=str)
+@pytest.mark.parametrize(
+    "start",
+    [_no_actor, lambda: Worker, lambda: throw(SystemExit(1)), int],
+    ids=["number", "class", "exits", "zero"],
+)
 @pytest.mark.parametrize("is_dynamic", [False, True], ids=["static", "dynamic"])
 def test_rules_5_42_what_a_start_gives_at_a_restart_is_checked_too(
     lab: Laboratory, start: Any, is_dynamic: bool

@@ -197,6 +197,19 @@ def test_a_first_row_that_is_bad_does_not_decide_the_layout(tmp_path: Path, firs
         (b"x" * 200_000, "it is not a text of rows"),
         (b"just some words\n", "row 1: it has 1 columns; trades have 7, aggregated trades 8"),
     ],
+    ids=[
+        "only a header",
+        "only empty lines",
+        "gz of nothing",
+        "gz without its end",
+        "gz of garbage",
+        "zip without its end",
+        "zip that names another file",
+        "zip of two files",
+        "a program",
+        "one long line",
+        "words",
+    ],
 )
 def test_a_file_that_is_no_recording_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     recording = Recording(recorded(tmp_path, content))
