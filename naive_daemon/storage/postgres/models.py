@@ -351,3 +351,14 @@ class KillSwitchSeenRow(Base):
     account: Mapped[KeyName]
     revision: Mapped[int] = mapped_column(BigInteger)
     updated_at: Mapped[Stamp]
+
+
+class AccountVenueRow(Base):
+    """Where an account is traded, for ever once it has traded."""
+
+    __tablename__ = "account_venues"
+    __table_args__ = (CheckConstraint("account <> '' AND venue <> ''", "names"),)
+
+    account: Mapped[KeyName]
+    venue: Mapped[Name]
+    inserted_at: Mapped[Stamp]

@@ -1,0 +1,34 @@
+"""Where an account is traded: on paper, or on one network of one exchange. Asked once, before anything trades.
+
+An account that has traded keeps its place for ever. Its cycles, order ids and trade ids belong there: what was bought
+on paper must never be sold for money, and the trade ids of two exchanges would be taken for the same fills.
+"""
+
+from naive_daemon.domain.errors import ConfigError
+from naive_daemon.storage.postgres.session import Session
+
+_CLAIM = """
+INSERT INTO account_venues AS known (account, venue) VALUES (%(account)s, %(venue)s)
+ON CONFLICT (account) DO UPDATE SET venue = excluded.venue
+WHERE NOT EXISTS (SELECT FROM orders WHERE orders.account = known.account)
+"""
+
+
+def claim_venue(url: str, account: str, venue: str) -> None:
+    """Bind the account to `venue`, or find that it is; one without any order may still move.
+
+    Raises ConfigError when it has traded elsewhere, TransientError when the database is away.
+    """
+    session = Session(url)
+    try:
+        with session.connection() as connection:
+            connection.execute(_CLAIM, {"account": account, "venue": venue})
+            row = connection.execute("SELECT venue FROM account_venues WHERE account = %s", (account,)).fetchone()
+    finally:
+        session.close()
+    assert row is not None  # noqa: S101  # written just now if it was not there before
+    if row[0] != venue:
+        raise ConfigError(
+            f"account {account} trades on {row[0]}, not on {venue}: its orders and positions are there",
+            hint="name another account for another exchange, for example --account live",
+        )
