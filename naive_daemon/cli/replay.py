@@ -65,6 +65,7 @@ def replay(
     stamp = to_datetime(clock.now_ns()).astimezone(UTC).strftime("replay-%Y%m%d-%H%M%S")
     given = {
         "market.feed": str(file),
+        "exchange.name": "paper",
         "market.speed": speed,
         "exchange.exchange_info": exchange_info,
         "exchange.fill_model": fill_model,

@@ -250,10 +250,10 @@ class ExecutionManager(Actor):
     def _begin(self, snapshot: AccountSnapshot | RequestFailed) -> None:
         if isinstance(snapshot, RequestFailed):
             self.exit(crash(f"the exchange does not say what it has of {self._account}: {snapshot.reason}"))
-        live = len(self._books.live)
+        adopted = sum(order.client_order_id in self._books.live for order in snapshot.orders)
         self._is_ready = True
         self._reconciler.take(snapshot)
-        self.log.info("orders reconciled", live=live, there=len(snapshot.orders), asked=len(self._asking))
+        self.log.info("orders reconciled", adopted=adopted, live=len(self._books.live), asked=len(self._asking))
         early, self._early = self._early, []
         for message in early:
             if isinstance(message, Call):
