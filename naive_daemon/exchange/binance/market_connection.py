@@ -20,10 +20,11 @@ from naive_daemon.exchange.binance.market_frame import (
     TRADE,
     Frame,
     OddFrameError,
-    odd_event,
     parse_frame,
     trade_of,
 )
+from naive_daemon.exchange.binance.oddity import Oddities
+from naive_daemon.exchange.binance.rest import connect_failure
 
 CONNECT_WITHIN_S = 10.0
 SUBSCRIBE_WITHIN_S = 15.0
@@ -61,7 +62,7 @@ class MarketConnection:
         wanted: AbstractSet[str],
         rules: StreamRules,
         deliver: Callable[[Trade], None],
-        note_odd: Callable[[OddFrameError], None],
+        oddities: Oddities,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.subscribed: asyncio.Future[None] = loop.create_future()
@@ -74,7 +75,7 @@ class MarketConnection:
         self._wanted = wanted
         self._rules = rules
         self._deliver = deliver
-        self._note_odd = note_odd
+        self._oddities = oddities
         self._held: list[Trade] | None = None
         self._asked: set[str] = set()
         self._requests: dict[int, tuple[str, tuple[str, ...]]] = {}
@@ -149,11 +150,9 @@ class MarketConnection:
                 )
         except aiohttp.WSServerHandshakeError as error:
             self._failure = ConnectFailed("", _retry_after_s(error))
-            return f"answered {error.status} {error.message}"
-        except TimeoutError:
-            return f"no answer within {CONNECT_WITHIN_S:g} s"
+            return connect_failure(error)
         except (aiohttp.ClientError, OSError) as error:
-            return f"{type(error).__name__}: {error}"
+            return connect_failure(error)
         async with socket:
             renewal = self._loop.call_later(self._rules.max_age_s, self._renew, "its time is over")
             try:
@@ -191,7 +190,7 @@ class MarketConnection:
                 elif message.type is aiohttp.WSMsgType.PING:
                     await socket.pong(message.data)
                 elif message.type is aiohttp.WSMsgType.BINARY:
-                    self._note_odd(OddFrameError("binary frame", f"{len(message.data)} bytes"))
+                    self._oddities.note("binary frame", "")
                 elif message.type is not aiohttp.WSMsgType.PONG:
                     return _why_closed(socket, message)
 
@@ -205,11 +204,11 @@ class MarketConnection:
             elif isinstance(frame.id, int):
                 self._take_answer(frame.id, frame)
             elif frame.refusal is not None:
-                self._note_odd(OddFrameError("error without a request", frame.refusal))
+                self._oddities.note("error without a request", frame.refusal)
             else:
-                self._note_odd(odd_event(frame.event))
+                self._oddities.note("event of unknown type", frame.event)
         except OddFrameError as odd:
-            self._note_odd(odd)
+            self._oddities.note(odd.kind, odd.detail)
 
     def _hand_on(self, trade: Trade) -> None:
         if self._held is None:
@@ -217,7 +216,7 @@ class MarketConnection:
         elif len(self._held) < HELD_MAX:
             self._held.append(trade)
         else:
-            self._note_odd(OddFrameError("trade held back too long", "dropped"))
+            self._oddities.note("trade that found no room beside a former connection", "")
 
     def _take_answer(self, number: int, answer: Frame) -> None:
         if self._barrier is not None and number == self._barrier[0]:

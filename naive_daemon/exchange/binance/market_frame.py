@@ -19,17 +19,16 @@ TRADE = "trade"
 
 _MS_MIN, _US_MIN, _US_MAX = 10**11, 10**14, 10**17
 """Times below the first are before 1973, below the second milliseconds, below the third microseconds."""
-_NAME_MAX = 32
 _AMOUNT = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII).fullmatch
 
 
 class OddFrameError(ValueError):
-    """A frame that can not be used. `kind` is short and one of few, so that it can be counted and logged once."""
+    """A frame that can not be used. `kind` and `detail` are each one of few, so that each is logged once."""
 
-    def __init__(self, kind: str, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(f"{kind}: {detail}")
         self.kind = kind
-        self.reason = reason
+        self.detail = detail
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -80,13 +79,13 @@ _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 def parse_frame(data: bytes) -> Frame:
     """Read a frame, and give what is inside of a combined stream's envelope; raises OddFrameError."""
     if len(data) > FRAME_MAX:
-        raise OddFrameError("huge frame", f"{len(data)} bytes")
+        raise OddFrameError("huge frame")
     try:
         frame = _decode(data)
     except msgspec.ValidationError as error:
         raise _odd_shape(data, error) from error
     except (ValueError, RecursionError) as error:  # ValueError: not JSON, or not UTF-8
-        raise OddFrameError("malformed frame", str(error)) from error
+        raise OddFrameError("malformed frame") from error
     if frame.data is not None:
         return frame.data
     return Frame(event=SHUTDOWN) if frame.stream == f"!{SHUTDOWN}" else frame
@@ -95,7 +94,7 @@ def parse_frame(data: bytes) -> Frame:
 def trade_of(frame: Frame) -> Trade:
     """Give the trade of an event `trade`, its numbers exactly; raises OddFrameError where one makes no sense."""
     if not frame.symbol or frame.trade_id < 0:
-        raise OddFrameError("trade without a symbol or a number", f"{frame.symbol[:_NAME_MAX]!r} {frame.trade_id}")
+        raise OddFrameError("trade without a symbol or a number")
     return Trade(
         frame.symbol,
         _amount(frame.price),
@@ -109,7 +108,7 @@ def trade_of(frame: Frame) -> Trade:
 def _amount(text: str) -> Decimal:
     amount = Decimal(text) if _AMOUNT(text) else None
     if not amount:  # 0 is none, either
-        raise OddFrameError("trade with a price or quantity that is none", repr(text[:_NAME_MAX]))
+        raise OddFrameError("trade with a price or a quantity that is none")
     return amount
 
 
@@ -118,13 +117,7 @@ def _time_ns(time: int) -> int:
         return time * NS_PER_MS
     if _US_MIN <= time < _US_MAX:
         return time * NS_PER_US
-    raise OddFrameError("trade with a time that is none", f"a number of {time.bit_length()} bits")
-
-
-def odd_event(event: object) -> OddFrameError:
-    """Say that an event is of a type that we do not know."""
-    name = event[:_NAME_MAX] if isinstance(event, str) else type(event).__name__
-    return OddFrameError(f"event {name!r}", "unknown event type")
+    raise OddFrameError("trade with a time that is none")
 
 
 def _odd_shape(data: bytes, error: msgspec.ValidationError) -> OddFrameError:
@@ -132,6 +125,8 @@ def _odd_shape(data: bytes, error: msgspec.ValidationError) -> OddFrameError:
     try:
         envelope = _decode_envelope(data)
     except (ValueError, RecursionError):
-        return OddFrameError("frame of another shape", str(error))
+        return OddFrameError("frame of another shape")
     event = envelope.data.event or envelope.event
-    return OddFrameError("trade of another shape", str(error)) if event == TRADE else odd_event(event)
+    if event == TRADE:
+        return OddFrameError("trade of another shape", str(error))
+    return OddFrameError("event of unknown type", event if isinstance(event, str) else type(event).__name__)

@@ -7,7 +7,6 @@ symbol each trade is told once, in the order of the exchange's numbers, and none
 
 import asyncio
 import random
-from collections import Counter
 from typing import Any, Protocol
 
 import aiohttp
@@ -20,15 +19,13 @@ from naive_daemon.exchange.binance.backoff import Backoff
 from naive_daemon.exchange.binance.endpoints import address
 from naive_daemon.exchange.binance.loop_thread import LoopThread
 from naive_daemon.exchange.binance.market_connection import ConnectFailed, MarketConnection, StreamRules
-from naive_daemon.exchange.binance.market_frame import OddFrameError
 from naive_daemon.exchange.binance.market_line import MarketLine
+from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.market.live import StreamState
 
 ANEW_AFTER_NS = 10 * NS_PER_S
 """A trade whose number is too low, but which is later than the last one by so much, begins a new numbering (a test
 network that was reset); one connection never lags behind another by so much."""
-KINDS_MAX = 50
-"""Kinds of odd frames that are told apart; what comes after is counted under one name."""
 
 
 class MarketListener(Protocol):
@@ -69,10 +66,10 @@ class MarketStreams:
         self._tapes: dict[str, _Tape] = {}
         self._lines: dict[MarketLine, asyncio.Task[None]] = {}
         self._lines_made = 0
-        self._odd: Counter[str] = Counter()
         self._health: tuple[bool, str] | None = None
         self._is_over = False
         self._log: Any = structlog.get_logger("naive_daemon").bind(actor="player", address=self._address)
+        self._oddities = Oddities(self._log)
         self._session: aiohttp.ClientSession
         self._listener: MarketListener
 
@@ -97,7 +94,7 @@ class MarketStreams:
 
     def odd_frames(self) -> dict[str, int]:
         """Count the frames that could not be used, by kind."""
-        return dict(self._odd.copy())
+        return self._oddities.counts()
 
     def end_soon(self) -> None:
         """Tell nothing any more, and close all connections without waiting for it."""
@@ -147,7 +144,7 @@ class MarketStreams:
         line = MarketLine(
             number=self._lines_made,
             address=self._address,
-            make_connection=lambda wanted: MarketConnection(self._url, wanted, self._rules, self._take, self._note_odd),
+            make_connection=lambda wanted: MarketConnection(self._url, wanted, self._rules, self._take, self._oddities),
             connect=self._connect,
             backoff=Backoff(self._generator),
             note_change=self._level_health,
@@ -171,12 +168,6 @@ class MarketStreams:
             self._log.warning("trades are numbered anew", symbol=trade.symbol, last=tape.last_id, first=trade.trade_id)
         tape.last_id, tape.last_ns, tape.arrived_s = trade.trade_id, trade.time_ns, self._clock.monotonic_s()
         self._listener.on_trade(trade)
-
-    def _note_odd(self, odd: OddFrameError) -> None:
-        kind = odd.kind if odd.kind in self._odd or len(self._odd) < KINDS_MAX else "other"
-        self._odd[kind] += 1
-        if self._odd[kind] == 1:
-            self._log.warning("market frame not understood", kind=kind, reason=odd.reason)
 
     def _level_health(self) -> None:
         """Say so when trades begin to arrive, or do not any more."""

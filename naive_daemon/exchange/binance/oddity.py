@@ -25,6 +25,10 @@ class Oddities:
         if count == 1:
             self._log.warning("passed over what the exchange said", kind=kind, detail=key[1])
 
+    def counts(self) -> dict[str, int]:
+        """Give how many were passed over, by kind and detail. From any thread."""
+        return {": ".join(filter(None, key)): count for key, count in self._counts.copy().items()}
+
     def count(self, kind: str) -> int:
         """Give how many of a kind were passed over."""
         return sum(count for (known, _), count in self._counts.items() if known == kind)
