@@ -15,6 +15,10 @@ class ExchangeTime:
         self._exchange_s: float | None = None
         """The exchange's time less our monotonic one; to the microsecond, while it is asked for milliseconds."""
 
+    def monotonic_s(self) -> float:
+        """Give our own monotonic time, as `measured` wants it."""
+        return self._clock.monotonic_s()
+
     def now_ms(self) -> int:
         """Give the exchange's time in milliseconds since the epoch, floored."""
         if self._exchange_s is None:

@@ -15,10 +15,14 @@ END_WITHIN_S = 2.0
 
 
 class LoopThread:
-    """Start once, end once; `call` and `submit` may be used from any thread in between."""
+    """Start once, end once; `call` and `submit` may be used from any thread in between.
 
-    def __init__(self, name: str) -> None:
+    `on_error` is called, on the loop's thread, with what a task or a callback has raised: a defect, which is logged.
+    """
+
+    def __init__(self, name: str, on_error: Callable[[BaseException], None] | None = None) -> None:
         self._name = name
+        self._on_error = on_error
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._lock = threading.Lock()
@@ -46,10 +50,7 @@ class LoopThread:
         return self.call(self.spawn, make)
 
     def spawn(self, make: Callable[[], Coroutine[Any, Any, object]]) -> None:
-        """Run what `make` gives as a task that is cancelled at the end. On the loop's own thread only.
-
-        What the task raises is a defect: it is logged, and nobody else is disturbed.
-        """
+        """Run what `make` gives as a task that is cancelled at the end. On the loop's own thread only."""
         task = self._loop.create_task(make())
         self._tasks.add(task)
         task.add_done_callback(self._forget)
@@ -75,6 +76,7 @@ class LoopThread:
 
     def _work(self) -> None:
         asyncio.set_event_loop(self._loop)
+        self._loop.set_exception_handler(self._take_failure)
         try:
             self._loop.run_forever()
             self._loop.run_until_complete(self._cancel_all())
@@ -95,6 +97,19 @@ class LoopThread:
     def _forget(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            structlog.get_logger("naive_daemon").error(
-                "task ended by an error", actor=self._name, reason=f"{type(error).__name__}: {error}", exc_info=error
-            )
+            self._report(error)
+
+    def _take_failure(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Take what asyncio would only write to the log: a callback that has raised, or something left behind."""
+        error = context.get("exception")
+        if isinstance(error, BaseException):
+            self._report(error)
+        else:
+            structlog.get_logger("naive_daemon").warning("asyncio", actor=self._name, reason=context.get("message"))
+
+    def _report(self, error: BaseException) -> None:
+        structlog.get_logger("naive_daemon").error(
+            "connection's thread failed", actor=self._name, reason=f"{type(error).__name__}: {error}", exc_info=error
+        )
+        if self._on_error is not None:
+            self._on_error(error)

@@ -1,7 +1,7 @@
 """Orders and cancels on their way out, and what their answers mean for them (execution.md, rules 1, 3, 4, 5, 10).
 
-Owned by one gateway, used on its loop only. Invariant: of each order that comes in, the execution manager is told one of
-these: it was accepted, rejected, certainly not sent, or nobody knows; and nothing is sent twice.
+Owned by one gateway, used on its loop only. Invariant: of each order that comes in, the execution manager is told one
+of these: it was accepted, rejected, certainly not sent, or nobody knows; and nothing is sent twice.
 """
 
 from collections.abc import Callable
@@ -141,14 +141,10 @@ class Orders:
 
     def _accepted(self, order: Order, body: bytes) -> None:
         try:
-            told = self._reader.placed(body)
+            told = self._reader.placed(body, order.client_order_id)
         except WireError as error:
             self._oddities.note("unreadable answer to an order", str(error))
             self._unknown(order.symbol, order.client_order_id, "the answer can not be read")
-            return
-        if any(each.event.client_order_id != order.client_order_id for each in told):
-            self._oddities.note("answer with another order's id", order.symbol)
-            self._unknown(order.symbol, order.client_order_id, "the answer is another order's")
             return
         self._delivery.events(told)
 

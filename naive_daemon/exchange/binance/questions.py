@@ -1,4 +1,4 @@
-"""What an account may be asked for: one order with its fills, everything that rests, what is owned, which symbols trade.
+"""What is asked of the exchange: one order with its fills, everything that rests, what is owned, which symbols trade.
 
 Owned by one gateway, used on its loop only. By REST, inside the budget. Invariant: an answer is whole or there is none
 (AskError): an order is never reported filled without the fills that filled it, since reads of Binance may lag.
@@ -7,7 +7,7 @@ Owned by one gateway, used on its loop only. By REST, inside the budget. Invaria
 import asyncio
 from typing import TypeVar
 
-from naive_daemon.domain.events import OrderFilled
+from naive_daemon.domain.events import BalanceUpdated, OrderFilled
 from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.reading import Reader, total
 from naive_daemon.exchange.binance.sending import Sender
@@ -77,6 +77,10 @@ class Questions:
             balances=self._reader.balances(information),
         )
 
+    async def balances(self) -> tuple[BalanceUpdated, ...]:
+        """Ask for what is owned, as balances; raises AskError."""
+        return self._reader.balances(await self.account())
+
     async def account(self) -> AccountInformation:
         """Ask for what is owned, and may be done; raises AskError."""
         signal = await self._sender.ask("GET", "/api/v3/account", weight=ACCOUNT_WEIGHT, within_s=ASK_WITHIN_S)
@@ -90,6 +94,7 @@ class Questions:
             (("showPermissionSets", "false"),),
             weight=INFORMATION_WEIGHT,
             within_s=ASK_WITHIN_S,
+            is_signed=False,
         )
         return _body_of(signal, ExchangeInformation, "exchangeInfo")
 

@@ -73,9 +73,14 @@ class Reader:
 
     # Answers --------------------------------------------------------------------------------------------------------
 
-    def placed(self, body: bytes) -> list[Told]:
-        """Read the answer to an order that was placed: accepted, and what was filled at once. Raises WireError."""
+    def placed(self, body: bytes, client_order_id: str) -> list[Told]:
+        """Read the answer to an order that was placed: accepted, and what was filled at once.
+
+        Raises WireError, also when it is the answer to another order.
+        """
         placed = decode(body, PlacedOrder)
+        if placed.client_order_id != client_order_id:
+            raise WireError("PlacedOrder: it is another order's")
         time_ns = placed.transact_time * NS_PER_MS
         told = [Told(self._accepted(placed.symbol, placed.client_order_id, placed.order_id, time_ns), None)]
         for fill in placed.fills:

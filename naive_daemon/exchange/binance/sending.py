@@ -52,6 +52,7 @@ class Request:
         "expires_s",
         "grant",
         "is_over",
+        "is_signed",
         "is_signed_again",
         "method",
         "on_signal",
@@ -74,6 +75,7 @@ class Request:
         priority: Priority,
         within_s: float,
         ws_method: str | None = None,
+        is_signed: bool = True,
     ) -> None:
         self.method = method
         self.path = path
@@ -83,6 +85,7 @@ class Request:
         self.priority = priority
         self.within_s = within_s
         self.ws_method = ws_method
+        self.is_signed = is_signed
         self.expires_s = 0.0
         self.grant: Grant | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -141,6 +144,7 @@ class Sender:
         weight: int,
         within_s: float,
         priority: Priority = Priority.QUESTION,
+        is_signed: bool = True,
     ) -> Signal:
         """Ask by REST and wait for what it comes to."""
         result: asyncio.Future[Signal] = self._loop.create_future()
@@ -149,7 +153,18 @@ class Sender:
             if not result.done():
                 result.set_result(signal)
 
-        self.submit(Request(method, path, parameters, take, cost=Cost(weight), priority=priority, within_s=within_s))
+        self.submit(
+            Request(
+                method,
+                path,
+                parameters,
+                take,
+                cost=Cost(weight),
+                priority=priority,
+                within_s=within_s,
+                is_signed=is_signed,
+            )
+        )
         return await result
 
     async def wait_for_ban(self) -> None:
@@ -214,7 +229,11 @@ class Sender:
     async def _send_by_rest(self, request: Request) -> None:
         connect_within_s = max(CONNECT_LEAST_S, request.expires_s - self._loop.time())
         result = await self._rest.ask(
-            request.method, request.path, request.parameters, connect_within_s=connect_within_s
+            request.method,
+            request.path,
+            request.parameters,
+            is_signed=request.is_signed,
+            connect_within_s=connect_within_s,
         )
         self._settle(request)
         apply_headers(self._budget, result.headers, self._time.now_ms())
@@ -257,7 +276,7 @@ class Sender:
         self._stop_timer(request)
         if request.is_over and isinstance(answer, Lost):
             return  # it was told to be unknown when its time was over
-        signal = self._noted(signal_of(answer, self._time.now_ms()), reason)
+        signal = self.noted(signal_of(answer, self._time.now_ms()), reason)
         if isinstance(signal, ClockOff) and not request.is_over and not request.is_signed_again:
             request.is_signed_again = True
             refusal = signal
@@ -276,7 +295,7 @@ class Sender:
             return
         self._send(request)
 
-    def _noted(self, signal: Signal, reason: str) -> Signal:
+    def noted(self, signal: Signal, reason: str = "") -> Signal:
         """Stop what the exchange wants stopped, and tell of it; gives the signal, with the reason for a loss."""
         now_ms = self._time.now_ms()
         match signal:

@@ -4,6 +4,7 @@ Owned by one gateway, used on its loop only. Invariant: each kind is told, and l
 and once when it ends, however many requests run into it.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from naive_daemon.exchange.binance.delivery import Delivery
@@ -13,12 +14,15 @@ Kind = Literal["credentials", "ban", "order limit", "clock"]
 
 
 class Troubles:
-    """The kinds that are so now, with their reasons."""
+    """The kinds that are so now, with their reasons. `on_begin` is called with each kind that begins."""
 
-    def __init__(self, account: str, delivery: Delivery, log: Any) -> None:
+    def __init__(
+        self, account: str, delivery: Delivery, log: Any, on_begin: Callable[[Kind], None] = lambda _: None
+    ) -> None:
         self._account = account
         self._delivery = delivery
         self._log = log
+        self._on_begin = on_begin
         self._reasons: dict[Kind, str] = {}
 
     def begin(self, kind: Kind, reason: str) -> bool:
@@ -28,6 +32,7 @@ class Troubles:
         self._reasons[kind] = reason
         self._log.error("exchange takes no orders", trouble=kind, reason=reason)
         self._delivery.tell(ClientTrouble(self._account, kind, reason))
+        self._on_begin(kind)
         return True
 
     def end(self, kind: Kind) -> None:

@@ -1,0 +1,114 @@
+"""An account's way to Binance: everything that lives on one loop in a thread of its own, put together and ended as one.
+
+Made by whoever wires, given to the client actor, which starts it. `end` may be called from any thread, also when that
+actor was killed and could not. Invariant: after `end` nothing is told and nothing is sent.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from naive_daemon.clock import Clock
+from naive_daemon.config.model import Binance
+from naive_daemon.domain.instrument import Instrument
+from naive_daemon.domain.order import Order
+from naive_daemon.exchange.binance.endpoints import account_endpoints
+from naive_daemon.exchange.binance.loop_thread import END_WITHIN_S, LoopThread
+from naive_daemon.exchange.binance.session import GatewayPorts, Session
+from naive_daemon.exchange.binance.signing import load_signer
+from naive_daemon.otp import Call
+
+Tell = Callable[[Any], object]
+
+
+class Gateway:
+    """See the module. Its requests return at once; what becomes of them is told."""
+
+    def __init__(self, ports: GatewayPorts) -> None:
+        self._ports = ports
+        self._thread = LoopThread(f"binance {ports.account}", self._take_error)
+        self._log: Any = structlog.get_logger("naive_daemon").bind(
+            actor=f"client:{ports.account}", account=ports.account
+        )
+        self._is_ended = False
+        self._session: Session | None = None
+        self._on_error: Callable[[str], object] = lambda _: None
+
+    def start(self, tell: Tell, on_error: Callable[[str], object]) -> None:
+        """Connect, and tell what happens by `tell`; `on_error` gets the reason when there is a defect in here.
+
+        Both are called on another thread and must not block.
+        """
+        self._on_error = on_error
+
+        def tell_until_end(message: Any) -> None:
+            if not self._is_ended:
+                tell(message)
+
+        async def run() -> None:
+            self._session = session = Session(self._ports, tell_until_end, self._thread.spawn, self._log)
+            try:
+                await session.run()
+            finally:
+                await session.close()
+
+        self._thread.start()
+        self._thread.submit(run)
+
+    def place(self, order: Order) -> None:
+        """Send an order."""
+        self._thread.call(self._on_session, Session.place, order)
+
+    def cancel(self, symbol: str, client_order_id: str) -> None:
+        """Cancel an order."""
+        self._thread.call(self._on_session, Session.cancel, symbol, client_order_id)
+
+    def ask_snapshot(self, call: Call) -> None:
+        """Answer a request with an AccountSnapshot."""
+        self._thread.call(self._on_session, Session.answer_snapshot, call)
+
+    def ask_order(self, call: Call, symbol: str, client_order_id: str) -> None:
+        """Answer a request with an OrderReport."""
+        self._thread.call(self._on_session, Session.answer_order, call, symbol, client_order_id)
+
+    def ask_balances(self, call: Call) -> None:
+        """Answer a request with a tuple of BalanceUpdated."""
+        self._thread.call(self._on_session, Session.answer_balances, call)
+
+    def end_soon(self) -> None:
+        """Tell and send nothing any more, and let go of everything, without waiting for it."""
+        self._is_ended = True
+        self._thread.end_soon()
+
+    def end(self, within_s: float = END_WITHIN_S) -> bool:
+        """Do the same, and wait for it; False when its thread is still there after `within_s` seconds."""
+        self._is_ended = True
+        return self._thread.end(within_s)
+
+    def _take_error(self, error: BaseException) -> None:
+        if not self._is_ended:
+            self._on_error(f"{type(error).__name__}: {error}")
+
+    def _on_session(self, method: Callable[..., None], *arguments: object) -> None:
+        # What was submitted first has run first, so there is a session.
+        if self._session is not None and not self._is_ended:
+            method(self._session, *arguments)
+
+
+def open_gateway(
+    account: str, config: Binance, instruments: Mapping[str, Instrument], clock: Clock, generator: random.Random
+) -> Gateway:
+    """Make the gateway of an account; nothing is connected before it is started. Raises ConfigError."""
+    return Gateway(
+        GatewayPorts(
+            account=account,
+            config=config,
+            endpoints=account_endpoints(config),
+            signer=load_signer(config),
+            instruments=instruments,
+            clock=clock,
+            generator=generator,
+        )
+    )

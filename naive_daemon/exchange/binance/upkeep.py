@@ -1,0 +1,128 @@
+"""What is looked at from time to time: the exchange's clock, which symbols are halted, whether a key was mended.
+
+Owned by one gateway, used on its loop only. Invariant: a MarketStatus is told when what is halted has changed, and only
+of symbols that are known; what can not be asked now is asked again at the next time.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from naive_daemon.exchange.binance.delivery import Delivery
+from naive_daemon.exchange.binance.exchange_time import ExchangeTime
+from naive_daemon.exchange.binance.questions import AskError, Questions
+from naive_daemon.exchange.binance.rest import Rest
+from naive_daemon.exchange.binance.signal import Answer
+from naive_daemon.exchange.binance.trouble import Troubles
+from naive_daemon.exchange.binance.wire import ExchangeInformation, ServerTime, WireError, decode
+from naive_daemon.execution.client import MarketStatus
+
+TRADING = "TRADING"
+HEAL_PERIOD_S = 60.0
+"""How often it is looked whether a key that was refused is good again."""
+
+
+class ClockCheck:
+    """Measures the exchange's clock against ours."""
+
+    def __init__(self, rest: Rest, time: ExchangeTime, troubles: Troubles, *, drift_max_ms: int) -> None:
+        self._rest = rest
+        self._time = time
+        self._troubles = troubles
+        self._drift_max_ms = drift_max_ms
+
+    async def measure(self) -> bool:
+        """Ask what time it is there, and alarm when ours is off by too much; False when it does not say."""
+        asked_s = self._time.monotonic_s()
+        result = await self._rest.ask("GET", "/api/v3/time", is_signed=False)
+        answered_s = self._time.monotonic_s()
+        answer = result.answer
+        if not isinstance(answer, Answer) or not answer.body:
+            return False
+        try:
+            server_ms = decode(answer.body, ServerTime).server_time
+        except WireError:
+            return False
+        ahead_ms = self._time.measured(server_ms, asked_s, answered_s)
+        if abs(ahead_ms) <= self._drift_max_ms:
+            self._troubles.end("clock")
+        else:
+            way = "ahead of" if ahead_ms > 0 else "behind"
+            self._troubles.begin(
+                "clock", f"our clock is {abs(ahead_ms)} ms {way} the exchange's, allowed are {self._drift_max_ms}"
+            )
+        return True
+
+
+class Upkeep:
+    """See the module. `clear` waits until the exchange may be spoken to; `relimit` takes over its limits."""
+
+    def __init__(
+        self,
+        questions: Questions,
+        clock_check: ClockCheck,
+        delivery: Delivery,
+        troubles: Troubles,
+        log: Any,
+        *,
+        account: str,
+        symbols: Iterable[str],
+        relimit: Callable[[ExchangeInformation], None],
+        clear: Callable[[], Awaitable[None]],
+        refresh_s: float,
+        heal_period_s: float = HEAL_PERIOD_S,
+    ) -> None:
+        self._account = account
+        self._symbols = frozenset(symbols)
+        self._questions = questions
+        self._clock_check = clock_check
+        self._delivery = delivery
+        self._troubles = troubles
+        self._log = log
+        self._relimit = relimit
+        self._clear = clear
+        self._refresh_s = refresh_s
+        self._heal_period_s = heal_period_s
+        self._halted: frozenset[str] = frozenset()
+
+    async def run(self) -> None:
+        """Look every `refresh_s` seconds, until cancelled. The clock was looked at just before the first time."""
+        while True:
+            await self._clear()
+            await self.look_at_symbols()
+            await asyncio.sleep(self._refresh_s)
+            await self._clear()
+            await self._clock_check.measure()
+
+    async def look_at_symbols(self) -> None:
+        """Ask which symbols are traded, and tell when that has changed."""
+        try:
+            information = await self._questions.information()
+        except AskError as error:
+            self._log.warning("symbols could not be looked at", reason=str(error))
+            return
+        self._relimit(information)
+        trading = {
+            each.symbol for each in information.symbols if each.status == TRADING and each.is_spot_trading_allowed
+        }
+        halted = self._symbols - trading
+        if halted != self._halted:
+            self._halted = halted
+            self._log.warning("halted symbols changed", count=len(halted), symbols=sorted(halted)[:20])
+            self.tell_status()
+
+    def tell_status(self) -> None:
+        """Say which symbols are halted."""
+        self._delivery.tell(MarketStatus(self._account, self._halted))
+
+    async def heal(self) -> None:
+        """Wait until the account may trade again after its key was refused, then say so."""
+        while self._troubles.is_so("credentials"):
+            await asyncio.sleep(self._heal_period_s)
+            await self._clear()
+            try:
+                information = await self._questions.account()
+            except AskError:
+                continue
+            if information.can_trade:
+                self._troubles.end("credentials")
