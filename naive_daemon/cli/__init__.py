@@ -21,6 +21,13 @@ COMMANDS = {
     "top": Loading("naive_daemon.cli.top:top", "Show which actors of a running daemon have the most work."),
     "actor": Loading("naive_daemon.cli.actor:actor", "Look into one actor of a running daemon."),
     "orders": Loading("naive_daemon.cli.orders:orders", "List orders, newest first."),
+    "reconcile": Loading(
+        "naive_daemon.cli.reconcile:reconcile", "Have a running daemon compare its journal with the exchange now."
+    ),
+    "kill-switch": Loading(
+        "naive_daemon.cli.kill_switch:kill_switch", "Stop all entries of all accounts at once, or let them go on again."
+    ),
+    "limits": Loading("naive_daemon.cli.limits:limits", "Show and change what an account may risk."),
     "replay": Loading(
         "naive_daemon.cli.replay:replay", "Trade through a recorded file with the daemon and its databases."
     ),

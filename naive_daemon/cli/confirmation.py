@@ -1,7 +1,8 @@
-"""Waits until the daemon has done what was asked: it listens to what symbols really do, and never polls."""
+"""Waits until the daemon has done what was asked: it listens to what it says of itself, and never polls."""
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TypeVar
 
 import msgspec
 from sqlalchemy import Engine, Text, and_, func, literal, select
@@ -16,7 +17,9 @@ from naive_daemon.storage.postgres.notify import Listener
 
 ABSENT = "off"
 # What is wanted may be changed by another command while this one waits.
-_CHANNELS = ("naive_actual", "naive_settings")
+_CHANNELS = ("naive_actual", "naive_settings", "naive_safeguards")
+
+State = TypeVar("State")
 
 
 class Actual(msgspec.Struct, frozen=True):
@@ -83,22 +86,22 @@ class Wakening:
 
 def await_states(
     url: str,
-    read: Callable[[Collection[str]], Mapping[str, Actual]],
-    symbols: Collection[str],
-    settled: Callable[[str, Actual], bool],
+    read: Callable[[Collection[str]], Mapping[str, State]],
+    former: Mapping[str, State],
+    settled: Callable[[str, State], bool],
     *,
     timeout_s: float,
     clock: Clock,
     advance: Callable[[int], None],
-) -> dict[str, Actual]:
-    """Wait until every symbol is `settled`, at most `timeout_s`; gives the last known state of those that are not.
+) -> dict[str, State]:
+    """Wait until all that `former` names are `settled`, at most `timeout_s`; gives the last state of the others.
 
-    `read` gives the states of the symbols named; `advance` is told how many symbols have settled so far.
+    `read` gives the states of those named; `advance` is told how many have settled so far.
     """
     wakening = Wakening()
     listener = Listener(url, _CHANNELS, wakening)
     deadline_s = clock.monotonic_s() + timeout_s
-    open_states = {symbol: Actual() for symbol in symbols}
+    open_states = dict(former)
     listener.start()
     try:
         while open_states:
@@ -107,7 +110,7 @@ def await_states(
                 break
             states = read(list(open_states))
             open_states = {name: state for name, state in states.items() if not settled(name, state)}
-            advance(len(symbols) - len(open_states))
+            advance(len(former) - len(open_states))
     finally:
         listener.stop()
     return open_states

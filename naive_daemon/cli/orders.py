@@ -24,6 +24,7 @@ _COLUMNS = (
 @click.argument("symbols", nargs=-1, type=SymbolType(), metavar="[SYMBOL]...")
 @click.option("--account", metavar="NAME", help="The account; the configured one unless given.")
 @click.option("--open", "live_only", is_flag=True, help="Only orders that are not over.")
+@click.option("--orphans", "orphans_only", is_flag=True, help="Only live orders whose cycle has ended, or has none.")
 @click.option(
     "--limit", type=click.IntRange(1, _LIMIT_MAX), default=100, show_default=True, metavar="N", help="The most to list."
 )
@@ -37,15 +38,18 @@ def orders(
     symbols: tuple[str, ...],
     account: str | None,
     live_only: bool,
+    orphans_only: bool,
     limit: int,
     since_ns: int | None,
 ) -> None:
     """List orders, newest first.
 
-    Times are UTC; quantities are in the base asset.
+    Times are UTC; quantities are in the base asset. An orphan is an order that rests though no cycle needs it, such as
+    one with our mark that the exchange had and the journal did not know.
 
     Example:
       naive-daemon orders BTCUSDT --open
+      naive-daemon orders --orphans
       naive-daemon orders --since 24h --limit 1000
 
     """
@@ -54,8 +58,10 @@ def orders(
         if symbols:
             rows = OperatorSettings(engine).rows(config.account)
             check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])
-        found = Report(engine).orders(config.account, symbols, live_only=live_only, limit=limit, since_ns=since_ns)
-    emit(options, [_shown(line) for line in found], lambda: _print(found))
+        found = Report(engine).orders(
+            config.account, symbols, live_only=live_only, orphans_only=orphans_only, limit=limit, since_ns=since_ns
+        )
+    emit(options, [_shown(line) for line in found], lambda: _print(found, "orphans" if orphans_only else "orders"))
 
 
 def _shown(line: OrderLine) -> dict[str, Any]:
@@ -66,9 +72,9 @@ def _shown(line: OrderLine) -> dict[str, Any]:
     return shown
 
 
-def _print(found: tuple[OrderLine, ...]) -> None:
+def _print(found: tuple[OrderLine, ...], what: str) -> None:
     if not found:
-        click.echo("no orders")
+        click.echo(f"no {what}")
         return
     rows = [
         (

@@ -10,6 +10,7 @@ from naive_daemon.clock import to_datetime
 from naive_daemon.console.client import ConsoleClient, ConsoleRefusedError
 from naive_daemon.console.protocol import AskHealth, HealthShown
 from naive_daemon.domain.errors import UnreachableError
+from naive_daemon.domain.limits import KillSwitch
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.storage.postgres import locks
@@ -17,6 +18,7 @@ from naive_daemon.storage.postgres.engine import begin
 from naive_daemon.storage.postgres.models import OrderRow
 from naive_daemon.storage.postgres.presence import PostgresPresence, Presence
 from naive_daemon.storage.postgres.report import Report
+from naive_daemon.storage.postgres.safeguards import OperatorSafeguards
 
 _LIVE = tuple(status.value for status in OrderStatus if not status.is_terminal)
 
@@ -49,6 +51,7 @@ class SymbolStanding(msgspec.Struct, frozen=True, kw_only=True):
     """A symbol: what is wanted, what is so, what it has brought; `realised_pnl` in the quote asset.
 
     `actual` is None for a symbol that no daemon ever spoke of; while no daemon runs it is what the last one said.
+    `held`: why no entry is placed for now: a limit, the kill switch, no connection.
     """
 
     account: str
@@ -60,6 +63,7 @@ class SymbolStanding(msgspec.Struct, frozen=True, kw_only=True):
     cycles: int
     realised_pnl: Decimal
     restarts: int
+    held: str | None
     last_error: str | None
 
 
@@ -67,6 +71,7 @@ class Standing(msgspec.Struct, frozen=True):
     """What `status --json` prints."""
 
     daemon: DaemonStanding
+    kill_switch: KillSwitch
     symbols: list[SymbolStanding]
 
 
@@ -89,11 +94,12 @@ def read_standing(
             cycles=row.completed_cycles,
             realised_pnl=row.realised_pnl,
             restarts=row.restarts,
+            held=row.held,
             last_error=_with_retry(row.last_error, row.retry_at_ns),
         )
         for row in Report(engine).status(account, symbols, everything=everything)
     ]
-    return Standing(_with_health(_daemon(url, account), console), rows)
+    return Standing(_with_health(_daemon(url, account), console), OperatorSafeguards(engine).kill_switch(), rows)
 
 
 def _with_retry(error: str | None, retry_at_ns: int | None) -> str | None:

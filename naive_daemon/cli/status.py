@@ -1,18 +1,20 @@
 """`naive-daemon status`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import click
 
 from naive_daemon.cli.command import Command, Options, pass_options
 from naive_daemon.cli.confirmation import Wakening
 from naive_daemon.cli.database import open_engine
+from naive_daemon.cli.kill_switch import state_line
 from naive_daemon.cli.output import emit, print_table
-from naive_daemon.cli.standing import DaemonStanding, Standing, read_standing
+from naive_daemon.cli.standing import DaemonStanding, Standing, SymbolStanding, read_standing
 from naive_daemon.cli.symbols import SymbolType, check_known, listed_symbols
 from naive_daemon.clock import WallClock
 from naive_daemon.console.client import ConsoleClient
 from naive_daemon.domain.errors import NaiveError, UsageError
+from naive_daemon.logs.bounded_text import printable
 from naive_daemon.storage.postgres.notify import Listener
 from naive_daemon.storage.postgres.settings import OperatorSettings
 
@@ -20,7 +22,8 @@ from naive_daemon.storage.postgres.settings import OperatorSettings
 _REFRESH_S = 2
 # Its answer adds to what the database says; a daemon that hangs must not hold up the rest.
 _CONSOLE_TIMEOUT_S = 1
-_CHANNELS = ("naive_actual", "naive_settings")
+_CHANNELS = ("naive_actual", "naive_settings", "naive_safeguards")
+_NAMED_MAX = 6
 _COLUMNS = (
     "symbol", "desired", "actual", "traders>", "open orders>", "cycles>", "realised pnl>", "restarts>", "last error",
 )  # fmt: skip
@@ -35,7 +38,8 @@ _COLUMNS = (
 def status(options: Options, *, symbols: tuple[str, ...], account: str | None, everything: bool, watch: bool) -> None:
     """Show what is wanted of symbols, and what is so.
 
-    Without symbols, those that are off, and are meant to be, are left out.
+    Without symbols, those that are off, and are meant to be, are left out. A symbol that is held trades on, but places
+    no entry for now; the reason stands below the table.
 
     Example:
       naive-daemon status
@@ -77,17 +81,36 @@ def _watch(url: str, read: Callable[[], Standing]) -> None:
 
 def _print(standing: Standing) -> None:
     click.echo(_daemon_line(standing.daemon))
+    if standing.kill_switch.is_on:
+        click.echo(state_line(standing.kill_switch))
     if not standing.symbols:
         click.echo("no symbol is on; naive-daemon start SYMBOL switches one on, status --all shows all")
         return
     rows = [
         (
-            row.symbol, row.desired, row.actual, row.traders, row.open_orders, row.cycles, row.realised_pnl,
+            row.symbol, row.desired, _actual(row), row.traders, row.open_orders, row.cycles, row.realised_pnl,
             row.restarts, row.last_error,
         )
         for row in standing.symbols
     ]  # fmt: skip
     print_table(_COLUMNS, rows)
+    for reason, symbols in _held(standing.symbols).items():
+        named = ", ".join(symbols[:_NAMED_MAX]) + (" …" if len(symbols) > _NAMED_MAX else "")
+        noun = "1 symbol" if len(symbols) == 1 else f"{len(symbols)} symbols"
+        click.echo(f"held: {printable(reason)} ({noun}: {named})")
+
+
+def _actual(row: SymbolStanding) -> str | None:
+    return row.actual if row.held is None else f"{row.actual}, held"
+
+
+def _held(rows: Sequence[SymbolStanding]) -> dict[str, list[str]]:
+    """Give the symbols by the reason for which they place no entry."""
+    held: dict[str, list[str]] = {}
+    for row in rows:
+        if row.held is not None:
+            held.setdefault(row.held, []).append(row.symbol)
+    return held
 
 
 def _daemon_line(daemon: DaemonStanding) -> str:

@@ -160,7 +160,7 @@ class _Wait:
             late = await_states(
                 self._url,
                 lambda wanted: read_actual(self._engine, self._account, wanted),
-                list(self._former),
+                dict.fromkeys(self._former, Actual()),  # what stood before says nothing of what came of it
                 settled,
                 timeout_s=self._switch.timeout_s,
                 clock=WallClock(),

@@ -1,4 +1,7 @@
-"""What the console answers: each request by looks into the system, none of which waits longer than a few seconds."""
+"""What the console answers: each request by looks into the system, none of which waits longer than a few seconds.
+
+Only a reconciliation takes as long as the exchange does, up to a bound.
+"""
 
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -8,6 +11,7 @@ import psutil
 
 from naive_daemon.console import protocol
 from naive_daemon.console.protocol import Answer, Refused, Request
+from naive_daemon.console.reconciling import reconcile
 from naive_daemon.otp import (
     LOOK_TIMEOUT_S,
     ActorDiedError,
@@ -60,6 +64,8 @@ class Answering:
                 yield self._load(request)
             case protocol.AskHealth():
                 yield protocol.HealthShown(health(self._system), self._rss_bytes(), os.getpid())
+            case protocol.AskReconcile(account):
+                yield reconcile(self._system, account)
             case protocol.AskTrace(name):
                 yield from self._traced(find(self._system, name), request)
             case protocol.AskActor(name) | protocol.SuspendActor(name) | protocol.ResumeActor(name):

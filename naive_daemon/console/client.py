@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -38,7 +38,7 @@ class UnknownActorError(UsageError):
 
 
 class ActorUnavailableError(NaiveError):
-    """The actor has ended, is busy, or is traced already."""
+    """The actor has ended, is busy, is traced already, or could not do what it was asked."""
 
 
 class ConsoleRefusedError(NaiveError):
@@ -56,7 +56,7 @@ class ConsoleClient:
     def ask(self, request: Request, expected: type[Expected], more_s: float = 0.0) -> Expected:
         """Ask and wait for the one answer, `more_s` longer than a daemon usually takes.
 
-        Raises NoDaemonError, UnknownActorError, ActorUnavailableError, ConsoleRefusedError.
+        Raises NoDaemonError, UnknownActorError, UsageError, ActorUnavailableError, ConsoleRefusedError.
         """
         for answer in self.stream(request, more_s):
             if isinstance(answer, expected):
@@ -157,25 +157,30 @@ class ConsoleClient:
         return answer
 
 
+_UNAVAILABLE_HINTS: Mapping[str, str | None] = {
+    "actor ended": "naive-daemon tree shows what runs in its place",
+    "actor busy": "naive-daemon actor NAME state shows where it is",
+    "traced already": "that trace ends by itself; try again then",
+    "top actor": "naive-daemon tree shows what is below it",
+    "must not rest": None,
+    "not reconciled": "naive-daemon status and the log say how the exchange is",
+}
+
+
 def _error(refused: Refused) -> NaiveError:
     match refused.why:
         case "unknown actor":
             names = ", ".join(refused.nearest)
             hint = f"did you mean {names}?" if names else "naive-daemon tree shows the names"
             return UnknownActorError(refused.message, hint=hint)
-        case "actor ended":
-            return ActorUnavailableError(refused.message, hint="naive-daemon tree shows what runs in its place")
-        case "actor busy":
-            return ActorUnavailableError(refused.message, hint="naive-daemon actor NAME state shows where it is")
-        case "traced already":
-            return ActorUnavailableError(refused.message, hint="that trace ends by itself; try again then")
-        case "top actor":
-            return ActorUnavailableError(refused.message, hint="naive-daemon tree shows what is below it")
-        case "must not rest":
-            return ActorUnavailableError(refused.message, hint=None)
+        case "unknown account":
+            names = ", ".join(refused.nearest)
+            return UsageError(refused.message, hint=f"it trades {names}" if names else "its tree may be just starting")
         case "too many":
             return ConsoleRefusedError(refused.message, hint="try again in a moment")
         case "version":
             return ConsoleRefusedError(refused.message, hint="restart the daemon with this version")
         case "bad request":
             return ConsoleRefusedError(f"the daemon does not understand: {refused.message}", hint=None)
+        case unavailable:
+            return ActorUnavailableError(refused.message, hint=_UNAVAILABLE_HINTS[unavailable])

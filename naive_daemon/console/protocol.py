@@ -31,6 +31,8 @@ SOCKET_NAME = "console.sock"
 REQUEST_BYTES_MAX = 16 * 1024
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 INTERVAL_MAX_S = 10.0
+RECONCILE_TIMEOUT_S = 60.0
+"""So long may an exchange take to tell what the daemon asks it, one order after the other."""
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
 
@@ -81,7 +83,13 @@ class ResumeActor(msgspec.Struct, frozen=True, tag_field="kind", tag="resume"):
     name: Name
 
 
-Request = AskTree | AskLoad | AskHealth | AskActor | AskTrace | SuspendActor | ResumeActor
+class AskReconcile(msgspec.Struct, frozen=True, tag_field="kind", tag="reconcile"):
+    """Compare journal and exchange now, for the daemon's account or the one named; answered by Reconciled."""
+
+    account: Name | None = None
+
+
+Request = AskTree | AskLoad | AskHealth | AskActor | AskTrace | SuspendActor | ResumeActor | AskReconcile
 
 
 class TreeShown(msgspec.Struct, frozen=True, tag_field="kind", tag="tree"):
@@ -131,18 +139,39 @@ class Told(msgspec.Struct, frozen=True, tag_field="kind", tag="told"):
     is_busy: bool
 
 
+class DifferenceShown(msgspec.Struct, frozen=True):
+    """One order of which journal and exchange did not say the same, and what each said."""
+
+    kind: str
+    symbol: str
+    order: str
+    journal: str
+    exchange: str
+
+
+class Reconciled(msgspec.Struct, frozen=True, tag_field="kind", tag="reconciled"):
+    """Journal and exchange were compared: live orders on both sides, orders of others, orphans that were adopted."""
+
+    account: str
+    differences: tuple[DifferenceShown, ...]
+    live_here: int
+    live_there: int
+    foreign: int
+    orphans: int
+
+
 class Refused(msgspec.Struct, frozen=True, tag_field="kind", tag="refused"):
     """Why there is no answer; `nearest`: names that may have been meant, or numbers of those that bear the name."""
 
     why: Literal[
         "unknown actor", "actor ended", "actor busy", "traced already", "top actor", "must not rest",
-        "bad request", "too many", "version",
+        "unknown account", "not reconciled", "bad request", "too many", "version",
     ]  # fmt: skip
     message: str
     nearest: tuple[str, ...] = ()
 
 
-Answer = TreeShown | LoadShown | HealthShown | ActorShown | Traced | TraceEnded | Told | Refused
+Answer = TreeShown | LoadShown | HealthShown | ActorShown | Traced | TraceEnded | Told | Reconciled | Refused
 
 
 def is_last(answer: Answer) -> bool:

@@ -74,12 +74,23 @@ def test_status_json_is_exactly_what_programs_are_promised(console: Any, journal
     assert console("start", "BTCUSDT").code == 0
     states = PostgresDesiredState(journal)
     states.record_actual(
-        [ActualState(account="main", symbol="BTCUSDT", state="on", traders=3, restarts=2, last_error="oops")]
+        [
+            ActualState(
+                account="main",
+                symbol="BTCUSDT",
+                state="on",
+                traders=3,
+                restarts=2,
+                last_error="oops",
+                held="max_open_orders is 1",
+            )
+        ]
     )
     states.close()
     data = console("status", "--json").data
-    assert list(data) == ["daemon", "symbols"]
+    assert list(data) == ["daemon", "kill_switch", "symbols"]
     assert data["daemon"]["running"] is False
+    assert data["kill_switch"] == {"is_on": False, "cancel": "nothing", "reason": "", "revision": 0}
     assert data["symbols"] == [
         {
             "account": "main",
@@ -91,6 +102,7 @@ def test_status_json_is_exactly_what_programs_are_promised(console: Any, journal
             "cycles": 2,
             "realised_pnl": "0.07",
             "restarts": 2,
+            "held": "max_open_orders is 1",
             "last_error": "oops",
         }
     ]
@@ -237,6 +249,15 @@ def test_orders(console: Any, journal: str) -> None:
     assert "0.00000001" in console("orders").out
     with psycopg.connect(journal) as connection:
         assert connection.execute("SELECT count(*) FROM orders").fetchone() == (2,)
+
+
+def test_orphans(console: Any, journal: str) -> None:
+    assert [row["client_order_id"] for row in console("orders", "--orphans", "--json").data] == ["id-4"]
+    assert console("orders", "--orphans", "BTCUSDT").out == "no orphans\n"
+    with psycopg.connect(journal) as connection:
+        connection.execute("UPDATE cycles SET outcome = 'abandoned', finished_ns = 1 WHERE trader = 3")
+    assert [row["client_order_id"] for row in console("orders", "--orphans", "--json").data] == ["id-4", "id-3"]
+    assert re.search(r"ETHUSDT .* id-4 ", console("orders", "--orphans", "--limit", "1").out)
 
 
 @pytest.mark.parametrize("option", [("--limit", "0"), ("--since", "yesterday"), ("--limit", "x")])

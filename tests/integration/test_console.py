@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import structlog
 
+from naive_daemon import names
 from naive_daemon.clock import WallClock
 from naive_daemon.console.address import make_socket, socket_address
 from naive_daemon.console.client import (
@@ -29,10 +30,14 @@ from naive_daemon.console.protocol import (
     AskActor,
     AskHealth,
     AskLoad,
+    AskReconcile,
     AskTrace,
     AskTree,
+    DifferenceShown,
     HealthShown,
     LoadShown,
+    Reconciled,
+    Refused,
     Request,
     ResumeActor,
     SuspendActor,
@@ -42,9 +47,13 @@ from naive_daemon.console.protocol import (
     TreeShown,
     encode,
 )
+from naive_daemon.console.reconciling import reconcile
 from naive_daemon.console.server import CONNECTIONS_MAX, ConsoleServer
+from naive_daemon.domain.errors import UsageError
+from naive_daemon.execution.reconciliation import Difference, Reconcile, ReconciliationReport
 from naive_daemon.home import HomeLock
 from naive_daemon.otp import (
+    DEFERRED,
     Actor,
     ActorSystem,
     ChildSpec,
@@ -180,6 +189,59 @@ def test_who_must_not_rest_is_not_suspended(client: ConsoleClient, system: Actor
     assert (refused.value.exit_code, refused.value.hint) == (1, None)
 
 
+class Comparing(Actor):
+    """Stands for an account's execution manager."""
+
+    def on_receive(self, message: Any) -> Any:
+        assert isinstance(message, Reconcile)
+        account = str(self.ref.name[1]) if isinstance(self.ref.name, tuple) else ""
+        match account:
+            case "broken":
+                raise RuntimeError("no order book")
+            case "slow":
+                return DEFERRED
+        difference = Difference(
+            kind="orphan", symbol="BTCUSDT", client_order_id="nd-1", journal="nothing", exchange="open, 0 of 1"
+        )
+        return ReconciliationReport(
+            account=account, differences=(difference,), live_here=3, live_there=4, foreign=2, orphans=1
+        )
+
+
+def start_accounts(system: ActorSystem, *accounts: str) -> None:
+    root = system.roots()[0]
+    for account in accounts:
+        spec = ChildSpec(id=account, start=Comparing, name=names.execution_manager(account), restart=Restart.TEMPORARY)
+        system.ask(root, StartChild(spec))
+
+
+def test_reconciling(client: ConsoleClient, system: ActorSystem) -> None:
+    with pytest.raises(UsageError, match="the daemon trades no account yet"):
+        client.ask(AskReconcile(), Reconciled)
+    start_accounts(system, "main")
+    found = client.ask(AskReconcile(), Reconciled)
+    shown = DifferenceShown("orphan", "BTCUSDT", "nd-1", "nothing", "open, 0 of 1")
+    assert found == Reconciled("main", (shown,), live_here=3, live_there=4, foreign=2, orphans=1)
+    assert client.ask(AskReconcile("main"), Reconciled) == found
+
+
+def test_what_can_not_be_reconciled(client: ConsoleClient, system: ActorSystem) -> None:
+    start_accounts(system, "main", "broken", "slow")
+    for account in (None, "mian"):
+        with pytest.raises(UsageError) as unknown:
+            client.ask(AskReconcile(account), Reconciled)
+        assert (unknown.value.exit_code, unknown.value.hint) == (2, "it trades main, broken, slow")
+    with pytest.raises(ActorUnavailableError, match=r"account broken could not be compared: .*no order book") as broken:
+        client.ask(AskReconcile("broken"), Reconciled)
+    assert broken.value.exit_code == 1
+    refused = reconcile(system, "slow", timeout_s=0)
+    assert isinstance(refused, Refused)
+    assert (refused.why, refused.message) == (
+        "not reconciled",
+        "account slow: the exchange has not told all within 0 s",
+    )
+
+
 def test_a_trace_comes_as_it_happens(client: ConsoleClient, system: ActorSystem) -> None:
     answers = client.stream(AskTrace("echo", count=2))
     arrived = []
@@ -269,6 +331,7 @@ def test_only_the_owner_may_use_it(tmp_path: Path) -> None:
         (b'{"version":1,"body":{"kind":"load","interval_s":1e9}}\n', "bad request"),
         (b'{"version":1,"body":{"kind":"suspend","name":"echo","for_s":601}}\n', "bad request"),
         (b'{"version":1,"body":{"kind":"actor","name":""}}\n', "bad request"),
+        (b'{"version":1,"body":{"kind":"reconcile","account":7}}\n', "bad request"),
         (b'{"version":2,"body":{"kind":"tree"}}\n', "version"),
         (b'{"version":1,"body":{"kind":"actor","name":"\\u0000\\n"}}\n', "unknown actor"),
     ],

@@ -107,7 +107,8 @@ SELECT 'main', 'S' || n % 50, 1, n, 1, 0, '{}', n, 'completed', n FROM generate_
 INSERT INTO orders (client_order_id, account, symbol, trader, cycle, side, attempt, price, quantity, status, created_ns,
                     updated_ns)
 SELECT 'nd-' || n, 'main', 'S' || n % 50, 1, n, 'BUY', 1, 1, 1, 'filled', n, n FROM generate_series(1, 5000) AS n;
-INSERT INTO fills (account, symbol, trade_id, client_order_id, side, price, quantity, commission_asset, is_maker, time_ns)
+INSERT INTO fills (account, symbol, trade_id, client_order_id, side, price, quantity, commission_asset, is_maker,
+                   time_ns)
 SELECT 'main', 'S' || n % 50, n, 'nd-' || n, 'BUY', 1, 1, 'X', true, n FROM generate_series(1, 5000) AS n
 """
 
