@@ -22,7 +22,7 @@ class _GatewayFailed(msgspec.Struct, frozen=True):
 
 
 class BinanceClient(Actor):
-    """See the module. `open_gateway` is called at each start, and ends a former gateway that could not be ended here."""
+    """See the module. `open_gateway` is called at each start; it ends a former gateway that was not ended here."""
 
     def __init__(self, account: str, open_gateway: Callable[[], Gateway]) -> None:
         super().__init__()

@@ -148,7 +148,7 @@ def _refusal(answer: Answer, reason: str) -> Signal:
         case 403, 0:
             return NotSent(reason, WAF_PAUSE_S)
         case status, code if code or (400 <= status < 500 and status != 408):  # noqa: PLR2004 - HTTP's client errors
-            return Refused(code, reason)
+            return Refused(code, answer.message or reason)  # in the exchange's words, as other exchanges say it
         case _:
             # 1xx to 3xx and 408: no answer of Binance's own; something on the way may have passed the request on.
             return Unknown(reason)

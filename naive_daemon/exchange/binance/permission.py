@@ -1,0 +1,174 @@
+"""What is checked before an account is traded: that Binance is there, that the key is good, and what the key may do.
+
+Called once, before the tree starts, by whoever opens the world. Invariant: it ends within its deadline, and says what
+is wrong in one line that names what to mend.
+"""
+
+import asyncio
+from decimal import Decimal
+
+import msgspec
+
+from naive_daemon.clock import Clock
+from naive_daemon.config.model import Binance
+from naive_daemon.domain.errors import ConfigError, UnreachableError
+from naive_daemon.domain.money import ZERO
+from naive_daemon.exchange.binance.endpoints import account_endpoints, address
+from naive_daemon.exchange.binance.exchange_time import ExchangeTime
+from naive_daemon.exchange.binance.rest import Rest, RestAnswer
+from naive_daemon.exchange.binance.signal import (
+    Accepted,
+    Answer,
+    BadCredentials,
+    ClockOff,
+    Lost,
+    NotFound,
+    Refused,
+    Signal,
+    signal_of,
+)
+from naive_daemon.exchange.binance.signing import load_signer
+from naive_daemon.exchange.binance.wire import (
+    AccountInformation,
+    KeyRestrictions,
+    ServerTime,
+    WireError,
+    decode,
+)
+
+DEADLINE_S = 20.0
+_KEY_HINT = "check exchange.binance.api_key and its secret, which network they are of, and the key's IP list"
+
+
+class AccountCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found. `maker_fee`, `taker_fee`: ratios, as the account pays them; None when it does not say.
+
+    `warnings` are to be said at start. `clock_ahead_ms`: by how much our clock is ahead of the exchange's.
+    """
+
+    maker_fee: Decimal | None
+    taker_fee: Decimal | None
+    clock_ahead_ms: int
+    warnings: tuple[str, ...]
+
+
+def check_account(config: Binance, clock: Clock) -> AccountCheck:
+    """Look whether the configured account can be traded. For the main thread: it waits, `DEADLINE_S` at most.
+
+    Raises ConfigError for a key that is missing, wrong or may not trade, UnreachableError when there is no answer.
+    """
+    endpoints, signer = account_endpoints(config), load_signer(config)
+    time = ExchangeTime(clock)
+
+    async def check() -> AccountCheck:
+        rest = Rest(
+            endpoints.rest_url,
+            signer,
+            time,
+            recv_window_ms=config.recv_window_ms,
+            timeout_s=min(config.answer_timeout_s, DEADLINE_S / 4),
+        )
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                return await _check(rest, time, config)
+        except TimeoutError:
+            raise _unreachable(endpoints.rest_url, f"no answer within {DEADLINE_S:g} s") from None
+        finally:
+            await rest.close()
+
+    return asyncio.run(check())
+
+
+async def _check(rest: Rest, time: ExchangeTime, config: Binance) -> AccountCheck:
+    url = account_endpoints(config).rest_url
+    ahead_ms = await _measured(rest, time, url)
+    information = await _account(rest, time, url)
+    if not information.can_trade:
+        raise ConfigError("Binance says that this account may not trade", hint="ask Binance's support why")
+    warnings = await _warnings(rest, time)
+    if abs(ahead_ms) > config.clock_drift_max_ms:
+        warnings.append(
+            f"our clock is {abs(ahead_ms)} ms {'ahead of' if ahead_ms > 0 else 'behind'} Binance's: "
+            "entries wait until it is right"
+        )
+    rates = information.commission_rates
+    return AccountCheck(
+        maker_fee=_fee(rates.maker) if rates is not None else None,
+        taker_fee=_fee(rates.taker) if rates is not None else None,
+        clock_ahead_ms=ahead_ms,
+        warnings=tuple(warnings),
+    )
+
+
+async def _measured(rest: Rest, time: ExchangeTime, url: str) -> int:
+    asked_s = time.monotonic_s()
+    result = await rest.ask("GET", "/api/v3/time", is_signed=False)
+    answered_s = time.monotonic_s()
+    try:
+        server_ms = decode(_body(result, time, url), ServerTime).server_time
+    except WireError:
+        raise _unreachable(url, "what answers there is no Binance") from None
+    return time.measured(server_ms, asked_s, answered_s)
+
+
+async def _account(rest: Rest, time: ExchangeTime, url: str) -> AccountInformation:
+    result = await rest.ask("GET", "/api/v3/account", (("omitZeroBalances", "true"),))
+    try:
+        return decode(_body(result, time, url), AccountInformation)
+    except WireError as error:
+        raise _unreachable(url, f"its account makes no sense: {error}") from None
+
+
+def _body(result: RestAnswer, time: ExchangeTime, url: str) -> bytes:
+    """Give the body of an answer that is one; raises ConfigError or UnreachableError."""
+    if isinstance(result.answer, Lost):
+        raise _unreachable(url, result.reason)
+    match signal_of(result.answer, time.now_ms()):
+        case Accepted(body):
+            return body
+        case BadCredentials(reason):
+            raise ConfigError(f"Binance refuses the API key: {reason}", hint=_KEY_HINT)
+        case ClockOff(reason):
+            raise ConfigError(f"Binance refuses our time: {reason}", hint="set this machine's clock (NTP)")
+        case Refused(_, reason) | NotFound(reason):
+            raise _unreachable(url, f"what answers there refuses: {reason}")
+        case other:
+            raise _unreachable(url, _told(other))
+
+
+async def _warnings(rest: Rest, time: ExchangeTime) -> list[str]:
+    """Ask what the key may do beside trading; networks that do not say give no warning."""
+    result = await rest.ask("GET", "/sapi/v1/account/apiRestrictions")
+    if not isinstance(result.answer, Answer):
+        return []
+    signal = signal_of(result.answer, time.now_ms())
+    if not isinstance(signal, Accepted):
+        return []
+    try:
+        restrictions = decode(signal.body, KeyRestrictions)
+    except WireError:
+        return []
+    if not restrictions.enable_spot_and_margin_trading:
+        raise ConfigError("the API key may not trade", hint="enable spot trading for it in Binance's API management")
+    warnings = []
+    if restrictions.enable_withdrawals:
+        warnings.append("the API key may withdraw: take that right from it, trading needs none")
+    if not restrictions.ip_restrict:
+        warnings.append("the API key may be used from any address: restrict it to this machine's")
+    return warnings
+
+
+def _unreachable(url: str, reason: str) -> UnreachableError:
+    return UnreachableError(
+        f"Binance at {address(url)} can not be reached: {reason}",
+        hint="check the network, and exchange.binance.network or rest_url",
+    )
+
+
+def _told(signal: Signal) -> str:
+    return str(getattr(signal, "reason", type(signal).__name__))
+
+
+def _fee(ratio: Decimal) -> Decimal | None:
+    """Give a ratio that can be one; fees are never negative here, and never 10 %."""
+    return ratio if ratio.is_finite() and ZERO <= ratio < Decimal("0.1") else None

@@ -1,0 +1,146 @@
+"""The budget of an account: its laws, whatever is asked in whatever order."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from naive_daemon.exchange.binance.budget import DEFAULT_LIMITS, Budget, Cost, Grant, Kind, Limit, Priority
+from naive_daemon.exchange.binance.usage import apply_headers, apply_rate_limits, limits_of
+from naive_daemon.exchange.binance.wire import RateLimit
+
+MINUTE_MS = 60_000
+SMALL = (Limit(Kind.WEIGHT, MINUTE_MS, 100), Limit(Kind.ORDERS, 10_000, 10))
+
+costs = st.builds(Cost, st.integers(0, 20), st.integers(0, 1))
+asks = st.lists(st.tuples(costs, st.sampled_from(Priority), st.integers(0, 5_000)), max_size=200)
+
+
+@given(asks)
+def test_what_is_granted_in_a_window_stays_within_its_limit(asked: list[tuple[Cost, Priority, int]]) -> None:
+    budget, now_ms = Budget(SMALL), 0
+    granted: dict[tuple[Kind, int], int] = {}
+    for cost, priority, pause_ms in asked:
+        now_ms += pause_ms
+        if budget.take(cost, priority, now_ms) is not None:
+            for limit, amount in zip(SMALL, (cost.weight, cost.orders), strict=True):
+                key = (limit.kind, now_ms // limit.window_ms)
+                granted[key] = granted.get(key, 0) + amount
+    maximum = {limit.kind: limit.maximum for limit in SMALL}
+    assert all(amount <= maximum[kind] for (kind, _), amount in granted.items())
+
+
+@given(asks, costs)
+def test_who_goes_before_another_gets_whatever_that_one_would(
+    asked: list[tuple[Cost, Priority, int]], cost: Cost
+) -> None:
+    def after(priority: Priority) -> bool:
+        budget, now_ms = Budget(SMALL), 0
+        for each, its_priority, pause_ms in asked:
+            now_ms += pause_ms
+            budget.take(each, its_priority, now_ms)
+        return budget.take(cost, priority, now_ms) is not None
+
+    may = [after(priority) for priority in Priority]
+    assert may == sorted(may, reverse=True)
+
+
+@given(asks)
+def test_cancels_and_exits_have_a_reserve_that_entries_do_not_use(asked: list[tuple[Cost, Priority, int]]) -> None:
+    budget, now_ms = Budget(SMALL), 0
+    for cost, _, pause_ms in asked:
+        now_ms += pause_ms
+        budget.take(cost, Priority.ENTRY, now_ms)
+    assert budget.take(Cost(10), Priority.CANCEL, now_ms) is not None
+    assert budget.take(Cost(1, 1), Priority.EXIT, now_ms) is not None
+
+
+@given(costs, st.sampled_from(Priority), st.integers(1, 10**6), st.integers(0, 2 * 10**6))
+def test_a_ban_stops_everything_until_it_ends(cost: Cost, priority: Priority, until_ms: int, now_ms: int) -> None:
+    budget = Budget(SMALL)
+    budget.ban_until(until_ms)
+    budget.ban_until(until_ms - 1)  # a shorter one changes nothing
+    assert (budget.take(cost, priority, now_ms) is not None) == (now_ms >= until_ms)
+    if now_ms < until_ms:
+        assert budget.next_chance_ms(cost, priority, now_ms) >= until_ms
+
+
+@given(asks, costs, st.sampled_from(Priority))
+def test_at_the_next_chance_it_is_granted_when_nobody_else_asks(
+    asked: list[tuple[Cost, Priority, int]], cost: Cost, priority: Priority
+) -> None:
+    budget, now_ms = Budget(SMALL), 0
+    for each, its_priority, pause_ms in asked:
+        now_ms += pause_ms
+        budget.take(each, its_priority, now_ms)
+    for _ in SMALL:  # one window may be over while another is not
+        if budget.take(cost, priority, now_ms) is not None:
+            return
+        later_ms = budget.next_chance_ms(cost, priority, now_ms)
+        assert later_ms > now_ms
+        now_ms = later_ms
+    assert budget.take(cost, priority, now_ms) is not None
+
+
+@given(st.integers(0, 100), st.integers(0, 100))
+def test_what_the_exchange_counts_holds_and_what_is_on_its_way_is_added(counted: int, on_its_way: int) -> None:
+    budget = Budget((Limit(Kind.WEIGHT, MINUTE_MS, 200),))
+    done = budget.take(Cost(7), Priority.CANCEL, 0)
+    budget.take(Cost(on_its_way), Priority.CANCEL, 0)
+    assert done is not None
+    budget.settle(done, 1)
+    budget.correct(Kind.WEIGHT, MINUTE_MS, counted, 1)
+    left = 200 - counted - on_its_way
+    assert budget.take(Cost(left + 1), Priority.CANCEL, 2) is None or counted + on_its_way == 0
+    assert left == 0 or budget.take(Cost(left), Priority.CANCEL, 2) is not None or counted + on_its_way == 0
+
+
+def test_a_count_of_a_window_that_is_over_is_forgotten_with_it() -> None:
+    budget = Budget(SMALL)
+    budget.correct(Kind.WEIGHT, MINUTE_MS, 100, 0)
+    assert budget.take(Cost(1), Priority.CANCEL, MINUTE_MS - 1) is None
+    assert budget.take(Cost(1), Priority.CANCEL, MINUTE_MS) == Grant(Cost(1), MINUTE_MS)
+
+
+def test_too_many_orders_stop_orders_only() -> None:
+    budget = Budget()
+    budget.no_orders_until(5_000)
+    assert budget.take(Cost(1, 1), Priority.EXIT, 0) is None
+    assert budget.take(Cost(1), Priority.CANCEL, 0) is not None
+    assert budget.take(Cost(4), Priority.QUESTION, 0) is not None
+    assert budget.take(Cost(1, 1), Priority.ENTRY, 5_000) is not None
+
+
+def test_a_request_larger_than_its_limit_goes_when_nothing_else_did() -> None:
+    budget = Budget((Limit(Kind.WEIGHT, MINUTE_MS, 50),))
+    assert budget.take(Cost(80), Priority.QUESTION, 0) is not None
+    assert budget.take(Cost(1), Priority.CANCEL, 0) is None
+
+
+def test_the_exchanges_own_limits_are_taken_over_with_what_is_used() -> None:
+    budget = Budget()
+    budget.correct(Kind.WEIGHT, MINUTE_MS, 90, 0)
+    budget.relimit(
+        limits_of(
+            [
+                RateLimit("REQUEST_WEIGHT", "MINUTE", 1, 100),
+                RateLimit("RAW_REQUESTS", "MINUTE", 5, 1),
+                RateLimit("ORDERS", "SECOND", 0, 1),
+                RateLimit("ORDERS", "FORTNIGHT", 1, 1),
+            ]
+        )
+    )
+    assert budget.take(Cost(11), Priority.CANCEL, 0) is None
+    assert budget.take(Cost(10, 99), Priority.CANCEL, 0) is not None
+    budget.relimit(())  # an answer without limits changes nothing
+    assert budget.take(Cost(1), Priority.CANCEL, 0) is None
+
+
+def test_headers_and_rate_limits_correct_what_is_used() -> None:
+    budget = Budget(DEFAULT_LIMITS)
+    odd = {"x-mbx-used-weight": "9", "x-mbx-used-weight-1m": "many", "x-mbx-order-count-1d": "9" * 40}
+    apply_headers(budget, odd, 0)
+    assert budget.take(Cost(4_799), Priority.ENTRY, 0) is not None
+    apply_headers(budget, {"x-mbx-used-weight-1m": "6000"}, MINUTE_MS)
+    assert budget.take(Cost(1), Priority.CANCEL, MINUTE_MS) is None
+    apply_rate_limits(budget, [RateLimit("ORDERS", "SECOND", 10, 50, 50)], 2 * MINUTE_MS)
+    assert budget.take(Cost(1, 1), Priority.EXIT, 2 * MINUTE_MS) is None
+    assert budget.take(Cost(1), Priority.CANCEL, 2 * MINUTE_MS) is not None
