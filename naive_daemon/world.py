@@ -6,7 +6,7 @@ Opened before the tree and closed after it. What goes wrong here goes wrong befo
 import os
 import random
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -16,22 +16,23 @@ import structlog
 
 from naive_daemon.clock import Clock
 from naive_daemon.config import Config
+from naive_daemon.config.model import BINANCE
 from naive_daemon.domain.cycle import Cycle
-from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
-from naive_daemon.exchange.information import read_exchange_information
+from naive_daemon.exchange.listing import check_market, list_instruments
 from naive_daemon.exchange.paper.client import balances_after
 from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
 from naive_daemon.execution.journal import JournalConfig
 from naive_daemon.execution.journal_store import JournalStore
 from naive_daemon.execution.manager import ExecutionConfig
-from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS, GENERATED_LISTINGS
+from naive_daemon.market.generated_instruments import GENERATED_LISTINGS
 from naive_daemon.market.generated_source import GeneratedSource
 from naive_daemon.market.player import player_of
 from naive_daemon.market.recorded_source import RecordedSource
 from naive_daemon.market.recording import Recording
 from naive_daemon.market.source import MarketSource
+from naive_daemon.otp import Actor
 from naive_daemon.servers import Servers
 from naive_daemon.service import SystemdNotifier
 from naive_daemon.storage.postgres import migrate
@@ -58,7 +59,8 @@ class World:
     def __init__(self, config: Config, clock: Clock, recording: Recording | None = None) -> None:
         self.config = config
         self.clock = clock
-        self.instruments = load_instruments(config)
+        check_market(config)
+        self.instruments = list_instruments(config, clock)
         self._recording = recording
         self._servers = Servers(config, clock)
         self._stack = ExitStack()
@@ -198,7 +200,7 @@ class World:
                 awaits_safeguards=True,
             ),
             open_cache=lambda: RedisHotStore(self._servers.redis_url, self.owner),
-            make_player=player_of(self._source()),
+            make_player=self._player(),
             control=ControlPorts(
                 open_store=self._open_desired_state,
                 make_listener=self._make_listener,
@@ -243,6 +245,15 @@ class World:
             _, end = self._ends.popitem()
             end()
 
+    def _player(self) -> Callable[[], Actor]:
+        if self.config.market.feed != BINANCE:
+            return player_of(self._source())
+        from naive_daemon.exchange.binance.live_market import LiveMarket  # noqa: PLC0415 - sockets are slow to load
+
+        market = LiveMarket(self.config.exchange.binance, self.clock, random.Random(), self.instruments)  # noqa: S311 - jitter
+        self._stack.callback(market.end)
+        return market.make_player
+
     def _source(self) -> MarketSource:
         market = self.config.market
         speed = None if market.speed == "max" else market.speed
@@ -277,10 +288,3 @@ class World:
                 state=state,
             )
         )
-
-
-def load_instruments(config: Config) -> Mapping[str, Instrument]:
-    """Read what the exchange lists: the configured exchangeInfo, else the generated market's symbols."""
-    if config.exchange.exchange_info is not None:
-        return read_exchange_information(config.exchange.exchange_info)
-    return GENERATED_INSTRUMENTS

@@ -44,17 +44,25 @@ def backtest(
 
     """
     from naive_daemon.backtest import BacktestPlan, run_backtest
+    from naive_daemon.clock import WallClock
+    from naive_daemon.exchange.listing import list_instruments
     from naive_daemon.exchange.paper.engine import FillModel
     from naive_daemon.logs import configure_logs
     from naive_daemon.market.recording import Recording
-    from naive_daemon.world import load_instruments
 
-    config = options.load_config({"exchange.exchange_info": exchange_info, "exchange.fill_model": fill_model})
+    config = options.load_config(
+        {
+            "market.feed": str(file),
+            "exchange.name": "paper",
+            "exchange.exchange_info": exchange_info,
+            "exchange.fill_model": fill_model,
+        }
+    )
     configure_logs("debug" if options.debug else "warning", "json" if options.json else "auto", sys.stderr)
     trade, fee = read_trade_settings(settings, config.exchange.maker_fee)
     recording = Recording(file, symbol, skip_bad=skip_bad)
     plan = BacktestPlan(
-        instrument=find_instrument(load_instruments(config), recording.symbol),
+        instrument=find_instrument(list_instruments(config, WallClock()), recording.symbol),
         settings=trade,
         fee=fee,
         fill_model=FillModel(config.exchange.fill_model),

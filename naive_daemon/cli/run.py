@@ -26,8 +26,10 @@ class Terminal(NamedTuple):
 
 
 @click.command(cls=Command)
-@click.option("--feed", metavar="generated|FILE", help="Where trades come from.")
-@click.option("--exchange", type=click.Choice(["paper"]), help="Where orders go to.")
+@click.option("--feed", metavar="generated|binance|FILE", help="Where trades come from.")
+@click.option(
+    "--exchange", type=click.Choice(["paper", "binance"]), help="Where orders go to; binance brings its own market."
+)
 @click.option("--speed", metavar="N|max", help="How many times faster than its own time the market is played.")
 @click.option("--seed", type=int, help="Seed of the generated market.")
 @click.option("--account", metavar="NAME", help="The account; the configured one unless given.")
@@ -56,9 +58,11 @@ def run(
 
     Example:
       naive-daemon run --start BTCUSDT
+      naive-daemon run --feed binance --start BTCUSDT
 
     """
     from naive_daemon.clock import WallClock
+    from naive_daemon.config.model import BINANCE, GENERATED
     from naive_daemon.daemon import Daemon
     from naive_daemon.market.recording import Recording
     from naive_daemon.world import World
@@ -66,7 +70,7 @@ def run(
     def load() -> "Config":
         return options.load_config(
             {
-                "market.feed": feed,
+                "market.feed": feed or (BINANCE if exchange == BINANCE else None),
                 "market.speed": speed,
                 "market.seed": seed,
                 "exchange.name": exchange,
@@ -76,7 +80,7 @@ def run(
 
     config = load()
     with logging_to_terminal(options, config) as terminal:
-        recording = None if config.market.feed == "generated" else Recording(config.market.feed)
+        recording = None if config.market.feed in (GENERATED, BINANCE) else Recording(config.market.feed)
         world = World(config, WallClock(), recording)
         names = check_known(symbols, world.instruments)
         daemon = Daemon(

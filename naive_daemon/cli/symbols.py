@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
+from naive_daemon.clock import WallClock
 from naive_daemon.config import Config
 from naive_daemon.domain.errors import UsageError
-from naive_daemon.exchange.information import read_exchange_information
-from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS
+from naive_daemon.exchange.listing import KEPT_S, list_instruments
 
 _NEAREST_MAX = 3
 _NAMED_MAX = 10
@@ -31,9 +31,11 @@ class SymbolType(click.ParamType[str]):
 
 
 def listed_symbols(config: Config) -> Sequence[str]:
-    """Give what the configured exchange lists; raises ConfigError when its information can not be read."""
-    path = config.exchange.exchange_info
-    return list(GENERATED_INSTRUMENTS if path is None else read_exchange_information(path))
+    """Give what the configured exchange lists, or listed within the last hour.
+
+    Raises ConfigError when its information can not be read, UnreachableError when it can not be asked.
+    """
+    return list(list_instruments(config, WallClock(), kept_s=KEPT_S))
 
 
 def check_known(symbols: Iterable[str], known: Collection[str]) -> list[str]:

@@ -5,6 +5,7 @@ MAX_NUM_ALGO_ORDERS, ...) and those that came later are passed over. Invariant: 
 always more than 0, so that everybody can round to them.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
@@ -53,8 +54,14 @@ def read_exchange_information(path: Path) -> dict[str, Instrument]:
     return parse_exchange_information(data, source=str(path))
 
 
-def parse_exchange_information(data: bytes, *, source: str = "exchangeInfo") -> dict[str, Instrument]:
-    """Give the instruments in the JSON text `data` by symbol; errors as of `read_exchange_information`."""
+def parse_exchange_information(
+    data: bytes, *, source: str = "exchangeInfo", pass_over: Callable[[ConfigError], None] | None = None
+) -> dict[str, Instrument]:
+    """Give the instruments in the JSON text `data` by symbol; errors as of `read_exchange_information`.
+
+    With `pass_over`, which is told why, a symbol that can not be read is left out: the exchange's word on thousands of
+    symbols is not refused for one of them.
+    """
     information = _decoded(data, _Information, source)
     instruments: dict[str, Instrument] = {}
     for place, raw in enumerate(information.symbols, 1):
@@ -62,7 +69,12 @@ def parse_exchange_information(data: bytes, *, source: str = "exchangeInfo") -> 
         where = f"{source}: symbol {name!r}"
         if not name or name in instruments:
             raise ConfigError(f"{where}: {'is listed twice' if name else 'has no name'}", hint=_HINT)
-        instruments[name] = _instrument(_decoded(bytes(raw), _Symbol, where), where)
+        try:
+            instruments[name] = _instrument(_decoded(bytes(raw), _Symbol, where), where)
+        except ConfigError as error:
+            if pass_over is None:
+                raise
+            pass_over(error)
     if not instruments:
         raise ConfigError(f"{source}: lists no symbol", hint=_HINT)
     return instruments

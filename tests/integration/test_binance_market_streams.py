@@ -128,6 +128,7 @@ def test_trades_arrive_in_order_and_once(rig: Rig) -> None:
     streams = rig.open("BTCUSDT")
     peer = rig.market.await_peer()
     assert peer.await_request("SUBSCRIBE")["params"] == ["btcusdt@trade"]
+    assert [rig.ear.next_health()[0] for _ in range(2)] == [False, True]
     peer.send(*(trade_frame(number) for number in (1, 2, 2, 3, 1, 4)))
     assert rig.ear.next_ids(4) == [1, 2, 3, 4]
     (state,) = streams.states()
