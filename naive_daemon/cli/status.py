@@ -25,7 +25,7 @@ _CONSOLE_TIMEOUT_S = 1
 _CHANNELS = ("naive_actual", "naive_settings", "naive_safeguards")
 _NAMED_MAX = 6
 _COLUMNS = (
-    "symbol", "desired", "actual", "traders>", "open orders>", "cycles>", "realised pnl>", "restarts>", "last error",
+    "symbol", "desired", "actual", "traders>", "orders>", "cycles>", "realised pnl>", "restarts>", "last error",
 )  # fmt: skip
 
 
