@@ -2,7 +2,7 @@
 
 Everybody who holds an order (execution manager, journal, account, trader) applies the same events with `Order.apply`,
 so they cannot disagree. Contract: a terminal state never reopens, a fill counts once (by trade id), duplicates and
-stale events change nothing.
+stale events change nothing. Unknown is a state that any live order can come into, and out of by the exchange's word.
 """
 
 import enum
@@ -129,7 +129,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             case OrderAccepted():
                 return self._accepted(event)
             case OrderUnknown():
-                if self.status is not OrderStatus.IN_FLIGHT:
+                if self.status is OrderStatus.UNKNOWN:
                     return self
                 return self._moved(OrderStatus.UNKNOWN, event.time_ns, event.reason)
             case OrderRejected():

@@ -85,8 +85,8 @@ EVENTS: dict[str, OrderEvent] = {
 LIFE: dict[OrderStatus, tuple[OrderStatus | str, ...]] = {
     IN_FLIGHT: (OPEN, PARTLY, FILLED, CANCELLED, EXPIRED, REJECTED, UNKNOWN),
     UNKNOWN: (OPEN, PARTLY, FILLED, CANCELLED, EXPIRED, REJECTED, SAME),
-    OPEN: (SAME, PARTLY, FILLED, CANCELLED, EXPIRED, REJECTED, SAME),
-    PARTLY: (SAME, PARTLY, FILLED, CANCELLED, EXPIRED, REJECTED, SAME),
+    OPEN: (SAME, PARTLY, FILLED, CANCELLED, EXPIRED, REJECTED, UNKNOWN),
+    PARTLY: (SAME, PARTLY, FILLED, CANCELLED, EXPIRED, REJECTED, UNKNOWN),
     FILLED: (SAME, FILLED, FILLED, SAME, SAME, SAME, SAME),
     CANCELLED: (SAME, CANCELLED, FILLED, SAME, SAME, SAME, SAME),
     EXPIRED: (SAME, EXPIRED, FILLED, SAME, SAME, SAME, SAME),
@@ -127,6 +127,21 @@ def test_a_fill_before_the_accept_counts_and_the_accept_does_not_take_it_back() 
     early = order().apply(filled("4"))
     assert (early.status, early.exchange_order_id) == (PARTLY, "900")
     assert early.apply(accepted()) is early
+
+
+@pytest.mark.parametrize(("filled_before", "again"), [("0", OPEN), ("4", PARTLY)])
+def test_unknown_from_anywhere_and_back_keeps_what_is_known(filled_before: str, again: OrderStatus) -> None:
+    before = order(again, filled_before)
+    lost = before.apply(EVENTS["unknown"])
+    assert (lost.status, lost.exchange_order_id, lost.filled) == (UNKNOWN, "900", Decimal(filled_before))
+    assert lost.apply(filled("4", "9")).status is PARTLY
+    found = lost.apply(accepted())
+    assert (found.status, found.filled) == (again, Decimal(filled_before))
+
+
+def test_an_unknown_that_ends_keeps_its_fills() -> None:
+    ended = order(PARTLY, "4").apply(EVENTS["unknown"]).apply(EVENTS["cancelled"])
+    assert (ended.status, ended.filled) == (CANCELLED, Decimal(4))
 
 
 def test_a_fill_after_the_cancel_counts_without_reopening() -> None:
