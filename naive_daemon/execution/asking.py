@@ -135,7 +135,7 @@ class Asking:
 
     def _ask_next(self) -> None:
         client = self._actor.system.whereis(names.client(self._account))
-        for client_order_id, inquiry in self._inquiries.take():
+        for client_order_id, inquiry in self._inquiries.take(self._now_s()):
             self._actor.request(
                 client,
                 AskOrder(inquiry.symbol, client_order_id),
@@ -159,7 +159,7 @@ class Asking:
 
     def _take_not_found(self, order: Order, inquiry: Inquiry, *, is_final: bool) -> None:
         was_placed = order.exchange_order_id is not None
-        verdict = inquiry.not_found(self._now_s(), self._never_placed_after_s, was_placed=was_placed)
+        verdict = inquiry.not_found(self._never_placed_after_s, was_placed=was_placed)
         if is_final or verdict is Verdict.NEVER_PLACED:
             self._tell(OrderRejected, order, NEVER_PLACED)
         elif verdict is Verdict.LOST:

@@ -37,6 +37,9 @@ class Cancels:
         self._ask = ask
         self._wanted: dict[str, _Wanted] = {}
 
+    def __contains__(self, client_order_id: str) -> bool:
+        return client_order_id in self._wanted
+
     def want(self, order: Order) -> None:
         """Cancel an order, once; it goes on by itself."""
         if order.client_order_id not in self._wanted:

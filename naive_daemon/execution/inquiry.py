@@ -27,11 +27,11 @@ class Verdict(Enum):
 class Inquiry:
     """One order's questions; times on the monotonic clock, in seconds."""
 
-    __slots__ = ("_not_found", "_pause_s", "began_s", "is_asking", "is_due", "symbol")
+    __slots__ = ("_not_found", "_pause_s", "asked_s", "began_s", "is_asking", "is_due", "symbol")
 
     def __init__(self, symbol: str, began_s: float) -> None:
         self.symbol = symbol
-        self.began_s = began_s
+        self.began_s = self.asked_s = began_s
         self.is_asking = False
         self.is_due = False  # a pause is running, at whose end it is asked about
         self._not_found = 0
@@ -42,10 +42,13 @@ class Inquiry:
         pause_s, self._pause_s = self._pause_s, min(self._pause_s * 2, PAUSE_MAX_S)
         return pause_s
 
-    def not_found(self, now_s: float, never_placed_after_s: float, *, was_placed: bool) -> Verdict:
-        """Take a "not found". `was_placed`: the exchange has once had it, so it can not be an order never placed."""
+    def not_found(self, never_placed_after_s: float, *, was_placed: bool) -> Verdict:
+        """Take a "not found". `was_placed`: the exchange has once had it, so it can not be an order never placed.
+
+        It says how it was when it was asked, however long the answer took.
+        """
         self._not_found += 1
-        waited_s = now_s - self.began_s
+        waited_s = self.asked_s - self.began_s
         if self._not_found < NOT_FOUND_MIN:
             return Verdict.ASK_AGAIN
         if was_placed:
@@ -83,7 +86,7 @@ class Inquiries:
             if not inquiry.is_asking:
                 self._waiting[client_order_id] = None
 
-    def take(self) -> list[tuple[str, Inquiry]]:
+    def take(self, now_s: float) -> list[tuple[str, Inquiry]]:
         """Take who is to be asked about now; each must be `answered` later."""
         taken: list[tuple[str, Inquiry]] = []
         while self._waiting and self._asking < self._at_once_max:
@@ -91,6 +94,7 @@ class Inquiries:
             inquiry = self._open.get(client_order_id)
             if inquiry is not None:
                 inquiry.is_asking = True
+                inquiry.asked_s = now_s
                 self._asking += 1
                 taken.append((client_order_id, inquiry))
         return taken

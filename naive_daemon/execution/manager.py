@@ -178,8 +178,11 @@ class ExecutionManager(Actor):
         match message:
             case CancelOrder(client_order_id):
                 self._cancel(client_order_id)
-            case CancelSymbol(symbol) | _ClearAgain(symbol):
+            case CancelSymbol(symbol):
                 self._clear(symbol)
+            case _ClearAgain(symbol):
+                if symbol in self._clearing:  # else it is traded again, and its timer had fired before
+                    self._clear(symbol)
             case LeaveSymbol(symbol):
                 self._leave(symbol)
             case Safeguards():
@@ -204,7 +207,7 @@ class ExecutionManager(Actor):
             case CancelRefused():
                 self._take_cancel_refused(message)
             case OrderNotSent():
-                self._sending.take_not_sent(message)
+                self._take_not_sent(message)
             case ClientTrouble():
                 self._gate.take_trouble(message)
             case MarketStatus():
@@ -316,6 +319,12 @@ class ExecutionManager(Actor):
         order = self._books.live.get(refused.client_order_id)
         if order is not None:
             self._asking.ask(order)
+
+    def _take_not_sent(self, news: OrderNotSent) -> None:
+        """Keep an exit for later, unless it was cancelled on its way."""
+        self._sending.take_not_sent(news)
+        if news.client_order_id in self._cancels:
+            self._cancel(news.client_order_id)
 
     def _clear(self, symbol: str) -> None:
         """Cancel what lives of a symbol, and look again later: an order may still be on its way here."""

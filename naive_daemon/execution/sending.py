@@ -77,7 +77,7 @@ class Sending:
     def resend(self, client_order_id: str) -> None:
         """Send an exit whose pause is over, unless it has been cancelled or the daemon ends."""
         unsent, order = self._unsent.get(client_order_id), self._books.live.get(client_order_id)
-        if unsent is not None and order is not None and not self.is_draining:
+        if unsent is not None and unsent.timer is not None and order is not None and not self.is_draining:
             unsent.timer = None
             self.send(order)
 
@@ -89,12 +89,19 @@ class Sending:
             self._tell(OrderUnknown, order, f"no answer for {self._timeout_s:g} s")
 
     def take_not_sent(self, event: OrderNotSent) -> None:
-        """Refuse an entry that did not leave; keep an exit for later."""
+        """Refuse an entry that did not leave; keep an exit for later, if it is still waited for.
+
+        What comes late counts, too: it ends an order that was unknown, and its trader places the next attempt. Of an
+        order that the exchange has spoken of it says nothing.
+        """
         order = self._books.live.get(event.client_order_id)
-        if order is None or order.status is not OrderStatus.IN_FLIGHT:
+        if order is None or self.is_unsent(order.client_order_id):
             return
+        if order.exchange_order_id is not None or order.filled:
+            return
+        is_waited_for = order.client_order_id in self._in_flight
         self._stop_waiting(order.client_order_id)
-        if order.side is Side.BUY or self.is_draining:
+        if order.side is Side.BUY or self.is_draining or not is_waited_for:
             self.reject(order, f"not sent: {event.reason}")
             return
         former = self._unsent.get(order.client_order_id)

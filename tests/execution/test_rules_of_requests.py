@@ -1,0 +1,363 @@
+"""The execution manager: requests out and their answers (execution.md, "Requests", rules 1 to 6)."""
+
+from typing import Any
+
+import pytest
+
+from naive_daemon import names
+from naive_daemon.domain.side import Side
+from naive_daemon.execution.asking import NEVER_PLACED
+from naive_daemon.execution.manager import _ClearAgain
+from naive_daemon.execution.messages import CancelOrder, CancelSymbol, Drain, ExecutionStarted, LeaveSymbol
+from naive_daemon.otp import Down, StartFailedError
+from tests.execution.desk import (
+    ACCOUNT,
+    CANCELLED,
+    EXPIRED,
+    FILLED,
+    IN_FLIGHT,
+    OPEN,
+    PARTLY,
+    REJECTED,
+    UNKNOWN,
+    Desk,
+    accepted,
+    cancel_refused,
+    cancelled,
+    expired,
+    filled,
+    make_order,
+    not_sent,
+    rejected,
+    report,
+    unknown,
+)
+from tests.trading.recorder import Recorder
+
+BUY, OTHER = make_order(1), make_order(2)
+SELL = make_order(1, Side.SELL)
+
+
+def test_rule_1_requests_run_concurrently_and_answers_come_in_the_order_of_completion() -> None:
+    desk = Desk().start().place(BUY, OTHER, SELL)
+    assert desk.sent() == [BUY, OTHER, SELL]
+    desk.tell(accepted(SELL), cancelled(SELL), accepted(BUY), filled(OTHER))
+    assert [desk.life(one) for one in (SELL, BUY, OTHER)] == [[OPEN, CANCELLED], [OPEN], [FILLED]]
+
+
+def test_rule_1_an_order_is_sent_once_however_often_it_is_handed_over() -> None:
+    desk = Desk().start().place(BUY, BUY)
+    desk.tell(accepted(BUY)).place(BUY)
+    desk.tell(filled(BUY)).place(BUY)
+    assert desk.sent() == [BUY]
+    assert desk.journaled(BUY).status is FILLED
+
+
+def test_rule_1_cancels_go_out_only_for_what_lives() -> None:
+    desk = Desk().start().open(BUY, OTHER)
+    desk.sent()
+    desk.cancel(BUY).tell(CancelOrder("stranger"), cancelled(BUY)).cancel(BUY)
+    assert desk.sent() == [BUY.client_order_id]
+
+
+class Trader(Recorder):
+    """Somebody who places orders."""
+
+
+def test_rule_2_a_symbol_that_was_never_configured_crashes_the_sender_and_no_order_leaves() -> None:
+    order = make_order(1, symbol="NEVERQ")
+    desk = Desk().start()
+    trader = desk.system.start(Trader(), names.trader(ACCOUNT, "NEVERQ", 1))
+    ends: list[Down] = []
+    desk.system.on_down(trader, ends.append)
+    desk.place(order, BUY)
+    assert desk.sent() == [BUY]
+    assert "never configured" in str(ends[0].reason)
+    assert desk.life(order) == [REJECTED]
+    assert desk.manager.is_alive()
+
+
+def test_rule_3_an_open_that_timed_out_is_unknown_not_failed_and_is_found() -> None:
+    desk = Desk().start().place(BUY)
+    desk.client.reports[BUY.client_order_id] = report(BUY, PARTLY, "4", filled(BUY, "4"))
+    desk.wait(9.9)
+    assert desk.life(BUY) == []
+    desk.wait(0.1)
+    assert desk.life(BUY) == [UNKNOWN]
+    desk.wait(1)
+    assert desk.life(BUY) == [UNKNOWN, OPEN, PARTLY]
+    assert desk.sent() == [BUY]  # and never again
+    desk.asked()
+    assert desk.wait(600).asked() == []
+
+
+def test_rule_3_it_is_asked_for_with_growing_pauses() -> None:
+    desk = Desk().start(never_placed_after_s=1000.0).place(BUY).wait(10)
+    moments = [0.5, 1.5, 3.5, 7.5, 15.5, 25.5, 35.5]
+    for number, moment in enumerate(moments):
+        waited = moment - (moments[number - 1] if number else 0)
+        assert desk.wait(waited - 0.1).asked() == []
+        assert desk.wait(0.1).asked() == [BUY.client_order_id]
+
+
+def test_rule_3_not_found_once_proves_nothing_but_again_and_again_past_the_deadline_it_was_never_placed() -> None:
+    desk = Desk().start(never_placed_after_s=20.0).place(BUY).wait(10)
+    desk.wait(20)
+    assert len(desk.asked()) >= 3
+    assert desk.life(BUY) == [UNKNOWN]
+    desk.wait(10)
+    assert desk.life(BUY) == [UNKNOWN, REJECTED]
+    assert desk.last(BUY).reason == NEVER_PLACED
+
+
+def test_rule_3_found_at_last_after_many_not_founds_it_is_adopted() -> None:
+    desk = Desk().start(never_placed_after_s=20.0).place(BUY).wait(20)
+    desk.client.reports[BUY.client_order_id] = report(BUY, OPEN)
+    assert desk.wait(10).life(BUY) == [UNKNOWN, OPEN]
+
+
+def test_rule_3_an_answer_that_took_long_says_how_it_was_when_it_was_asked() -> None:
+    desk = Desk().start(never_placed_after_s=20.0, request_timeout_s=1.0).place(BUY).wait(1.6).wait(1)
+    desk.client.is_mute = True
+    desk.wait(3)
+    assert len(desk.asked()) == 3
+    desk.wait(20)  # the third question was asked early, and is answered late
+    (question,) = desk.client.questions
+    question.reply(report(BUY, None))
+    desk.system.run_until_idle()
+    assert desk.life(BUY) == [UNKNOWN]
+
+
+def test_rule_3_what_is_not_known_stays_tracked_while_the_exchange_cannot_be_asked() -> None:
+    desk = Desk().start(never_placed_after_s=5.0).place(BUY)
+    desk.client.is_mute = True
+    desk.wait(300)
+    assert desk.life(BUY) == [UNKNOWN]
+    desk.client.is_mute = False
+    assert desk.wait(90).life(BUY) == [UNKNOWN, REJECTED]
+
+
+def test_rule_3_an_order_that_was_once_on_the_book_is_never_taken_for_one_that_was_not_placed() -> None:
+    desk = Desk().start(never_placed_after_s=5.0).open(BUY)
+    desk.tell(cancel_refused(BUY)).wait(500)
+    assert desk.life(BUY) == [OPEN, UNKNOWN]
+    desk.client.reports[BUY.client_order_id] = report(BUY, OPEN)
+    assert desk.wait(20).life(BUY) == [OPEN, UNKNOWN, OPEN]
+
+
+def test_an_order_that_no_question_finds_for_ten_minutes_is_lost(logs: list[Any]) -> None:
+    desk = Desk().start().open(BUY).tell(cancel_refused(BUY)).wait(630)
+    assert desk.life(BUY) == [OPEN, UNKNOWN, EXPIRED]
+    assert [entry["log_level"] for entry in logs if entry["event"] == "order is lost"] == ["error"]
+
+
+def test_rule_3_a_cancel_that_timed_out_leaves_the_order_open_and_is_sent_again_until_it_is_over() -> None:
+    desk = Desk().start().open(BUY)
+    desk.sent()
+    desk.client.reports[BUY.client_order_id] = report(BUY, OPEN)
+    desk.cancel(BUY, BUY)
+    assert desk.sent() == [BUY.client_order_id]
+    for pause in (5, 10, 20, 40, 60, 60):
+        assert desk.wait(pause - 0.1).sent() == []
+        assert desk.wait(0.1).sent() == [BUY.client_order_id]
+        assert desk.asked() == [BUY.client_order_id]
+    assert desk.life(BUY) == [OPEN]
+    desk.tell(cancelled(BUY))
+    assert desk.wait(600).sent() == []
+    assert desk.system.due_ns is None
+
+
+def test_rule_4_a_late_answer_after_a_timeout_still_counts() -> None:
+    for late, ends in ((accepted(BUY), [OPEN]), (filled(BUY), [FILLED]), (rejected(BUY), [REJECTED])):
+        desk = Desk().start().place(BUY).wait(10.2).tell(late)
+        assert desk.life(BUY) == [UNKNOWN, *ends]
+
+
+def test_rule_4_a_late_not_sent_counts_too_and_an_exit_is_left_to_its_trader() -> None:
+    for order in (BUY, SELL):
+        desk = Desk().start().place(order).wait(10.2).tell(not_sent(order))
+        assert desk.life(order) == [UNKNOWN, REJECTED]
+        desk.sent()
+        assert desk.wait(100).sent() == []
+
+
+def test_a_not_sent_of_what_the_exchange_has_spoken_of_says_nothing() -> None:
+    desk = Desk().start(reconcile_interval_s=None).place(BUY, OTHER)
+    desk.tell(accepted(BUY), not_sent(BUY), filled(OTHER, "4"), unknown(OTHER), not_sent(OTHER))
+    assert (desk.life(BUY), desk.life(OTHER)) == ([OPEN], [PARTLY, UNKNOWN])
+
+
+def test_an_answer_that_comes_twice_or_after_an_unknown_changes_nothing_more() -> None:
+    desk = Desk().start().place(BUY).tell(unknown(BUY), unknown(BUY), accepted(BUY), accepted(BUY))
+    assert desk.life(BUY) == [UNKNOWN, OPEN]
+
+
+def test_rule_5_nothing_left_is_a_full_fill_and_a_refusal_carries_its_reason() -> None:
+    desk = Desk().start().place(BUY, OTHER)
+    desk.tell(filled(BUY, "4", "1"), filled(BUY, "6", "2"), rejected(OTHER, "Filter failure: LOT_SIZE"))
+    assert desk.life(BUY) == [PARTLY, FILLED]
+    assert desk.journaled(OTHER).reason == "Filter failure: LOT_SIZE"
+
+
+def test_rule_5_an_unknown_symbol_in_an_answer_is_logged_once_and_filtered(logs: list[Any]) -> None:
+    desk = Desk().start().place(BUY)
+    stranger = make_order(1, symbol="NEVERQ")
+    desk.tell(accepted(stranger), filled(stranger), accepted(BUY))
+    assert desk.life(BUY) == [OPEN]
+    assert desk.life(stranger) == []
+    assert [entry["symbol"] for entry in logs if "never configured" in entry["event"]] == ["NEVERQ"]
+
+
+def test_rule_6_shutdown_takes_no_requests_and_waits_for_those_in_flight() -> None:
+    desk = Desk().start().place(BUY)
+    answers: list[Any] = []
+    asker = desk.system.start(_Asker(answers), "asker")
+    asker.tell(desk.manager)
+    desk.system.run_until_idle()
+    assert answers == []
+    desk.place(OTHER)
+    assert desk.sent() == [BUY]
+    assert desk.life(OTHER) == [REJECTED]
+    desk.tell(accepted(BUY))
+    assert answers == [None]
+
+
+def test_rule_6_shutdown_waits_no_longer_than_an_order_may_take() -> None:
+    desk = Desk().start().place(BUY)
+    answers: list[Any] = []
+    desk.system.start(_Asker(answers), "asker").tell(desk.manager)
+    desk.system.run_until_idle()
+    desk.wait(10)
+    assert (answers, desk.journaled(BUY).status) == ([None], UNKNOWN)
+
+
+class _Asker(Recorder):
+    def __init__(self, answers: list[Any]) -> None:
+        super().__init__()
+        self._got = answers
+
+    def on_receive(self, message: Any) -> None:
+        self.request(message, Drain(), self._got.append, 60)
+
+
+# What was not sent ---------------------------------------------------------------------------------------------------
+
+
+def test_an_exit_that_was_not_sent_goes_out_again_with_the_same_id_and_growing_pauses() -> None:
+    desk = Desk().start().place(SELL)
+    assert desk.sent() == [SELL]
+    for pause in (1, 2, 4, 8, 16, 30, 30):
+        desk.tell(not_sent(SELL))
+        assert desk.wait(pause - 0.1).sent() == []
+        assert desk.wait(0.1).sent() == [SELL]
+    desk.tell(accepted(SELL))
+    assert desk.life(SELL) == [OPEN]
+    assert desk.wait(600).sent() == []
+
+
+def test_an_exit_waits_as_long_as_the_exchange_says() -> None:
+    desk = Desk().start().place(SELL).tell(not_sent(SELL, 60.0))
+    desk.sent()
+    assert desk.wait(59.9).sent() == []
+    assert desk.wait(0.1).sent() == [SELL]
+
+
+def test_a_not_sent_that_comes_twice_sends_once() -> None:
+    desk = Desk().start().place(SELL).tell(not_sent(SELL), not_sent(SELL))
+    assert desk.sent() == [SELL]
+    assert desk.wait(8).sent() == [SELL]
+
+
+def test_an_exit_that_was_sent_again_and_timed_out_is_unknown_and_not_sent_a_third_time() -> None:
+    desk = Desk().start().place(SELL).tell(not_sent(SELL)).wait(1)
+    assert desk.sent() == [SELL, SELL]
+    assert desk.wait(15).life(SELL) == [UNKNOWN]
+    assert desk.sent() == []
+
+
+def test_an_entry_that_was_not_sent_is_refused() -> None:
+    desk = Desk().start().place(BUY).tell(not_sent(BUY))
+    assert desk.life(BUY) == [REJECTED]
+    assert desk.last(BUY).reason == "not sent: no way out"
+    desk.sent()
+    assert desk.wait(100).sent() == []
+
+
+def test_a_cancel_of_an_exit_that_waits_to_be_sent_ends_it_here() -> None:
+    desk = Desk().start().place(SELL).tell(not_sent(SELL)).cancel(SELL)
+    assert desk.life(SELL) == [CANCELLED]
+    assert desk.wait(100).sent() == [SELL]
+
+
+def test_an_exit_that_was_cancelled_on_its_way_and_did_not_leave_is_not_sent_again() -> None:
+    desk = Desk().start().place(SELL).cancel(SELL).tell(not_sent(SELL))
+    assert desk.life(SELL) == [CANCELLED]
+    assert desk.wait(100).sent() == [SELL, SELL.client_order_id]
+
+
+def test_an_exit_that_waits_is_not_sent_by_a_daemon_that_ends() -> None:
+    desk = Desk().start().place(SELL).tell(not_sent(SELL))
+    desk.sent()
+    assert desk.system.ask(desk.manager, Drain()) is None
+    assert desk.wait(10).sent() == []
+    assert desk.journaled(SELL).status is IN_FLIGHT  # the next start asks for it
+
+
+def test_without_a_client_an_order_is_rejected_and_not_forgotten() -> None:
+    desk = Desk().start()
+    desk.system.terminate(desk.client.ref, 1)
+    assert desk.place(BUY).life(BUY) == [REJECTED]
+
+
+# Symbols that are cleared --------------------------------------------------------------------------------------------
+
+
+def test_a_symbol_is_cleared_until_nothing_lives_there() -> None:
+    elsewhere = make_order(3, symbol="BBBQ")
+    desk = Desk().start().open(BUY, OTHER, elsewhere)
+    desk.sent()
+    desk.tell(CancelSymbol("AAAQ"))
+    assert desk.sent() == [BUY.client_order_id, OTHER.client_order_id]
+    desk.tell(cancelled(BUY)).place(SELL)  # it was on its way here
+    assert desk.sent() == [SELL, SELL.client_order_id]
+    desk.tell(cancelled(OTHER), cancelled(SELL)).wait(60)
+    assert desk.sent() == []
+    assert desk.place(make_order(4)).sent() == [make_order(4)]
+    assert desk.journaled(elsewhere).status is OPEN
+
+
+def test_a_symbol_that_is_traded_again_is_cleared_no_more_also_when_its_timer_has_fired_already() -> None:
+    desk = Desk().start().open(BUY).tell(CancelSymbol("AAAQ"))
+    desk.system.suspend(desk.manager, 60)
+    desk.wait(5)
+    desk.manager.tell(LeaveSymbol("AAAQ"))
+    desk.system.resume(desk.manager)
+    desk.tell(cancelled(BUY)).open(OTHER)
+    desk.sent()
+    assert desk.wait(100).sent() == []
+
+
+def test_a_timer_that_has_fired_before_its_symbol_is_traded_again_is_late() -> None:
+    desk = Desk().start().open(BUY).tell(CancelSymbol("AAAQ"), LeaveSymbol("AAAQ"))
+    desk.tell(cancelled(BUY)).open(OTHER)
+    desk.sent()
+    manager: Any = desk.manager._actor
+    manager.on_receive(_ClearAgain("AAAQ"))  # what the timer has told, read behind LeaveSymbol
+    desk.system.run_until_idle()
+    assert desk.wait(100).sent() == []
+
+
+# Start ---------------------------------------------------------------------------------------------------------------
+
+
+def test_it_says_that_it_has_started_and_does_not_start_without_knowing_what_the_exchange_has() -> None:
+    desk = Desk().start()
+    assert desk.switches.take() == [ExecutionStarted(ACCOUNT)]
+    desk.crash()
+    desk.system.terminate(desk.client.ref, 1)
+    with pytest.raises(StartFailedError, match="does not say what it has"):
+        desk.start()
+
+
+def test_an_expiry_is_an_end_like_others() -> None:
+    assert Desk().start().open(BUY).tell(expired(BUY)).life(BUY) == [OPEN, EXPIRED]
