@@ -111,6 +111,11 @@ class TakingEngine(PaperEngine):
             shares = []
         return self._trade(book, taker, taking, shares, time_ns)
 
+    def refusal(self, order: Order, taking: Taking) -> str | None:
+        """Say why `submit` would refuse the order now, in the exchange's words; None when it would not."""
+        book = self._books.get(order.symbol)
+        return self._refusal_of(book, order, taking, [] if book is None else self._taken(book, order, taking))
+
     def expire(self, account: str, symbol: str, time_ns: int, reason: str) -> list[AccountEvent]:
         """Take every order of the account off a symbol's book."""
         events: list[AccountEvent] = []
@@ -119,9 +124,7 @@ class TakingEngine(PaperEngine):
             events.append(self._ledger.updated(account, self._locked(resting.order)[0], time_ns))
         return events
 
-    def _trade(
-        self, book: Book, taker: Resting, taking: Taking, shares: list[_Share], time_ns: int
-    ) -> Submitted:
+    def _trade(self, book: Book, taker: Resting, taking: Taking, shares: list[_Share], time_ns: int) -> Submitted:
         order = taker.order
         accepted: OrderAccepted = taker.accepted(time_ns)
         submitted = Submitted([accepted], [])

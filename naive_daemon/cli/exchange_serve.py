@@ -1,0 +1,189 @@
+"""`naive-daemon exchange serve`."""
+
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from naive_daemon.cli.command import Command, Options, pass_options
+from naive_daemon.cli.output import emit, say
+from naive_daemon.cli.symbols import SymbolType
+from naive_daemon.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from naive_daemon.exchange.server.server import ExchangeServer, ServerOptions
+
+_SPEED_MAX = Decimal(1_000_000)
+
+
+@click.command(cls=Command)
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, show_default=True, help="0 takes any free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address that it listens on.")
+@click.option(
+    "--market",
+    default="generated",
+    show_default=True,
+    metavar="generated|clients|FILE",
+    help="Where trades come from: made up, the clients' own orders, or a recorded file.",
+)
+@click.option("--speed", default="1", show_default=True, metavar="N|max", help="How many times faster it is played.")
+@click.option("--trades-per-s", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Generated trades.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the market and of the faults.")
+@click.option("--symbol", "symbols", multiple=True, type=SymbolType(), metavar="SYMBOL", help="List these alone.")
+@click.option(
+    "--exchange-info", type=click.Path(path_type=Path), metavar="FILE", help="Binance's exchangeInfo to list from."
+)
+@click.option("--accounts", type=click.Path(path_type=Path), metavar="FILE", help="Accounts and keys (mode 0600).")
+@click.option(
+    "--state", type=click.Path(path_type=Path), metavar="DIR", help="Its folder; exchange in the home unless given."
+)
+@click.option(
+    "--fill-model",
+    type=click.Choice(["volume", "through"]),
+    default="volume",
+    show_default=True,
+    help="When an order fills.",
+)
+@click.option("--maker-fee", default="0.001", show_default=True, metavar="RATIO", help="Commission of who rested.")
+@click.option("--taker-fee", default="0.001", show_default=True, metavar="RATIO", help="Commission of who came.")
+@click.option(
+    "--weight-limit", type=click.IntRange(0), default=6_000, show_default=True, help="Weight a minute; 0: none."
+)
+@click.option("--order-limit", type=click.IntRange(0), default=50, show_default=True, help="Orders in 10 s; 0: none.")
+@click.option(
+    "--day-order-limit", type=click.IntRange(0), default=160_000, show_default=True, help="Orders a day; 0: none."
+)
+@click.option(
+    "--connection-limit", type=click.IntRange(0), default=300, show_default=True, help="Connections in 5 min; 0: none."
+)
+@pass_options
+def serve(
+    options: Options,
+    *,
+    port: int,
+    host: str,
+    market: str,
+    speed: str,
+    trades_per_s: int,
+    seed: int,
+    symbols: tuple[str, ...],
+    exchange_info: Path | None,
+    accounts: Path | None,
+    state: Path | None,
+    fill_model: str,
+    maker_fee: str,
+    taker_fee: str,
+    weight_limit: int,
+    order_limit: int,
+    day_order_limit: int,
+    connection_limit: int,
+) -> None:
+    """Serve a local exchange that speaks Binance's Spot API, until Ctrl-C or SIGTERM.
+
+    REST, market streams and WebSocket API are on one port of this machine. Orders, fills and balances survive its end.
+    It makes an account with keys once and says in which file they are; it prints none. Under /admin, which answers this
+    machine without a key, it takes faults ("exchange fault"), trades by hand, and tells the truth for audits.
+
+    Example:
+      naive-daemon exchange serve --port 8080 --market clients
+      naive-daemon exchange serve --market XRPETH-aggTrades-2019-10-11.csv --speed 50
+
+    """
+    from naive_daemon.exchange.paper.engine import FillModel
+    from naive_daemon.exchange.server.limits import RateLimits
+    from naive_daemon.exchange.server.market_choice import CLIENTS, MarketChoice
+    from naive_daemon.exchange.server.server import ServerOptions
+    from naive_daemon.exchange.server.venue import VenueRules
+
+    config = options.load_config()
+    served = ServerOptions(
+        folder=state.absolute() if state is not None else config.home / "exchange",
+        host=host,
+        port=port,
+        market=MarketChoice(market, _speed(speed), symbols, exchange_info, seed, trades_per_s),
+        rules=VenueRules(
+            fill_model=FillModel(fill_model),
+            between_clients=market == CLIENTS,
+            maker_fee=_ratio("--maker-fee", maker_fee),
+            taker_fee=_ratio("--taker-fee", taker_fee),
+        ),
+        limits=RateLimits(
+            weight_1min=weight_limit,
+            orders_10s=order_limit,
+            orders_1day=day_order_limit,
+            connections_5min=connection_limit,
+        ),
+        accounts=accounts,
+    )
+    import asyncio
+
+    asyncio.run(_serve(options, served))
+
+
+async def _serve(options: Options, served: "ServerOptions") -> None:
+    import asyncio
+    import signal
+
+    from naive_daemon.exchange.server.server import ExchangeServer, serve
+
+    end = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end.set)
+    async with ExchangeServer(served) as server:
+        _tell(options, served, server)
+        await serve(server, end)
+    say(options, "the exchange has ended, its state is kept")
+
+
+def _tell(options: Options, served: "ServerOptions", server: "ExchangeServer") -> None:
+    from naive_daemon.exchange.server.credentials import write_credentials
+
+    files = write_credentials(served.folder, served.accounts, server.address)
+    told = {
+        "url": f"http://{server.address}",
+        "ws_api_url": f"ws://{server.address}/ws-api/v3",
+        "stream_url": f"ws://{server.address}",
+        "port": server.port,
+        "pid": os.getpid(),
+        "credentials": [str(path) for path in files],
+    }
+
+    def text() -> None:
+        click.echo(f"the exchange is up: REST {told['url']}, WebSocket API {told['ws_api_url']},")
+        click.echo(f"market streams {told['stream_url']}")
+        for name, path in zip(server.account_names, files, strict=True):
+            click.echo(f"keys of {name}: {path}")
+
+    emit(options, told, text)
+    import sys
+
+    sys.stdout.flush()
+
+
+def _speed(text: str) -> Decimal | None:
+    from naive_daemon.domain.money import parse_decimal
+
+    if text == "max":
+        return None
+    try:
+        speed = parse_decimal(text)
+    except ValueError as error:
+        raise UsageError(f"--speed: {error}", hint="a number more than 0, or max") from None
+    if not 0 < speed <= _SPEED_MAX:
+        raise UsageError(f"--speed {text} is out of range", hint="more than 0, at most 1000000, or max")
+    return speed
+
+
+def _ratio(name: str, text: str) -> Decimal:
+    from naive_daemon.domain.money import parse_decimal
+
+    try:
+        ratio = parse_decimal(text)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from None
+    if not 0 <= ratio < Decimal("0.5"):
+        raise UsageError(f"{name} {text} is no ratio", hint="0.001 is 0.1 %")
+    return ratio

@@ -1,0 +1,61 @@
+"""One WebSocket connection as those see it who send to it: frames that are made once and written as they are.
+
+Owned by the connection's task. Frames of one turn of the loop go out together. Nobody waits for a slow reader, and it
+costs no memory: when more than a bound waits for it, the connection is cut.
+"""
+
+import asyncio
+import struct
+
+BOUND_BYTES = 4 << 20
+_SHORT, _MIDDLE = 126, 1 << 16
+
+
+def frame(payload: bytes) -> bytes:
+    """Make an unmasked text frame (RFC 6455, 5.2), as a server sends it."""
+    length = len(payload)
+    if length < _SHORT:
+        return bytes((0x81, length)) + payload
+    if length < _MIDDLE:
+        return struct.pack("!BBH", 0x81, _SHORT, length) + payload
+    return struct.pack("!BBQ", 0x81, 127, length) + payload
+
+
+class Channel:
+    """A way to one client."""
+
+    def __init__(self, transport: asyncio.WriteTransport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._waiting: list[bytes] = []
+        self.opened_s = loop.time()
+        self.heard_s = self.opened_s
+        self.stalled_until_s = 0.0
+        self.was_too_slow = False
+
+    def send(self, data: bytes) -> None:
+        """Send a frame; after the connection's end nothing happens."""
+        self._waiting.append(data)
+        if len(self._waiting) == 1:
+            self._loop.call_soon(self._flush)
+
+    @property
+    def is_stalled(self) -> bool:
+        """Say whether it is made to send no event now."""
+        return self._loop.time() < self.stalled_until_s
+
+    def cut(self) -> None:
+        """End the connection without a word."""
+        self._waiting.clear()
+        self._transport.abort()
+
+    def _flush(self) -> None:
+        if not self._waiting or self._transport.is_closing():
+            self._waiting.clear()
+            return
+        data = b"".join(self._waiting)
+        self._waiting.clear()
+        self._transport.write(data)
+        if self._transport.get_write_buffer_size() > BOUND_BYTES:
+            self.was_too_slow = True
+            self._transport.abort()

@@ -1,0 +1,188 @@
+"""The WebSocket API: requests in JSON, the operations of REST, sessions, and the user data stream.
+
+Owned by the server's thread. Contract: Binance, "WebSocket API"; reference "User data". Requests are answered in their
+order; only with faults switched on does each take its own time.
+"""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from aiohttp import WSCloseCode, web
+
+from naive_daemon.clock import NS_PER_MS
+from naive_daemon.exchange.server.catalogue import OPERATIONS
+from naive_daemon.exchange.server.channel import Channel, frame
+from naive_daemon.exchange.server.connection import Socket, Sockets
+from naive_daemon.exchange.server.exchange import Exchange
+from naive_daemon.exchange.server.gate import CutError, Gate, Incoming, SwallowedError
+from naive_daemon.exchange.server.operation import Operation
+from naive_daemon.exchange.server.parameters import Parameters, text_of
+from naive_daemon.exchange.server.refusal import RefusedError, illegal, missing, not_supported
+from naive_daemon.exchange.server.session import SESSION_OPERATIONS, Session
+from naive_daemon.exchange.server.signature import ws_payload
+from naive_daemon.exchange.server.user_streams import UNITS
+
+_CONNECT_WEIGHT = 2
+_IN_FLIGHT_MAX = 10_000
+_encode = msgspec.json.Encoder().encode
+
+
+class _Request(msgspec.Struct):
+    method: str
+    id: int | str | None = None
+    params: dict[str, msgspec.Raw] = {}
+
+
+_decode = msgspec.json.Decoder(_Request).decode
+
+
+class WsApi:
+    """Serves the WebSocket API."""
+
+    def __init__(self, exchange: Exchange, sockets: Sockets) -> None:
+        self._exchange = exchange
+        self._sockets = sockets
+        self._gate = Gate(exchange)
+        self.sessions: dict[Channel, Session] = {}
+
+    def add_routes(self, app: web.Application) -> None:
+        """Let an application serve the path of the API."""
+        app.router.add_get("/ws-api/v3", self.serve)
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Serve one connection until its end."""
+        address = request.remote or ""
+        unit = request.query.get("timeUnit", "MILLISECOND")
+        if unit not in UNITS:
+            return web.Response(status=400, text="bad timeUnit")
+        try:
+            self._exchange.limiter.take_connection(address)
+            self._exchange.limiter.take_weight(address, _CONNECT_WEIGHT)
+        except RefusedError as error:
+            return web.json_response({"code": error.code, "msg": error.message}, status=error.status)
+        socket = await self._sockets.accept(request, self._gone)
+        session = Session(self._exchange, self._gate, socket.channel, UNITS[unit])
+        self.sessions[socket.channel] = session
+        connection = _Connection(self._exchange, self._gate, socket, session, address)
+        await connection.serve()
+        return socket.response
+
+    def say_shutdown(self) -> None:
+        """Tell every connection that the server is about to close it."""
+        time_ns = self._exchange.clock.now_ns()
+        for channel, session in self.sessions.items():
+            event = {"event": {"e": "serverShutdown", "E": time_ns // session.unit_ns}}
+            channel.send(frame(_encode(event)))
+
+    def _gone(self, channel: Channel) -> None:
+        session = self.sessions.pop(channel, None)
+        if session is not None:
+            session.end()
+        self._exchange.delivery.forget(channel)
+
+
+class _Connection:
+    """One connection; requests that take their time are tasks that end with it."""
+
+    def __init__(self, exchange: Exchange, gate: Gate, socket: Socket, session: Session, address: str) -> None:
+        self._exchange = exchange
+        self._gate = gate
+        self._socket = socket
+        self._session = session
+        self._address = address
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self) -> None:
+        try:
+            async for text in self._socket.texts():
+                if text is not None:
+                    await self._take(text)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    async def _take(self, text: str) -> None:
+        try:
+            request = _decode(text)
+        except (msgspec.DecodeError, RecursionError) as error:
+            self._answer_error(None, _malformed(error))
+            return
+        if not self._exchange.faults.is_on:
+            self._answer(request)
+        elif len(self._tasks) >= _IN_FLIGHT_MAX:
+            await self._socket.close(WSCloseCode.TRY_AGAIN_LATER, b"too many requests in flight")
+        else:
+            task = asyncio.get_running_loop().create_task(self._answer_with_faults(request))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _answer(self, request: _Request) -> None:
+        try:
+            operation, incoming = self._incoming(request)
+            if operation is None:
+                self._answer_result(request, self._session.answer(request.method, incoming), None)
+                return
+            outcome = self._gate.pass_now(operation, incoming)
+        except RefusedError as error:
+            self._answer_error(request.id, error)
+        else:
+            self._answer_result(request, outcome.result, outcome.orders)
+
+    async def _answer_with_faults(self, request: _Request) -> None:
+        try:
+            operation, incoming = self._incoming(request)
+            if operation is None:
+                self._answer_result(request, self._session.answer(request.method, incoming), None)
+                return
+            outcome = await self._gate.pass_with_faults(operation, incoming)
+        except RefusedError as error:
+            self._answer_error(request.id, error)
+        except SwallowedError:
+            return
+        except CutError:
+            self._socket.channel.cut()
+        else:
+            self._answer_result(request, outcome.result, outcome.orders)
+
+    def _incoming(self, request: _Request) -> tuple[Operation | None, Incoming]:
+        """Read a request; without an operation it is the session's."""
+        operation = OPERATIONS.get(request.method)
+        if operation is None and request.method not in SESSION_OPERATIONS:
+            raise not_supported()
+        values = {name: text_of(raw) for name, raw in request.params.items()}
+        return operation, Incoming(
+            self._address,
+            Parameters(values),
+            self._session.unit_ns,
+            values.get("apiKey"),
+            ws_payload(values),
+            values.get("signature"),
+            self._session.key,
+        )
+
+    def _answer_result(self, request: _Request, result: Any, orders: tuple[int, int] | None) -> None:
+        answer = {"id": request.id, "status": 200, "result": result, "rateLimits": self._limits(orders)}
+        self._socket.channel.send(frame(_encode(answer)))
+
+    def _answer_error(self, request_id: int | str | None, refused: RefusedError) -> None:
+        error: dict[str, Any] = {"code": refused.code, "msg": refused.message}
+        if refused.retry_at_ms is not None:
+            now_ms = self._exchange.clock.now_ns() // NS_PER_MS
+            error["data"] = {"serverTime": now_ms, "retryAfter": refused.retry_at_ms}
+        answer = {"id": request_id, "status": refused.status, "error": error, "rateLimits": self._limits(None)}
+        self._socket.channel.send(frame(_encode(answer)))
+
+    def _limits(self, orders: tuple[int, int] | None) -> list[dict[str, Any]]:
+        limiter = self._exchange.limiter
+        return limiter.table(limiter.used_weight(self._address), orders)
+
+
+def _malformed(error: Exception) -> RefusedError:
+    if isinstance(error, msgspec.ValidationError):
+        text = str(error)
+        if "required field" in text:
+            return missing("method")
+        if "$.id" in text:
+            return illegal("id", "^[a-zA-Z0-9-_]{1,64}$")
+    return RefusedError(-1135, "Invalid JSON Request")
