@@ -86,12 +86,13 @@ class ScriptedMarket:
     """`with ScriptedMarket() as market:`; each connection of a client is a Peer.
 
     `answer` says what a request is answered with, or None for nothing; `refuse` answers the next connections with an
-    HTTP status; a connection is pinged every `ping_s`. `story`: of which connection which request was answered, and
-    who went, in order.
+    HTTP status; a connection is pinged every `ping_s`. `requests`: what came on which connection. `story`: what was
+    answered on which, and who went, in order.
     """
 
     def __init__(self) -> None:
         self.peers: queue.Queue[Peer] = queue.Queue()
+        self.requests: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
         self.answer: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: {"result": None}
         self.refuse: queue.Queue[int] = queue.Queue()
         self.story: list[tuple[int, str]] = []
@@ -161,6 +162,7 @@ class ScriptedMarket:
 
     async def _take(self, peer: Peer, socket: web.WebSocketResponse, asked: dict[str, Any]) -> None:
         peer.requests.put(asked)
+        self.requests.put((peer.number, asked))
         answer = self.answer(asked)
         if answer is not None:
             await socket.send_json({**answer, "id": asked["id"]})

@@ -160,17 +160,13 @@ def test_a_symbol_comes_and_goes_on_the_same_connection(rig: Rig) -> None:
 def test_many_symbols_share_requests_and_no_connection_has_too_many(rig: Rig) -> None:
     symbols = [f"S{number}Q" for number in range(1_100)]
     rig.open(*symbols)
-    asked: list[list[str]] = []
-    for _ in range(2):
-        peer = rig.market.await_peer()
-        streams: list[str] = []
-        while len(streams) < (1_024 if not asked else 1_100 - len(asked[0])):
-            params = peer.await_request("SUBSCRIBE")["params"]
-            assert len(params) <= market_connection.REQUEST_STREAMS_MAX
-            streams += params
-        asked.append(streams)
-    assert sorted(map(len, asked)) == [76, 1_024]
-    assert {stream for streams in asked for stream in streams} == {f"{symbol.lower()}@trade" for symbol in symbols}
+    asked: dict[int, set[str]] = {}
+    while sum(map(len, asked.values())) < len(symbols):
+        number, request = rig.market.requests.get(timeout=PATIENCE_S)
+        assert len(request["params"]) <= market_connection.REQUEST_STREAMS_MAX
+        asked.setdefault(number, set()).update(request["params"])
+    assert sorted(map(len, asked.values())) == [76, 1_024]
+    assert set().union(*asked.values()) == {f"{symbol.lower()}@trade" for symbol in symbols}
     assert rig.market.attempts == 2
 
 
@@ -380,9 +376,10 @@ def test_a_subscription_that_is_refused_is_a_loss(rig: Rig, log: Log) -> None:
 
 def test_rule_9_one_that_comes_up_and_drops_at_once_does_not_spin(rig: Rig, log: Log) -> None:
     streams = rig.open("BTCUSDT")
-    for _ in range(4):
+    assert [rig.ear.next_health()[0] for _ in range(2)] == [False, True]
+    for losses in range(4):
         rig.market.await_subscribed().cut()
-    rig.market.await_subscribed()
+        log.wait_for(BACK, losses + 1)
     (line,) = streams._lines
     assert line._backoff._pause_s == FIRST_S * 2**4
     assert log.count(RECONNECTING) == 4
