@@ -14,7 +14,8 @@ from naive_daemon.exchange.server.channel import Channel, frame
 from naive_daemon.exchange.server.delivery import STREAM, Delivery
 
 STREAMS_MAX = 1_024
-_is_name = re.compile(r"(?:[a-z0-9._-]{1,30}@|!)[A-Za-z0-9_@+:.-]{1,40}", re.ASCII).fullmatch
+# A name of nothing is a stream that never sends: clients count on that (ccxt connects to `/ws/0`).
+_is_name = re.compile(r"[A-Za-z0-9!@_.:+-]{1,64}", re.ASCII).fullmatch
 _KLINE = "kline_"
 
 

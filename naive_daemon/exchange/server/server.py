@@ -19,7 +19,6 @@ from naive_daemon.clock import NS_PER_MS, WallClock
 from naive_daemon.domain.errors import ConfigError
 from naive_daemon.exchange.server.accounts import Accounts, read_accounts
 from naive_daemon.exchange.server.admin import Admin
-from naive_daemon.exchange.server.channel import Channel
 from naive_daemon.exchange.server.connection import PING_EVERY_S, Sockets
 from naive_daemon.exchange.server.credentials import open_folder
 from naive_daemon.exchange.server.exchange import Exchange, Surroundings
@@ -207,13 +206,13 @@ class ExchangeServer:
         await self._open()
 
     async def _say_shutdown(self, running: _Running, where: str, seconds: float) -> None:
-        channels: list[Channel] = []
-        if where in ("all", "stream"):
+        streams = where in ("all", "stream")
+        users = where in ("all", "user")
+        if streams:
             running.streams.say_shutdown()
-            channels += running.streams.channels
-        if where in ("all", "user"):
+        if users:
             running.ws_api.say_shutdown()
-            channels += running.ws_api.sessions
+        channels = [*(running.streams.channels if streams else ()), *(running.ws_api.sessions if users else ())]
         await asyncio.sleep(seconds)
         await running.sockets.close(channels)
 
