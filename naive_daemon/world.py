@@ -43,11 +43,12 @@ from naive_daemon.storage.postgres.locks import AccountClaim
 from naive_daemon.storage.postgres.notify import Listener
 from naive_daemon.storage.postgres.presence import PostgresPresence, Presence
 from naive_daemon.storage.postgres.settings import OperatorSettings
+from naive_daemon.storage.postgres.venue import claim_venue
 from naive_daemon.storage.redis.hot_store import RedisHotStore
 from naive_daemon.trading.control import CHANNELS
 from naive_daemon.trading.desired_state import DesiredStateStore, SettingsListener, SettingsListenerOwner
 from naive_daemon.trading.quarantine import Quarantine
-from naive_daemon.tree import ControlPorts, PaperExchange, Ports
+from naive_daemon.tree import ControlPorts, PaperExchange, Ports, RealExchange
 
 KEEP_S = 1.0
 """For so long, at most, may an account look as if nobody traded it, after its idle connection was lost."""
@@ -92,12 +93,39 @@ class World:
         self._stack.callback(self._end_all)
         self._instead_of_former("journal", self._first_journal.end)
         self._first_journal.open()
-        self._check_balances(self._first_journal)
+        self._exchange = self._open_exchange(self._first_journal)
         self._presence = PostgresPresence(url)
         self._stack.callback(self._presence.close)
         self.owner = self._presence.owner(random.SystemRandom())
         self._forget_actual()
         self._announce("starting")
+
+    def _open_exchange(self, journal: PostgresJournal) -> PaperExchange | RealExchange:
+        """Find that the account may be traded where the configuration says, before anything runs."""
+        config = self.config
+        if config.exchange.name != BINANCE:
+            claim_venue(self._servers.postgres_url, config.account, "paper")
+            self._check_balances(journal)
+            return PaperExchange(
+                fill_model=FillModel(config.exchange.fill_model),
+                maker_fee=config.exchange.maker_fee,
+                balances=config.exchange.balances,
+            )
+        # Loaded here: the exchange's sockets are slow to load, and a daemon on paper needs none.
+        from naive_daemon.exchange.binance.endpoints import venue_name  # noqa: PLC0415
+        from naive_daemon.exchange.binance.live_account import LiveAccount  # noqa: PLC0415
+        from naive_daemon.exchange.binance.permission import check_account  # noqa: PLC0415
+
+        binance = config.exchange.binance
+        checked = check_account(binance, self.clock)
+        for warning in checked.warnings:
+            self._log.warning("account", reason=warning)
+        claim_venue(self._servers.postgres_url, config.account, venue_name(binance))
+        account = LiveAccount(binance, self.instruments, self.clock, random.Random())  # noqa: S311 - jitter
+        self._stack.callback(account.end)
+        fee = config.exchange.maker_fee if checked.maker_fee is None else checked.maker_fee
+        self._log.info("account checked", venue=venue_name(binance), maker_fee=str(fee))
+        return RealExchange(maker_fee=fee, make_client=account.make_client)
 
     def _check_balances(self, journal: PostgresJournal) -> None:
         """Rebuild the paper exchange once before anything runs: what it refuses is the operator's to mend, in a line.
@@ -181,11 +209,7 @@ class World:
             owner=self.owner,
             account=config.account,
             instruments=self.instruments,
-            exchange=PaperExchange(
-                fill_model=FillModel(config.exchange.fill_model),
-                maker_fee=config.exchange.maker_fee,
-                balances=config.exchange.balances,
-            ),
+            exchange=self._exchange,
             open_journal=self._open_journal,
             journal=JournalConfig(
                 batch_max=config.journal.batch_max,

@@ -59,6 +59,13 @@ def market_endpoints(config: Binance) -> Endpoints:
     return _overridden(NETWORKS[config.network or "mainnet"], config)
 
 
+def venue_name(config: Binance) -> str:
+    """Name the place where an account is traded, by its network or else by its host; never by a port, which changes."""
+    if config.rest_url is None:
+        return f"binance {config.network}"
+    return f"binance at {urlsplit(config.rest_url).hostname}"
+
+
 def address(url: str) -> str:
     """Give host and port of a URL, as an error names it."""
     parts = urlsplit(url)
