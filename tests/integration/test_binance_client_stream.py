@@ -1,0 +1,288 @@
+"""The account's connection against a scripted server: execution.md, rules 7 to 11."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import structlog
+
+from naive_daemon.domain.events import BalanceUpdated, OrderAccepted, OrderCancelled, OrderExpired, OrderFilled
+from naive_daemon.exchange.binance.session import Pace
+from naive_daemon.exchange.binance.ws_api import FRAME_MAX
+from naive_daemon.execution.client import (
+    AccountSnapshot,
+    AskSnapshot,
+    ClientTrouble,
+    MarketStatus,
+    Reconnected,
+    Reconnecting,
+    SendOrder,
+)
+from tests.integration.binance_desk import Desk, order, settings
+from tests.integration.scripted_binance import ScriptedBinance, ok, position, refused, report, trade
+
+OPEN = {
+    "symbol": "BTCUSDT",
+    "orderId": 7,
+    "clientOrderId": "a",
+    "side": "BUY",
+    "price": "2.50",
+    "origQty": "1.000",
+    "executedQty": "0.000",
+    "status": "NEW",
+    "time": 1_000,
+    "updateTime": 1_000,
+}
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[Any]]:
+    before = structlog.get_config()
+    capture = structlog.testing.LogCapture()
+    structlog.configure(processors=[capture])
+    yield capture.entries
+    structlog.configure(**before)
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedBinance]:
+    with ScriptedBinance() as server:
+        yield server
+
+
+def events_until(desk: Desk, last: type[Any]) -> list[str]:
+    before, message = desk.told_before(last)
+    return [type(each).__name__ for each in (*before, message)]
+
+
+def test_rule_7_snapshot_comes_first_then_what_came_meanwhile_without_what_it_holds(server: ScriptedBinance) -> None:
+    server.rest["GET /api/v3/openOrders"] = lambda _: (200, [OPEN])
+    server.holds["GET /api/v3/account"] = threading.Event()
+    with Desk(settings(server.host)) as desk:
+        server.next_asked("userDataStream.subscribe.signature")
+        server.next_asked("GET /api/v3/account")  # it has subscribed, and reads its snapshot
+        balance_events = [position("USDT", "7", 4), position("USDT", "8", 6)]
+        server.push(report("NEW"), *balance_events, trade(1), trade(1), report("CANCELED", "x", C="a"))
+        server.rest["GET /api/v3/account"] = lambda _: (
+            200,
+            {"updateTime": 5, "balances": [{"asset": "USDT", "free": "9", "locked": "0"}]},
+        )
+        server.holds["GET /api/v3/account"].set()
+        assert isinstance(desk.wait_for(Reconnected), Reconnected)
+        snapshot = desk.next_told()
+        assert isinstance(snapshot, AccountSnapshot)
+        assert [(each.client_order_id, each.filled) for each in snapshot.orders] == [("a", Decimal(0))]
+        assert [(each.asset, each.free) for each in snapshot.balances] == [("USDT", Decimal(9))]
+        told = [desk.next_told() for _ in range(3)]
+        # NEW is in the snapshot, the first balance is older than it, the second trade is the first again.
+        assert [type(each) for each in told] == [BalanceUpdated, OrderFilled, OrderCancelled]
+        assert told[0].free == 8
+        assert told[2].client_order_id == "a"
+
+
+def test_rule_7_a_failed_snapshot_is_a_failed_connection(server: ScriptedBinance) -> None:
+    answers = [(500, {}), (200, []), (200, [])]
+    server.rest["GET /api/v3/openOrders"] = lambda _: answers.pop(0) if answers else (200, [])
+    with Desk(settings(server.host)) as desk:
+        assert "open orders" in desk.wait_for(Reconnecting).origin
+        before, _ = desk.told_before(AccountSnapshot)
+        assert [type(each) for each in before] == [Reconnected]
+        assert server.opened.get() == 1
+        assert server.opened.get() == 2
+
+
+def test_rule_8_each_loss_is_told_once_and_failed_attempts_are_not(server: ScriptedBinance) -> None:
+    refusals = [refused(-1, "not now")] * 2
+    with Desk(settings(server.host)) as desk:
+        desk.wait_for(AccountSnapshot)
+        server.ws["userDataStream.subscribe.signature"] = lambda _: refusals.pop() if refusals else ok({})
+        server.drop()
+        assert isinstance(desk.next_told(), Reconnecting)
+        assert isinstance(desk.next_told(), Reconnected)
+        assert isinstance(desk.next_told(), AccountSnapshot)
+        assert not refusals
+        server.drop()
+        assert isinstance(desk.next_told(), Reconnecting)
+        assert isinstance(desk.next_told(), Reconnected)
+
+
+def test_rule_8_an_exchange_that_is_away_at_the_start_is_one_loss() -> None:
+    with ScriptedBinance() as server:
+        host = server.host
+    with Desk(settings(host)) as desk:
+        assert "no connection" in desk.next_told().origin
+        with ScriptedBinance(port=int(host.rpartition(":")[2])):
+            before, _ = desk.told_before(Reconnected)
+            assert before == []
+
+
+def test_rule_8_a_fill_is_told_once_however_often_it_comes(server: ScriptedBinance) -> None:
+    with Desk(settings(server.host)) as desk:
+        desk.wait_for(AccountSnapshot)
+        server.push(trade(1), trade(2))
+        assert [desk.wait_for(OrderFilled).trade_id for _ in range(2)] == ["1", "2"]
+        server.drop()
+        desk.wait_for(AccountSnapshot)
+        server.push(trade(2), trade(3))
+        assert desk.next_told().trade_id == "3"
+
+
+def test_rule_9_a_connection_that_is_silent_too_long_is_opened_again(server: ScriptedBinance) -> None:
+    with Desk(settings(server.host, stale_after_s=0.2)) as desk:
+        desk.wait_for(AccountSnapshot)
+        assert desk.wait_for(Reconnecting).origin.startswith("silent for")
+        desk.wait_for(Reconnected)
+
+
+def test_the_exchange_may_end_the_event_stream(server: ScriptedBinance) -> None:
+    with Desk(settings(server.host)) as desk:
+        desk.wait_for(AccountSnapshot)
+        server.push({"e": "eventStreamTerminated", "E": 1})
+        assert "event stream" in desk.wait_for(Reconnecting).origin
+        desk.wait_for(Reconnected)
+
+
+@pytest.mark.parametrize("is_shutdown", [True, False], ids=["serverShutdown", "age"])
+def test_a_connection_is_renewed_before_it_ends_and_nothing_is_dropped_or_doubled(
+    server: ScriptedBinance, is_shutdown: bool
+) -> None:
+    pace = Pace(overlap_s=60) if is_shutdown else Pace(overlap_s=60, age_max_s=0.3)
+    with Desk(settings(server.host), pace=pace) as desk:
+        desk.wait_for(AccountSnapshot)
+        server.next_asked("userDataStream.subscribe.signature")
+        if is_shutdown:
+            server.push({"e": "serverShutdown", "E": 1}, is_wrapped=False)
+        server.push(trade(1), socket=0)
+        server.next_asked("userDataStream.subscribe.signature")
+        server.push(trade(2), socket=0)  # what only the first has been sent still counts
+        server.push(trade(2), trade(3), socket=1)
+        server.push(trade(3), trade(4), socket=0)
+        assert sorted(desk.next_told().trade_id for _ in range(4)) == ["1", "2", "3", "4"]
+
+
+def test_a_request_goes_by_the_new_connection_and_the_old_one_is_closed(server: ScriptedBinance) -> None:
+    with Desk(settings(server.host), pace=Pace(overlap_s=0.05)) as desk:
+        desk.wait_for(AccountSnapshot)
+        server.push({"e": "serverShutdown", "E": 1})
+        server.next_asked("userDataStream.subscribe.signature")
+        server.next_asked("userDataStream.subscribe.signature")
+        desk.tell(SendOrder(order("b")))
+        assert desk.next_told().client_order_id == "b"
+        server.push(trade(9), socket=1)
+        assert desk.next_told().trade_id == "9"
+
+
+def test_rule_11_a_balance_never_goes_back_in_time(server: ScriptedBinance) -> None:
+    with Desk(settings(server.host)) as desk:
+        desk.wait_for(AccountSnapshot)
+        server.push(position("BTC", "3", 30), position("BTC", "2", 20), position("BTC", "4", 30), trade(1))
+        told = [desk.next_told() for _ in range(3)]
+        assert [each.free for each in told[:2]] == [3, 4]
+        assert isinstance(told[2], OrderFilled)
+
+
+def test_odd_frames_end_nothing_and_are_logged_once_a_kind(server: ScriptedBinance, logged: list[Any]) -> None:
+    with Desk(settings(server.host)) as desk:
+        desk.wait_for(AccountSnapshot)
+        odd: list[Any] = [
+            "{",
+            "[]",
+            "null",
+            "",
+            "{}",
+            '{"id":"99","status":200,"result":{}}',
+            '{"subscriptionId":0,"event":{"e":"executionReport"}}',
+            b"\x00\xff",
+            {"e": "somethingNew", "E": 1},
+            {"e": "somethingNew", "E": 2},
+            report("NEW", s="XXXUSDT"),
+            report("RENAMED"),
+            trade(5, quantity="NaN"),
+            trade(6, quantity="-1"),
+            trade(7, quantity="0"),
+            trade(-1),
+            position("QQQ", "1", 50),
+            "x" * 100_000,
+        ]
+        server.push(*odd, trade(8, quantity="0.5"))
+        assert desk.wait_for(OrderFilled).trade_id == "8"
+        kinds = [(each["kind"], each["detail"]) for each in logged if each["event"].startswith("passed over")]
+        assert ("unknown event type", "somethingNew") in kinds
+        assert ("unknown symbol", "XXXUSDT") in kinds
+        assert ("unknown asset", "QQQ") in kinds
+        assert ("binary frame", "user data") in kinds
+        assert len(kinds) == len(set(kinds))
+
+
+def test_a_frame_that_is_too_large_costs_the_connection_and_nothing_else(server: ScriptedBinance) -> None:
+    with Desk(settings(server.host)) as desk:
+        desk.wait_for(AccountSnapshot)
+        with contextlib.suppress(ConnectionError):  # the client hangs up in the midst of it
+            server.push("x" * (FRAME_MAX + 1))
+        desk.wait_for(Reconnecting)
+        desk.wait_for(AccountSnapshot)
+
+
+def test_numbers_that_come_as_numbers_are_read_exactly(server: ScriptedBinance) -> None:
+    with Desk(settings(server.host)) as desk:
+        desk.wait_for(AccountSnapshot)
+        raw = '{"subscriptionId":0,"event":%s}'
+        frame = raw % (
+            '{"e":"executionReport","E":1,"s":"BTCUSDT","c":"a","C":"","S":"BUY","x":"TRADE","X":"FILLED","i":7,'
+            '"T":1000,"l":0.1000000000000000055511151231257827,"L":123456789012345678.12345678,"n":0,"N":null,"t":1}'
+        )
+        server.push(frame)
+        fill = desk.wait_for(OrderFilled)
+        assert fill.quantity == Decimal("0.1000000000000000055511151231257827")
+        assert fill.price == Decimal("123456789012345678.12345678")
+        assert (fill.commission, fill.commission_asset) == (0, "BTC")
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        (report("NEW"), OrderAccepted),
+        (report("CANCELED", "its-cancel", C="a"), OrderCancelled),
+        (report("EXPIRED"), OrderExpired),
+        (report("TRADE_PREVENTION", X="EXPIRED_IN_MATCH"), OrderExpired),
+    ],
+)
+def test_what_an_execution_report_becomes(server: ScriptedBinance, event: dict[str, Any], kind: type[Any]) -> None:
+    with Desk(settings(server.host)) as desk:
+        desk.wait_for(AccountSnapshot)
+        server.push(event, event, trade(1))
+        told = [desk.next_told() for _ in range(2)]
+        assert [type(each) for each in told] == [kind, OrderFilled]
+        assert told[0].client_order_id == "a"
+
+
+def test_a_revoked_key_is_told_and_a_mended_one_heals(server: ScriptedBinance, logged: list[Any]) -> None:
+    bad = refused(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
+    with Desk(settings(server.host), pace=Pace(credentials_pause_s=0.01)) as desk:
+        desk.wait_for(AccountSnapshot)
+        server.ws["userDataStream.subscribe.signature"] = lambda _: bad
+        server.drop()
+        desk.wait_for(Reconnecting)
+        trouble = desk.wait_for(ClientTrouble)
+        assert (trouble.kind, "Invalid API-key" in str(trouble.reason)) == ("credentials", True)
+        server.ws["userDataStream.subscribe.signature"] = lambda _: ok({})
+        assert desk.next_told() == ClientTrouble("main", "credentials", None)
+        assert isinstance(desk.next_told(), Reconnected)
+    assert [each["trouble"] for each in logged if each["log_level"] == "error"] == ["credentials"]
+
+
+def test_halted_and_delisted_symbols_are_told_when_they_change(server: ScriptedBinance) -> None:
+    def listed(*symbols: tuple[str, str]) -> Any:
+        entries = [{"symbol": symbol, "status": status, "isSpotTradingAllowed": True} for symbol, status in symbols]
+        return lambda _: (200, {"symbols": entries, "rateLimits": []})
+
+    server.rest["GET /api/v3/exchangeInfo"] = listed(("BTCUSDT", "BREAK"), ("ETHUSDT", "TRADING"), ("XUSDT", "BREAK"))
+    with Desk(settings(server.host, refresh_s=0.05)) as desk:
+        assert desk.wait_for(MarketStatus).halted == {"BTCUSDT"}
+        server.rest["GET /api/v3/exchangeInfo"] = listed(("BTCUSDT", "TRADING"))
+        assert desk.wait_for(MarketStatus).halted == {"ETHUSDT"}
+        desk.ask(AskSnapshot())  # who asks afresh learns it again
+        assert desk.wait_for(MarketStatus).halted == {"ETHUSDT"}
