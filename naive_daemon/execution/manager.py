@@ -356,12 +356,11 @@ class ExecutionManager(Actor):
     # Account events -------------------------------------------------------------------------------------------------
 
     def _take_event(self, event: OrderEvent) -> None:
-        if not self._indexer.knows(event.symbol) and self._books.get(event.client_order_id) is None:
-            self._note_unlisted(event)
+        known = self._books.get(event.client_order_id)
+        if known is None:
+            self._take_strange(event)
             return
-        if self._books.get(event.client_order_id) is None:
-            self._reconciler.meet_event(event)
-            return
+        self._reconciler.doubt_end(known, event)
         order = self._books.apply(event)
         if isinstance(order, Contradiction):
             self.log.error("fill contradicts another, not counted", first=repr(order.first), second=repr(order.second))
@@ -379,8 +378,10 @@ class ExecutionManager(Actor):
         elif order.status is OrderStatus.UNKNOWN:
             self._asking.ask_later(order)
 
-    def _note_unlisted(self, event: OrderEvent) -> None:
-        if event.symbol not in self._unlisted and len(self._unlisted) < UNLISTED_LOGGED_MAX:
+    def _take_strange(self, event: OrderEvent) -> None:
+        if self._indexer.knows(event.symbol):
+            self._reconciler.meet_event(event)
+        elif event.symbol not in self._unlisted and len(self._unlisted) < UNLISTED_LOGGED_MAX:
             self._unlisted.add(event.symbol)
             self.log.warning("event of a symbol that was never configured", symbol=event.symbol)
 

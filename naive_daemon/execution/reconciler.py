@@ -10,9 +10,9 @@ from collections.abc import Callable
 import msgspec
 
 from naive_daemon import names
-from naive_daemon.domain.events import OrderEvent
+from naive_daemon.domain.events import OrderAccepted, OrderEvent, OrderFilled
 from naive_daemon.domain.order import Order, OrderStatus
-from naive_daemon.execution.asking import Asking
+from naive_daemon.execution.asking import LOST, Asking
 from naive_daemon.execution.cancels import Cancels
 from naive_daemon.execution.client import AccountSnapshot, AskSnapshot, ExchangeOrder
 from naive_daemon.execution.indexer import Indexer
@@ -83,6 +83,8 @@ class Reconciler:
         """Compare with a snapshot; what it leaves open is asked one by one."""
         for balance in snapshot.balances:
             self._actor.system.tell(names.account(self._account), balance)
+        if self._round is not None:  # it still waits for the journal; whom it has met counts in the next
+            self._tell(self._round)
         live = self._books.live
         found = compare(live, snapshot, lambda text: is_ours(text, self._owner), self._indexer.knows)
         self._round = _Round(len(live), len(snapshot.orders), found.foreign, list(found.differences))
@@ -133,9 +135,23 @@ class Reconciler:
         live = self._books.live.get(order.client_order_id)
         if live is not None:
             self._asking.ask(live)
-        elif resting is not None and order.status is not OrderStatus.FILLED:
-            self._actor.log.warning("rests though it is over here: cancelled", order=order.client_order_id)
-            self._cancels.send_once(order)
+        elif resting is not None and resting.status.is_resting and order.status is not OrderStatus.FILLED:
+            self._take_off(order)
+
+    def doubt_end(self, known: Order, event: OrderEvent) -> None:
+        """Take off the book what was thought never to have come there, or to be lost, and is there after all.
+
+        A terminal state never reopens, whatever the exchange says of an order that is over.
+        """
+        if not known.status.is_terminal or known.status is OrderStatus.FILLED:
+            return
+        was_seen = known.exchange_order_id is not None and known.reason != LOST
+        if isinstance(event, OrderAccepted | OrderFilled) and not was_seen:
+            self._take_off(known)
+
+    def _take_off(self, order: Order) -> None:
+        self._actor.log.warning("rests though it is over here: cancelled", order=order.client_order_id)
+        self._cancels.send_once(order)
 
     def _adopt(self, order: Order, resting: ExchangeOrder) -> None:
         self.orphans += 1
@@ -146,10 +162,7 @@ class Reconciler:
         if self._round is None or len(self._strangers):
             return
         ended, self._round = self._round, None
-        self.foreign = ended.foreign
-        self.differences += len(ended.differences)
-        for difference in ended.differences[:DIFFERENCES_LOGGED_MAX]:
-            self._actor.log.warning("journal and exchange differ", **msgspec.structs.asdict(difference))
+        self._tell(ended)
         report = ReconciliationReport(
             account=self._account,
             differences=tuple(ended.differences),
@@ -161,3 +174,9 @@ class Reconciler:
         callers, self._callers = self._callers, []
         for call in callers:
             call.reply(report)
+
+    def _tell(self, ended: _Round) -> None:
+        self.foreign = ended.foreign
+        self.differences += len(ended.differences)
+        for difference in ended.differences[:DIFFERENCES_LOGGED_MAX]:
+            self._actor.log.warning("journal and exchange differ", **msgspec.structs.asdict(difference))
