@@ -5,8 +5,8 @@ No exchange, as the local exchange is: this one is for the moment at which somet
 
 import asyncio
 import queue
+import threading  # noqa: TC003 - used for annotations only, and at no cost
 from collections.abc import Callable, Coroutine
-from threading import Event
 from typing import Any, Self
 
 import msgspec
@@ -55,7 +55,7 @@ class ScriptedBinance:
             "userDataStream.subscribe.signature": lambda _: ok({"subscriptionId": 0}),
             "order.place": lambda parameters: ok(placed(parameters)),
         }
-        self.holds: dict[str, Event] = {}
+        self.holds: dict[str, threading.Event] = {}
         """Requests of REST that are answered only once their event is set."""
         self.headers: dict[str, str] = {}
         self.sockets: list[web.WebSocketResponse] = []
