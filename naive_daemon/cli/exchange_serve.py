@@ -118,8 +118,18 @@ def serve(
         accounts=accounts,
     )
     import asyncio
+    import sys
 
-    asyncio.run(_serve(options, served))
+    from naive_daemon.logs import LogStream, configure_logs
+
+    stream = LogStream(sys.stderr)
+    configure_logs(
+        "debug" if options.debug else config.log.level, "json" if options.json else config.log.format, stream
+    )
+    try:
+        asyncio.run(_serve(options, served))
+    finally:
+        stream.close()
 
 
 async def _serve(options: Options, served: "ServerOptions") -> None:

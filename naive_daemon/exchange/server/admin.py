@@ -19,6 +19,7 @@ from naive_daemon.exchange.server.exchange import Exchange
 from naive_daemon.exchange.server.fault import ACTION_KINDS, WHERE, FaultWish, check
 from naive_daemon.exchange.server.order_answers import fill_answer, order_answer
 from naive_daemon.exchange.server.player import Player
+from naive_daemon.exchange.server.session import SESSION_OPERATIONS
 from naive_daemon.exchange.server.text import amount
 
 _NS_PER_MS = 1_000_000
@@ -84,7 +85,7 @@ class Admin:
         if wish.kind in ACTION_KINDS:
             self._acts.act(wish)
             return {"done": wish.kind}
-        if wish.where not in WHERE and wish.where not in OPERATIONS:
+        if wish.where not in {*WHERE, *OPERATIONS, *SESSION_OPERATIONS}:
             raise UsageError(f"there is no place {wish.where!r}", hint=f"there are {', '.join(WHERE)}")
         return self._exchange.faults.add(wish).shown()
 

@@ -4,6 +4,7 @@ Owned by the server's thread. With faults switched on it is the gate that lets t
 """
 
 import asyncio
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -87,13 +88,13 @@ class Gate:
         result = operation.answer(call)
         return Outcome(result, limiter.add_order(key.account.name))
 
-    async def pass_with_faults(self, operation: Operation, incoming: Incoming) -> Outcome:
-        """Admit and answer a request as the faults will have it; raises RefusedError, SwallowedError or CutError."""
-        faults, places = self._exchange.faults, operation.places
+    async def with_faults(self, places: tuple[str, ...], address: str, answer: Callable[[], Outcome]) -> Outcome:
+        """Answer a request as the faults will have it; raises RefusedError, SwallowedError or CutError."""
+        faults = self._exchange.faults
         if fault := faults.happens("latency", places):
             await asyncio.sleep(faults.latency_s(fault))
-        self._fail_before(places, incoming.address)
-        outcome = self.pass_now(operation, incoming)
+        self._fail_before(places, address)
+        outcome = answer()
         if faults.happens("lost-answer", places):
             raise SwallowedError
         if faults.happens("disconnect-after", places):

@@ -25,6 +25,7 @@ class Listings:
     def __init__(self, instruments: Mapping[str, Instrument]) -> None:
         self._instruments = dict(instruments)
         self._entries: dict[str, dict[str, Any]] = {}
+        self._delisted: dict[str, Instrument] = {}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._instruments)
@@ -39,7 +40,7 @@ class Listings:
             raise unknown_symbol()
         return instrument
 
-    def set_trading(self, symbol: str, is_trading: bool) -> Instrument:
+    def set_trading(self, symbol: str, *, is_trading: bool) -> Instrument:
         """Halt a symbol, or let it trade again."""
         instrument = msgspec.structs.replace(self.instrument(symbol), is_trading=is_trading)
         self._instruments[symbol] = instrument
@@ -48,9 +49,16 @@ class Listings:
 
     def delist(self, symbol: str) -> None:
         """List a symbol no more."""
-        self.instrument(symbol)
+        self._delisted[symbol] = self.instrument(symbol)
         del self._instruments[symbol]
         self._entries.pop(symbol, None)
+
+    def list_again(self) -> list[str]:
+        """List what was delisted again; gives which symbols that were."""
+        symbols = list(self._delisted)
+        self._instruments.update(self._delisted)
+        self._delisted.clear()
+        return symbols
 
     def entries(self, symbols: Iterable[str] | None = None) -> list[dict[str, Any]]:
         """Give what `exchangeInfo` says of symbols, of all unless given."""

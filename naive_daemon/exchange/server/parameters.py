@@ -122,6 +122,9 @@ def from_form(*encoded: str) -> Parameters:
 
 
 def text_of(raw: msgspec.Raw) -> str:
-    """Give a JSON value as the text that a signature is made of: strings bare, anything else as it was sent."""
+    """Give a JSON value as the text that a signature is made of: strings bare, anything else as it was sent.
+
+    Raises msgspec.DecodeError.
+    """
     data = bytes(raw)
     return msgspec.json.decode(data, type=str) if data.startswith(b'"') else data.decode()

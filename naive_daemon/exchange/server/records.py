@@ -19,7 +19,7 @@ class Records:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._orders: dict[int, VenueOrder] = {}
-        self._live: dict[tuple[str, str], VenueOrder] = {}
+        self._live: dict[str, dict[str, VenueOrder]] = {}
         self._latest: dict[tuple[str, str, str], VenueOrder] = {}
         self._of_symbol: dict[tuple[str, str], list[VenueOrder]] = {}
         self._fills: dict[tuple[str, str], list[Fill]] = {}
@@ -32,7 +32,7 @@ class Records:
         self._latest[(order.account, order.symbol, order.client_order_id)] = order
         self._of_symbol.setdefault((order.account, order.symbol), []).append(order)
         if order.status.is_live:
-            self._live[(order.account, order.client_order_id)] = order
+            self._live.setdefault(order.account, {})[order.client_order_id] = order
         else:
             self._over.append(order)
 
@@ -43,23 +43,17 @@ class Records:
 
     def end(self, order: VenueOrder) -> None:
         """Note that a live order is over."""
-        del self._live[(order.account, order.client_order_id)]
+        del self._live[order.account][order.client_order_id]
         self._over.append(order)
 
     def live(self, account: str, client_order_id: str) -> VenueOrder | None:
         """Give the live order of a client order id."""
-        return self._live.get((account, client_order_id))
+        return self._live.get(account, {}).get(client_order_id)
 
     def open_orders(self, account: str, symbol: str | None) -> list[VenueOrder]:
         """Give the account's live orders, of one symbol or of all, oldest first."""
-        return sorted(
-            (
-                order
-                for (owner, _), order in self._live.items()
-                if owner == account and (symbol is None or order.symbol == symbol)
-            ),
-            key=lambda order: order.order_id,
-        )
+        # They are in the order in which they came.
+        return [order for order in self._live.get(account, {}).values() if symbol in (None, order.symbol)]
 
     def number(self, order_id: int) -> VenueOrder:
         """Give an order by its number; it must be known."""

@@ -71,7 +71,9 @@ class Rest:
             signature,
         )
         if self._exchange.faults.is_on:
-            outcome = await self._gate.pass_with_faults(operation, incoming)
+            outcome = await self._gate.with_faults(
+                operation.places, address, lambda: self._gate.pass_now(operation, incoming)
+            )
         else:
             outcome = self._gate.pass_now(operation, incoming)
         headers = self._headers(address)

@@ -139,17 +139,17 @@ class ExchangeServer:
                 self._begin(self._restart(float(value or _RESTART_S)))
 
     def heal(self) -> None:
-        """Let keys work, symbols trade, clocks agree and banned addresses in again; delisted symbols stay gone."""
+        """Let keys work, symbols be listed and trade, clocks agree, and banned addresses in again."""
         exchange = self._up().exchange
         exchange.accounts.restore()
         exchange.clock.skew_ns = 0
         exchange.limiter.pardon()
-        for symbol in exchange.listings:
-            exchange.venue.halt(symbol, is_trading=True)
+        exchange.venue.list_again()
 
     async def _open(self) -> None:
         options = self._options
         state = State(options.folder / "state.sqlite")
+        state.on_failure = self._fail
         try:
             exchange = Exchange(self._surroundings, state, self._market.instruments, options.rules)
             sockets = Sockets()
@@ -246,10 +246,12 @@ class ExchangeServer:
         return task
 
     def _check(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled() or self._failed is None or self._failed.done():
-            return
-        error = task.exception()
+        error = None if task.cancelled() else task.exception()
         if error is not None:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failed is not None and not self._failed.done():
             self._failed.set_exception(error)
 
 

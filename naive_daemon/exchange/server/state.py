@@ -1,12 +1,13 @@
 """What of the exchange survives its end, also by kill -9: orders, fills, balances and numbers, in one SQLite file.
 
 Owned by the venue's thread. Invariant: what a client was told is in the file, for each change is committed, all of it
-or nothing, before anybody is told. It is not synced to the disk, so that a commit costs microseconds: a machine that
+or nothing, before anybody is told; when that fails, `on_failure` ends the exchange, whose memory is ahead of its file.
+It is not synced to the disk, so that a commit costs microseconds: a machine that
 loses its power may lose the file, and with it money that does not exist.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -41,6 +42,7 @@ class Kept(NamedTuple):
     orders: list[VenueOrder]
     fills: list[Fill]
     balances: dict[str, dict[str, Decimal]]
+    numbers: dict[str, int]
     prices: dict[str, Decimal]
 
 
@@ -49,6 +51,7 @@ class State:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.on_failure: Callable[[Exception], None] = lambda _error: None
         try:
             self._database = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S, check_same_thread=False)
             self._open()
@@ -68,6 +71,7 @@ class State:
             [self._order.decode(body) for (body,) in read("SELECT body FROM orders ORDER BY order_id")],
             [self._fill.decode(body) for (body,) in read("SELECT body FROM fills ORDER BY trade_id, order_id")],
             balances,
+            self.load_numbers(),
             {symbol: Decimal(price) for symbol, price in read("SELECT symbol, price FROM prices")},
         )
 
@@ -105,7 +109,9 @@ class State:
                     self._database.executemany(statement, values)
             self._database.execute("COMMIT")
         except sqlite3.DatabaseError as error:
-            raise self._unusable(error) from error
+            failure = self._unusable(error)
+            self.on_failure(failure)
+            raise failure from error
 
     def forget(self, order_ids: Iterable[int]) -> None:
         """Delete orders that are over, with their fills."""

@@ -4,14 +4,16 @@ from decimal import Decimal
 from typing import Any
 
 from naive_daemon.clock import NS_PER_S
-from naive_daemon.domain.money import ZERO
+from naive_daemon.domain.money import ZERO, floor_to
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.server.operation import Call
 from naive_daemon.exchange.server.order import OrderKind, TimeInForce, VenueOrder
 from naive_daemon.exchange.server.order_answers import cancelled_answer, order_answer, placed_answer
 from naive_daemon.exchange.server.parameters import Parameters
 from naive_daemon.exchange.server.refusal import (
+    BAD_PRECISION,
     CANCEL_REJECTED,
+    INVALID_MESSAGE,
     MANDATORY,
     NEW_ORDER_REJECTED,
     PARAM_NOT_REQUIRED,
@@ -31,6 +33,7 @@ _CONDITIONAL = {
     "TAKE_PROFIT_LIMIT": "Take profit orders are not supported for this symbol.",
 }
 _NOT_FOUND_FOR_S = 10.0
+_FINEST = Decimal("0.00000001")
 _LIMIT, _LIMIT_MAX = 500, 1_000
 
 
@@ -157,7 +160,9 @@ def _market_amount(parameters: Parameters) -> tuple[Decimal, Decimal]:
 def _positive(parameters: Parameters, name: str) -> Decimal:
     value = parameters.required_decimal(name)
     if value <= 0:
-        raise RefusedError(-1013, f"Invalid {'price' if name == 'price' else 'quantity'}.")
+        raise RefusedError(INVALID_MESSAGE, f"Invalid {'price' if name == 'price' else 'quantity'}.")
+    if floor_to(value, _FINEST) != value:
+        raise RefusedError(BAD_PRECISION, f"Parameter '{name}' has too much precision.")
     return value
 
 

@@ -6,7 +6,6 @@ the trades that the market printed. Invariant: what anybody is told is committed
 
 import copy
 import random
-import string
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
@@ -43,8 +42,7 @@ from naive_daemon.exchange.server.refusal import (
 )
 from naive_daemon.exchange.server.state import State
 
-_ID_CHARACTERS = string.ascii_letters + string.digits
-_ID_LENGTH = 22
+_ID_BITS = 88
 _COMMISSION_STEP = Decimal("0.00000001")
 _ENDS = {SELF_TRADE: Status.EXPIRED_IN_MATCH}
 
@@ -111,6 +109,9 @@ class Venue:
         self._draw = draw
         self.records = Records(rules.history_limit)
         kept = state.load()
+        for symbol in listings:
+            if kept.numbers.get(_halted(symbol)):
+                listings.set_trading(symbol, is_trading=False)
         balances = {**opening, **kept.balances}
         state.save(totals=[(name, asset, total) for name, owned in balances.items() for asset, total in owned.items()])
         instruments = {symbol: listings.instrument(symbol) for symbol in listings}
@@ -126,6 +127,9 @@ class Venue:
             first_trade_number=1 + max((fill.trade_id for fill in kept.fills), default=0),
             history_limit=0,
         )
+        for symbol in list(listings):
+            if kept.numbers.get(_delisted(symbol)):
+                listings.delist(symbol)
         for order in kept.orders:
             self.records.add(order)
         for fill in kept.fills:
@@ -141,7 +145,7 @@ class Venue:
 
     def fresh_id(self) -> str:
         """Make up a client order id."""
-        return "".join(self._draw.choices(_ID_CHARACTERS, k=_ID_LENGTH))
+        return f"{self._draw.getrandbits(_ID_BITS):022x}"
 
     def check(self, account: str, wanted: NewOrder) -> None:
         """Raise RefusedError when the order would be refused now; nothing else happens."""
@@ -186,17 +190,27 @@ class Venue:
         self.on_trade(trade)
 
     def halt(self, symbol: str, *, is_trading: bool = False) -> None:
-        """Take no more orders for a symbol, or take them again; what rests goes on resting."""
-        self.engine.relist(self.listings.set_trading(symbol, is_trading))
+        """Take no more orders for a symbol, or take them again; what rests goes on resting. It survives a restart."""
+        self.engine.relist(self.listings.set_trading(symbol, is_trading=is_trading))
+        self._state.save(numbers=[(_halted(symbol), 0 if is_trading else 1)])
 
     def delist(self, symbol: str) -> None:
         """List a symbol no more: what rests there expires."""
         now_ns = self._clock.now_ns()
         self.halt(symbol)
         self.listings.delist(symbol)
+        self._state.save(numbers=[(_delisted(symbol), 1)])
         owners = {order.account for order in self.records.all_orders() if order.symbol == symbol}
         for account in sorted(owners):
             self._settle(self.engine.expire(account, symbol, now_ns, "delisted"), now_ns)
+
+    def list_again(self) -> None:
+        """List what was delisted again, and let every symbol trade."""
+        for symbol in self.listings.list_again():
+            self._state.save(numbers=[(_delisted(symbol), 0)])
+        for symbol in self.listings:
+            if not self.listings.instrument(symbol).is_trading:
+                self.halt(symbol, is_trading=True)
 
     def balances(self, account: str) -> dict[str, Balance]:
         """Give what an account owns, by asset."""
@@ -286,6 +300,14 @@ class Venue:
             self.records.end(order)
         self._execution += 1
         return Report(copy.copy(order), execution, self._execution, time_ns, fill)
+
+
+def _halted(symbol: str) -> str:
+    return f"halted {symbol}"
+
+
+def _delisted(symbol: str) -> str:
+    return f"delisted {symbol}"
 
 
 def _taking(wanted: NewOrder) -> Taking:

@@ -15,8 +15,7 @@ from naive_daemon.exchange.server.catalogue import OPERATIONS
 from naive_daemon.exchange.server.channel import Channel, frame
 from naive_daemon.exchange.server.connection import Socket, Sockets
 from naive_daemon.exchange.server.exchange import Exchange
-from naive_daemon.exchange.server.gate import CutError, Gate, Incoming, SwallowedError
-from naive_daemon.exchange.server.operation import Operation
+from naive_daemon.exchange.server.gate import CutError, Gate, Incoming, Outcome, SwallowedError
 from naive_daemon.exchange.server.parameters import Parameters, text_of
 from naive_daemon.exchange.server.refusal import RefusedError, illegal, missing, not_supported
 from naive_daemon.exchange.server.session import SESSION_OPERATIONS, Session
@@ -119,23 +118,17 @@ class _Connection:
 
     def _answer(self, request: _Request) -> None:
         try:
-            operation, incoming = self._incoming(request)
-            if operation is None:
-                self._answer_result(request, self._session.answer(request.method, incoming), None)
-                return
-            outcome = self._gate.pass_now(operation, incoming)
+            outcome = self._outcome(request)
         except RefusedError as error:
             self._answer_error(request.id, error)
         else:
-            self._answer_result(request, outcome.result, outcome.orders)
+            self._answer_result(request.id, outcome)
 
     async def _answer_with_faults(self, request: _Request) -> None:
+        operation = OPERATIONS.get(request.method)
+        places = operation.places if operation is not None else (request.method, "all")
         try:
-            operation, incoming = self._incoming(request)
-            if operation is None:
-                self._answer_result(request, self._session.answer(request.method, incoming), None)
-                return
-            outcome = await self._gate.pass_with_faults(operation, incoming)
+            outcome = await self._gate.with_faults(places, self._address, lambda: self._outcome(request))
         except RefusedError as error:
             self._answer_error(request.id, error)
         except SwallowedError:
@@ -143,15 +136,18 @@ class _Connection:
         except CutError:
             self._socket.channel.cut()
         else:
-            self._answer_result(request, outcome.result, outcome.orders)
+            self._answer_result(request.id, outcome)
 
-    def _incoming(self, request: _Request) -> tuple[Operation | None, Incoming]:
-        """Read a request; without an operation it is the session's."""
+    def _outcome(self, request: _Request) -> Outcome:
+        """Answer a request, if it is an operation or the session's; raises RefusedError."""
         operation = OPERATIONS.get(request.method)
         if operation is None and request.method not in SESSION_OPERATIONS:
             raise not_supported()
-        values = {name: text_of(raw) for name, raw in request.params.items()}
-        return operation, Incoming(
+        try:
+            values = {name: text_of(raw) for name, raw in request.params.items()}
+        except msgspec.DecodeError as error:
+            raise _malformed(error) from None
+        incoming = Incoming(
             self._address,
             Parameters(values),
             self._session.unit_ns,
@@ -160,9 +156,13 @@ class _Connection:
             values.get("signature"),
             self._session.key,
         )
+        if operation is None:
+            return Outcome(self._session.answer(request.method, incoming))
+        return self._gate.pass_now(operation, incoming)
 
-    def _answer_result(self, request: _Request, result: Any, orders: tuple[int, int] | None) -> None:
-        answer = {"id": request.id, "status": 200, "result": result, "rateLimits": self._limits(orders)}
+    def _answer_result(self, request_id: int | str | None, outcome: Outcome) -> None:
+        limits = self._limits(outcome.orders)
+        answer = {"id": request_id, "status": 200, "result": outcome.result, "rateLimits": limits}
         self._socket.channel.send(frame(_encode(answer)))
 
     def _answer_error(self, request_id: int | str | None, refused: RefusedError) -> None:
