@@ -145,10 +145,11 @@ class ScriptedMarket:
         self.attempts += 1
         if not self.refuse.empty():
             return web.Response(status=self.refuse.get_nowait(), headers={"Retry-After": "0"})
-        socket = web.WebSocketResponse(autoping=False, heartbeat=self.ping_s)
+        socket = web.WebSocketResponse(autoping=False)
         await socket.prepare(request)
         peer = Peer(self, socket, self.attempts)
         self.peers.put(peer)
+        pinging = None if self.ping_s is None else self._loop.create_task(self._ping(socket, self.ping_s))
         try:
             async for message in socket:
                 if message.type is WSMsgType.PONG:
@@ -156,9 +157,17 @@ class ScriptedMarket:
                 elif message.type is WSMsgType.TEXT:
                     await self._take(peer, socket, json.loads(message.data))
         finally:
+            if pinging is not None:
+                pinging.cancel()
             self.story.append((peer.number, "gone"))
             peer.gone.set()
         return socket
+
+    @staticmethod
+    async def _ping(socket: web.WebSocketResponse, every_s: float) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            await socket.ping()
 
     async def _take(self, peer: Peer, socket: web.WebSocketResponse, asked: dict[str, Any]) -> None:
         peer.requests.put(asked)

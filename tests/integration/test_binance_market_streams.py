@@ -319,9 +319,9 @@ def test_a_silent_connection_is_dead(rig: Rig, log: Log) -> None:
 
 def test_a_ping_is_answered_and_is_a_sign_of_life(rig: Rig, log: Log) -> None:
     rig.market.ping_s = 0.05
-    rig.open("BTCUSDT", stale_after_s=0.25)
+    rig.open("BTCUSDT", stale_after_s=0.6)
     peer = rig.market.await_subscribed()
-    for _ in range(12):  # that takes longer than the deadline
+    for _ in range(15):  # that takes longer than the deadline
         peer.pongs.get(timeout=PATIENCE_S)
     peer.send(trade_frame(1))
     assert rig.ear.next_ids(1) == [1]
