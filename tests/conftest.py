@@ -1,8 +1,12 @@
-"""What tests of several folders share: one real PostgreSQL and one real Redis a session, started when asked for."""
+"""What tests of several folders share: one real PostgreSQL and one real Redis a session, started when asked for.
+
+Tests on several cores have a session for each worker, so that no server is shared by two tests that run at once.
+"""
 
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -10,6 +14,9 @@ import pytest
 from psycopg import sql
 
 from naive_daemon.storage.embedded import EmbeddedPostgres, EmbeddedRedis
+from naive_daemon.storage.postgres import migrate
+
+TEMPLATE = "with_schema"
 
 
 @pytest.fixture(scope="session")
@@ -39,9 +46,39 @@ def redis_url(embedded_home: Path) -> Iterator[str]:
 @pytest.fixture
 def database_url(postgres_url: str) -> Iterator[str]:
     """URL of an empty database for one test, dropped after it, whoever is still connected."""
+    with made_database(postgres_url, "template1") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def template(postgres_url: str) -> str:
+    """Name of a database with the schema, which is copied and never used: migrating takes longer than a copy."""
+    execute(postgres_url, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+    migrate.upgrade(named(postgres_url, TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture
+def migrated_url(postgres_url: str, template: str) -> Iterator[str]:
+    """URL of a database for one test that has the schema and nothing in it, dropped after it as the empty one is."""
+    with made_database(postgres_url, template) as url:
+        yield url
+
+
+@contextmanager
+def made_database(postgres_url: str, template: str) -> Iterator[str]:
+    """Make a copy of the template for one test."""
     name = f"test_{uuid.uuid4().hex}"
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    execute(postgres_url, create.format(sql.Identifier(name), sql.Identifier(template)))
+    yield named(postgres_url, name)
+    execute(postgres_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def named(postgres_url: str, database: str) -> str:
+    return postgres_url.replace("@/naive?", f"@/{database}?")
+
+
+def execute(postgres_url: str, statement: sql.Composed) -> None:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield postgres_url.replace("@/naive?", f"@/{name}?")
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(statement)

@@ -22,7 +22,6 @@ from naive_daemon.execution.journal_store import (
     SideTotal,
 )
 from naive_daemon.execution.memory_journal import MemoryJournal
-from naive_daemon.storage.postgres import migrate
 from naive_daemon.storage.postgres.journal import PostgresJournal
 
 # Nineteen digits: neither a float nor a JSON reader of JavaScript's kind holds it.
@@ -43,8 +42,7 @@ def reopen(request: pytest.FixtureRequest) -> Iterator[Reopen]:
 
         yield same
         return
-    url = request.getfixturevalue("database_url")
-    migrate.upgrade(url)
+    url = request.getfixturevalue("migrated_url")
     opened: list[PostgresJournal] = []
 
     def again() -> JournalStore:

@@ -228,10 +228,9 @@ def test_a_killed_daemons_socket_is_replaced(elsewhere: Place) -> None:
     assert not (elsewhere.home / "console.sock").exists()
 
 
-def test_the_databases_password_shows_nowhere(elsewhere: Place, database_url: str) -> None:
+def test_the_databases_password_shows_nowhere(elsewhere: Place, migrated_url: str) -> None:
     secret = "sesame-of-the-books"  # noqa: S105 - the server of this test asks for none
-    elsewhere.environment["NAIVE_DATABASE_URL"] = database_url.replace("@", f":{secret}@", 1)
-    assert elsewhere("db", "upgrade").code == 0
+    elsewhere.environment["NAIVE_DATABASE_URL"] = migrated_url.replace("@", f":{secret}@", 1)
     daemon = elsewhere.trade("--start", "BTCUSDT")
     daemon.log.await_event("buy filled")
     commands = [

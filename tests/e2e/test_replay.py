@@ -47,10 +47,9 @@ def place(make_place: MakePlace) -> Place:
 
 @pytest.mark.parametrize("recording", [XRPETH, BTCUSDT], ids=lambda path: path.stem)
 def test_a_replay_gives_the_orders_of_the_backtest(
-    elsewhere: Place, recording: Path, tmp_path: Path, database_url: str, redis_url: str
+    elsewhere: Place, recording: Path, tmp_path: Path, migrated_url: str, redis_url: str
 ) -> None:
-    elsewhere.environment |= {"NAIVE_DATABASE_URL": database_url, "NAIVE_REDIS_URL": redis_url}
-    assert elsewhere("db", "upgrade").code == 0
+    elsewhere.environment |= {"NAIVE_DATABASE_URL": migrated_url, "NAIVE_REDIS_URL": redis_url}
     wanted = tmp_path / "backtest.csv"
     backtest = elsewhere("backtest", str(recording), *words(recording), "--orders", str(wanted), "--json")
     assert len(wanted.read_text().splitlines()) == backtest.data["orders"] + 1 > 10
@@ -64,11 +63,11 @@ def test_a_replay_gives_the_orders_of_the_backtest(
         replay = elsewhere("replay", str(recording), *words(recording), *account, "--orders", str(written), "--json")
         assert figures(replay) == figures(backtest)
         assert written.read_text() == wanted.read_text()
-        books = Books(database_url, account[1])
+        books = Books(migrated_url, account[1])
         books.check()
         assert len(books.orders) == backtest.data["orders"]
-    assert set(read(database_url, "SELECT status::text FROM settings")) == {("off",)}
-    assert set(read(database_url, "SELECT state FROM actual_states")) <= {("off",)}
+    assert set(read(migrated_url, "SELECT status::text FROM settings")) == {("off",)}
+    assert set(read(migrated_url, "SELECT state FROM actual_states")) <= {("off",)}
 
 
 def test_packed_and_at_its_own_pace(place: Place, tmp_path: Path) -> None:

@@ -115,9 +115,8 @@ def test_a_database_that_is_away_is_told_in_a_line(elsewhere: Place) -> None:
     assert "sesame" not in answer.err
 
 
-def test_without_redis_it_trades_on(elsewhere: Place, database_url: str, own_redis: EmbeddedRedis) -> None:
-    elsewhere.environment |= {"NAIVE_DATABASE_URL": database_url, "NAIVE_REDIS_URL": NOBODY}
-    assert elsewhere("db", "upgrade").code == 0
+def test_without_redis_it_trades_on(elsewhere: Place, migrated_url: str, own_redis: EmbeddedRedis) -> None:
+    elsewhere.environment |= {"NAIVE_DATABASE_URL": migrated_url, "NAIVE_REDIS_URL": NOBODY}
     daemon = elsewhere.trade("--start", "BTCUSDT")
     daemon.log.await_event("cache degraded")
     trades_on(elsewhere, "ETHUSDT")

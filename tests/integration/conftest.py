@@ -10,7 +10,6 @@ import pytest
 import structlog
 
 from naive_daemon.cli import boundary, cli
-from naive_daemon.storage.postgres import migrate
 
 
 class Answer(NamedTuple):
@@ -56,8 +55,7 @@ def console(
 
 
 @pytest.fixture
-def schema_url(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def schema_url(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """URL of a database with the schema; commands of `console` use it."""
-    migrate.upgrade(database_url)
-    monkeypatch.setenv("NAIVE_DATABASE_URL", database_url)
-    return database_url
+    monkeypatch.setenv("NAIVE_DATABASE_URL", migrated_url)
+    return migrated_url

@@ -14,7 +14,6 @@ from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import Cycle, CycleOutcome, CycleRecorded, CycleResult, OrderRecorded
-from naive_daemon.storage.postgres import migrate
 from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
 from naive_daemon.storage.postgres.engine import make_engine
 from naive_daemon.storage.postgres.journal import PostgresJournal
@@ -28,9 +27,8 @@ NOW_NS = 1_790_000_000_123_456_789
 
 
 @pytest.fixture
-def url(database_url: str) -> str:
-    migrate.upgrade(database_url)
-    return database_url
+def url(migrated_url: str) -> str:
+    return migrated_url
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from naive_daemon.domain.errors import TransientError
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import OrderRecorded
-from naive_daemon.storage.postgres import journal_sql, migrate
+from naive_daemon.storage.postgres import journal_sql
 from naive_daemon.storage.postgres.journal import PostgresJournal
 from naive_daemon.storage.postgres.locks import AccountClaim
 
@@ -28,9 +28,8 @@ Query = Callable[..., list[tuple[object, ...]]]
 
 
 @pytest.fixture
-def query(database_url: str) -> Iterator[Query]:
-    migrate.upgrade(database_url)
-    with psycopg.connect(database_url, autocommit=True) as connection:
+def query(migrated_url: str) -> Iterator[Query]:
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
 
         def ask(statement: str, *values: object) -> list[tuple[object, ...]]:
             cursor = connection.execute(statement, values or None)
@@ -40,8 +39,8 @@ def query(database_url: str) -> Iterator[Query]:
 
 
 @pytest.fixture
-def journal(database_url: str, query: Query) -> Iterator[PostgresJournal]:  # noqa: ARG001  # brings the schema up
-    made = PostgresJournal(database_url, claim=AccountClaim(["main"]))
+def journal(migrated_url: str) -> Iterator[PostgresJournal]:
+    made = PostgresJournal(migrated_url, claim=AccountClaim(["main"]))
     yield made
     made.close()
 
@@ -76,11 +75,11 @@ def test_a_second_order_for_the_same_leg_is_refused_by_the_database(journal: Pos
 
 
 def test_a_statement_that_the_server_cancels_may_be_repeated(
-    database_url: str, journal: PostgresJournal, query: Query
+    migrated_url: str, journal: PostgresJournal, query: Query
 ) -> None:
-    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    name = psycopg.conninfo.conninfo_to_dict(migrated_url)["dbname"]
     query(f'ALTER DATABASE "{name}" SET lock_timeout = 1')
-    with psycopg.connect(database_url) as blocker:
+    with psycopg.connect(migrated_url) as blocker:
         blocker.execute("LOCK TABLE orders")
         with pytest.raises(TransientError, match="lock timeout"):
             journal.write([OrderRecorded(ORDER)])
@@ -132,11 +131,11 @@ def test_what_is_loaded_has_an_index(query: Query, index: str, table: str, condi
     assert index in "\n".join(str(line) for (line,) in query(explain))
 
 
-def test_the_risk_of_today_looks_at_nothing_that_is_over(database_url: str, query: Query) -> None:
+def test_the_risk_of_today_looks_at_nothing_that_is_over(migrated_url: str, query: Query) -> None:
     query(PAST)
     query("UPDATE cycles SET outcome = NULL, finished_ns = NULL WHERE cycle > 4980")
     query("VACUUM ANALYZE")
-    with psycopg.connect(database_url) as connection:
+    with psycopg.connect(migrated_url) as connection:
         today = {"account": "main", "since_ns": 4_970}
         plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {journal_sql.LOAD_RISK}", today))
     assert "Seq Scan" not in plan

@@ -11,15 +11,14 @@ import psycopg
 import pytest
 
 from naive_daemon.domain.errors import TransientError
-from naive_daemon.storage.postgres import locks, migrate
+from naive_daemon.storage.postgres import locks
 from naive_daemon.storage.postgres.journal import PostgresJournal
 from naive_daemon.storage.postgres.locks import AccountClaim, AccountHeldError, holder
 
 
 @pytest.fixture
-def url(database_url: str) -> str:
-    migrate.upgrade(database_url)
-    return database_url
+def url(migrated_url: str) -> str:
+    return migrated_url
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from naive_daemon.domain.errors import TransientError, UnreachableError
-from naive_daemon.storage.postgres import migrate, notify
+from naive_daemon.storage.postgres import notify
 from naive_daemon.storage.postgres.connection import connect
 from naive_daemon.storage.postgres.notify import Listener
 
@@ -49,17 +49,16 @@ def inbox() -> Inbox:
 
 
 @pytest.fixture
-def server(database_url: str) -> Iterator[psycopg.Connection]:
-    migrate.upgrade(database_url)
-    with psycopg.connect(database_url, autocommit=True) as connection:
+def server(migrated_url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
         yield connection
 
 
 @pytest.fixture
-def listen(database_url: str, inbox: Inbox) -> Iterator[Callable[..., Listener]]:
+def listen(migrated_url: str, inbox: Inbox) -> Iterator[Callable[..., Listener]]:
     started: list[Listener] = []
 
-    def start(url: str = database_url, **changes: float) -> Listener:
+    def start(url: str = migrated_url, **changes: float) -> Listener:
         listener = Listener(url, CHANNELS, inbox, clock=None, **changes)
         started.append(listener)
         listener.start()
@@ -189,7 +188,7 @@ def test_an_error_of_ours_ends_the_thread_and_the_owner_knows(
     assert told.get(timeout=DEADLINE_S) is json.JSONDecodeError
 
 
-def test_stopping_twice_or_before_a_start_is_fine(database_url: str, inbox: Inbox) -> None:
-    listener = Listener(database_url, CHANNELS, inbox)
+def test_stopping_twice_or_before_a_start_is_fine(migrated_url: str, inbox: Inbox) -> None:
+    listener = Listener(migrated_url, CHANNELS, inbox)
     listener.stop()
     listener.stop()

@@ -10,7 +10,6 @@ from sqlalchemy import Engine
 
 from naive_daemon.domain.limits import LIMIT_RULES, KillCancel, KillSwitch, RiskLimits, Safeguards
 from naive_daemon.domain.settings import InvalidSettingError
-from naive_daemon.storage.postgres import migrate
 from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
 from naive_daemon.storage.postgres.engine import make_engine
 from naive_daemon.storage.postgres.safeguards import OperatorSafeguards
@@ -23,9 +22,8 @@ NUMBERS = (
 
 
 @pytest.fixture
-def url(database_url: str) -> str:
-    migrate.upgrade(database_url)
-    return database_url
+def url(migrated_url: str) -> str:
+    return migrated_url
 
 
 @pytest.fixture

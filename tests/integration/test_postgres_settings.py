@@ -17,7 +17,6 @@ from naive_daemon.domain.settings import (
     TradeSettings,
     TradingStatus,
 )
-from naive_daemon.storage.postgres import migrate
 from naive_daemon.storage.postgres.engine import make_engine
 from naive_daemon.storage.postgres.models import StreamingStatus
 from naive_daemon.storage.postgres.settings import OperatorSettings, StatusChange, UnknownSymbolError
@@ -28,9 +27,8 @@ SYMBOLS = [f"S{number}USDT" for number in range(1000)]
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    migrate.upgrade(database_url)
-    made = make_engine(database_url)
+def engine(migrated_url: str) -> Iterator[Engine]:
+    made = make_engine(migrated_url)
     yield made
     made.dispose()
 
@@ -41,9 +39,8 @@ def settings(engine: Engine) -> OperatorSettings:
 
 
 @pytest.fixture
-def server(database_url: str) -> Iterator[psycopg.Connection]:
-    migrate.upgrade(database_url)
-    with psycopg.connect(database_url, autocommit=True) as connection:
+def server(migrated_url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
         yield connection
 
 
