@@ -47,15 +47,8 @@ class Gateway:
             if not self._is_ended:
                 tell(message)
 
-        async def run() -> None:
-            self._session = session = Session(self._ports, tell_until_end, self._thread.spawn, self._log)
-            try:
-                await session.run()
-            finally:
-                await session.close()
-
         self._thread.start()
-        self._thread.submit(run)
+        self._thread.call(self._open, tell_until_end)
 
     def place(self, order: Order) -> None:
         """Send an order."""
@@ -91,8 +84,20 @@ class Gateway:
         if not self._is_ended:
             self._on_error(f"{type(error).__name__}: {error}")
 
+    def _open(self, tell: Callable[[Any], None]) -> None:
+        # Here, and not in the task: what is asked at once must find the session, and a task begins later.
+        session = self._session = Session(self._ports, tell, self._thread.spawn, self._log)
+
+        async def run() -> None:
+            try:
+                await session.run()
+            finally:
+                await session.close()
+
+        self._thread.spawn(run)
+
     def _on_session(self, method: Callable[..., None], *arguments: object) -> None:
-        # What was submitted first has run first, so there is a session.
+        # The loop calls in the order in which it was told to, so that there is a session, unless making it has failed.
         if self._session is not None and not self._is_ended:
             method(self._session, *arguments)
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from naive_daemon.exchange.binance.budget import Budget, Cost, Grant, Priority
+from naive_daemon.exchange.binance.budget import Budget, Cost, Grant, Limit, Priority
 from naive_daemon.exchange.binance.exchange_time import ExchangeTime
 from naive_daemon.exchange.binance.rest import Method, Rest
 from naive_daemon.exchange.binance.signal import (
@@ -172,6 +172,11 @@ class Sender:
         while self._budget.is_banned(self._time.now_ms()):
             chance_ms = self._budget.next_chance_ms(Cost(0), Priority.CANCEL, self._time.now_ms())
             await asyncio.sleep((chance_ms - self._time.now_ms()) / 1_000)
+
+    def relimit(self, limits: tuple[Limit, ...]) -> None:
+        """Take over the exchange's limits: what waits for the former ones may go now."""
+        self._budget.relimit(limits)
+        self._pump()
 
     # The budget -----------------------------------------------------------------------------------------------------
 

@@ -81,7 +81,6 @@ class Session:
         self._oddities = Oddities(log)
         self._delivery = Delivery(tell)
         self._troubles = Troubles(ports.account, self._delivery, log, self._take_trouble)
-        self._budget = Budget()
         self._rest = Rest(
             ports.endpoints.rest_url,
             ports.signer,
@@ -95,7 +94,7 @@ class Session:
             self._rest,
             ports.signer,
             self._time,
-            self._budget,
+            Budget(),
             self._troubles,
             connection=lambda: self._stream.connection,
             measure=self._clock_check.measure,
@@ -241,7 +240,7 @@ class Session:
     # ----------------------------------------------------------------------------------------------------------------
 
     def _relimit(self, information: ExchangeInformation) -> None:
-        self._budget.relimit(limits_of(information.rate_limits))
+        self._sender.relimit(limits_of(information.rate_limits))
 
     def _take_trouble(self, kind: Kind) -> None:
         if kind == "credentials":
