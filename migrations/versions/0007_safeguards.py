@@ -86,7 +86,7 @@ def _create_kill_switch() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("id", name="kill_switch_pkey"),
         sa.CheckConstraint("id = 1", op.f("kill_switch_single_check")),
-        sa.CheckConstraint("cancel IN ('nothing', 'entries', 'all')", op.f("kill_switch_cancel_check")),
+        sa.CheckConstraint("cancel IN ('nothing', 'entries')", op.f("kill_switch_cancel_check")),
     )
     op.create_table(
         "kill_switch_seen",

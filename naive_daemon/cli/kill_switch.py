@@ -24,7 +24,6 @@ _WAIT_MAX_S = 3_600
 _CANCELLED = {
     KillCancel.NOTHING: "orders that rest stay",
     KillCancel.ENTRIES: "buys without any fill are cancelled",
-    KillCancel.ALL: "every order is cancelled, sells too",
 }
 
 _timeout = click.option(

@@ -29,11 +29,13 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KillCancel(enum.StrEnum):
-    """What a kill switch takes off the book: nothing, buys without any fill, or everything."""
+    """What a kill switch takes off the book: nothing, or buys without any fill.
+
+    Never exits: they protect, and their traders would only place them again.
+    """
 
     NOTHING = "nothing"
     ENTRIES = "entries"
-    ALL = "all"
 
 
 class KillSwitch(msgspec.Struct, frozen=True, kw_only=True):
