@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from naive_daemon.otp.garbage import rare_collections
-from tests.benchmarks import journal, replay, report
+from tests.benchmarks import frames, journal, replay, report
 from tests.benchmarks.actors import population, restart, spawn, tell
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.program import log_nothing
@@ -23,6 +23,7 @@ GROUPS: dict[str, Callable[[], Iterator[Figure]]] = {
     "actors.population": population.figures,
     "replay": replay.figures,
     "journal": journal.figures,
+    "frames": frames.figures,
 }
 WIDTH_MIN = 130
 

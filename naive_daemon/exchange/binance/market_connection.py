@@ -20,6 +20,7 @@ from naive_daemon.exchange.binance.market_frame import (
     TRADE,
     Frame,
     OddFrameError,
+    TradeEvent,
     parse_frame,
     trade_of,
 )
@@ -197,7 +198,7 @@ class MarketConnection:
     def _take(self, data: bytes) -> None:
         try:
             frame = parse_frame(data)
-            if frame.event == TRADE:
+            if isinstance(frame, TradeEvent):
                 self._hand_on(trade_of(frame))
             elif frame.event == SHUTDOWN:
                 self._renew("the exchange shuts this server down")

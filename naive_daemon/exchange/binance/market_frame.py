@@ -2,10 +2,11 @@
 
 Owned by the connection that read it. Invariant: a price or a quantity never passes through a float. One that is written
 as a JSON number instead of a string is refused, since nobody can know any more what the exchange meant.
+
+Nearly every frame is a trade, so it is read as one first, and as anything else only when it is none.
 """
 
-import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 import msgspec
 
@@ -19,7 +20,8 @@ TRADE = "trade"
 
 _MS_MIN, _US_MIN, _US_MAX = 10**11, 10**14, 10**17
 """Times below the first are before 1973, below the second milliseconds, below the third microseconds."""
-_AMOUNT = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII).fullmatch
+_DIGITS_MAX = 80
+"""Of a price and a quantity together; Binance writes some 30."""
 
 
 class OddFrameError(ValueError):
@@ -31,6 +33,17 @@ class OddFrameError(ValueError):
         self.detail = detail
 
 
+class TradeEvent(msgspec.Struct, frozen=True, gc=False, tag_field="e", tag=TRADE):
+    """A trade as it is written; `time` is when it was made."""
+
+    symbol: str = msgspec.field(name="s")
+    trade_id: int = msgspec.field(name="t")
+    price: str = msgspec.field(name="p")
+    quantity: str = msgspec.field(name="q")
+    time: int = msgspec.field(name="T")
+    buyer_is_maker: bool = msgspec.field(name="m")
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """Why a request was refused."""
 
@@ -38,22 +51,16 @@ class Refusal(msgspec.Struct, frozen=True):
     msg: str = ""
 
 
-class Frame(msgspec.Struct, frozen=True, gc=False):
-    """An event, the answer to a request (it has an `id`), or the envelope of a combined stream (it has `data`)."""
+class Frame(msgspec.Struct, frozen=True):
+    """Any frame but a trade: another event, or the answer to a request (it has an `id`)."""
 
     event: str = msgspec.field(name="e", default="")
-    symbol: str = msgspec.field(name="s", default="")
-    trade_id: int = msgspec.field(name="t", default=-1)
-    price: str = msgspec.field(name="p", default="")
-    quantity: str = msgspec.field(name="q", default="")
-    time: int = msgspec.field(name="T", default=0)
-    buyer_is_maker: bool = msgspec.field(name="m", default=False)
     id: int | str | None = None
     code: int | None = None
     msg: str = ""
     error: Refusal | None = None
     stream: str = ""
-    data: "Frame | None" = None
+    data: msgspec.Raw = msgspec.Raw(b"")
 
     @property
     def refusal(self) -> str | None:
@@ -63,70 +70,64 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
         return None if self.code is None else f"{self.msg} ({self.code})"
 
 
-class _Event(msgspec.Struct):
-    event: object = msgspec.field(name="e", default="")
+_decode_trade = msgspec.json.Decoder(TradeEvent).decode
+_decode_frame = msgspec.json.Decoder(Frame).decode
 
 
-class _Envelope(msgspec.Struct):
-    event: object = msgspec.field(name="e", default="")
-    data: _Event = msgspec.field(default_factory=_Event)
-
-
-_decode = msgspec.json.Decoder(Frame).decode
-_decode_envelope = msgspec.json.Decoder(_Envelope).decode
-
-
-def parse_frame(data: bytes) -> Frame:
+def parse_frame(data: bytes) -> TradeEvent | Frame:
     """Read a frame, and give what is inside of a combined stream's envelope; raises OddFrameError."""
     if len(data) > FRAME_MAX:
         raise OddFrameError("huge frame")
     try:
-        frame = _decode(data)
-    except msgspec.ValidationError as error:
-        raise _odd_shape(data, error) from error
-    except (ValueError, RecursionError) as error:  # ValueError: not JSON, or not UTF-8
-        raise OddFrameError("malformed frame") from error
-    if frame.data is not None:
-        return frame.data
-    return Frame(event=SHUTDOWN) if frame.stream == f"!{SHUTDOWN}" else frame
+        return _decode_trade(data)
+    except (ValueError, RecursionError) as error:  # ValueError: not a trade, not JSON, or not UTF-8
+        frame = _other_frame(data, error)
+    if not frame.stream:
+        return frame
+    if not frame.data:
+        return Frame(event=frame.stream.removeprefix("!"))
+    try:
+        return _decode_trade(frame.data)
+    except (ValueError, RecursionError) as error:
+        return _other_frame(bytes(frame.data), error)
 
 
-def trade_of(frame: Frame) -> Trade:
-    """Give the trade of an event `trade`, its numbers exactly; raises OddFrameError where one makes no sense."""
-    if not frame.symbol or frame.trade_id < 0:
+def trade_of(event: TradeEvent) -> Trade:
+    """Give the trade, its numbers exactly; raises OddFrameError where one of them makes no sense."""
+    time = event.time
+    time_ns = time * NS_PER_MS if _MS_MIN <= time < _US_MIN else _time_ns(time)
+    digits = (event.price + event.quantity).replace(".", "")
+    if not digits.isdecimal() or not digits.isascii() or len(digits) > _DIGITS_MAX:  # a sign, an exponent, NaN, a blank
+        raise _no_amount()
+    try:
+        price, quantity = Decimal(event.price), Decimal(event.quantity)
+    except InvalidOperation:
+        raise _no_amount() from None
+    if not price or not quantity:
+        raise _no_amount()
+    if not event.symbol or event.trade_id < 0:
         raise OddFrameError("trade without a symbol or a number")
-    return Trade(
-        frame.symbol,
-        _amount(frame.price),
-        _amount(frame.quantity),
-        frame.trade_id,
-        _time_ns(frame.time),
-        frame.buyer_is_maker,
-    )
+    return Trade(event.symbol, price, quantity, event.trade_id, time_ns, event.buyer_is_maker)
 
 
-def _amount(text: str) -> Decimal:
-    amount = Decimal(text) if _AMOUNT(text) else None
-    if not amount:  # 0 is none, either
-        raise OddFrameError("trade with a price or a quantity that is none")
-    return amount
+def _no_amount() -> OddFrameError:
+    return OddFrameError("trade with a price or a quantity that is none")
 
 
 def _time_ns(time: int) -> int:
-    if _MS_MIN <= time < _US_MIN:
-        return time * NS_PER_MS
     if _US_MIN <= time < _US_MAX:
         return time * NS_PER_US
     raise OddFrameError("trade with a time that is none")
 
 
-def _odd_shape(data: bytes, error: msgspec.ValidationError) -> OddFrameError:
-    """Tell a trade that is written wrongly from an event that we do not know, whose fields may be of any type."""
+def _other_frame(data: bytes, no_trade: Exception) -> Frame:
+    """Read what is no trade; `no_trade` says why it is none, which matters for one that is written wrongly."""
     try:
-        envelope = _decode_envelope(data)
-    except (ValueError, RecursionError):
-        return OddFrameError("frame of another shape")
-    event = envelope.data.event or envelope.event
-    if event == TRADE:
-        return OddFrameError("trade of another shape", str(error))
-    return OddFrameError("event of unknown type", event if isinstance(event, str) else type(event).__name__)
+        frame = _decode_frame(data)
+    except msgspec.ValidationError as error:
+        raise OddFrameError("frame of another shape") from error
+    except (ValueError, RecursionError) as error:
+        raise OddFrameError("malformed frame") from error
+    if frame.event == TRADE:
+        raise OddFrameError("trade of another shape", str(no_trade))
+    return frame
