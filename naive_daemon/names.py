@@ -40,9 +40,9 @@ def execution_manager(account: str) -> Name:
     return ("execution", account)
 
 
-def entries(account: str) -> Name:
-    """Name the topic on which an execution manager says why no entry may leave."""
-    return ("entries", account)
+def entries(account: str, symbol: str | None = None) -> Name:
+    """Name the topic on which an execution manager says why no entry may leave: of an account, or of one symbol."""
+    return ("entries", account) if symbol is None else ("entries", account, symbol)
 
 
 def account(account_id: str) -> Name:

@@ -17,7 +17,7 @@ from naive_daemon.execution.client import ClientTrouble, MarketStatus
 from naive_daemon.execution.entry_gate import EntryGate, Scope
 from naive_daemon.execution.indexer import Indexer
 from naive_daemon.execution.journal_store import RiskJournal
-from naive_daemon.execution.messages import EntriesHeld
+from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed
 from naive_daemon.execution.risk import RiskBook
 from naive_daemon.otp import Actor
 
@@ -126,11 +126,8 @@ class Gatekeeper:
             self._tell(scope)
 
     def tell_all(self) -> None:
-        """Say everything that holds once more, for those who have come since, and that the account as such is free."""
-        if self._gate.own_reason(None) is None:
-            self._tell(None)
-        for scope, _ in self._gate:
-            self._tell(scope)
+        """Say everything that holds, and that nothing else does, also to those who have heard otherwise before."""
+        self._publish(EntriesReviewed(self._account, dict(self._gate)))
 
     def held(self) -> tuple[EntriesHeld, ...]:
         """Give everything that holds now."""
@@ -142,12 +139,14 @@ class Gatekeeper:
         return EntriesHeld(self._account, scope, self._gate.own_reason(scope))
 
     def look_at_limits(self) -> None:
-        """Release the symbols whose refused entry would pass now."""
+        """Release the symbols whose refused entries would pass now, were they all placed."""
         self._is_looking = False
         for symbol, order in list(self._refused.items()):
             if self._risk.refusal(order, self._count_live(), self._now_ns()) is None:
+                self._risk.offer(order)
                 del self._refused[symbol]
                 self.release(LIMIT, symbol)
+        self._risk.end_offers()
         if self._refused:
             self._look_later()
 
@@ -158,7 +157,13 @@ class Gatekeeper:
 
     def _tell(self, scope: Scope) -> None:
         held = EntriesHeld(self._account, scope, self._gate.own_reason(scope))
-        self._actor.system.pubsub.publish(names.entries(self._account), held)
+        self._publish(held)
+        if scope is not None:
+            self._actor.system.tell(names.SWITCHES, held)
+
+    def _publish(self, message: EntriesHeld | EntriesReviewed) -> None:
+        symbol = message.symbol if isinstance(message, EntriesHeld) else None
+        self._actor.system.pubsub.publish(names.entries(self._account, symbol), message)
 
     def _now_ns(self) -> int:
         return self._actor.system.clock.now_ns()

@@ -3,8 +3,8 @@
 Receives: OpenOrder (from the journal, so the intent is durable), CyclesEnded, CancelOrder, CancelSymbol, LeaveSymbol,
 Safeguards, MarketHealth, and whatever the exchange client tells; requests Reconcile, AskExecution and Drain.
 Sends: SendOrder, SendCancel, AskOrder, AskSnapshot to the client; RecordEvent to the journal; BalanceUpdated to the
-account; KillSwitchObeyed to control; EntriesHeld, published on `names.entries(account)`; ExecutionStarted to the
-switches, who then say again which symbols are to have no order, and what the safeguards are.
+account; KillSwitchObeyed to control; EntriesHeld and EntriesReviewed, published on `names.entries`; ExecutionStarted to
+the switches, who then say again which symbols are to have no order, and what the safeguards are.
 State: every live order, the latest that are over, and what its parts keep: what is on its way (`sending.py`), what is
 asked about (`asking.py`), what is to be cancelled (`cancels.py`), why entries wait (`gatekeeper.py`), what differs
 from the exchange (`reconciler.py`).
@@ -72,7 +72,6 @@ from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, RequestFailed, Tim
 LOAD_TIMEOUT_S = 60.0
 CLEAR_PERIOD_S = 5.0
 """How often a symbol that is being cleared is looked through for orders that have come since."""
-UNLISTED_LOGGED_MAX = 100
 DRAINING = "the daemon is shutting down"
 
 
@@ -131,7 +130,6 @@ class ExecutionManager(Actor):
         self._is_ready = False
         self._is_connected = True
         self._early: list[Any] = []
-        self._unlisted: set[str] = set()
 
     def log_context(self) -> dict[str, object]:
         """Say whose orders these are."""
@@ -247,6 +245,8 @@ class ExecutionManager(Actor):
         if isinstance(risk, RequestFailed):
             self.exit(crash(f"the risk of {self._account} could not be read: {risk.reason}"))
         self._gate.open(risk)
+        # The journal has told of ended cycles before it answered, so they are in its answer, and count once.
+        self._early = [message for message in self._early if not isinstance(message, CyclesEnded)]
         client = self.system.whereis(names.client(self._account))
         self.request(client, AskSnapshot(), self._begin, LOAD_TIMEOUT_S)
 
@@ -264,6 +264,7 @@ class ExecutionManager(Actor):
             else:
                 self.on_receive(message)
         self._reconcile_later()
+        self._gate.tell_all()
         self.system.tell(names.SWITCHES, ExecutionStarted(self._account))
         self.acknowledge_start()
 
@@ -358,7 +359,7 @@ class ExecutionManager(Actor):
     def _take_event(self, event: OrderEvent) -> None:
         known = self._books.get(event.client_order_id)
         if known is None:
-            self._take_strange(event)
+            self._reconciler.meet_event(event)
             return
         self._reconciler.doubt_end(known, event)
         order = self._books.apply(event)
@@ -377,13 +378,6 @@ class ExecutionManager(Actor):
             self._cancels.close(order.client_order_id)
         elif order.status is OrderStatus.UNKNOWN:
             self._asking.ask_later(order)
-
-    def _take_strange(self, event: OrderEvent) -> None:
-        if self._indexer.knows(event.symbol):
-            self._reconciler.meet_event(event)
-        elif event.symbol not in self._unlisted and len(self._unlisted) < UNLISTED_LOGGED_MAX:
-            self._unlisted.add(event.symbol)
-            self.log.warning("event of a symbol that was never configured", symbol=event.symbol)
 
     def _view(self) -> ExecutionView:
         return ExecutionView(

@@ -1,5 +1,7 @@
 """What an execution manager is told and asked by the rest of the daemon, and what it tells everybody."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 
@@ -55,12 +57,24 @@ class Drain(msgspec.Struct, frozen=True):
 class EntriesHeld(msgspec.Struct, frozen=True):
     """Why no entry of a symbol, or of the whole account, may leave for now; None when this scope is free again.
 
-    Published on `names.entries(account)`, and told to a trader whose entry was refused. `symbol` None: the account.
+    Published on `names.entries(account, symbol)`, and told to a trader whose entry was refused; the switches are told
+    of every symbol. `symbol` None: the account.
     """
 
     account: str
     symbol: str | None
     reason: str | None
+
+
+class EntriesReviewed(msgspec.Struct, frozen=True):
+    """Everything that holds entries of an account now, by scope as in EntriesHeld: what is not in it is free.
+
+    Published on `names.entries(account)` when an execution manager has started, since who waits for what its
+    predecessor held would wait for ever, and whenever the safeguards were read.
+    """
+
+    account: str
+    reasons: Mapping[str | None, str]
 
 
 class KillSwitchObeyed(msgspec.Struct, frozen=True):

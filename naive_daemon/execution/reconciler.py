@@ -24,6 +24,7 @@ from naive_daemon.otp import Actor, Call, RequestFailed
 
 SNAPSHOT_TIMEOUT_S = 60.0
 DIFFERENCES_LOGGED_MAX = 100
+UNLISTED_LOGGED_MAX = 100
 
 
 class _Round(msgspec.Struct):
@@ -68,6 +69,7 @@ class Reconciler:
         self._round: _Round | None = None
         self._callers: list[Call] = []
         self._is_snapshot_asked = False
+        self._unlisted: set[str] = set()
         self.foreign = self.differences = self.orphans = 0
 
     def ask(self, caller: Call | None = None) -> None:
@@ -99,10 +101,17 @@ class Reconciler:
 
     def meet_event(self, event: OrderEvent) -> None:
         """Find out whose order an event is about, which is not known here."""
-        if not self._strangers.meet(event.symbol, event.client_order_id, event=event):
+        if not self._indexer.knows(event.symbol):
+            self._note_unlisted(event.symbol)
+        elif not self._strangers.meet(event.symbol, event.client_order_id, event=event):
             self._actor.log.info(
                 "event of somebody else's order", order=event.client_order_id, kind=type(event).__name__
             )
+
+    def _note_unlisted(self, symbol: str) -> None:
+        if symbol not in self._unlisted and len(self._unlisted) < UNLISTED_LOGGED_MAX:
+            self._unlisted.add(symbol)
+            self._actor.log.warning("event of a symbol that was never configured", symbol=symbol)
 
     def _take_answer(self, snapshot: AccountSnapshot | RequestFailed) -> None:
         self._is_snapshot_asked = False

@@ -35,6 +35,7 @@ class RiskBook:
         self._sent_ns: deque[int] = deque()
         self._realised: defaultdict[str, Decimal] = defaultdict(Decimal)
         self._day_ns = 0
+        self._offered: list[tuple[str, Decimal]] = []
 
     def restore(self, orders: Iterable[Order], realised_pnl: Mapping[str, Decimal], now_ns: int) -> None:
         """Begin from the journal: orders of cycles that have not ended, and what today has brought, by symbol."""
@@ -73,6 +74,18 @@ class RiskBook:
             if cycle.result.finished_ns >= self._day_ns:
                 self._add(self._realised, self._quote_asset_of(cycle.key.symbol), cycle.result.realised_pnl)
 
+    def offer(self, order: Order) -> None:
+        """Count an entry that was refused as if it were placed, until `end_offers`: no room is offered twice."""
+        cost = EXACT.multiply(order.price, order.quantity)
+        self._offered.append((order.symbol, cost))
+        self._change(order.symbol, cost)
+
+    def end_offers(self) -> None:
+        """Count only what there is again."""
+        for symbol, cost in self._offered:
+            self._change(symbol, EXACT.minus(cost))
+        self._offered.clear()
+
     def at_risk(self, symbol: str) -> Decimal:
         """Give a symbol's quote at risk."""
         return self._by_symbol[symbol]
@@ -83,6 +96,7 @@ class RiskBook:
         `open_orders`: the account's live orders without this one.
         """
         limits, asset = self.limits, self._quote_asset_of(order.symbol)
+        open_orders += len(self._offered)
         cost = EXACT.multiply(order.price, order.quantity)
         if limits.max_open_orders is not None and open_orders >= limits.max_open_orders:
             return f"limit max_open_orders={limits.max_open_orders}: {open_orders} are open"
@@ -109,7 +123,7 @@ class RiskBook:
     def _sent_within_a_minute(self, now_ns: int) -> int:
         while self._sent_ns and self._sent_ns[0] <= now_ns - NS_PER_MIN:
             self._sent_ns.popleft()
-        return len(self._sent_ns)
+        return len(self._sent_ns) + len(self._offered)
 
     def _roll_day(self, now_ns: int) -> None:
         began_ns = day_began_ns(now_ns)

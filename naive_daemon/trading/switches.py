@@ -4,7 +4,7 @@ Standing after the symbols under rest_for_one, they run again whenever the symbo
 everything anew; a task that ran once at boot would leave every symbol down without a word.
 
 Receives: SettingsRead (from control), LeaderReport, LeaderFailed, Drained, Down of symbols, ExecutionStarted,
-EntriesHeld, MarketMissing; request AskSettings.
+EntriesHeld, EntriesReviewed, MarketMissing; request AskSettings.
 Sends: StartChild and TerminateChild to the symbols' supervisor, SettingsChanged to leaders, CancelSymbol, LeaveSymbol
 and the safeguards to execution managers, ActualChanged and StatusDrained to control.
 State: for each symbol what is wanted, what runs, and how often it failed; the safeguards; why entries wait.
@@ -24,7 +24,7 @@ import msgspec
 from naive_daemon import names
 from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradingStatus
 from naive_daemon.execution.journal import PassOn
-from naive_daemon.execution.messages import CancelSymbol, EntriesHeld, ExecutionStarted, LeaveSymbol
+from naive_daemon.execution.messages import CancelSymbol, EntriesHeld, EntriesReviewed, ExecutionStarted, LeaveSymbol
 from naive_daemon.market.feed import MarketMissing
 from naive_daemon.otp import (
     DEFERRED,
@@ -122,6 +122,8 @@ class Switches(Actor):
                     self._early.append(message)
             case ControlStarted():
                 self._tell_all()
+                for account in self._accounts:  # who obeyed the kill switch may have told a control that has died
+                    self._tell_safeguards(account)
             case AskSettings(account, symbol):
                 return self._settings_of((account, symbol))
             case ExecutionStarted(account):
@@ -148,7 +150,7 @@ class Switches(Actor):
                 self._take_end(message)
             case MarketMissing(symbol):
                 self._note_no_market(symbol)
-            case EntriesHeld():
+            case EntriesHeld() | EntriesReviewed():
                 self._note_held(message)
             case _:
                 super().on_receive(message)
@@ -358,14 +360,20 @@ class Switches(Actor):
             symbol.last_error = reason
             self._tell_control(symbol)
 
-    def _note_held(self, held: EntriesHeld) -> None:
-        if held.reason is None:
+    def _note_held(self, held: EntriesHeld | EntriesReviewed) -> None:
+        if isinstance(held, EntriesReviewed):
+            others = {scope: reason for scope, reason in self._held.items() if scope[0] != held.account}
+            self._held = others | {(held.account, scope): reason for scope, reason in held.reasons.items()}
+        elif held.reason is None:
             self._held.pop((held.account, held.symbol), None)
         else:
             self._held[held.account, held.symbol] = held.reason
-        for key, symbol in self._symbols.items():
-            if key[0] == held.account and held.symbol in (None, key[1]):
-                self._tell_control(symbol)
+        if isinstance(held, EntriesHeld) and held.symbol is not None:
+            concerned = [self._symbols.get((held.account, held.symbol))]
+        else:
+            concerned = [symbol for key, symbol in self._symbols.items() if key[0] == held.account]
+        for symbol in filter(None, concerned):
+            self._tell_control(symbol)
 
     def _held_reason(self, key: SymbolKey) -> str | None:
         return self._held.get((key[0], None)) or self._held.get(key)

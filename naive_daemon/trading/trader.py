@@ -1,7 +1,7 @@
 """A trader: one trade cycle, then it ends. The strategy decides, the trader carries it out.
 
 Receives: trades it waits for (from the feed), OrderNotice (from the account, durable), EntriesClosed and
-EntriesOpened (from the leader), EntriesHeld (from the execution manager).
+EntriesOpened (from the leader), EntriesHeld and EntriesReviewed (from the execution manager).
 Sends: PlaceIntent to the journal, CancelOrder through it to the execution manager, Await to the feed, reports to the
 leader, which journals cycles. Every order is reported to the leader before it is journaled, and journaled before it is
 sent; so whoever takes over knows of it.
@@ -23,7 +23,7 @@ from naive_daemon.domain.money import plain
 from naive_daemon.domain.order import Leg, Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal import LoadCycle, PassOn, PlaceIntent
-from naive_daemon.execution.messages import CancelOrder, EntriesHeld
+from naive_daemon.execution.messages import CancelOrder, EntriesHeld, EntriesReviewed
 from naive_daemon.execution.order_id import client_order_id
 from naive_daemon.market.feed import Await, FeedStarted
 from naive_daemon.otp import Actor, Continue, Ref, RequestFailed, crash
@@ -96,6 +96,7 @@ class Trader(Actor):
         self.subscribe(names.feed(self._context.symbol))
         self.subscribe(names.account(self._context.account))
         self.subscribe(names.entries(self._context.account))
+        self.subscribe(names.entries(self._context.account, self._context.symbol))
         if self._is_confirmed:
             return Continue(Resumed(self.system.clock.now_ns()))
         return Continue(Confirm())
@@ -116,7 +117,7 @@ class Trader(Actor):
             case EntriesOpened():
                 self._closed = None
                 self._resume()
-            case EntriesHeld():
+            case EntriesHeld() | EntriesReviewed():
                 self._take_hold(message)
             case FeedStarted():
                 self._await(self._wake)
@@ -138,12 +139,13 @@ class Trader(Actor):
         if not self._behind:
             self._resume()
 
-    def _take_hold(self, held: EntriesHeld) -> None:
+    def _take_hold(self, held: EntriesHeld | EntriesReviewed) -> None:
         """Note why entries wait, and decide again when they need not any more."""
-        if held.symbol not in (None, self._context.symbol):
-            return
         was_held = bool(self._held)
-        if held.reason is None:
+        if isinstance(held, EntriesReviewed):
+            reasons = held.reasons
+            self._held = {scope: reasons[scope] for scope in (None, self._context.symbol) if scope in reasons}
+        elif held.reason is None:
             self._held.pop(held.symbol, None)
         else:
             self._held[held.symbol] = held.reason

@@ -3,7 +3,7 @@
 The client writes down what it is told, and answers from `resting` and `reports`; nothing comes from it by itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -38,7 +38,7 @@ from naive_daemon.execution.client import (
     SendOrder,
 )
 from naive_daemon.execution.journal import Journal, PlaceIntent, RecordCycles
-from naive_daemon.execution.journal_store import CycleRecorded, JournalEntry, OrderRecorded
+from naive_daemon.execution.journal_store import AccountJournal, CycleRecorded, JournalEntry, OrderRecorded
 from naive_daemon.execution.manager import ExecutionConfig, ExecutionManager
 from naive_daemon.execution.memory_journal import MemoryJournal
 from naive_daemon.execution.messages import AskExecution, CancelOrder, EntriesHeld, ExecutionView
@@ -176,6 +176,11 @@ class WrittenJournal(MemoryJournal):
     def __init__(self) -> None:
         super().__init__()
         self.events: list[tuple[str, OrderStatus, OrderEvent]] = []
+        self.before_load: Callable[[], object] = lambda: None
+
+    def load_account(self, account: str) -> AccountJournal:
+        self.before_load()
+        return super().load_account(account)
 
     def write(self, entries: "Iterable[JournalEntry]") -> None:
         entries = list(entries)
@@ -233,7 +238,8 @@ class Subscriber(Recorder):
     """Hears why entries wait."""
 
     def init(self) -> None:
-        self.subscribe(names.entries(ACCOUNT))
+        for symbol in (None, *SYMBOLS):
+            self.subscribe(names.entries(ACCOUNT, symbol))
 
 
 class Desk:
