@@ -205,15 +205,18 @@ def test_odd_frames_end_nothing_and_are_logged_once_a_kind(server: ScriptedBinan
             trade(7, quantity="0"),
             trade(-1),
             position("QQQ", "1", 50),
+            trade(4),
+            trade(4, quantity="2"),
             "x" * 100_000,
         ]
         server.push(*odd, trade(8, quantity="0.5"))
-        assert desk.wait_for(OrderFilled).trade_id == "8"
+        assert [desk.wait_for(OrderFilled).trade_id for _ in range(2)] == ["4", "8"]
         kinds = [(each["kind"], each["detail"]) for each in logged if each["event"].startswith("passed over")]
         assert ("unknown event type", "somethingNew") in kinds
         assert ("unknown symbol", "XXXUSDT") in kinds
         assert ("unknown asset", "QQQ") in kinds
         assert ("binary frame", "user data") in kinds
+        assert ("trade id again with other data", "BTCUSDT") in kinds
         assert len(kinds) == len(set(kinds))
 
 

@@ -96,7 +96,7 @@ def balance(free: int, time_ns: int) -> Told:
 
 def test_the_same_happening_is_delivered_once_and_what_has_no_key_always() -> None:
     told: list[Any] = []
-    delivery = Delivery(told.append)
+    delivery = Delivery(told.append, Oddities(structlog.get_logger()))
     delivery.events([Told(accepted("a"), ("k", 1)), Told(accepted("a"), ("k", 1)), Told(accepted("b"), None)])
     delivery.events([Told(accepted("c"), ("k", 1)), Told(accepted("b"), None)])
     assert [each.client_order_id for each in told] == ["a", "b", "b"]
@@ -104,7 +104,7 @@ def test_the_same_happening_is_delivered_once_and_what_has_no_key_always() -> No
 
 def test_rule_11_balances_are_delivered_in_the_order_of_their_times() -> None:
     told: list[Any] = []
-    delivery = Delivery(told.append)
+    delivery = Delivery(told.append, Oddities(structlog.get_logger()))
     delivery.events([balance(1, 10), balance(2, 9), balance(3, 10), balance(4, 11)])
     assert [each.free for each in told] == [1, 3, 4]
 

@@ -79,6 +79,7 @@ def test_a_refusal_says_the_exchanges_words() -> None:
         (Answer(status=418, code=-1003, message=UNTIL, retry_after_s=7), 400),  # the longest of what is said
         (Answer(status=418, retry_after_s=0), 60),
         (Answer(status=429, retry_at_ms=NOW_MS - 1), 60),
+        (Answer(status=418, retry_at_ms=10**30), 3 * 24 * 3600),
         (Answer(status=429, code=-1015), 10),
         (Answer(status=429, code=-1015, retry_after_s=3), 3),
     ],

@@ -1,14 +1,16 @@
 """The way of account events to the execution manager: each happening once, balances never back in time.
 
 Owned by one gateway, used on its loop only. Answers, two connections that overlap, and a snapshot may all tell of the
-same happening. Invariant: what has the same key is delivered once, as long as it is among the latest `KEYS_MAX`.
+same happening. Invariant: what has the same key is delivered once, as long as it is among the latest `KEYS_MAX`; the
+first one counts, and that another contradicts it is noted.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from naive_daemon.domain.events import BalanceUpdated, OrderAccepted
+from naive_daemon.domain.events import AccountEvent, BalanceUpdated, OrderAccepted, OrderFilled
+from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.reading import Told
 from naive_daemon.execution.client import AccountSnapshot
 
@@ -18,9 +20,10 @@ KEYS_MAX = 50_000
 class Delivery:
     """See the module. `tell` is thread safe and never blocks."""
 
-    def __init__(self, tell: Callable[[Any], None]) -> None:
+    def __init__(self, tell: Callable[[Any], None], oddities: Oddities) -> None:
         self._tell = tell
-        self._keys: OrderedDict[tuple[object, ...], None] = OrderedDict()
+        self._oddities = oddities
+        self._delivered: OrderedDict[tuple[object, ...], AccountEvent] = OrderedDict()
         self._balance_ns: dict[str, int] = {}
 
     def tell(self, message: Any) -> None:
@@ -56,11 +59,14 @@ class Delivery:
             return self._note_balance(told.event)
         if told.key is None:
             return True
-        if told.key in self._keys:
+        known = self._delivered.get(told.key)
+        if known is not None:
+            if _contradicts(known, told.event):
+                self._oddities.note("trade id again with other data", f"{told.key[1]}")
             return False
-        self._keys[told.key] = None
-        if len(self._keys) > KEYS_MAX:
-            self._keys.popitem(last=False)
+        self._delivered[told.key] = told.event
+        if len(self._delivered) > KEYS_MAX:
+            self._delivered.popitem(last=False)
         return True
 
     def _note_balance(self, balance: BalanceUpdated) -> bool:
@@ -69,3 +75,13 @@ class Delivery:
             return False
         self._balance_ns[balance.asset] = balance.time_ns
         return True
+
+
+def _contradicts(first: AccountEvent, second: AccountEvent) -> bool:
+    if not isinstance(first, OrderFilled) or not isinstance(second, OrderFilled):
+        return False
+    return (first.client_order_id, first.price, first.quantity) != (
+        second.client_order_id,
+        second.price,
+        second.quantity,
+    )

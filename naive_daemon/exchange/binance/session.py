@@ -27,7 +27,7 @@ from naive_daemon.exchange.binance.questions import AskError, Questions
 from naive_daemon.exchange.binance.reading import Reader
 from naive_daemon.exchange.binance.rest import Rest
 from naive_daemon.exchange.binance.sending import Sender
-from naive_daemon.exchange.binance.signal import Accepted, ClockOff, signal_of
+from naive_daemon.exchange.binance.signal import Accepted, ClockOff, Signal, signal_of
 from naive_daemon.exchange.binance.signing import Signer, signed_parameters
 from naive_daemon.exchange.binance.trouble import Kind, Troubles
 from naive_daemon.exchange.binance.upkeep import HEAL_PERIOD_S, ClockCheck, Upkeep
@@ -79,7 +79,7 @@ class Session:
         self._spawn = spawn
         self._time = ExchangeTime(ports.clock)
         self._oddities = Oddities(log)
-        self._delivery = Delivery(tell)
+        self._delivery = Delivery(tell, self._oddities)
         self._troubles = Troubles(ports.account, self._delivery, log, self._take_trouble)
         self._rest = Rest(
             ports.endpoints.rest_url,
@@ -88,7 +88,13 @@ class Session:
             recv_window_ms=config.recv_window_ms,
             timeout_s=config.answer_timeout_s,
         )
-        self._clock_check = ClockCheck(self._rest, self._time, self._troubles, drift_max_ms=config.clock_drift_max_ms)
+        self._clock_check = ClockCheck(
+            self._rest,
+            self._time,
+            self._troubles,
+            drift_max_ms=config.clock_drift_max_ms,
+            noted=self._noted,
+        )
         reader = Reader(ports.account, ports.instruments, self._oddities)
         self._sender = Sender(
             self._rest,
@@ -238,6 +244,9 @@ class Session:
         return snapshot
 
     # ----------------------------------------------------------------------------------------------------------------
+
+    def _noted(self, signal: Signal) -> Signal:
+        return self._sender.noted(signal)
 
     def _relimit(self, information: ExchangeInformation) -> None:
         self._sender.relimit(limits_of(information.rate_limits))

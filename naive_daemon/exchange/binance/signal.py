@@ -13,6 +13,8 @@ WAF_PAUSE_S = 60.0
 """The firewall says no until when; a minute is what it counts in."""
 BAN_PAUSE_S = 60.0
 """How long a ban is taken to last when it does not say; limits of weight are counted by the minute."""
+BAN_MAX_S = 3 * 24 * 3600.0
+"""Binance's longest ban; a longer one is a mistake, and must not stop us for ever."""
 ORDER_LIMIT_PAUSE_S = 10.0
 """The same for the number of orders, which is counted by 10 s."""
 
@@ -166,4 +168,4 @@ def _pause_s(answer: Answer, now_ms: int, default_s: float) -> float:
     if match is not None:
         until_ms.append(int(match[1]))
     said_s += [(until - now_ms) / 1_000 for until in until_ms]
-    return max([pause_s for pause_s in said_s if pause_s > 0], default=default_s)
+    return min(max([pause_s for pause_s in said_s if pause_s > 0], default=default_s), BAN_MAX_S)

@@ -12,7 +12,7 @@ from naive_daemon.exchange.binance.delivery import Delivery
 from naive_daemon.exchange.binance.exchange_time import ExchangeTime
 from naive_daemon.exchange.binance.questions import AskError, Questions
 from naive_daemon.exchange.binance.rest import Rest
-from naive_daemon.exchange.binance.signal import Answer
+from naive_daemon.exchange.binance.signal import Accepted, Signal, signal_of
 from naive_daemon.exchange.binance.trouble import Troubles
 from naive_daemon.exchange.binance.wire import ExchangeInformation, ServerTime, WireError, decode
 from naive_daemon.execution.client import MarketStatus
@@ -23,12 +23,21 @@ HEAL_PERIOD_S = 60.0
 
 
 class ClockCheck:
-    """Measures the exchange's clock against ours."""
+    """Measures the exchange's clock against ours. `noted` takes note of a ban."""
 
-    def __init__(self, rest: Rest, time: ExchangeTime, troubles: Troubles, *, drift_max_ms: int) -> None:
+    def __init__(
+        self,
+        rest: Rest,
+        time: ExchangeTime,
+        troubles: Troubles,
+        *,
+        drift_max_ms: int,
+        noted: Callable[[Signal], Signal],
+    ) -> None:
         self._rest = rest
         self._time = time
         self._troubles = troubles
+        self._noted = noted
         self._drift_max_ms = drift_max_ms
 
     async def measure(self) -> bool:
@@ -36,11 +45,11 @@ class ClockCheck:
         asked_s = self._time.monotonic_s()
         result = await self._rest.ask("GET", "/api/v3/time", is_signed=False)
         answered_s = self._time.monotonic_s()
-        answer = result.answer
-        if not isinstance(answer, Answer) or not answer.body:
+        signal = self._noted(signal_of(result.answer, self._time.now_ms()))
+        if not isinstance(signal, Accepted):
             return False
         try:
-            server_ms = decode(answer.body, ServerTime).server_time
+            server_ms = decode(signal.body, ServerTime).server_time
         except WireError:
             return False
         ahead_ms = self._time.measured(server_ms, asked_s, answered_s)
@@ -84,6 +93,7 @@ class Upkeep:
         self._refresh_s = refresh_s
         self._heal_period_s = heal_period_s
         self._halted: frozenset[str] = frozenset()
+        self._is_healing = False
 
     async def run(self) -> None:
         """Look every `refresh_s` seconds, until cancelled. The clock was looked at just before the first time."""
@@ -117,6 +127,15 @@ class Upkeep:
 
     async def heal(self) -> None:
         """Wait until the account may trade again after its key was refused, then say so."""
+        if self._is_healing:
+            return
+        self._is_healing = True
+        try:
+            await self._heal()
+        finally:
+            self._is_healing = False
+
+    async def _heal(self) -> None:
         while self._troubles.is_so("credentials"):
             await asyncio.sleep(self._heal_period_s)
             await self._clear()
