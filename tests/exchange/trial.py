@@ -7,13 +7,13 @@ until journal and exchange agree, or says on what they do not.
 
 import json
 import random
-import threading
 import urllib.error
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import tenacity
 
 from tests.e2e.books import Books
@@ -24,6 +24,9 @@ from tests.exchange.local_exchange import LocalExchange
 
 if TYPE_CHECKING:
     from tests.e2e.daemon import Daemon
+
+UNREACHABLE = 69
+"""The exit code of a daemon that finds no exchange."""
 
 AGREED_WITHIN_S = 180.0
 """Longer than an order may stay unknown, and than a client may pause between two attempts to connect."""
@@ -123,8 +126,16 @@ class Trial:
         self.start_daemon()
 
     def start_daemon(self) -> None:
-        """Start the daemon, again after it was killed, and wait until it trades."""
-        self.daemon = self.place.trade()
+        """Start the daemon and wait until it trades; one that finds no exchange is started again, as systemd does."""
+        for attempt in eventually():
+            with attempt:
+                self.daemon = self.place.run()
+                try:
+                    self.daemon.log.await_event("ready")
+                except AssertionError:
+                    if self.daemon.is_running() or self.daemon.await_end() != UNREACHABLE:
+                        pytest.fail(self.daemon.log.text()[-4000:])
+                    raise
 
     def strike(self) -> None:
         """Switch one drawn fault on, for a drawn while."""
@@ -138,10 +149,15 @@ class Trial:
             return
         self.struck[kind] += 1
 
+    def rest(self, seconds: float) -> None:
+        """Let the daemon trade for a while; it must not end by itself."""
+        assert self.daemon is not None
+        assert not self.daemon.ends_within(seconds), self.daemon.log.text()[-4000:]
+
     def kill_exchange(self, pause_s: float) -> None:
         """Kill the exchange with -9, and start it again on the same port and state after a while."""
         self.exchange.kill()
-        threading.Event().wait(pause_s)
+        self.rest(pause_s)
         self.exchange.start()
         self.struck["exchange killed"] += 1
 

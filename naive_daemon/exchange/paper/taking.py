@@ -142,7 +142,9 @@ class TakingEngine(PaperEngine):
             expired = _expiry(order, NOTHING_TO_TAKE, time_ns)
             self._history.add_order(order.apply(expired))
             submitted.events.append(expired)
-        assets = (book.instrument.base_asset, book.instrument.quote_asset)
+        assets = [book.instrument.base_asset, book.instrument.quote_asset]
+        if not shares:
+            assets = [spent(book.instrument, order.side, order.price, order.quantity)[0]]
         submitted.events.extend(self._ledger.updated(owner, asset, time_ns) for owner in owners for asset in assets)
         return submitted
 

@@ -26,7 +26,7 @@ class Delivery:
 
     def send(self, where: tuple[str, ...], channel: Channel, data: bytes) -> None:
         """Send an event, or what becomes of it."""
-        if not self._faults.is_on and not self._due_s and not channel.stalled_until_s:
+        if not (self._faults.is_on or self._held or self._due_s or channel.stalled_until_s):
             channel.send(data)
             return
         if channel.is_stalled or self._is_lost(where, channel):

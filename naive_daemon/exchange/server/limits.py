@@ -52,6 +52,9 @@ class _Window:
         self._counts[owner] = used
         return used
 
+    def clear(self) -> None:
+        self._counts.clear()
+
     def is_full(self, owner: str, now_ns: int) -> bool:
         return bool(self.limit) and self.count(owner, now_ns) >= self.limit
 
@@ -139,8 +142,9 @@ class Limiter:
         self._banned_until_ms[address] = self._clock.now_ns() // NS_PER_MS + int(seconds * 1_000)
 
     def pardon(self) -> None:
-        """End every ban."""
+        """End every ban, and forget who did not listen."""
         self._banned_until_ms.clear()
+        self._ignored.clear()
 
     @staticmethod
     def refused_as_banned(until_ms: int) -> RefusedError:

@@ -81,7 +81,7 @@ class ExchangeServer:
         accounts = Accounts(read_accounts(open_folder(options.folder, options.accounts, options.market.kind)))
         draw = random.Random(options.market.seed)  # noqa: S311 - faults and client order ids, no secrets
         self._market = open_market(options.market, clock, options.folder)
-        self._player = Player(self._market.source, self._market.instruments) if self._market.source else None
+        self.player = Player(self._market.source, self._market.instruments) if self._market.source else None
         self._surroundings = Surroundings(clock, accounts, Limiter(options.limits, clock), Faults(draw, clock), draw)
         await self._open()
         return self
@@ -91,13 +91,23 @@ class ExchangeServer:
             act.cancel()
         await asyncio.gather(*self._acts, return_exceptions=True)
         await self._close()
-        if self._player is not None:
-            self._player.save()
+        if self.player is not None:
+            self.player.save()
 
     @property
     def exchange(self) -> Exchange:
         """The exchange that is up."""
         return self._up().exchange
+
+    @property
+    def is_up(self) -> bool:
+        """Say whether it serves, and is not being restarted."""
+        return self._running is not None
+
+    @property
+    def sockets(self) -> Sockets:
+        """The WebSocket connections that are open."""
+        return self._up().sockets
 
     @property
     def address(self) -> str:
@@ -155,7 +165,7 @@ class ExchangeServer:
             sockets = Sockets()
             streams, ws_api = StreamSockets(exchange, sockets), WsApi(exchange, sockets)
             app = web.Application(client_max_size=BODY_MAX)
-            for part in (Rest(exchange), streams, ws_api, Admin(exchange, self._player, self)):
+            for part in (Rest(exchange), streams, ws_api, Admin(exchange, self.player, self)):
                 part.add_routes(app)
             runner = web.AppRunner(
                 app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S, handle_signals=False
@@ -167,8 +177,8 @@ class ExchangeServer:
         self._running = _Running(exchange, runner, sockets, streams, ws_api, [])
         self._running.tasks.append(self._watched(self._beat(exchange)))
         self._running.tasks.append(self._watched(self._ping(exchange, sockets)))
-        if self._player is not None:
-            self._running.tasks.append(self._watched(self._player.play(exchange)))
+        if self.player is not None:
+            self._running.tasks.append(self._watched(self.player.play(exchange)))
 
     async def _listen(self, runner: web.AppRunner) -> None:
         await runner.setup()
@@ -222,8 +232,8 @@ class ExchangeServer:
             await asyncio.sleep(_BEAT_S)
             exchange.beat()
             beats += 1
-            if self._player is not None and beats % _SAVE_EVERY_BEATS == 0:
-                self._player.save()
+            if self.player is not None and beats % _SAVE_EVERY_BEATS == 0:
+                self.player.save()
 
     async def _ping(self, exchange: Exchange, sockets: Sockets) -> None:
         while True:

@@ -1,0 +1,182 @@
+"""Market streams of the local exchange: raw, combined, subscribed while connected; and clients that do not behave."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from naive_daemon.exchange.server import channel
+from naive_daemon.exchange.server.limits import RateLimits
+from tests.exchange.served import Place
+from tests.integration.test_exchange_server_rest import play
+
+
+def test_raw_trades(tmp_path: Path) -> None:
+    async def scenario(place: Place) -> None:
+        async with place.trader.socket("/ws/btcusdt@trade") as socket:
+            place.print_trade("65001", "0.25")
+            trade = await socket.next()
+        assert set(trade) == {"e", "E", "s", "t", "p", "q", "T", "m", "M"}
+        assert (trade["e"], trade["s"], trade["p"], trade["q"]) == ("trade", "BTCUSDT", "65001.00000000", "0.25000000")
+
+    play(tmp_path, scenario)
+
+
+def test_combined_streams_in_microseconds(tmp_path: Path) -> None:
+    async def scenario(place: Place) -> None:
+        path = "/stream?streams=btcusdt@aggTrade/btcusdt@bookTicker&timeUnit=MICROSECOND"
+        async with place.trader.socket(path) as socket:
+            place.print_trade("65001", "0.25")
+            first, second = await socket.next(), await socket.next()
+        assert (first["stream"], second["stream"]) == ("btcusdt@aggTrade", "btcusdt@bookTicker")
+        assert first["data"]["T"] > 10**15
+        assert second["data"]["b"] == "65000.99000000"
+        assert set(second["data"]) == {"u", "s", "b", "B", "a", "A"}
+
+    play(tmp_path, scenario)
+
+
+def test_candles_and_tickers_come_once_a_second(tmp_path: Path) -> None:
+    async def scenario(place: Place) -> None:
+        streams = "btcusdt@kline_1m/btcusdt@miniTicker/btcusdt@ticker"
+        async with place.trader.socket(f"/stream?streams={streams}") as socket:
+            place.print_trade("65001", "0.25")
+            seen: dict[str, Any] = {}
+            while len(seen) < 3:
+                message = await socket.next()
+                seen[message["stream"]] = message["data"]
+        candle = seen["btcusdt@kline_1m"]["k"]
+        assert (candle["c"], candle["i"], candle["s"]) == ("65001.00000000", "1m", "BTCUSDT")
+        assert seen["btcusdt@miniTicker"]["c"] == "65001.00000000"
+        assert seen["btcusdt@ticker"]["n"] == 2
+
+    play(tmp_path, scenario)
+
+
+def test_subscribing_while_connected(tmp_path: Path) -> None:
+    async def scenario(place: Place) -> None:
+        async with place.trader.socket("/ws") as socket:
+            assert await socket.say("SUBSCRIBE", ["btcusdt@trade", "ethusdt@trade"], 7) == {"result": None, "id": 7}
+            assert (await socket.say("LIST_SUBSCRIPTIONS"))["result"] == ["btcusdt@trade", "ethusdt@trade"]
+            await socket.say("UNSUBSCRIBE", ["btcusdt@trade"])
+            assert (await socket.say("GET_PROPERTY", ["combined"]))["result"] is False
+            await socket.say("SET_PROPERTY", ["combined", True])
+            place.print_trade("65001", "0.25")
+            place.print_trade("3000", "0.25", "ETHUSDT")
+            assert (await socket.next())["stream"] == "ethusdt@trade"
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{", 3),
+        ("[1,2]", 2),
+        ('{"id": 1}', 2),
+        ('{"method": "SUBSCRIBE", "params": ["btcusdt@trade"], "id": 1.5}', 2),
+        ('{"method": "SUBSCRIBE", "params": [1], "id": 1}', 2),
+        ('{"method": "SUBSCRIBE", "params": [], "id": 1}', 2),
+        ('{"method": "SUBSCRIBE", "params": "btcusdt@trade", "id": 1}', 2),
+        ('{"method": "GUESS", "id": 1}', 2),
+        ('{"method": "SET_PROPERTY", "params": ["colour", 1], "id": 1}', 0),
+        ('{"method": "SUBSCRIBE", "params": [' + "[" * 50_000, 3),
+    ],
+)
+def test_bad_messages_are_answered(tmp_path: Path, text: str, code: int) -> None:
+    async def scenario(place: Place) -> None:
+        async with place.trader.socket("/ws") as socket:
+            await socket.response.send_str(text)
+            assert (await socket.next())["code"] == code
+            assert (await socket.say("LIST_SUBSCRIPTIONS"))["result"] == []
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("kind", ["binary", "huge"])
+def test_what_can_be_no_message_ends_the_connection(tmp_path: Path, kind: str) -> None:
+    async def scenario(place: Place) -> None:
+        async with place.trader.socket("/ws/btcusdt@trade") as socket:
+            if kind == "binary":
+                await socket.response.send_bytes(b"\x00\xff")
+            else:
+                await socket.response.send_str("x" * (2 << 20))
+            assert await socket.ended() == (1003 if kind == "binary" else 1009)
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/ws/btc usdt", "/stream?streams=" + "/".join(f"s{number}@trade" for number in range(1_025)), "/ws?timeUnit=DAY"],
+)
+def test_bad_paths_are_refused(tmp_path: Path, path: str) -> None:
+    async def scenario(place: Place) -> None:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            async with place.trader.socket(path):
+                pass
+        assert refused.value.status == 400
+
+    play(tmp_path, scenario)
+
+
+def test_no_more_than_1024_streams(tmp_path: Path) -> None:
+    async def scenario(place: Place) -> None:
+        async with place.trader.socket("/ws") as socket:
+            names = [f"s{number}@trade" for number in range(1_024)]
+            assert (await socket.say("SUBSCRIBE", names))["result"] is None
+            assert (await socket.say("SUBSCRIBE", ["btcusdt@trade"]))["code"] == 2
+
+    play(tmp_path, scenario)
+
+
+def test_more_than_five_messages_a_second_end_the_connection(tmp_path: Path) -> None:
+    async def scenario(place: Place) -> None:
+        async with place.trader.socket("/ws") as socket:
+            for _ in range(6):
+                await socket.response.send_str('{"method": "LIST_SUBSCRIPTIONS", "id": 1}')
+            assert await socket.ended() == 1008
+
+    play(tmp_path, scenario, limits=RateLimits())
+
+
+def test_a_ping_is_answered_with_its_payload(tmp_path: Path) -> None:
+    async def scenario(place: Place) -> None:
+        async with place.trader.socket("/ws/btcusdt@trade", autoping=False) as socket:
+            await socket.response.ping(b"abc")
+            message = await socket.response.receive()
+            assert (message.type, message.data) == (aiohttp.WSMsgType.PONG, b"abc")
+
+    play(tmp_path, scenario)
+
+
+def test_who_does_not_read_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel, "BOUND_BYTES", 100_000)
+
+    async def scenario(place: Place) -> None:
+        async with place.trader.socket("/ws/btcusdt@trade") as deaf, place.trader.socket("/ws/btcusdt@trade") as well:
+            deaf.response.get_extra_info("socket").setsockopt(1, 8, 4_096)
+            transport = deaf.response._response.connection.transport  # type: ignore[union-attr]  # it is connected
+            transport.pause_reading()
+            count = 0
+            while len(place.server.sockets) > 1:
+                place.print_trade("65001", "0.25")
+                count += 1
+                await well.next()
+            assert count > 100
+
+    play(tmp_path, scenario)
+
+
+def test_streams_of_nothing_are_silent_and_streams_end_with_their_connection(tmp_path: Path) -> None:
+    async def scenario(place: Place) -> None:
+        streams = place.server.exchange.streams
+        async with place.trader.socket("/ws/nosuch@trade") as socket:
+            assert streams.has("nosuch@trade")
+            await socket.response.close()
+        while streams.has("nosuch@trade"):
+            await asyncio.sleep(0)
+
+    play(tmp_path, scenario)
