@@ -4,8 +4,9 @@ Tests on several cores have a session for each worker, so that no server is shar
 """
 
 import shutil
+import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +18,20 @@ from naive_daemon.storage.embedded import EmbeddedPostgres, EmbeddedRedis
 from naive_daemon.storage.postgres import migrate
 
 TEMPLATE = "with_schema"
+
+
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Give what shows a line at once, also of a test that passes: a seed, a figure.
+
+    It goes to standard error, since nobody sees the standard output of a worker.
+    """
+
+    def show(line: str) -> None:
+        with capsys.disabled():
+            sys.stderr.write(f"\n{line}\n")
+
+    return show
 
 
 @pytest.fixture(scope="session")

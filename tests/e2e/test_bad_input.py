@@ -5,9 +5,8 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -161,7 +160,7 @@ def test_a_disk_that_fills_up_and_is_freed(elsewhere: Place) -> None:
         assert elsewhere.servers() == []
 
 
-def test_a_thousand_symbols_at_once(elsewhere: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_thousand_symbols_at_once(elsewhere: Place, tmp_path: Path, tell: Callable[[str], None]) -> None:
     names = [f"S{number:04}USDT" for number in range(SYMBOLS)]
     listing = tmp_path / "exchange_info.json"
     listing.write_text(json.dumps({"symbols": [listed(name) for name in [*names, "BTCUSDT"]]}))
@@ -179,8 +178,7 @@ def test_a_thousand_symbols_at_once(elsewhere: Place, tmp_path: Path, capsys: py
     stopped_s = time.monotonic() - since_s
     daemon.stop()
     assert elsewhere.servers() == []
-    with capsys.disabled():
-        sys.stdout.write(f"\n{SYMBOLS} symbols: started in {started_s:.1f} s, stopped in {stopped_s:.1f} s\n")
+    tell(f"{SYMBOLS} symbols: started in {started_s:.1f} s, stopped in {stopped_s:.1f} s")
 
 
 def listed(symbol: str) -> dict[str, object]:

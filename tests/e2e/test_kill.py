@@ -2,9 +2,7 @@
 
 import os
 import random
-import sys
-
-import pytest
+from collections.abc import Callable
 
 from naive_daemon.storage.embedded import EmbeddedPostgres
 from tests.e2e.books import Books, await_rows
@@ -29,10 +27,9 @@ def read_books(place: Place) -> Books | None:
         server.stop()
 
 
-def test_killed_at_random_moments_it_trades_on(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_killed_at_random_moments_it_trades_on(place: Place, tell: Callable[[str], None]) -> None:
     seed = int(os.environ.get("NAIVE_TEST_SEED") or random.SystemRandom().randrange(2**32))
-    with capsys.disabled():
-        sys.stdout.write(f"\nNAIVE_TEST_SEED={seed}\n")
+    tell(f"NAIVE_TEST_SEED={seed}")
     draw = random.Random(seed)
     place.environment |= LOAD
     assert place("settings", "set", *SYMBOLS, "profit_interval=0.0001", "rebuy_interval=0.0003", "chunks=9").code == 0

@@ -1,8 +1,8 @@
 """Signals: Ctrl-C and SIGTERM end everything in order, SIGHUP has the configuration read again."""
 
 import signal
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -14,7 +14,7 @@ from tests.e2e.place import Place
 
 
 @pytest.mark.parametrize("how", ["ctrl-c", "terminate"])
-def test_it_ends_in_order(place: Place, how: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_ends_in_order(place: Place, how: str, tell: Callable[[str], None]) -> None:
     daemon = place.trade("--start", "BTCUSDT", "--start", "ETHUSDT", "--speed", "20")
     daemon.log.await_event("sell placed", count=2)
     family = psutil.Process(daemon.pid).children(recursive=True)
@@ -31,8 +31,7 @@ def test_it_ends_in_order(place: Place, how: str, capsys: pytest.CaptureFixture[
     assert daemon.log.events("ended", reason=reason)
     assert not daemon.log.events("the tree did not end in time")
     assert daemon.log.plain_lines() == []
-    with capsys.disabled():
-        sys.stdout.write(f"\nended {passed_s:.2f} s after {reason}\n")
+    tell(f"ended {passed_s:.2f} s after {reason}")
     again = place.trade()
     Books(place.url).check()
     again.stop()

@@ -1,6 +1,6 @@
 """The daemon from start to off: cycles, rebuys, switches by command and by SQL, from a second process."""
 
-import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -109,7 +109,7 @@ def test_stop_keeps_or_cancels_what_rests(place: Place, daemon: Daemon) -> None:
 
 
 def test_what_operators_write_is_followed_though_the_listener_was_deaf(
-    place: Place, daemon: Daemon, capsys: pytest.CaptureFixture[str]
+    place: Place, daemon: Daemon, tell: Callable[[str], None]
 ) -> None:
     def followed(symbol: str, status: str) -> float:
         """Switch by SQL; gives the milliseconds until the daemon's word, by the database's clock."""
@@ -129,9 +129,8 @@ def test_what_operators_write_is_followed_though_the_listener_was_deaf(
     await_state(place.url, "SOLUSDT", "on")
     daemon.log.await_event("settings are not heard", start)
     after = followed("SOLUSDT", "off")
-    with capsys.disabled():
-        shown = ", ".join(f"{figure:.0f}" for figure in figures)
-        sys.stdout.write(f"\nfollowed after {shown} ms; heard again, after {after:.0f} ms\n")
+    shown = ", ".join(f"{figure:.0f}" for figure in figures)
+    tell(f"followed after {shown} ms; heard again, after {after:.0f} ms")
 
 
 def test_every_connection_may_be_lost(place: Place, daemon: Daemon) -> None:
