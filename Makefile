@@ -22,8 +22,9 @@ $(STAMP): requirements.lock pyproject.toml
 run: setup  ## trade on paper against a generated market, with everything it needs
 	@$(BIN)/naive-daemon run --feed generated --exchange paper --start BTCUSDT
 
-test: setup  ## run every test
-	$(BIN)/python -m pytest --cov --cov-report=term
+# A file's tests stay on one core: they share a running daemon, and go from one state of it to the next.
+test: setup  ## run every test, on all cores
+	$(BIN)/python -m pytest -n logical --dist loadfile --cov --cov-report=term
 
 otp-soak: setup  ## run the actor runtime's tests ROUNDS times on threads and on SEEDS seeds
 	$(BIN)/python -m tests.otp.soak --rounds $(ROUNDS) --seeds $(SEEDS)
