@@ -2,7 +2,7 @@
 
 One event, one order of things: a trade arrives, everything that its fills cause comes to rest, the trade is delivered,
 everything comes to rest, and only then the next one. So the same trades give the same orders, always.
-Receives: Play, Silence.
+Receives: Play, Silence; the request AskStreams, to which it says that it has none.
 Sends: TradeArrived and DeliverTrade to feeds; publishes PlayedToEnd, and MarketMissing for what no source has.
 State: the next trade of each symbol, in a table that outlives it, as the sources do: a crash skips none.
 A handler that hangs costs this order of things, with a warning, but no other symbol its market.
@@ -20,6 +20,7 @@ from naive_daemon import names
 from naive_daemon.domain.errors import NaiveError
 from naive_daemon.domain.events import Trade
 from naive_daemon.market.feed import DeliverTrade, MarketMissing, TradeArrived
+from naive_daemon.market.live import AskStreams
 from naive_daemon.market.source import MarketSource
 from naive_daemon.otp import Actor, ExitReason, Timer
 
@@ -95,7 +96,7 @@ class Player(Actor):
         """Keep the market's state every now and then."""
         self.send_after(SAVE_PERIOD_S, _Save())
 
-    def on_receive(self, message: Any) -> None:
+    def on_receive(self, message: Any) -> Any:
         """Play on, or change what is played."""
         match message:
             case Play(symbol):
@@ -103,6 +104,8 @@ class Player(Actor):
             case Silence(symbol):
                 self._tracks.pop(symbol, None)
                 self._prefetched.pop(symbol, None)
+            case AskStreams():
+                return ()
             case _Step(due_ns):
                 if due_ns == self._step_ns:  # else an earlier one has taken its place
                     self._step_ns = None
@@ -112,6 +115,7 @@ class Player(Actor):
                 self.send_after(SAVE_PERIOD_S, _Save())
             case _:
                 super().on_receive(message)
+        return None
 
     def on_terminate(self, reason: ExitReason) -> None:
         """Keep the market's state."""
