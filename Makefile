@@ -5,8 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ROUNDS ?= 50
 SEEDS ?= 1000
+MINUTES ?= 30
+SPEED ?= 1
+KILLS ?= 0
 
-.PHONY: help setup run test otp-soak check bench docs golden lock clean
+.PHONY: help setup run test otp-soak exchange-soak check bench docs golden lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +31,9 @@ test: setup  ## run every test, on all cores
 
 otp-soak: setup  ## run the actor runtime's tests ROUNDS times on threads and on SEEDS seeds
 	$(BIN)/python -m tests.otp.soak --rounds $(ROUNDS) --seeds $(SEEDS)
+
+exchange-soak: setup  ## MINUTES of faults (and KILLS of the daemon) while it trades 20 symbols; prints its seed (SEED=n)
+	$(BIN)/python -m tests.exchange.soak --minutes $(MINUTES) --speed $(SPEED) --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 check: setup  ## ruff, mypy and the layers
 	$(BIN)/ruff format --check .

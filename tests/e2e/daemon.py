@@ -3,15 +3,13 @@
 import json
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import psycopg
 import tenacity
-
-if TYPE_CHECKING:
-    import subprocess
 
 PATIENCE_S = 30.0
 """How long anything may take before the test calls it failed; nothing is expected to come near it."""
@@ -104,7 +102,7 @@ class Log:
 class Daemon:
     """A process that a place has started, in a process group of its own."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None
         self._process = process
         self.log = Log(process.stderr)
@@ -117,6 +115,14 @@ class Daemon:
     def is_running(self) -> bool:
         """Say whether it has not ended."""
         return self._process.poll() is None
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait for its end, so long at most; says whether it has ended."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process."""

@@ -1,0 +1,82 @@
+"""The installed daemon on the local exchange: faults, kills, and an exchange that goes away. In the end all agrees."""
+
+import os
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.books import await_rows
+from tests.exchange.soak import run
+from tests.exchange.trial import Trial
+
+STRIKES_S = 20.0
+COMPLETED = "SELECT count(*) FROM cycles WHERE outcome = 'completed'"
+
+
+@pytest.fixture
+def seed(capsys: pytest.CaptureFixture[str]) -> int:
+    """Draw a seed, or take the given one, and print it."""
+    drawn = int(os.environ.get("NAIVE_TEST_SEED") or random.SystemRandom().randrange(2**31))
+    with capsys.disabled():
+        sys.stdout.write(f"\nNAIVE_TEST_SEED={drawn}\n")
+    return drawn
+
+
+@pytest.fixture
+def trial(tmp_path: Path, seed: int) -> Iterator[Trial]:
+    """Give a daemon that trades four symbols on an exchange of its own."""
+    made = Trial(tmp_path, seed, symbols=4)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.end()
+
+
+def completed(trial: Trial, more: int) -> int:
+    """Wait for so many cycles more; gives how many there are."""
+    assert trial.daemon is not None
+    (now,) = await_rows(trial.place.url, COMPLETED, bool)[0]
+    return int(await_rows(trial.place.url, COMPLETED, lambda rows: rows[0][0] >= now + more)[0][0])
+
+
+@pytest.mark.timeout(300)
+def test_under_faults_and_kills_nothing_is_lost_doubled_or_orphaned(trial: Trial) -> None:
+    completed(trial, 1)
+    run(trial, STRIKES_S / 2)
+    trial.kill_daemon()
+    run(trial, STRIKES_S / 2)
+    trial.kill_daemon()
+    trial.kill_exchange(0)
+    trial.heal()
+    books = trial.await_agreement()
+    assert trial.daemon is not None
+    trial.daemon.stop()
+    sys.stdout.write(f"{trial.told(books)}\n")
+
+
+@pytest.mark.timeout(300)
+def test_while_the_exchange_is_away_nothing_is_bought_and_then_it_trades_on(trial: Trial) -> None:
+    daemon = trial.daemon
+    assert daemon is not None
+    completed(trial, 1)
+    began = len(daemon.log)
+    trial.exchange.kill()
+    daemon.log.await_event("reconnecting", began, actor="execution:main")
+    await_rows(trial.place.url, "SELECT held FROM actual_states", lambda rows: all(row[0] for row in rows))
+    assert "on, held" in trial.place("status").out
+    resting = "SELECT count(*) FROM orders WHERE side = 'BUY' AND status IN ('in_flight', 'unknown')"
+    await_rows(trial.place.url, resting, [(0,)].__eq__)
+    start = len(daemon.log)
+
+    trial.exchange.start()
+    daemon.log.await_event("reconnected", start)
+    assert len(daemon.log.events("reconnecting", began, actor="execution:main")) == 1, "one loss is told once"
+    completed(trial, 2)
+    daemon.log.await_event("buy placed", start)
+    trial.heal()
+    trial.await_agreement()
+    daemon.stop()
