@@ -10,6 +10,8 @@ from naive_daemon.exchange.server.venue import VenueRules
 
 _LIMIT, _LIMIT_MAX = 500, 1_000
 _ZERO = "0.00000000"
+_NO_RATES = {"maker": _ZERO, "taker": _ZERO}
+_DISCOUNT = {"enabledForAccount": False, "enabledForSymbol": False, "discountAsset": "BNB", "discount": _ZERO}
 
 
 def account(call: Call) -> dict[str, Any]:
@@ -48,18 +50,22 @@ def commission(call: Call) -> dict[str, Any]:
     """Show the fees of a symbol."""
     symbol = call.parameters.required("symbol")
     call.exchange.listings.instrument(symbol)
-    nothing = {"maker": _ZERO, "taker": _ZERO, "buyer": _ZERO, "seller": _ZERO}
     return {
         "symbol": symbol,
         "standardCommission": _rates(call.exchange.rules),
-        "specialCommission": nothing,
-        "taxCommission": nothing,
-        "discount": {
-            "enabledForAccount": False,
-            "enabledForSymbol": False,
-            "discountAsset": "BNB",
-            "discount": _ZERO,
-        },
+        "specialCommission": _NO_RATES | {"buyer": _ZERO, "seller": _ZERO},
+        "taxCommission": _NO_RATES | {"buyer": _ZERO, "seller": _ZERO},
+        "discount": _DISCOUNT,
+    }
+
+
+def order_commission(rules: VenueRules) -> dict[str, Any]:
+    """Show the fees of an order that is only tested."""
+    return {
+        "standardCommissionForOrder": {"maker": amount(rules.maker_fee), "taker": amount(rules.taker_fee)},
+        "specialCommissionForOrder": _NO_RATES,
+        "taxCommissionForOrder": _NO_RATES,
+        "discount": _DISCOUNT,
     }
 
 

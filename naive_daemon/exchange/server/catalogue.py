@@ -24,6 +24,10 @@ def _of_trades(parameters: Parameters) -> int:
     return 5 if parameters.has("orderId") else 20
 
 
+def _of_test(parameters: Parameters) -> int:
+    return 20 if parameters.has("computeCommissionRates") else 1
+
+
 def _of_depth(parameters: Parameters) -> int:
     limit = parameters.limit(100, 5_000)
     return next(weight for most, weight in ((100, 5), (500, 25), (1_000, 50), (5_000, 250)) if limit <= most)
@@ -48,7 +52,7 @@ _ROWS: tuple[tuple[str, str, Callable[[Call], Any], Weight, Security, str], ...]
     ("ticker.24hr", "GET /api/v3/ticker/24hr", market.day_ticker, _by_symbol(2, 80), _MARKET, _PUBLIC),
     ("ticker.book", "GET /api/v3/ticker/bookTicker", market.book_ticker, _by_symbol(2, 4), _MARKET, _PUBLIC),
     ("order.place", "POST /api/v3/order", trading.place, _flat(1), _TRADE, "order.place"),
-    ("order.test", "POST /api/v3/order/test", trading.test, _flat(1), _TRADE, _ACCOUNT),
+    ("order.test", "POST /api/v3/order/test", trading.test, _of_test, _TRADE, _ACCOUNT),
     ("order.status", "GET /api/v3/order", trading.status, _flat(4), _SIGNED, "order.status"),
     ("order.cancel", "DELETE /api/v3/order", trading.cancel, _flat(1), _TRADE, "order.cancel"),
     ("openOrders.status", "GET /api/v3/openOrders", trading.open_orders, _by_symbol(6, 80), _SIGNED, _ACCOUNT),

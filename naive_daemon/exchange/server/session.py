@@ -39,6 +39,7 @@ class Session:
         self._since_ms = 0
         self._connected_ms = exchange.clock.now_ns() // NS_PER_MS
         self._subscriptions: dict[int, Subscription] = {}
+        self._of_logon: set[int] = set()
         self._next_number = 0
 
     def answer(self, method: str, incoming: Incoming) -> Any:
@@ -48,14 +49,15 @@ class Session:
             case "session.logon":
                 return self._logon(incoming)
             case "session.logout":
-                self.key = None
-                return self._status()
+                return self._logout()
             case "session.status":
                 return self._status()
             case "session.subscriptions":
                 return [{"subscriptionId": number} for number in self._live()]
             case "userDataStream.subscribe":
-                return self._subscribe(self._logged_on())
+                subscribed = self._subscribe(self._logged_on())
+                self._of_logon.add(subscribed["subscriptionId"])
+                return subscribed
             case "userDataStream.subscribe.signature":
                 return self._subscribe(self._gate.signer(incoming._replace(session=None)))
         return self._unsubscribe(incoming)
@@ -72,6 +74,15 @@ class Session:
             raise RefusedError(-4056, "HMAC_SHA256 API key is not supported.")
         self.key = self._gate.signer(incoming._replace(session=None))
         self._since_ms = self._exchange.clock.now_ns() // NS_PER_MS
+        return self._status()
+
+    def _logout(self) -> dict[str, Any]:
+        """Forget who has logged on, and end what he has subscribed to; what was signed for by itself goes on."""
+        live = self._live()
+        for number in self._of_logon & live.keys():
+            self._exchange.users.unsubscribe(live.pop(number))
+        self._of_logon.clear()
+        self.key = None
         return self._status()
 
     def _status(self) -> dict[str, Any]:

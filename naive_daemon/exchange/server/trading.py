@@ -6,6 +6,7 @@ from typing import Any
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.money import ZERO, floor_to
 from naive_daemon.domain.side import Side
+from naive_daemon.exchange.server.account_requests import order_commission
 from naive_daemon.exchange.server.operation import Call
 from naive_daemon.exchange.server.order import OrderKind, TimeInForce, VenueOrder
 from naive_daemon.exchange.server.order_answers import cancelled_answer, order_answer, placed_answer
@@ -47,9 +48,9 @@ def place(call: Call) -> dict[str, Any]:
 
 
 def test(call: Call) -> dict[str, Any]:
-    """Say whether an order would be taken; it is not."""
+    """Say whether an order would be taken, and its fees when they are asked for; it is not taken."""
     call.exchange.venue.check(call.account, _wanted(call))
-    return {}
+    return order_commission(call.exchange.rules) if call.parameters.text("computeCommissionRates") == "true" else {}
 
 
 def status(call: Call) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""python-binance trades on the local exchange: its AsyncClient by REST and the WebSocket API, its sockets for events."""
+"""python-binance trades on the local exchange: by REST, by the WebSocket API, and with its sockets for events."""
 
 import asyncio
 import importlib
@@ -129,7 +129,9 @@ def test_orders_go_by_the_websocket_api_too(binance: Any, exchange: LocalExchang
     async def trade() -> None:
         async with client(binance, exchange) as ours:
             by_id = {"symbol": SYMBOL, "origClientOrderId": "by-socket"}
-            placed = await ours.ws_create_limit_order(**RESTING, side="BUY", newClientOrderId="by-socket")
+            placed = await ours.ws_create_order(
+                **RESTING, side="BUY", type="LIMIT", timeInForce="GTC", newClientOrderId="by-socket"
+            )
             assert placed["status"] == "NEW"
             found = await ours.ws_get_order(**by_id)
             assert await ours.ws_get_open_orders(symbol=SYMBOL) == [found]
