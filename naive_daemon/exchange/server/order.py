@@ -59,6 +59,12 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     is_maker: bool
 
 
+_EXPIRY_REASONS = {
+    TimeInForce.IOC: "UNFILLED_IOC_QUANTITY_EXPIRED",
+    TimeInForce.FOK: "UNFILLED_FOK_ORDER_EXPIRED",
+}
+
+
 class VenueOrder(msgspec.Struct, kw_only=True):
     """An order, changed in place by the venue alone. `quantity` is in base, `quote_quantity` what a market order asked.
 
@@ -82,6 +88,15 @@ class VenueOrder(msgspec.Struct, kw_only=True):
     filled_quote: Decimal = ZERO
     cancel_client_order_id: str = ""
     on_book: bool = True
+
+    @property
+    def expiry_reason(self) -> str | None:
+        """Say why it has expired, in Binance's words (Spot API, "Enums", `expiryReason`); None when it has not."""
+        if self.status is not Status.EXPIRED:
+            return None
+        if self.kind is OrderKind.MARKET:
+            return "INSUFFICIENT_LIQUIDITY"
+        return _EXPIRY_REASONS.get(self.time_in_force, "EXCHANGE_CANCELED")
 
     def add(self, fill: Fill) -> None:
         """Count a fill in."""

@@ -93,7 +93,7 @@ def fill_answer(fill: Fill, unit_ns: int) -> dict[str, Any]:
 
 
 def _state(order: VenueOrder) -> dict[str, Any]:
-    return {
+    state: dict[str, Any] = {
         "price": amount(order.price),
         "origQty": amount(order.quantity),
         "executedQty": amount(order.filled),
@@ -103,3 +103,6 @@ def _state(order: VenueOrder) -> dict[str, Any]:
         "type": order.kind.value,
         "side": order.side.value,
     }
+    if order.expiry_reason is not None:
+        state["expiryReason"] = order.expiry_reason
+    return state

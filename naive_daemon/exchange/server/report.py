@@ -60,6 +60,8 @@ def execution_report(
     if order.on_book:
         report["W"] = order.created_ns // unit_ns
     report["V"] = "EXPIRE_MAKER"
+    if order.expiry_reason is not None:
+        report["eR"] = order.expiry_reason
     if fill is not None:
         report |= {
             "l": amount(fill.quantity),

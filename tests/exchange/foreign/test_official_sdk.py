@@ -115,6 +115,15 @@ def test_an_order_that_takes_tells_its_fills_at_once(sdk: Any, exchange: LocalEx
         )  # fmt: skip
 
 
+def test_an_order_that_finds_nobody_expires_with_its_reason(sdk: Any, exchange: LocalExchange) -> None:
+    exchange.trade(SYMBOL, "50000")
+    with rest(sdk, exchange) as ours:
+        placed = ours.new_order(**RESTING | {"time_in_force": "IOC"}, new_client_order_id="at-once").data()
+        assert (placed.status, placed.fills) == ("EXPIRED", [])
+        found = known(ours.get_order(SYMBOL, orig_client_order_id="at-once").data())
+        assert (found.status, found.expiry_reason) == ("EXPIRED", "UNFILLED_IOC_QUANTITY_EXPIRED")
+
+
 @pytest.mark.parametrize("signed_by", ["hmac", "ed25519"])
 def test_the_user_stream_tells_of_an_order_and_of_each_fill(sdk: Any, exchange: LocalExchange, signed_by: str) -> None:
     async def trade() -> None:
