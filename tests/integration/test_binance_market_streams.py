@@ -13,7 +13,7 @@ import structlog
 
 from naive_daemon.clock import WallClock
 from naive_daemon.domain.events import Trade
-from naive_daemon.exchange.binance import market_connection, market_line, market_streams
+from naive_daemon.exchange.binance import market_connection, market_line, market_streams, market_subscription
 from naive_daemon.exchange.binance.backoff import Backoff
 from naive_daemon.exchange.binance.market_connection import StreamRules
 from naive_daemon.exchange.binance.market_streams import ANEW_AFTER_NS, MarketStreams
@@ -163,7 +163,7 @@ def test_many_symbols_share_requests_and_no_connection_has_too_many(rig: Rig) ->
     asked: dict[int, set[str]] = {}
     while sum(map(len, asked.values())) < len(symbols):
         number, request = rig.market.requests.get(timeout=PATIENCE_S)
-        assert len(request["params"]) <= market_connection.REQUEST_STREAMS_MAX
+        assert len(request["params"]) <= market_subscription.REQUEST_STREAMS_MAX
         asked.setdefault(number, set()).update(request["params"])
     assert sorted(map(len, asked.values())) == [76, 1_024]
     assert set().union(*asked.values()) == {f"{symbol.lower()}@trade" for symbol in symbols}
@@ -372,6 +372,18 @@ def test_a_subscription_that_is_refused_is_a_loss(rig: Rig, log: Log) -> None:
     assert rig.ear.next_ids(1) == [1]
     assert log.wait_for(RECONNECTING)["origin"] == "SUBSCRIBE refused: Invalid request: no (2)"
     assert log.count(RECONNECTING) == 1
+
+
+def test_a_request_that_is_never_answered_is_a_loss(rig: Rig, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(market_connection, "SUBSCRIBE_WITHIN_S", 0.2)
+    rig.market.answer = lambda asked: {"result": None} if asked["params"] != ["bbbq@trade"] else None
+    streams = rig.open("AAAQ")
+    peer = rig.market.await_subscribed()
+    streams.play("BBBQ")
+    peer.await_request("SUBSCRIBE")
+    peer.await_request("SUBSCRIBE")
+    rig.market.await_subscribed()
+    assert log.wait_for(RECONNECTING)["origin"] == "SUBSCRIBE not answered within 0.2 s"
 
 
 def test_rule_9_one_that_comes_up_and_drops_at_once_does_not_spin(rig: Rig, log: Log) -> None:

@@ -6,7 +6,6 @@ Of Binance's limits it keeps those of a connection: 5 messages a second and 24 h
 """
 
 import asyncio
-import itertools
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -17,13 +16,13 @@ import msgspec
 from naive_daemon.domain.events import Trade
 from naive_daemon.exchange.binance.market_frame import (
     SHUTDOWN,
-    TRADE,
     Frame,
     OddFrameError,
     TradeEvent,
     parse_frame,
     trade_of,
 )
+from naive_daemon.exchange.binance.market_subscription import StreamRequest, Subscriptions
 from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.rest import connect_failure
 
@@ -32,7 +31,6 @@ SUBSCRIBE_WITHIN_S = 15.0
 CLOSE_WITHIN_S = 0.5
 REQUEST_PERIOD_S = 0.25
 """At most 4 requests a second, which leaves one of Binance's 5 messages for the answer to a ping."""
-REQUEST_STREAMS_MAX = 200
 MESSAGE_MAX = 4 * 1024 * 1024
 """Bytes of a message that ends the connection: nobody has room for it."""
 HELD_MAX = 100_000
@@ -69,22 +67,25 @@ class MarketConnection:
         self.subscribed: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[str] = loop.create_future()
         self.renewal: asyncio.Future[str] = loop.create_future()
-        self.confirmed: set[str] = set()
         self.opened_s = loop.time()
         self._loop = loop
         self._url = url
-        self._wanted = wanted
+        self._subscriptions = Subscriptions(wanted)
         self._rules = rules
         self._deliver = deliver
         self._oddities = oddities
         self._held: list[Trade] | None = None
-        self._asked: set[str] = set()
-        self._requests: dict[int, tuple[str, tuple[str, ...]]] = {}
-        self._numbers = itertools.count(1)
-        self._barrier: tuple[int, asyncio.Future[None]] | None = None
+        self._shall_ask = False
+        self._question: StreamRequest | None = None
+        self._drained = asyncio.Event()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[str] | None = None
         self._failure = ConnectFailed("")
+
+    @property
+    def confirmed(self) -> AbstractSet[str]:
+        """The symbols whose streams were granted."""
+        return self._subscriptions.confirmed
 
     @property
     def has_ended(self) -> bool:
@@ -111,7 +112,7 @@ class MarketConnection:
 
     def close(self) -> None:
         """End it, in the background; nothing is delivered any more."""
-        self._deliver = _ignore
+        self._deliver = lambda _: None
         if self._task is not None:
             self._task.cancel()
 
@@ -134,10 +135,11 @@ class MarketConnection:
 
         It waits no longer than `within_s`, and not for a connection that ends meanwhile.
         """
-        number = next(self._numbers)
-        self._barrier = (number, self._loop.create_future())
+        self._shall_ask = True
         self._changed.set()
-        await asyncio.wait((self._barrier[1], self.ended), timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+        drained = self._loop.create_task(self._drained.wait())
+        await asyncio.wait((drained, self.ended), timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+        drained.cancel()
 
     async def _run(self, session: aiohttp.ClientSession) -> str:
         try:
@@ -220,53 +222,49 @@ class MarketConnection:
             self._oddities.note("trade that found no room beside a former connection", "")
 
     def _take_answer(self, number: int, answer: Frame) -> None:
-        if self._barrier is not None and number == self._barrier[0]:
-            if not self._barrier[1].done():
-                self._barrier[1].set_result(None)
-            return
-        method, symbols = self._requests.pop(number, ("", ()))
-        if answer.refusal is not None:
-            self._say_ended(f"{method or 'request'} refused: {answer.refusal}")
-            self.close()
-            return
-        if method == "SUBSCRIBE":
-            self.confirmed.update(symbols)
-        self._changed.set()
-        if not self.subscribed.done() and not self._requests and self.confirmed >= self._wanted:
-            self.subscribed.set_result(None)
+        request = self._subscriptions.take_answer(number)
+        if request is None:
+            self._oddities.note("answer to no request", "")
+        elif request is self._question:
+            self._drained.set()
+        elif answer.refusal is not None:
+            self._give_up(f"{request.method} refused: {answer.refusal}")
+        else:
+            self._subscriptions.grant(request)
+            self._changed.set()
 
     async def _write(self, socket: "aiohttp.ClientWebSocketResponse[bool]") -> None:
         """Send what is to be subscribed, and what no more, a few requests a second."""
-        self._changed.set()
         while True:
-            await self._changed.wait()
-            self._changed.clear()
             while (request := self._next_request()) is not None:
                 try:
-                    await socket.send_str(request)
+                    await socket.send_str(request.text)
                 except (ConnectionError, aiohttp.ClientError):
                     return  # the reader says why
+                self._loop.call_later(SUBSCRIBE_WITHIN_S, self._check_answered, request)
                 await asyncio.sleep(REQUEST_PERIOD_S)
+            await self._changed.wait()
+            self._changed.clear()
 
-    def _next_request(self) -> str | None:
-        if missing := sorted(self._wanted - self._asked)[:REQUEST_STREAMS_MAX]:
-            self._asked.update(missing)
-            return self._request("SUBSCRIBE", tuple(missing))
-        if surplus := sorted(self._asked - self._wanted)[:REQUEST_STREAMS_MAX]:
-            self._asked.difference_update(surplus)
-            self.confirmed.difference_update(surplus)
-            return self._request("UNSUBSCRIBE", tuple(surplus))
-        if not self._wanted and not self.subscribed.done():
+    def _next_request(self) -> StreamRequest | None:
+        request = self._subscriptions.next_request()
+        if request is not None:
+            return request
+        if self._subscriptions.is_complete and not self.subscribed.done():
             self.subscribed.set_result(None)
-        if self._barrier is not None and not self._barrier[1].done() and self._barrier[0] not in self._requests:
-            self._requests[self._barrier[0]] = ("LIST_SUBSCRIPTIONS", ())
-            return _encode("LIST_SUBSCRIPTIONS", (), self._barrier[0])
+        if self._shall_ask:
+            self._shall_ask = False
+            self._question = self._subscriptions.question()
+            return self._question
         return None
 
-    def _request(self, method: str, symbols: tuple[str, ...]) -> str:
-        number = next(self._numbers)
-        self._requests[number] = (method, symbols)
-        return _encode(method, symbols, number)
+    def _check_answered(self, request: StreamRequest) -> None:
+        if request is not self._question and self._subscriptions.is_unanswered(request):
+            self._give_up(f"{request.method} not answered within {SUBSCRIBE_WITHIN_S:g} s")
+
+    def _give_up(self, reason: str) -> None:
+        self._say_ended(reason)
+        self.close()
 
     def _renew(self, reason: str) -> None:
         if not self.renewal.done():
@@ -285,11 +283,6 @@ class MarketConnection:
             self.ended.set_exception(error)  # a defect: whoever waits for the end falls with it
 
 
-def _encode(method: str, symbols: tuple[str, ...], number: int) -> str:
-    request = {"method": method, "params": [f"{symbol.lower()}@{TRADE}" for symbol in symbols], "id": number}
-    return msgspec.json.encode(request).decode()
-
-
 def _why_closed(socket: "aiohttp.ClientWebSocketResponse[bool]", message: Any) -> str:
     if message.type is aiohttp.WSMsgType.ERROR:
         return f"{type(message.data).__name__}: {message.data}"
@@ -301,7 +294,3 @@ def _retry_after_s(error: aiohttp.WSServerHandshakeError) -> float:
     """Give what `Retry-After` says, in seconds; 0 when it says nothing."""
     said = error.headers.get("Retry-After", "") if error.headers else ""
     return float(said) if said.isascii() and said.isdigit() else 0.0
-
-
-def _ignore(trade: Trade) -> None:
-    """Take no trade of a connection that is closed."""
