@@ -12,7 +12,7 @@ KILLS ?= 0
 .PHONY: help setup run test otp-soak exchange-soak check bench docs golden lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(STAMP)  ## create .venv with the locked dependencies and the package
 

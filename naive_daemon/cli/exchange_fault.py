@@ -9,9 +9,7 @@ from naive_daemon.cli.output import emit, print_table
 from naive_daemon.domain.errors import UnreachableError, UsageError
 
 _TIMEOUT_S = 10.0
-_URL = click.option(
-    "--url", required=True, envvar="NAIVE_EXCHANGE__BINANCE__REST_URL", metavar="URL", help="Where the exchange is."
-)
+_URL = click.option("--url", metavar="URL", help="Where the exchange is; exchange.binance.rest_url unless given.")
 _COLUMNS = ("id>", "kind", "where", "probability>", "left>", "seconds>", "value", "happened>")
 
 
@@ -45,7 +43,7 @@ def add(
     count: int | None,
     seconds: float | None,
     value: str | None,
-    url: str,
+    url: str | None,
 ) -> None:
     """Switch a fault on, or do once what is no state: a restart, a halt, a revoked key.
 
@@ -61,7 +59,7 @@ def add(
         "seconds": seconds,
         "value": value,
     }
-    done = _ask("POST", url, "/admin/faults", wish)
+    done = _ask("POST", _where(options, url), "/admin/faults", wish)
     emit(
         options, done, lambda: click.echo(f"{kind} is on, as number {done['id']}" if "id" in done else f"{kind}: done")
     )
@@ -70,9 +68,9 @@ def add(
 @fault.command("list")
 @_URL
 @pass_options
-def list_faults(options: Options, *, url: str) -> None:
+def list_faults(options: Options, *, url: str | None) -> None:
     """Show the faults that are on."""
-    found = _ask("GET", url, "/admin/faults")
+    found = _ask("GET", _where(options, url), "/admin/faults")
     rows = [[one[column.rstrip(">")] for column in _COLUMNS] for one in found["faults"]]
     emit(options, found, lambda: print_table(_COLUMNS, rows) if rows else click.echo("no fault is on"))
 
@@ -81,10 +79,17 @@ def list_faults(options: Options, *, url: str) -> None:
 @click.argument("number", type=click.IntRange(1), required=False)
 @_URL
 @pass_options
-def clear(options: Options, *, number: int | None, url: str) -> None:
+def clear(options: Options, *, number: int | None, url: str | None) -> None:
     """Switch one fault off, or all of them, and heal what they left: keys, halts, the clock, bans."""
-    done = _ask("DELETE", url, "/admin/faults" if number is None else f"/admin/faults/{number}")
+    done = _ask("DELETE", _where(options, url), "/admin/faults" if number is None else f"/admin/faults/{number}")
     emit(options, done, lambda: click.echo(f"faults switched off: {done['cleared']}"))
+
+
+def _where(options: Options, url: str | None) -> str:
+    found = url or options.load_config().exchange.binance.rest_url
+    if found is None:
+        raise UsageError("which exchange is not said", hint="--url URL, or set exchange.binance.rest_url")
+    return found
 
 
 def _ask(method: str, url: str, path: str, body: Any = None) -> Any:
