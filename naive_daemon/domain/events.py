@@ -53,23 +53,25 @@ class OrderFilled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class OrderCancelled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The order left the book before it was filled whole."""
+    """The order left the book before it was filled whole. `filled`, if told: what of it had been, in base."""
 
     account: str
     symbol: str
     client_order_id: str
     time_ns: int
     reason: str | None = None
+    filled: Decimal | None = None
 
 
 class OrderExpired(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The exchange took the order off its book."""
+    """The exchange took the order off its book. `filled`, if told: what of it had been filled, in base."""
 
     account: str
     symbol: str
     client_order_id: str
     time_ns: int
     reason: str | None = None
+    filled: Decimal | None = None
 
 
 class OrderRejected(msgspec.Struct, frozen=True, kw_only=True, tag=True):

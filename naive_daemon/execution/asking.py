@@ -82,6 +82,23 @@ class Asking:
         """Ask no more about an order."""
         self._inquiries.close(client_order_id)
 
+    def doubts(self, event: OrderEvent) -> bool:
+        """Say of what a client told whether it is an end that is not to be believed yet; the order is then asked for.
+
+        That is so when more was filled before it than we know of, or may have been, since the order is asked for just
+        now. Whose order it is would else decide that it is over with less than it has.
+        """
+        if not isinstance(event, OrderCancelled | OrderExpired):
+            return False
+        order = self._books.live.get(event.client_order_id)
+        if order is None:
+            return False
+        is_asked = event.client_order_id in self._inquiries
+        is_doubtful = is_asked if event.filled is None else event.filled > order.filled
+        if is_doubtful:
+            self.ask(order)
+        return is_doubtful
+
     def adopt(self, report: OrderReport) -> None:
         """Take over what the exchange says of a live order: its acceptance, its fills, and its end behind them.
 
@@ -155,6 +172,8 @@ class Asking:
             self.adopt(answer)
         else:
             self._take_not_found(order, inquiry, is_final=answer.is_final)
+        if inquiry.is_asked_again and (live := self._books.live.get(client_order_id)) is not None:
+            self.ask(live)
         self._ask_next()
 
     def _take_not_found(self, order: Order, inquiry: Inquiry, *, is_final: bool) -> None:

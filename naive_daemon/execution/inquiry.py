@@ -27,12 +27,13 @@ class Verdict(Enum):
 class Inquiry:
     """One order's questions; times on the monotonic clock, in seconds."""
 
-    __slots__ = ("_not_found", "_pause_s", "asked_s", "began_s", "is_asking", "is_due", "symbol")
+    __slots__ = ("_not_found", "_pause_s", "asked_s", "began_s", "is_asked_again", "is_asking", "is_due", "symbol")
 
     def __init__(self, symbol: str, began_s: float) -> None:
         self.symbol = symbol
         self.began_s = self.asked_s = began_s
         self.is_asking = False
+        self.is_asked_again = False  # something has happened since it was asked about
         self.is_due = False  # a pause is running, at whose end it is asked about
         self._not_found = 0
         self._pause_s = PAUSE_FIRST_S
@@ -79,11 +80,13 @@ class Inquiries:
         return inquiry
 
     def ready(self, client_order_id: str) -> None:
-        """Let an order be asked about as soon as there is a free place."""
+        """Let an order be asked about as soon as there is a free place; once more if it is being asked about now."""
         inquiry = self._open.get(client_order_id)
         if inquiry is not None:
             inquiry.is_due = False
-            if not inquiry.is_asking:
+            if inquiry.is_asking:
+                inquiry.is_asked_again = True
+            else:
                 self._waiting[client_order_id] = None
 
     def take(self, now_s: float) -> list[tuple[str, Inquiry]]:
@@ -94,6 +97,7 @@ class Inquiries:
             inquiry = self._open.get(client_order_id)
             if inquiry is not None:
                 inquiry.is_asking = True
+                inquiry.is_asked_again = False
                 inquiry.asked_s = now_s
                 self._asking += 1
                 taken.append((client_order_id, inquiry))

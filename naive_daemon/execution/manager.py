@@ -151,7 +151,8 @@ class ExecutionManager(Actor):
             return DEFERRED if is_request else None
         match message:
             case OrderAccepted() | OrderFilled() | OrderCancelled() | OrderExpired() | OrderRejected() | OrderUnknown():
-                self._take_event(message)
+                if not self._asking.doubts(message):
+                    self._take_event(message)
             case OpenOrder(order):
                 self._open(order)
             case BalanceUpdated():

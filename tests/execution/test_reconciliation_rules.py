@@ -229,7 +229,7 @@ def test_a_round_that_another_overtakes_is_counted_all_the_same(logs: list[Any])
     desk.client.rest(there(SELL))  # a stranger, so the round waits for the journal
     desk.client.reports[BUY.client_order_id] = report(BUY, CANCELLED)
     snapshot = desk.client.snapshot()
-    for message in (snapshot, cancelled(BUY), snapshot):
+    for message in (snapshot, filled(BUY), snapshot):
         desk.manager.tell(message)
     desk.system.run_until_idle()
     assert [entry["kind"] for entry in logs if "differ" in entry["event"]] == ["not on the book", "orphan"]

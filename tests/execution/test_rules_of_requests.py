@@ -332,6 +332,7 @@ def test_a_symbol_that_is_traded_again_is_cleared_no_more_also_when_its_timer_ha
     desk.wait(5)
     desk.manager.tell(LeaveSymbol("AAAQ"))
     desk.system.resume(desk.manager)
+    desk.client.reports[BUY.client_order_id] = report(BUY, CANCELLED)
     desk.tell(cancelled(BUY)).open(OTHER)
     desk.sent()
     assert desk.wait(100).sent() == []

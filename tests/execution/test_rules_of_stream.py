@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from naive_daemon import names
-from naive_daemon.domain.events import BalanceUpdated
+from naive_daemon.domain.events import BalanceUpdated, OrderCancelled, OrderExpired
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.client import Reconnected, Reconnecting
@@ -210,3 +210,33 @@ def test_rule_10_a_fresh_manager_knows_of_a_loss_because_its_client_says_so_agai
     with pytest.raises(TimeoutError):
         desk.start()
     assert desk.place(BUY).sent() == []
+
+
+def test_an_end_that_says_more_was_filled_than_we_know_is_not_believed_before_its_fills_have_come() -> None:
+    """The cancel's own answer may come before the fill does, and its trader would give the cycle up as never bought."""
+    for end in (OrderCancelled, OrderExpired):
+        desk = Desk().start().open(BUY).tell(_ended(end, "4"))
+        assert desk.life(BUY) == [OPEN, UNKNOWN]  # not found, for now
+        desk.client.reports[BUY.client_order_id] = report(BUY, CANCELLED, "4", filled(BUY, "4"))
+        assert desk.wait(1).life(BUY) == [OPEN, UNKNOWN, OPEN, PARTLY, CANCELLED]
+        agreeing = Desk().start().open(BUY).tell(filled(BUY, "4"), _ended(end, "4"))
+        assert (agreeing.journaled(BUY).status.is_terminal, agreeing.asked()) == (True, [])
+
+
+def test_an_end_that_comes_while_its_fills_are_asked_for_waits_for_them() -> None:
+    desk = Desk().start().open(BUY).tell(LOST)
+    desk.client.rest(there(BUY, PARTLY, "4"))
+    desk.client.is_mute = True
+    back(desk).tell(cancelled(BUY))
+    assert desk.life(BUY) == [OPEN]
+    desk.client.is_mute = False
+    desk.client.reports[BUY.client_order_id] = report(BUY, CANCELLED, "4", filled(BUY, "4"))
+    (question,) = desk.client.questions
+    question.reply(report(BUY, PARTLY, "4", filled(BUY, "4")))  # as it was when it was asked
+    desk.system.run_until_idle()
+    assert desk.life(BUY) == [OPEN, PARTLY, CANCELLED]
+
+
+def _ended(kind: type[OrderCancelled | OrderExpired], quantity: str) -> OrderCancelled | OrderExpired:
+    ids = {"account": ACCOUNT, "symbol": BUY.symbol, "client_order_id": BUY.client_order_id, "time_ns": 0}
+    return kind(filled=Decimal(quantity), **ids)

@@ -211,14 +211,20 @@ class Reader:
 
     def _change(self, report: ExecutionReport, client_order_id: str) -> AccountEvent | None:
         time_ns = report.T * NS_PER_MS
-        ending: type[OrderCancelled | OrderExpired | OrderRejected]
+        ending: type[OrderCancelled | OrderExpired]
         match report.x:
             case "NEW":
                 return self._accepted(report.s, client_order_id, report.i, time_ns)
+            case "REJECTED":
+                return OrderRejected(
+                    account=self._account,
+                    symbol=report.s,
+                    client_order_id=client_order_id,
+                    time_ns=time_ns,
+                    reason=_reason(report),
+                )
             case "CANCELED":
                 ending = OrderCancelled
-            case "REJECTED":
-                ending = OrderRejected
             case "EXPIRED":
                 ending = OrderExpired
             case "TRADE_PREVENTION" if report.X in ("EXPIRED", "EXPIRED_IN_MATCH"):
@@ -232,6 +238,7 @@ class Reader:
             client_order_id=client_order_id,
             time_ns=time_ns,
             reason=_reason(report),
+            filled=amount(report.z, "z"),
         )
 
     def _fill(self, report: ExecutionReport, client_order_id: str) -> OrderFilled:
