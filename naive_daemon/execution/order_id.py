@@ -35,8 +35,12 @@ def is_ours(client_order_id_: str, owner: str) -> bool:
 
 def parse_client_order_id(text: str, owner: str, account: str, symbol: str) -> tuple[CycleKey, Leg] | None:
     """Read back whose order an id is for; None when it was not derived from this owner, account and symbol."""
+    if not is_ours(text, owner) or len(text) > LENGTH_MAX:
+        return None
     parts = text.removeprefix(f"{PREFIX}{owner}-").split("-")
-    if len(parts) != _PARTS or not (parts[1].isdecimal() and parts[2].isdecimal() and parts[3][1:].isdecimal()):
+    if len(parts) != _PARTS or len(parts[0]) != _HASH_LENGTH:
+        return None
+    if not (parts[1].isdecimal() and parts[2].isdecimal() and parts[3][1:].isdecimal()):
         return None
     side = _SIDES.get(parts[3][0])
     if side is None:
