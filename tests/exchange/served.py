@@ -1,5 +1,6 @@
 """The local exchange in the test's own process and loop: `async with served(tmp_path) as place: ...`."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
@@ -12,7 +13,7 @@ from naive_daemon.exchange.server.limits import RateLimits
 from naive_daemon.exchange.server.market_choice import CLIENTS, GENERATED, MarketChoice
 from naive_daemon.exchange.server.server import ExchangeServer, ServerOptions
 from naive_daemon.exchange.server.venue import VenueRules
-from tests.exchange.trader import Answer, Trader
+from tests.exchange.trader import PATIENCE_S, Answer, Trader
 
 UNLIMITED = RateLimits(weight_1min=0, orders_10s=0, orders_1day=0, connections_5min=0, messages_1s=0)
 
@@ -36,6 +37,15 @@ class Place:
 
     async def admin(self, method: str, path: str, data: bytes | None = None) -> Answer:
         return await self.trader.send(method, path, data=data)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop go on until a condition holds that is inside of the server, and has no event to wait for."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0)
 
 
 @asynccontextmanager

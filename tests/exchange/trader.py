@@ -1,4 +1,4 @@
-"""A client of the local exchange that does what the test says and no more: it signs, sends, and gives what came back."""
+"""A client of the local exchange that does what the test says and no more: it signs, sends, gives what came back."""
 
 import asyncio
 import hashlib

@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from tests.exchange.served import Place
+from tests.exchange.served import Place, until
 from tests.exchange.trader import Answer
 from tests.integration.test_exchange_server_rest import play
 
@@ -68,8 +68,7 @@ def test_answers_that_never_come(tmp_path: Path, kind: str, resting: int) -> Non
     async def scenario(place: Place) -> None:
         place.fault(kind, where=_PLACE, count=1)
         waiting = asyncio.ensure_future(place.trader.place("BUY", "60000", "0.001", "a"))
-        while place.server.exchange.faults.is_on:
-            await asyncio.sleep(0)
+        await until(lambda: not place.server.exchange.faults.is_on)
         assert await _orders(place) == resting
         assert not waiting.done()
         waiting.cancel()
@@ -177,8 +176,7 @@ def test_a_restart_drops_everybody_and_comes_back_with_everything(tmp_path: Path
             await socket.ended()
             with pytest.raises(aiohttp.ClientConnectionError):
                 await place.trader.order("a")
-        while not place.server.is_up:
-            await asyncio.sleep(0.001)
+        await until(lambda: place.server.is_up)
         assert before == (
             (await place.admin("GET", "/admin/orders")).body,
             (await place.admin("GET", "/admin/fills")).body,

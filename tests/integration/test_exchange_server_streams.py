@@ -1,6 +1,5 @@
 """Market streams of the local exchange: raw, combined, subscribed while connected; and clients that do not behave."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +8,15 @@ import pytest
 
 from naive_daemon.exchange.server import channel
 from naive_daemon.exchange.server.limits import RateLimits
-from tests.exchange.served import Place
+from tests.exchange.served import Place, until
 from tests.integration.test_exchange_server_rest import play
 
 
 def test_raw_trades(tmp_path: Path) -> None:
     async def scenario(place: Place) -> None:
-        async with place.trader.socket("/ws/btcusdt@trade") as socket:
+        async with place.trader.socket("/ws/btcusdt@trade") as stream:
             place.print_trade("65001", "0.25")
-            trade = await socket.next()
+            trade = await stream.next()
         assert set(trade) == {"e", "E", "s", "t", "p", "q", "T", "m", "M"}
         assert (trade["e"], trade["s"], trade["p"], trade["q"]) == ("trade", "BTCUSDT", "65001.00000000", "0.25000000")
 
@@ -27,9 +26,9 @@ def test_raw_trades(tmp_path: Path) -> None:
 def test_combined_streams_in_microseconds(tmp_path: Path) -> None:
     async def scenario(place: Place) -> None:
         path = "/stream?streams=btcusdt@aggTrade/btcusdt@bookTicker&timeUnit=MICROSECOND"
-        async with place.trader.socket(path) as socket:
+        async with place.trader.socket(path) as stream:
             place.print_trade("65001", "0.25")
-            first, second = await socket.next(), await socket.next()
+            first, second = await stream.next(), await stream.next()
         assert (first["stream"], second["stream"]) == ("btcusdt@aggTrade", "btcusdt@bookTicker")
         assert first["data"]["T"] > 10**15
         assert second["data"]["b"] == "65000.99000000"
@@ -41,11 +40,11 @@ def test_combined_streams_in_microseconds(tmp_path: Path) -> None:
 def test_candles_and_tickers_come_once_a_second(tmp_path: Path) -> None:
     async def scenario(place: Place) -> None:
         streams = "btcusdt@kline_1m/btcusdt@miniTicker/btcusdt@ticker"
-        async with place.trader.socket(f"/stream?streams={streams}") as socket:
+        async with place.trader.socket(f"/stream?streams={streams}") as stream:
             place.print_trade("65001", "0.25")
             seen: dict[str, Any] = {}
             while len(seen) < 3:
-                message = await socket.next()
+                message = await stream.next()
                 seen[message["stream"]] = message["data"]
         candle = seen["btcusdt@kline_1m"]["k"]
         assert (candle["c"], candle["i"], candle["s"]) == ("65001.00000000", "1m", "BTCUSDT")
@@ -57,15 +56,15 @@ def test_candles_and_tickers_come_once_a_second(tmp_path: Path) -> None:
 
 def test_subscribing_while_connected(tmp_path: Path) -> None:
     async def scenario(place: Place) -> None:
-        async with place.trader.socket("/ws") as socket:
-            assert await socket.say("SUBSCRIBE", ["btcusdt@trade", "ethusdt@trade"], 7) == {"result": None, "id": 7}
-            assert (await socket.say("LIST_SUBSCRIPTIONS"))["result"] == ["btcusdt@trade", "ethusdt@trade"]
-            await socket.say("UNSUBSCRIBE", ["btcusdt@trade"])
-            assert (await socket.say("GET_PROPERTY", ["combined"]))["result"] is False
-            await socket.say("SET_PROPERTY", ["combined", True])
+        async with place.trader.socket("/ws") as stream:
+            assert await stream.say("SUBSCRIBE", ["btcusdt@trade", "ethusdt@trade"], 7) == {"result": None, "id": 7}
+            assert (await stream.say("LIST_SUBSCRIPTIONS"))["result"] == ["btcusdt@trade", "ethusdt@trade"]
+            await stream.say("UNSUBSCRIBE", ["btcusdt@trade"])
+            assert (await stream.say("GET_PROPERTY", ["combined"]))["result"] is False
+            await stream.say("SET_PROPERTY", ["combined", True])
             place.print_trade("65001", "0.25")
             place.print_trade("3000", "0.25", "ETHUSDT")
-            assert (await socket.next())["stream"] == "ethusdt@trade"
+            assert (await stream.next())["stream"] == "ethusdt@trade"
 
     play(tmp_path, scenario)
 
@@ -87,10 +86,10 @@ def test_subscribing_while_connected(tmp_path: Path) -> None:
 )
 def test_bad_messages_are_answered(tmp_path: Path, text: str, code: int) -> None:
     async def scenario(place: Place) -> None:
-        async with place.trader.socket("/ws") as socket:
-            await socket.response.send_str(text)
-            assert (await socket.next())["code"] == code
-            assert (await socket.say("LIST_SUBSCRIPTIONS"))["result"] == []
+        async with place.trader.socket("/ws") as stream:
+            await stream.response.send_str(text)
+            assert (await stream.next())["code"] == code
+            assert (await stream.say("LIST_SUBSCRIPTIONS"))["result"] == []
 
     play(tmp_path, scenario)
 
@@ -98,12 +97,12 @@ def test_bad_messages_are_answered(tmp_path: Path, text: str, code: int) -> None
 @pytest.mark.parametrize("kind", ["binary", "huge"])
 def test_what_can_be_no_message_ends_the_connection(tmp_path: Path, kind: str) -> None:
     async def scenario(place: Place) -> None:
-        async with place.trader.socket("/ws/btcusdt@trade") as socket:
+        async with place.trader.socket("/ws/btcusdt@trade") as stream:
             if kind == "binary":
-                await socket.response.send_bytes(b"\x00\xff")
+                await stream.response.send_bytes(b"\x00\xff")
             else:
-                await socket.response.send_str("x" * (2 << 20))
-            assert await socket.ended() == (1003 if kind == "binary" else 1009)
+                await stream.response.send_str("x" * (2 << 20))
+            assert await stream.ended() == (1003 if kind == "binary" else 1009)
 
     play(tmp_path, scenario)
 
@@ -124,48 +123,52 @@ def test_bad_paths_are_refused(tmp_path: Path, path: str) -> None:
 
 def test_no_more_than_1024_streams(tmp_path: Path) -> None:
     async def scenario(place: Place) -> None:
-        async with place.trader.socket("/ws") as socket:
+        async with place.trader.socket("/ws") as stream:
             names = [f"s{number}@trade" for number in range(1_024)]
-            assert (await socket.say("SUBSCRIBE", names))["result"] is None
-            assert (await socket.say("SUBSCRIBE", ["btcusdt@trade"]))["code"] == 2
+            assert (await stream.say("SUBSCRIBE", names))["result"] is None
+            assert (await stream.say("SUBSCRIBE", ["btcusdt@trade"]))["code"] == 2
 
     play(tmp_path, scenario)
 
 
 def test_more_than_five_messages_a_second_end_the_connection(tmp_path: Path) -> None:
     async def scenario(place: Place) -> None:
-        async with place.trader.socket("/ws") as socket:
+        async with place.trader.socket("/ws") as stream:
             for _ in range(6):
-                await socket.response.send_str('{"method": "LIST_SUBSCRIPTIONS", "id": 1}')
-            assert await socket.ended() == 1008
+                await stream.response.send_str('{"method": "LIST_SUBSCRIPTIONS", "id": 1}')
+            assert await stream.ended() == 1008
 
     play(tmp_path, scenario, limits=RateLimits())
 
 
 def test_a_ping_is_answered_with_its_payload(tmp_path: Path) -> None:
     async def scenario(place: Place) -> None:
-        async with place.trader.socket("/ws/btcusdt@trade", autoping=False) as socket:
-            await socket.response.ping(b"abc")
-            message = await socket.response.receive()
+        async with place.trader.socket("/ws/btcusdt@trade", autoping=False) as stream:
+            await stream.response.ping(b"abc")
+            message = await stream.response.receive()
             assert (message.type, message.data) == (aiohttp.WSMsgType.PONG, b"abc")
 
     play(tmp_path, scenario)
 
 
-def test_who_does_not_read_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel, "BOUND_BYTES", 100_000)
-
+def test_who_does_not_read_is_cut_off_and_nobody_else(tmp_path: Path) -> None:
     async def scenario(place: Place) -> None:
-        async with place.trader.socket("/ws/btcusdt@trade") as deaf, place.trader.socket("/ws/btcusdt@trade") as well:
-            deaf.response.get_extra_info("socket").setsockopt(1, 8, 4_096)
-            transport = deaf.response._response.connection.transport  # type: ignore[union-attr]  # it is connected
-            transport.pause_reading()
-            count = 0
-            while len(place.server.sockets) > 1:
+        async with place.trader.socket("/ws/btcusdt@trade") as deaf:
+            (to_deaf,) = place.server.sockets.channels()
+            connection = deaf.response._response.connection
+            assert connection is not None
+            assert connection.transport is not None
+            connection.transport.pause_reading()
+            async with place.trader.socket("/ws/btcusdt@trade") as reader:
+                data = channel.frame(b" " * 1_000_000)
+                for _ in range(100):
+                    to_deaf.send(data)
+                    to_deaf.flush()
+                assert to_deaf.was_too_slow
                 place.print_trade("65001", "0.25")
-                count += 1
-                await well.next()
-            assert count > 100
+                assert (await reader.next())["p"] == "65001.00000000"
+                await until(lambda: len(place.server.sockets) == 1)
+            connection.transport.abort()
 
     play(tmp_path, scenario)
 
@@ -173,10 +176,9 @@ def test_who_does_not_read_is_cut_off(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_streams_of_nothing_are_silent_and_streams_end_with_their_connection(tmp_path: Path) -> None:
     async def scenario(place: Place) -> None:
         streams = place.server.exchange.streams
-        async with place.trader.socket("/ws/nosuch@trade") as socket:
+        async with place.trader.socket("/ws/nosuch@trade") as stream:
             assert streams.has("nosuch@trade")
-            await socket.response.close()
-        while streams.has("nosuch@trade"):
-            await asyncio.sleep(0)
+            await stream.response.close()
+        await until(lambda: not streams.has("nosuch@trade"))
 
     play(tmp_path, scenario)

@@ -1,6 +1,5 @@
 """The WebSocket API of the local exchange: orders, sessions, the user data stream, and bad requests."""
 
-import asyncio
 import base64
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from naive_daemon.exchange.server.accounts import ed25519_path, read_accounts
-from tests.exchange.served import Place
+from tests.exchange.served import Place, until
 from tests.exchange.trader import now_ms, signed
 from tests.integration.test_exchange_server_rest import play
 
@@ -135,8 +134,7 @@ def test_one_subscription_a_connection(tmp_path: Path) -> None:
             await place.other.place("SELL", "65000", "0.5")
             message = await socket.next()
             assert message["subscriptionId"] == 2
-        while place.server.exchange.users.counts():
-            await asyncio.sleep(0)
+        await until(lambda: not place.server.exchange.users.counts())
 
     play(tmp_path, scenario, between_clients=True)
 

@@ -11,7 +11,7 @@ from naive_daemon.domain.errors import ConfigError
 from naive_daemon.exchange.server.signature import Ed25519Key, HmacKey, rest_payload, ws_payload
 
 # Binance's published key pair and vectors ("SIGNED endpoint examples", "WebSocket API: SIGNED request example").
-_SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
+_SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"  # noqa: S105 - a published vector
 _ORDER = "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC"
 _REST = "quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559"
 _REST_SIGNATURE = "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71"

@@ -37,7 +37,7 @@ class Channel:
         """Send a frame; after the connection's end nothing happens."""
         self._waiting.append(data)
         if len(self._waiting) == 1:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
 
     @property
     def is_stalled(self) -> bool:
@@ -49,7 +49,8 @@ class Channel:
         self._waiting.clear()
         self._transport.abort()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what waits now: before something that goes past it, as the end of the connection does."""
         if not self._waiting or self._transport.is_closing():
             self._waiting.clear()
             return

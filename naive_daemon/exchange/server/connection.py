@@ -49,6 +49,8 @@ class Sockets:
 
     async def close(self, channels: list[Channel], message: bytes = b"") -> None:
         """Close connections in order."""
+        for channel in channels:
+            channel.flush()
         responses = [self._open[channel] for channel in channels if channel in self._open]
         await asyncio.gather(
             *(response.close(code=WSCloseCode.GOING_AWAY, message=message) for response in responses),
@@ -106,5 +108,6 @@ class Socket:
             self._gone(channel)
 
     async def close(self, code: int, message: bytes) -> None:
-        """Close the connection and say why."""
+        """Close the connection and say why, after everything that was sent before."""
+        self.channel.flush()
         await self.response.close(code=code, message=message)

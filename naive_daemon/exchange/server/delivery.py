@@ -34,7 +34,7 @@ class Delivery:
         happens = self._faults.happens
         if self._held.get(channel) is None and (fault := happens("reorder", where)):
             self._held[channel] = data
-            self._later(self._faults.latency_s(fault), channel, None)
+            self._at(self._loop.time() + self._faults.latency_s(fault), channel, None)
             return
         copies = 2 if happens("duplicate", where) else 1
         self._send_in_order(happens("latency", where), channel, data * copies)
@@ -74,14 +74,16 @@ class Delivery:
             channel.send(data)
             return
         self._due_s[channel] = due_s
-        self._later(due_s - now_s, channel, data)
+        self._at(due_s, channel, data)
 
-    def _later(self, seconds: float, channel: Channel, data: bytes | None) -> None:
+    def _at(self, due_s: float, channel: Channel, data: bytes | None) -> None:
+        """Send at a time of the loop, which is exact: a delay from now would let one that is due later overtake."""
+
         def send() -> None:
             self._timers.discard(timer)
             late = self._held.pop(channel, None) if data is None else data
             if late is not None:
                 channel.send(late)
 
-        timer = self._loop.call_later(seconds, send)
+        timer = self._loop.call_at(due_s, send)
         self._timers.add(timer)

@@ -124,7 +124,8 @@ class Exchange:
     def close(self) -> None:
         """End what is under way and close the state; may be called twice."""
         self.delivery.close()
-        self.venue.save_prices()
+        if not self._state.is_broken:
+            self.venue.save_prices()
         self._state.close()
 
     def _tell(self, account: str, happenings: list[Happening]) -> None:

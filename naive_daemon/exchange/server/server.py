@@ -170,8 +170,13 @@ class ExchangeServer:
             runner = web.AppRunner(
                 app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S, handle_signals=False
             )
+        except BaseException:
+            state.close()
+            raise
+        try:
             await self._listen(runner)
         except BaseException:
+            await runner.cleanup()
             state.close()
             raise
         self._running = _Running(exchange, runner, sockets, streams, ws_api, [])
@@ -186,7 +191,6 @@ class ExchangeServer:
         try:
             await site.start()
         except OSError as error:
-            await runner.cleanup()
             where = f"{self._options.host}:{self.port}"
             raise ConfigError(
                 f"the exchange can not be served at {where}: {error.strerror or error}",
@@ -210,6 +214,8 @@ class ExchangeServer:
         running.exchange.close()
 
     async def _restart(self, seconds: float) -> None:
+        if self._running is None:  # another restart is under way
+            return
         self._log.info("restarting", seconds=seconds)
         await self._close()
         await asyncio.sleep(seconds)

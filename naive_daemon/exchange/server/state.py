@@ -51,6 +51,7 @@ class State:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.is_broken = False
         self.on_failure: Callable[[Exception], None] = lambda _error: None
         try:
             self._database = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S, check_same_thread=False)
@@ -110,6 +111,7 @@ class State:
             self._database.execute("COMMIT")
         except sqlite3.DatabaseError as error:
             failure = self._unusable(error)
+            self.is_broken = True
             self.on_failure(failure)
             raise failure from error
 
