@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from naive_daemon import names
-from naive_daemon.domain.events import CancelRefused, OrderCancelled, OrderUnknown, Trade
+from naive_daemon.domain.events import CancelRefused, OrderAccepted, OrderCancelled, OrderFilled, OrderUnknown, Trade
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import Order
 from naive_daemon.exchange.paper.client import _there
@@ -77,7 +77,8 @@ class Books:
             balances={ACCOUNT: {"Q": Decimal(100_000), "AAA": Decimal(10_000), "BBB": Decimal(10_000)}},
         )
         self.arrivals: Counter[str] = Counter()
-        self.changed_s: dict[str, float] = {}
+        self.placed_s: dict[str, float] = {}
+        self.filled_s: dict[str, float] = {}
 
 
 class FaultyExchange(Actor):
@@ -108,9 +109,11 @@ class FaultyExchange(Actor):
         """Let each event come in its order, or late, twice, or never."""
         dice = self._dice
         for event in map(self._with_filled, events):
-            client_order_id = getattr(event, "client_order_id", None)
-            if client_order_id is not None:
-                self._books.changed_s[client_order_id] = self.system.clock.monotonic_s()
+            now_s = self.system.clock.monotonic_s()
+            if isinstance(event, OrderAccepted):
+                self._books.placed_s[event.client_order_id] = now_s
+            elif isinstance(event, OrderFilled):
+                self._books.filled_s[event.client_order_id] = now_s
             for _ in range(2 if dice.falls("doubled") else 1):
                 if not dice.falls("lost"):
                     self._later(dice.delay_s(8.0), event)
@@ -226,16 +229,15 @@ class FaultyClient(Actor):
     def _report(self, symbol: str, client_order_id: str) -> OrderReport:
         nothing = OrderReport(symbol=symbol, client_order_id=client_order_id, order=None)
         order = self._books.engine.order(ACCOUNT, client_order_id)
-        if order is None or (self._lags(client_order_id) and self._dice.falls("not found")):
+        if order is None or (self._lags(self._books.placed_s, client_order_id) and self._dice.falls("not found")):
             return nothing
         fills = [fill for fill in self._books.engine.fills(ACCOUNT, symbol) if fill.client_order_id == client_order_id]
-        if fills and self._lags(client_order_id) and self._dice.falls("fills lag"):
+        if fills and self._lags(self._books.filled_s, client_order_id) and self._dice.falls("fills lag"):
             fills.pop()
         return msgspec.structs.replace(nothing, order=_there(order), fills=tuple(fills))
 
-    def _lags(self, client_order_id: str) -> bool:
-        changed_s = self._books.changed_s.get(client_order_id, -LAG_MAX_S)
-        return self.system.clock.monotonic_s() - changed_s < LAG_MAX_S
+    def _lags(self, since_s: dict[str, float], client_order_id: str) -> bool:
+        return self.system.clock.monotonic_s() - since_s.get(client_order_id, -LAG_MAX_S) < LAG_MAX_S
 
     def _snapshot(self) -> AccountSnapshot:
         orders = tuple(_there(order) for order in self._books.engine.open_orders(ACCOUNT))
