@@ -11,8 +11,6 @@ from naive_daemon.clock import Clock
 from naive_daemon.domain.events import (
     CancelRefused,
     OrderAccepted,
-    OrderCancelled,
-    OrderExpired,
     OrderRejected,
     OrderUnknown,
 )
@@ -24,7 +22,8 @@ from naive_daemon.exchange.binance.delivery import Delivery
 from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.questions import AskError, Questions
 from naive_daemon.exchange.binance.reading import Reader, Told
-from naive_daemon.exchange.binance.sending import Request, Sender
+from naive_daemon.exchange.binance.request import Request
+from naive_daemon.exchange.binance.sending import Sender
 from naive_daemon.exchange.binance.signal import (
     Accepted,
     BadCredentials,
@@ -38,6 +37,7 @@ from naive_daemon.exchange.binance.signal import (
     Signal,
     Unknown,
 )
+from naive_daemon.exchange.binance.status import ending_of
 from naive_daemon.exchange.binance.wire import WireError
 from naive_daemon.execution.client import SEND_WITHIN_S, OrderNotSent, OrderReport
 
@@ -48,11 +48,6 @@ RETRY_S = 1.0
 
 _PLACE_COST = Cost(weight=1, orders=1)
 _CANCEL_COST = Cost(weight=1)
-_ENDINGS: dict[OrderStatus, type[OrderCancelled | OrderExpired | OrderRejected]] = {
-    OrderStatus.CANCELLED: OrderCancelled,
-    OrderStatus.EXPIRED: OrderExpired,
-    OrderStatus.REJECTED: OrderRejected,
-}
 
 
 class Orders:
@@ -231,7 +226,7 @@ def _events_of(account: str, report: OrderReport) -> list[Told]:
     )
     told = [Told(accepted, None)] if order.status is not OrderStatus.REJECTED else []
     told += [Told(fill, ("trade", fill.symbol, int(fill.trade_id))) for fill in report.fills]
-    ending = _ENDINGS.get(order.status)
+    ending = ending_of(order.status)
     if ending is not None:
         told.append(
             Told(

@@ -24,6 +24,7 @@ from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.binance.oddity import Oddities
+from naive_daemon.exchange.binance.status import STATUSES, ending_of
 from naive_daemon.exchange.binance.wire import (
     AccountInformation,
     AccountPosition,
@@ -39,19 +40,6 @@ from naive_daemon.exchange.binance.wire import (
     positive,
 )
 from naive_daemon.execution.client import ExchangeOrder
-
-_STATUSES = {
-    "NEW": OrderStatus.OPEN,
-    "PENDING_NEW": OrderStatus.OPEN,
-    "PENDING_CANCEL": OrderStatus.OPEN,
-    "PARTIALLY_FILLED": OrderStatus.PARTLY_FILLED,
-    "FILLED": OrderStatus.FILLED,
-    "CANCELED": OrderStatus.CANCELLED,
-    "REJECTED": OrderStatus.REJECTED,
-    "EXPIRED": OrderStatus.EXPIRED,
-    "EXPIRED_IN_MATCH": OrderStatus.EXPIRED,
-}
-"""Binance Spot API, "Enum definitions", order status."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -98,7 +86,7 @@ class Reader:
                 is_maker=False,  # what is filled by its own placing takes
             )
             told.append(Told(event, ("trade", placed.symbol, fill.trade_id)))
-        ending = _ending(placed.status)
+        ending = ending_of(STATUSES.get(placed.status))
         if ending is not None:
             told.append(
                 Told(
@@ -119,7 +107,7 @@ class Reader:
         if known.symbol not in self._instruments:
             self._oddities.note("unknown symbol", known.symbol)
             return None
-        status = _STATUSES.get(known.status)
+        status = STATUSES.get(known.status)
         if status is None or known.side not in ("BUY", "SELL"):
             self._oddities.note("unknown order status", f"{known.status} {known.side}")
             return None
@@ -287,18 +275,6 @@ class Reader:
 def total(fills: Iterable[OrderFilled]) -> Decimal:
     """Give how much of the base asset was filled."""
     return sum((fill.quantity for fill in fills), ZERO)
-
-
-def _ending(status: str) -> type[OrderCancelled | OrderExpired | OrderRejected] | None:
-    match _STATUSES.get(status):
-        case OrderStatus.CANCELLED:
-            return OrderCancelled
-        case OrderStatus.EXPIRED:
-            return OrderExpired
-        case OrderStatus.REJECTED:
-            return OrderRejected
-        case _:
-            return None
 
 
 def _reason(report: ExecutionReport) -> str:

@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from naive_daemon.exchange.binance.budget import Budget, Cost, Grant, Limit, Priority
+from naive_daemon.exchange.binance.budget import Budget, Cost, Limit, Priority
 from naive_daemon.exchange.binance.exchange_time import ExchangeTime
+from naive_daemon.exchange.binance.request import Request
 from naive_daemon.exchange.binance.rest import Method, Rest
 from naive_daemon.exchange.binance.signal import (
     RETRY_FIRST_S,
@@ -35,62 +36,10 @@ from naive_daemon.exchange.binance.ws_api import Connection
 WAITING_MAX = 1_000
 """Requests that wait for the budget; one more is not sent."""
 
+GRACE_S = 0.25
+"""A ban is taken to last longer by this: the exchange's clock is known to half of the way there and back only."""
 CONNECT_LEAST_S = 0.25
 """A request whose time to be sent is nearly over may still take so long to connect."""
-
-OnSignal = Callable[[Signal], None]
-
-
-class Request:
-    """One request. `on_signal` is told what it came to; after Unknown perhaps once more, when an answer comes late.
-
-    `ws_method` is None for what goes by REST only. `within_s`: how long it may wait before it is sent.
-    """
-
-    __slots__ = (
-        "cost",
-        "expires_s",
-        "grant",
-        "is_over",
-        "is_signed",
-        "is_signed_again",
-        "method",
-        "on_signal",
-        "parameters",
-        "path",
-        "priority",
-        "timer",
-        "within_s",
-        "ws_method",
-    )
-
-    def __init__(
-        self,
-        method: Method,
-        path: str,
-        parameters: tuple[tuple[str, str], ...],
-        on_signal: OnSignal,
-        *,
-        cost: Cost,
-        priority: Priority,
-        within_s: float,
-        ws_method: str | None = None,
-        is_signed: bool = True,
-    ) -> None:
-        self.method = method
-        self.path = path
-        self.parameters = parameters
-        self.on_signal = on_signal
-        self.cost = cost
-        self.priority = priority
-        self.within_s = within_s
-        self.ws_method = ws_method
-        self.is_signed = is_signed
-        self.expires_s = 0.0
-        self.grant: Grant | None = None
-        self.timer: asyncio.TimerHandle | None = None
-        self.is_over = False
-        self.is_signed_again = False
 
 
 class Sender:
@@ -305,11 +254,11 @@ class Sender:
         now_ms = self._time.now_ms()
         match signal:
             case Banned(text, for_s):
-                self._budget.ban_until(now_ms + round(for_s * 1_000))
-                self._begin_for("ban", text, for_s)
+                self._budget.ban_until(now_ms + round((for_s + GRACE_S) * 1_000))
+                self._begin_for("ban", text, for_s + GRACE_S)
             case OrderLimit(text, for_s):
-                self._budget.no_orders_until(now_ms + round(for_s * 1_000))
-                self._begin_for("order limit", text, for_s)
+                self._budget.no_orders_until(now_ms + round((for_s + GRACE_S) * 1_000))
+                self._begin_for("order limit", text, for_s + GRACE_S)
             case BadCredentials(text):
                 self._troubles.begin("credentials", text)
             case NotSent(_, retry_after_s) if reason:
