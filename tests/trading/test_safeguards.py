@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from naive_daemon import names
+from naive_daemon.domain.errors import TransientError
 from naive_daemon.domain.limits import KillCancel, RiskLimits
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.side import Side
@@ -13,7 +14,7 @@ from naive_daemon.execution.client import MarketStatus, Reconnected, Reconnectin
 from naive_daemon.execution.manager import ExecutionConfig
 from naive_daemon.trading.control import RETRY_S
 from tests.trading.plant import Plant
-from tests.trading.table import ACCOUNT
+from tests.trading.table import ACCOUNT, TableStore
 
 REJECTED, CANCELLED, OPEN = OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.OPEN
 MANAGER = names.execution_manager(ACCOUNT)
@@ -95,12 +96,18 @@ def test_the_kill_switch_survives_the_daemon() -> None:
     assert daemon.table.obeys_kill_switch()
 
 
-def test_who_obeys_is_told_again_to_a_control_that_died_before_it_had_written_it() -> None:
+def test_who_obeys_is_told_again_to_a_control_that_died_before_it_had_written_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     daemon = plant().on()
-    daemon.table.set_kill_switch(is_on=True, reason="drill")
-    daemon.system.suspend(daemon.ref(names.CONTROL), 0.001)  # what it is told waits in its mailbox
-    daemon.settle()
-    daemon.kill(names.CONTROL)
+
+    def refuse(*_: object) -> None:
+        raise TransientError("the table is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TableStore, "confirm_kill_switch", refuse)
+        switch(daemon, is_on=True)
+        daemon.kill(names.CONTROL)
     daemon.settle()
     daemon.wait(2 * RETRY_S)
     assert daemon.table.obeys_kill_switch()
