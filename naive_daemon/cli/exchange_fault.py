@@ -48,7 +48,7 @@ def add(
     """Switch a fault on, or do once what is no state: a restart, a halt, a revoked key.
 
     Kinds: latency, drop, lost-answer, disconnect, disconnect-after, error, error-after, 429, 418, timestamp, not-found;
-    of events duplicate, reorder, stall; once server-shutdown, restart, halt, resume, delist, revoke, clock-skew.
+    of events duplicate, reorder, stall; once cut, server-shutdown, restart, halt, resume, delist, revoke, clock-skew.
     Places: order.place, order.cancel, order.status, account, market, stream, user, all, or the name of an operation.
     """
     wish = {

@@ -150,6 +150,19 @@ def test_a_stream_is_cut(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+@pytest.mark.parametrize(("where", "cut"), [("stream", [True, False]), ("user", [False, True]), ("all", [True, True])])
+def test_connections_are_cut_at_once(tmp_path: Path, where: str, cut: list[bool]) -> None:
+    async def scenario(place: Place) -> None:
+        async with place.trader.socket("/ws/btcusdt@trade") as stream, place.trader.user_events() as user:
+            place.act("cut", where=where)
+            await until(lambda: len(place.server.sockets) == cut.count(False))
+            for socket, is_cut in zip((stream, user), cut, strict=True):
+                if is_cut:
+                    assert await socket.ended() is None
+
+    play(tmp_path, scenario)
+
+
 def test_a_shutdown_is_announced(tmp_path: Path) -> None:
     async def scenario(place: Place) -> None:
         async with (
@@ -199,6 +212,10 @@ def test_a_halted_and_a_delisted_symbol(tmp_path: Path) -> None:
             assert info.body["symbols"][0]["status"] == "HALT"
             refused = await place.trader.place("BUY", "60000", "0.001", "b")
             assert refused.body == {"code": -2010, "msg": "Market is closed."}
+            place.print_trade("59000", "1")
+            body = b'{"symbol": "BTCUSDT", "price": "59000", "quantity": "1"}'
+            assert (await place.admin("POST", "/admin/trades", body)).status == 400
+            assert (await place.trader.order("a")).body["status"] == "NEW"
             place.act("delist", "BTCUSDT")
             expired = await socket.event()
             assert (expired["x"], expired["X"], expired["c"]) == ("EXPIRED", "EXPIRED", "a")

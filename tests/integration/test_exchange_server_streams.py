@@ -1,12 +1,13 @@
 """Market streams of the local exchange: raw, combined, subscribed while connected; and clients that do not behave."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from naive_daemon.exchange.server import channel
+from naive_daemon.exchange.server import channel, connection
 from naive_daemon.exchange.server.limits import RateLimits
 from tests.exchange.served import Place, until
 from tests.integration.test_exchange_server_rest import play
@@ -151,14 +152,38 @@ def test_a_ping_is_answered_with_its_payload(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+def test_the_server_pings_and_cuts_who_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(place: Place) -> None:
+        async with place.trader.socket("/ws/btcusdt@trade", autoping=False) as stream:
+            await place.server.sockets.ping(b"1795829280887")
+            message = await stream.response.receive()
+            assert (message.type, message.data) == (aiohttp.WSMsgType.PING, b"1795829280887")
+            monkeypatch.setattr(connection, "SILENT_FOR_S", -1.0)
+            await place.server.sockets.ping(b"2")
+            assert await stream.ended() is None
+
+    play(tmp_path, scenario)
+
+
+def test_who_is_connected_for_too_long_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(place: Place) -> None:
+        async with place.trader.socket("/ws/btcusdt@trade") as stream:
+            monkeypatch.setattr(connection, "LIFE_S", -1.0)
+            pinging = asyncio.ensure_future(place.server.sockets.ping(b"1"))
+            assert await stream.ended() == 1001
+            await pinging
+
+    play(tmp_path, scenario)
+
+
 def test_who_does_not_read_is_cut_off_and_nobody_else(tmp_path: Path) -> None:
     async def scenario(place: Place) -> None:
         async with place.trader.socket("/ws/btcusdt@trade") as deaf:
             (to_deaf,) = place.server.sockets.channels()
-            connection = deaf.response._response.connection
-            assert connection is not None
-            assert connection.transport is not None
-            connection.transport.pause_reading()
+            near = deaf.response._response.connection
+            assert near is not None
+            assert near.transport is not None
+            near.transport.pause_reading()
             async with place.trader.socket("/ws/btcusdt@trade") as reader:
                 data = channel.frame(b" " * 1_000_000)
                 for _ in range(100):
@@ -168,7 +193,7 @@ def test_who_does_not_read_is_cut_off_and_nobody_else(tmp_path: Path) -> None:
                 place.print_trade("65001", "0.25")
                 assert (await reader.next())["p"] == "65001.00000000"
                 await until(lambda: len(place.server.sockets) == 1)
-            connection.transport.abort()
+            near.transport.abort()
 
     play(tmp_path, scenario)
 

@@ -97,7 +97,8 @@ class Admin:
 
     async def _print_trade(self, request: web.Request) -> Any:
         printed = await _read(request, _PrintedTrade)
-        self._listed(printed.symbol)
+        if not self._exchange.listings.is_trading(self._listed(printed.symbol)):
+            raise UsageError(f"{printed.symbol} is halted", hint="resume it")
         price, quantity = _positive("price", printed.price), _positive("quantity", printed.quantity)
         self._exchange.print_trade(printed.symbol, price, quantity, buyer_is_maker=printed.buyer_is_maker)
         return {"id": self._exchange.tape[printed.symbol].next_id - 1}

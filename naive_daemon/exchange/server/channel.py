@@ -9,16 +9,27 @@ import struct
 
 BOUND_BYTES = 4 << 20
 _SHORT, _MIDDLE = 126, 1 << 16
+_TEXT, _PING, _PONG = 0x81, 0x89, 0x8A
 
 
-def frame(payload: bytes) -> bytes:
-    """Make an unmasked text frame (RFC 6455, 5.2), as a server sends it."""
+def frame(payload: bytes, kind: int = _TEXT) -> bytes:
+    """Make an unmasked frame (RFC 6455, 5.2), as a server sends it."""
     length = len(payload)
     if length < _SHORT:
-        return bytes((0x81, length)) + payload
+        return bytes((kind, length)) + payload
     if length < _MIDDLE:
-        return struct.pack("!BBH", 0x81, _SHORT, length) + payload
-    return struct.pack("!BBQ", 0x81, 127, length) + payload
+        return struct.pack("!BBH", kind, _SHORT, length) + payload
+    return struct.pack("!BBQ", kind, 127, length) + payload
+
+
+def ping_frame(payload: bytes) -> bytes:
+    """Make a ping; its payload has fewer than 126 bytes."""
+    return frame(payload, _PING)
+
+
+def pong_frame(payload: bytes) -> bytes:
+    """Make the answer to a ping."""
+    return frame(payload, _PONG)
 
 
 class Channel:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from naive_daemon.exchange.server.channel import Channel
+from naive_daemon.exchange.server.channel import Channel, ping_frame, pong_frame
 
 PING_EVERY_S = 20.0
 SILENT_FOR_S = 60.0
@@ -47,28 +47,30 @@ class Sockets:
         """Give every open connection."""
         return list(self._open)
 
-    async def close(self, channels: list[Channel], message: bytes = b"") -> None:
-        """Close connections in order."""
-        for channel in channels:
-            channel.flush()
-        responses = [self._open[channel] for channel in channels if channel in self._open]
-        await asyncio.gather(
-            *(response.close(code=WSCloseCode.GOING_AWAY, message=message) for response in responses),
-            return_exceptions=True,
-        )
+    async def close(self, channels: list[Channel]) -> None:
+        """Close connections in order; those whose reader is too slow for that are cut."""
+        await asyncio.gather(*(self._close(channel) for channel in channels))
 
     async def ping(self, payload: bytes) -> None:
         """Ping everybody; cut those that have said nothing for too long, close those that are too old."""
         now_s = asyncio.get_running_loop().time()
-        for channel, response in list(self._open.items()):
+        data = ping_frame(payload)
+        for channel in self.channels():
             if now_s - channel.heard_s > SILENT_FOR_S:
                 channel.cut()
-            elif not response.closed:
-                try:
-                    await response.ping(payload)
-                except ConnectionResetError:
-                    channel.cut()
+            else:
+                channel.send(data)
         await self.close([channel for channel in self._open if now_s - channel.opened_s > LIFE_S])
+
+    async def _close(self, channel: Channel) -> None:
+        response = self._open.get(channel)
+        if response is None:
+            return
+        channel.flush()
+        try:
+            await asyncio.wait_for(response.close(code=WSCloseCode.GOING_AWAY), 2 * _CLOSE_S)
+        except (TimeoutError, ConnectionResetError):
+            channel.cut()
 
 
 class Socket:
@@ -96,7 +98,7 @@ class Socket:
                     yield message.data
                     continue
                 if message.type is WSMsgType.PING:
-                    await response.pong(message.data)
+                    channel.send(pong_frame(message.data))
                 if message.type is WSMsgType.BINARY:
                     await self.close(WSCloseCode.UNSUPPORTED_DATA, b"binary messages are not supported")
                     return

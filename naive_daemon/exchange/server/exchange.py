@@ -43,7 +43,6 @@ class Surroundings(NamedTuple):
     accounts: Accounts
     limiter: Limiter
     faults: Faults
-    draw: random.Random
 
 
 class Exchange:
@@ -56,7 +55,7 @@ class Exchange:
         instruments: Mapping[str, Instrument],
         rules: VenueRules,
     ) -> None:
-        self.clock, self.accounts, self.limiter, self.faults, draw = surroundings
+        self.clock, self.accounts, self.limiter, self.faults = surroundings
         self._state = state
         self.rules = rules
         self._loop = asyncio.get_running_loop()
@@ -64,7 +63,10 @@ class Exchange:
         self.streams = MarketStreams(self.delivery)
         self.users = UserStreams(self.delivery, self.clock)
         self.listings = Listings(instruments)
-        self.venue = Venue(self.listings, state, self.clock, draw, rules, opening=self.accounts.opening)
+        # Ids that no former run has given: a seed would give them again.
+        self.venue = Venue(
+            self.listings, state, self.clock, random.SystemRandom(), rules, opening=self.accounts.opening
+        )
         self.tape = Tape(instruments, state.load_numbers())
         self.venue.on_happenings = self._tell
         self.venue.on_trade = self._printed

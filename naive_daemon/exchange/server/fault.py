@@ -31,6 +31,7 @@ EVENT_KINDS = {
     "stall": "the connection stays open and sends no event for --value SECONDS",
 }
 ACTION_KINDS = {
+    "cut": "connections of --where stream, user or all are cut now",
     "server-shutdown": "streams are told that the server ends, and are closed after --value SECONDS",
     "restart": "every connection is dropped, none is taken for --value SECONDS; the state comes from the disk",
     "halt": "the symbol --value takes no orders",

@@ -40,6 +40,11 @@ class Listings:
             raise unknown_symbol()
         return instrument
 
+    def is_trading(self, symbol: str) -> bool:
+        """Say whether a symbol is listed and not halted."""
+        instrument = self._instruments.get(symbol)
+        return instrument is not None and instrument.is_trading
+
     def set_trading(self, symbol: str, *, is_trading: bool) -> Instrument:
         """Halt a symbol, or let it trade again."""
         instrument = msgspec.structs.replace(self.instrument(symbol), is_trading=is_trading)

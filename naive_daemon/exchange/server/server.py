@@ -19,6 +19,7 @@ from naive_daemon.clock import NS_PER_MS, WallClock
 from naive_daemon.domain.errors import ConfigError
 from naive_daemon.exchange.server.accounts import Accounts, read_accounts
 from naive_daemon.exchange.server.admin import Admin
+from naive_daemon.exchange.server.channel import Channel
 from naive_daemon.exchange.server.connection import PING_EVERY_S, Sockets
 from naive_daemon.exchange.server.credentials import open_folder
 from naive_daemon.exchange.server.exchange import Exchange, Surroundings
@@ -38,6 +39,8 @@ _SAVE_EVERY_BEATS = 10
 _SHUTDOWN_S = 0.2
 _BACKLOG = 1_024
 _RESTART_S = 1.0
+_STREAMS = ("all", "stream")
+_USERS = ("all", "user")
 
 
 class ServerOptions(NamedTuple):
@@ -79,10 +82,10 @@ class ExchangeServer:
         options = self._options
         clock = SkewedClock(WallClock())
         accounts = Accounts(read_accounts(open_folder(options.folder, options.accounts, options.market.kind)))
-        draw = random.Random(options.market.seed)  # noqa: S311 - faults and client order ids, no secrets
+        draw = random.Random(options.market.seed)  # noqa: S311 - faults, no secrets
         self._market = open_market(options.market, clock, options.folder)
         self.player = Player(self._market.source, self._market.instruments) if self._market.source else None
-        self._surroundings = Surroundings(clock, accounts, Limiter(options.limits, clock), Faults(draw, clock), draw)
+        self._surroundings = Surroundings(clock, accounts, Limiter(options.limits, clock), Faults(draw, clock))
         await self._open()
         return self
 
@@ -143,6 +146,9 @@ class ExchangeServer:
                 exchange.users.terminate(revoked)
             case "clock-skew":
                 exchange.clock.skew_ns = skew_ns(wish)
+            case "cut":
+                for channel in _channels(running, wish.where):
+                    channel.cut()
             case "server-shutdown":
                 self._begin(self._say_shutdown(running, wish.where, float(value or _RESTART_S)))
             case "restart":
@@ -222,13 +228,11 @@ class ExchangeServer:
         await self._open()
 
     async def _say_shutdown(self, running: _Running, where: str, seconds: float) -> None:
-        streams = where in ("all", "stream")
-        users = where in ("all", "user")
-        if streams:
+        if where in _STREAMS:
             running.streams.say_shutdown()
-        if users:
+        if where in _USERS:
             running.ws_api.say_shutdown()
-        channels = [*(running.streams.channels if streams else ()), *(running.ws_api.sessions if users else ())]
+        channels = _channels(running, where)
         await asyncio.sleep(seconds)
         await running.sockets.close(channels)
 
@@ -269,6 +273,12 @@ class ExchangeServer:
     def _fail(self, error: BaseException) -> None:
         if self._failed is not None and not self._failed.done():
             self._failed.set_exception(error)
+
+
+def _channels(running: _Running, where: str) -> list[Channel]:
+    """Give the connections that are meant: of market streams, of the WebSocket API, or all."""
+    streams = list(running.streams.channels) if where in _STREAMS else []
+    return streams + (list(running.ws_api.sessions) if where in _USERS else [])
 
 
 async def serve(server: ExchangeServer, end: asyncio.Event) -> None:

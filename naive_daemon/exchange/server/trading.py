@@ -7,6 +7,7 @@ from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.money import ZERO, floor_to
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.server.account_requests import order_commission
+from naive_daemon.exchange.server.new_order import NewOrder
 from naive_daemon.exchange.server.operation import Call
 from naive_daemon.exchange.server.order import OrderKind, TimeInForce, VenueOrder
 from naive_daemon.exchange.server.order_answers import cancelled_answer, order_answer, placed_answer
@@ -23,7 +24,6 @@ from naive_daemon.exchange.server.refusal import (
     missing,
     no_such_order,
 )
-from naive_daemon.exchange.server.venue import NewOrder
 
 STATUS_PLACES = ("order.status", "all")
 _INVALID = {"side": (-1117, "Invalid side."), "type": (-1116, "Invalid orderType.")}

@@ -23,41 +23,26 @@ from naive_daemon.domain.events import (
     OrderRejected,
     Trade,
 )
-from naive_daemon.domain.money import EXACT, ZERO
-from naive_daemon.domain.side import Side
-from naive_daemon.exchange.paper.engine import INVALID_SYMBOL, TOO_MANY_ORDERS, FillModel
+from naive_daemon.domain.money import EXACT
+from naive_daemon.exchange.paper.engine import FillModel
 from naive_daemon.exchange.paper.ledger import Balance
-from naive_daemon.exchange.paper.taking import SELF_TRADE, Taking, TakingEngine
+from naive_daemon.exchange.paper.taking import Taking, TakingEngine
+from naive_daemon.exchange.server.engine_words import expired_status, fill_of, refusal_of
 from naive_daemon.exchange.server.listing import Listings
-from naive_daemon.exchange.server.order import Fill, OrderKind, Status, TimeInForce, VenueOrder
+from naive_daemon.exchange.server.new_order import NewOrder
+from naive_daemon.exchange.server.order import Fill, Status, VenueOrder
 from naive_daemon.exchange.server.records import Records
 from naive_daemon.exchange.server.refusal import (
     CANCEL_REJECTED,
     DUPLICATE_ORDER,
-    INVALID_MESSAGE,
     NEW_ORDER_REJECTED,
     UNKNOWN_ORDER,
     RefusedError,
-    unknown_symbol,
 )
 from naive_daemon.exchange.server.state import State
 
 _ID_BITS = 88
 _COMMISSION_STEP = Decimal("0.00000001")
-_ENDS = {SELF_TRADE: Status.EXPIRED_IN_MATCH}
-
-
-class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as its client wants it. `quantity` is in base; a market order may say `quote_quantity` instead."""
-
-    symbol: str
-    side: Side
-    kind: OrderKind
-    time_in_force: TimeInForce
-    price: Decimal
-    quantity: Decimal
-    quote_quantity: Decimal = ZERO
-    client_order_id: str | None = None
 
 
 class Report(NamedTuple):
@@ -152,7 +137,7 @@ class Venue:
         order, taking = self._made(account, wanted)
         reason = self.engine.refusal(order.for_engine(), taking)
         if reason is not None:
-            raise _refused(reason)
+            raise refusal_of(reason)
 
     def place(self, account: str, wanted: NewOrder) -> VenueOrder:
         """Take an order; raises RefusedError."""
@@ -160,7 +145,7 @@ class Venue:
         submitted = self.engine.submit(order.for_engine(), taking, order.created_ns)
         first = submitted.events[0]
         if isinstance(first, OrderRejected):
-            raise _refused(first.reason)
+            raise refusal_of(first.reason)
         order.order_id = int(first.exchange_order_id) if isinstance(first, OrderAccepted) else 0
         self.records.add(order)
         self._settle(submitted.events, order.created_ns)
@@ -181,8 +166,8 @@ class Venue:
         return order
 
     def print_trade(self, trade: Trade) -> None:
-        """Let the market print a trade: it fills what rests, and everybody sees it."""
-        if trade.symbol not in self.listings:
+        """Let the market print a trade: it fills what rests, and everybody sees it. A halted symbol prints none."""
+        if not self.listings.is_trading(trade.symbol):
             return
         events = self.engine.match(trade)
         if events:
@@ -228,7 +213,7 @@ class Venue:
         quantity = wanted.quantity
         if wanted.quote_quantity:
             quantity = self.engine.amount_for(wanted.symbol, wanted.side, wanted.quote_quantity)
-        taking = _taking(wanted)
+        taking = wanted.taking
         now_ns = self._clock.now_ns()
         order = VenueOrder(
             order_id=0,
@@ -285,14 +270,14 @@ class Venue:
             case OrderAccepted():
                 execution = "NEW"
             case OrderFilled():
-                fill = _fill(order, event)
+                fill = fill_of(order, event)
                 order.add(fill)
                 self.records.add_fill(fill)
                 execution = "TRADE"
             case OrderCancelled():
                 order.status, order.updated_ns, execution = Status.CANCELED, time_ns, "CANCELED"
             case OrderExpired(reason=reason):
-                order.status = _ENDS.get(reason or "", Status.EXPIRED)
+                order.status = expired_status(reason)
                 order.updated_ns, execution = time_ns, "EXPIRED"
             case _:
                 return None
@@ -308,38 +293,3 @@ def _halted(symbol: str) -> str:
 
 def _delisted(symbol: str) -> str:
     return f"delisted {symbol}"
-
-
-def _taking(wanted: NewOrder) -> Taking:
-    if wanted.kind is OrderKind.LIMIT_MAKER:
-        return Taking.MAKER
-    if wanted.kind is OrderKind.MARKET:
-        return Taking.MARKET
-    return {TimeInForce.GTC: Taking.RESTS, TimeInForce.IOC: Taking.NOW, TimeInForce.FOK: Taking.WHOLE}[
-        wanted.time_in_force
-    ]
-
-
-def _fill(order: VenueOrder, event: OrderFilled) -> Fill:
-    return Fill(
-        trade_id=int(event.trade_id),
-        order_id=order.order_id,
-        account=order.account,
-        symbol=order.symbol,
-        side=order.side,
-        price=event.price,
-        quantity=event.quantity,
-        quote=EXACT.multiply(event.price, event.quantity),
-        commission=event.commission,
-        commission_asset=event.commission_asset,
-        time_ns=event.time_ns,
-        is_maker=event.is_maker,
-    )
-
-
-def _refused(reason: str) -> RefusedError:
-    """Give the engine's refusal its code: static filters are -1013, what the book decides is -2010."""
-    if reason == INVALID_SYMBOL:
-        return unknown_symbol()
-    is_static = reason.startswith("Filter failure") and reason != TOO_MANY_ORDERS
-    return RefusedError(INVALID_MESSAGE if is_static else NEW_ORDER_REJECTED, reason)
