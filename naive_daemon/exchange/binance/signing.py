@@ -86,7 +86,7 @@ def load_signer(config: Binance) -> Signer:
     if not key:
         raise ConfigError(
             "exchange.binance.api_key is not set: orders need an API key",
-            hint="set NAIVE_EXCHANGE_BINANCE_API_KEY, or a credential of that name",
+            hint="set NAIVE_EXCHANGE__BINANCE__API_KEY, or the systemd credential binance_api_key",
         )
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigError("exchange.binance.api_key holds characters that no API key has", hint="copy the key again")
