@@ -14,7 +14,7 @@ import tenacity
 PATIENCE_S = 30.0
 """How long anything may take before the test calls it failed; nothing is expected to come near it."""
 SHOWN_LINES = 15
-_POLL_S = 0.02
+_POLL_S = 0.05
 
 Event = dict[str, Any]
 
