@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from naive_daemon import names
 from naive_daemon.execution.messages import AskExecution, ExecutionView
+from naive_daemon.market.live import AskStreams, StreamState
 from naive_daemon.otp import CENSUS_PLACES_MAX, ActorDiedError, ActorSystem, Census, CensusTaker, NodeState
 from naive_daemon.trading.switch_messages import AskSymbols
 from naive_daemon.trading.symbol_record import STATES, SymbolView
@@ -35,6 +36,7 @@ class DaemonCollector(Collector):
         yield from self._threads()
         yield from self._symbols()
         yield from self._execution()
+        yield from self._market()
         yield _gauge("naive_scrape_seconds", "What it took to collect all this.", now_s() - began_s)
 
     def _threads(self) -> Iterator[Metric]:
@@ -68,6 +70,23 @@ class DaemonCollector(Collector):
             for view in views:
                 counter.add_metric([view.account], value(view))
             yield counter
+
+    def _market(self) -> Iterator[Metric]:
+        """Count a live market's streams; a market that is played has none."""
+        try:
+            streams: tuple[StreamState, ...] = self._system.ask(names.PLAYER, AskStreams(), ANSWER_TIMEOUT_S)
+        except (ActorDiedError, TimeoutError):
+            return
+        yield _gauge(
+            "naive_market_streams_down", "Symbols whose stream is not connected.", sum(not s.connected for s in streams)
+        )
+        silent_s = max((s.silent_s for s in streams if s.silent_s is not None), default=0.0)
+        yield _gauge(
+            "naive_market_silent_seconds", "How long the symbol without trades for longest has been so.", silent_s
+        )
+        yield _counter(
+            "naive_market_reconnects", "Losses of market streams, by symbol.", sum(s.reconnects for s in streams)
+        )
 
     def _execution_of(self, account: str) -> ExecutionView | None:
         try:

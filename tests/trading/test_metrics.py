@@ -22,7 +22,7 @@ class Scraper:
 
     def __init__(self, plant: Plant) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(DaemonCollector(plant.system))
+        self._registry.register(DaemonCollector(plant.system, [ACCOUNT]))
 
     def scrape(self) -> Figures:
         text = generate_latest(self._registry).decode()
@@ -89,3 +89,17 @@ def test_the_labels_are_few_however_many_symbols() -> None:
     assert figures["naive_restarts_total,symbol"] == 2 * len(plant.symbols)  # both children of each start again
     assert len(figures) < 40
     plant.stop()
+
+
+def test_execution(plant: Plant) -> None:
+    scraper = Scraper(plant)
+    plant.trades("100", "99.8")
+    figures = scraper.scrape()
+    live = [order for order in plant.journal.orders() if not order.status.is_terminal]
+    assert figures[f"naive_orders_live,{ACCOUNT}"] == len(live) > 0
+    assert figures[f"naive_exchange_connected,{ACCOUNT}"] == 1
+    for name in ("naive_orders_unknown", "naive_orders_foreign", "naive_entries_held", "naive_entries_refused_total"):
+        assert figures[f"{name},{ACCOUNT}"] == 0
+    plant.table.set_kill_switch(is_on=True)
+    plant.settle()
+    assert scraper.scrape()[f"naive_entries_held,{ACCOUNT}"] == 1

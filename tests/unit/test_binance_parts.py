@@ -43,6 +43,8 @@ def test_a_network_is_taken_over_and_a_url_stands_before_it() -> None:
 def test_market_data_is_mainnets_unless_another_place_is_named() -> None:
     assert market_endpoints(Binance()) == NETWORKS["mainnet"]
     assert market_endpoints(Binance(network="testnet")) == NETWORKS["testnet"]
+    with pytest.raises(ConfigError, match=r"exchange\.binance\.stream_url is not set, though the other one is"):
+        market_endpoints(Binance(rest_url="http://a:1"))
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,13 @@ def account_endpoints(config: Binance) -> Endpoints:
 
 
 def market_endpoints(config: Binance) -> Endpoints:
-    """Give the URLs from which market data is read: mainnet's, unless others are named."""
+    """Give the URLs from which market data is read: mainnet's, unless others are named.
+
+    Raises ConfigError for one that is named without the other: what is listed and what trades are of one exchange.
+    """
+    missing = [key for key in ("rest_url", "stream_url") if getattr(config, key) is None]
+    if config.network is None and len(missing) == 1:
+        raise ConfigError(f"{_listed(missing)} is not set, though the other one is", hint="give both, or a network")
     return _overridden(NETWORKS[config.network or "mainnet"], config)
 
 
