@@ -13,6 +13,7 @@ from rich.console import Console
 from naive_daemon.otp.garbage import rare_collections
 from tests.benchmarks import frames, journal, replay, report
 from tests.benchmarks.actors import population, restart, spawn, tell
+from tests.benchmarks.execution import latency, placing, serving, through_manager
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.program import log_nothing
 
@@ -24,6 +25,10 @@ GROUPS: dict[str, Callable[[], Iterator[Figure]]] = {
     "replay": replay.figures,
     "journal": journal.figures,
     "frames": frames.figures,
+    "execution.latency": latency.figures,
+    "execution.manager": through_manager.figures,
+    "execution.placing": placing.figures,
+    "execution.exchange": serving.figures,
 }
 WIDTH_MIN = 130
 
