@@ -11,6 +11,9 @@ its execution manager:
   again, then what came meanwhile;
 - MarketStatus whenever it changes which symbols are halted, and ClientTrouble when entries must wait.
 
+An execution manager that has crashed knows nothing of what its predecessor was told, and its client may live on. So
+whoever asks for a snapshot is told again what is halted and what is wrong, and gets it when the client is connected.
+
 A client gives up an order that it could not send within `SEND_WITHIN_S` (OrderNotSent), so that nobody has to fear an
 order which still waits somewhere: the execution manager's own time-out is longer.
 """

@@ -41,7 +41,8 @@ class EntryGate:
 
     def reason(self, symbol: str) -> str | None:
         """Say why no entry of a symbol may leave; None when it may."""
-        return self.own_reason(None) or self.own_reason(symbol)
+        of_account = self.own_reason(None)
+        return self.own_reason(symbol) if of_account is None else of_account
 
     def own_reason(self, scope: Scope) -> str | None:
         """Give the first reason of exactly this scope."""

@@ -51,7 +51,7 @@ class ExecutionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Drain(msgspec.Struct, frozen=True):
-    """Request: take no order any more; answered by the number of orders in flight, at the latest when there is none."""
+    """Request: take no order any more; answered with None when none is on its way, each having had its time."""
 
 
 class EntriesHeld(msgspec.Struct, frozen=True):

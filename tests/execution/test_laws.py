@@ -38,9 +38,7 @@ Judge = Callable[[str], bool]
 # The gate ------------------------------------------------------------------------------------------------------------
 
 SCOPES = (None, "AAAQ", "BBBQ")
-holds = st.tuples(
-    st.booleans(), st.sampled_from(["ban", "limit", "halted"]), st.sampled_from(SCOPES), st.text("xy", min_size=1)
-)
+holds = st.tuples(st.booleans(), st.sampled_from(["ban", "limit", "halted"]), st.sampled_from(SCOPES), st.text("xy"))
 
 
 @given(st.lists(holds, max_size=30))

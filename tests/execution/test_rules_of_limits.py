@@ -147,6 +147,20 @@ def test_a_limit_that_is_raised_or_taken_away_lets_entries_out_at_once() -> None
         assert desk.held() == {}
 
 
+def test_a_symbol_that_is_held_is_told_to_its_own_traders_and_to_the_switches_only() -> None:
+    """A thousand symbols at a limit would else tell a million times what concerns nobody."""
+    desk = Desk().start()
+    elsewhere = Recorder()
+    desk.system.start(elsewhere, "elsewhere")
+    for topic in (names.entries(ACCOUNT), names.entries(ACCOUNT, "BBBQ")):
+        desk.system.pubsub.subscribe(topic, elsewhere.ref)
+    desk.tell(limited(max_open_orders=0)).place(BUY)
+    held = EntriesHeld(ACCOUNT, "AAAQ", "limit max_open_orders=0: 0 are open")
+    assert [one for one in elsewhere.take() if isinstance(one, EntriesHeld)] == []
+    assert held in desk.switches.take()
+    assert desk.heard() == [("AAAQ", held.reason)]
+
+
 def test_refusals_are_counted_and_what_holds_is_shown() -> None:
     desk = Desk().start().tell(limited(max_open_orders=0)).place(BUY, OTHER, ELSEWHERE)
     view = desk.view()
