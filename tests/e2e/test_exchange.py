@@ -2,8 +2,7 @@
 
 import os
 import random
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,11 +16,10 @@ COMPLETED = "SELECT count(*) FROM cycles WHERE outcome = 'completed'"
 
 
 @pytest.fixture
-def seed(capsys: pytest.CaptureFixture[str]) -> int:
+def seed(tell: Callable[[str], None]) -> int:
     """Draw a seed, or take the given one, and print it."""
     drawn = int(os.environ.get("NAIVE_TEST_SEED") or random.SystemRandom().randrange(2**31))
-    with capsys.disabled():
-        sys.stdout.write(f"\nNAIVE_TEST_SEED={drawn}\n")
+    tell(f"NAIVE_TEST_SEED={drawn}")
     return drawn
 
 
@@ -44,7 +42,7 @@ def completed(trial: Trial, more: int) -> int:
 
 
 @pytest.mark.timeout(300)
-def test_under_faults_and_kills_nothing_is_lost_doubled_or_orphaned(trial: Trial) -> None:
+def test_under_faults_and_kills_nothing_is_lost_doubled_or_orphaned(trial: Trial, tell: Callable[[str], None]) -> None:
     completed(trial, 1)
     run(trial, STRIKES_S / 2)
     trial.kill_daemon()
@@ -55,7 +53,7 @@ def test_under_faults_and_kills_nothing_is_lost_doubled_or_orphaned(trial: Trial
     books = trial.await_agreement()
     assert trial.daemon is not None
     trial.daemon.stop()
-    sys.stdout.write(f"{trial.told(books)}\n")
+    tell(trial.told(books))
 
 
 @pytest.mark.timeout(300)
