@@ -38,7 +38,8 @@ COMMANDS = {
     "settings": Loading("naive_daemon.cli.settings:settings", "Show and change how symbols are traded."),
     "seed": Loading("naive_daemon.cli.seed:seed", "Add settings for every symbol that the exchange lists."),
     "exchange": Loading(
-        "naive_daemon.cli.exchange:exchange", "Serve a local exchange to trade against, and let it misbehave."
+        "naive_daemon.cli.exchange:exchange",
+        "Serve a local exchange that speaks Binance's Spot API, and let it misbehave.",
     ),
     "db": Loading("naive_daemon.cli.db:db", "Bring the database's schema up, down, or say where it stands."),
 }

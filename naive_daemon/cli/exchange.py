@@ -15,7 +15,9 @@ from naive_daemon.cli.command import LazyGroup, Loading
     },
 )
 def exchange() -> None:
-    """Serve a local exchange that speaks Binance's Spot API, to test bots against, and let it misbehave.
+    """Serve a local exchange that speaks Binance's Spot API, and let it misbehave.
+
+    It is there to test bots against, with money that does not exist.
 
     Example:
       naive-daemon exchange serve --port 8080

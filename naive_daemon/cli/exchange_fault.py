@@ -50,6 +50,12 @@ def add(
     Kinds: latency, drop, lost-answer, disconnect, disconnect-after, error, error-after, 429, 418, timestamp, not-found;
     of events duplicate, reorder, stall; once cut, server-shutdown, restart, halt, resume, delist, revoke, clock-skew.
     Places: order.place, order.cancel, order.status, account, market, stream, user, all, or the name of an operation.
+
+    Example:
+      naive-daemon exchange fault add latency --value 20-200
+      naive-daemon exchange fault add error-after --where order.place --probability 0.2
+      naive-daemon exchange fault add restart --value 5
+
     """
     wish = {
         "kind": kind,
@@ -69,7 +75,12 @@ def add(
 @_URL
 @pass_options
 def list_faults(options: Options, *, url: str | None) -> None:
-    """Show the faults that are on."""
+    """Show the faults that are on.
+
+    Example:
+      naive-daemon exchange fault list --url http://127.0.0.1:8080
+
+    """
     found = _ask("GET", _where(options, url), "/admin/faults")
     rows = [[one[column.rstrip(">")] for column in _COLUMNS] for one in found["faults"]]
     emit(options, found, lambda: print_table(_COLUMNS, rows) if rows else click.echo("no fault is on"))
@@ -80,7 +91,13 @@ def list_faults(options: Options, *, url: str | None) -> None:
 @_URL
 @pass_options
 def clear(options: Options, *, number: int | None, url: str | None) -> None:
-    """Switch one fault off, or all of them, and heal what they left: keys, halts, the clock, bans."""
+    """Switch one fault off, or all of them, and heal what they left: keys, halts, the clock, bans.
+
+    Example:
+      naive-daemon exchange fault clear
+      naive-daemon exchange fault clear 3
+
+    """
     done = _ask("DELETE", _where(options, url), "/admin/faults" if number is None else f"/admin/faults/{number}")
     emit(options, done, lambda: click.echo(f"faults switched off: {done['cleared']}"))
 
