@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.exchange.served import Place, until
-from tests.exchange.trader import Answer
+from tests.exchange.trader import Answer, signed
 from tests.integration.test_exchange_server_rest import play
 
 _PLACE = "order.place"
@@ -73,6 +73,38 @@ def test_answers_that_never_come(tmp_path: Path, kind: str, resting: int) -> Non
         assert not waiting.done()
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
+
+    play(tmp_path, scenario)
+
+
+def test_what_was_received_is_processed_though_its_sender_has_left(tmp_path: Path) -> None:
+    async def scenario(place: Place) -> None:
+        requests, faults = place.server.exchange.requests, place.server.exchange.faults
+        place.fault("latency", where=_PLACE, value="20")
+        leaving = asyncio.ensure_future(place.trader.place("BUY", "60000", "0.001", "a"))
+        await until(lambda: bool(requests._tasks))
+        leaving.cancel()
+        async with place.trader.socket() as socket:
+            wish = signed(
+                {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "price": "60000",
+                 "quantity": "0.001", "newClientOrderId": "b"},
+                place.trader.key, place.trader.secret,
+            )  # fmt: skip
+            request = msgspec.json.encode({"id": 1, "method": _PLACE, "params": wish})
+            await socket.response.send_str(request.decode())
+            await until(lambda: faults.listed()[0]["happened"] == 2)
+        await until(lambda: not requests._tasks)
+        assert [(await place.trader.order(name)).status for name in ("a", "b")] == [200, 200]
+
+    play(tmp_path, scenario)
+
+
+def test_a_session_has_faults_too(tmp_path: Path) -> None:
+    async def scenario(place: Place) -> None:
+        place.fault("error", where="userDataStream.subscribe.signature", count=1)
+        async with place.trader.socket() as socket:
+            assert (await socket.ask_signed("userDataStream.subscribe.signature"))["status"] == 503
+            assert (await socket.ask_signed("userDataStream.subscribe.signature"))["status"] == 200
 
     play(tmp_path, scenario)
 

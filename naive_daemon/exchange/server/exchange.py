@@ -27,6 +27,7 @@ from naive_daemon.exchange.server.market_events import (
     trade_event,
 )
 from naive_daemon.exchange.server.market_streams import MarketStreams
+from naive_daemon.exchange.server.request_tasks import RequestTasks
 from naive_daemon.exchange.server.skewed_clock import SkewedClock
 from naive_daemon.exchange.server.state import State
 from naive_daemon.exchange.server.tape import Quote, SymbolTape, Tape
@@ -70,6 +71,7 @@ class Exchange:
         self.tape = Tape(instruments, state.load_numbers())
         self.venue.on_happenings = self._tell
         self.venue.on_trade = self._printed
+        self.requests = RequestTasks()
         self._unquoted: set[str] = set()
         self._closed_candles: dict[str, int] = {}
 
@@ -125,6 +127,7 @@ class Exchange:
 
     def close(self) -> None:
         """End what is under way and close the state; may be called twice."""
+        self.requests.close()
         self.delivery.close()
         if not self._state.is_broken:
             self.venue.save_prices()

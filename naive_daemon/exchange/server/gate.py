@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from naive_daemon.clock import NS_PER_MS
 from naive_daemon.exchange.server.accounts import ApiKey
 from naive_daemon.exchange.server.exchange import Exchange
+from naive_daemon.exchange.server.interruption import CutError, SwallowedError
 from naive_daemon.exchange.server.operation import Call, Operation, Security
 from naive_daemon.exchange.server.parameters import Parameters
 from naive_daemon.exchange.server.refusal import (
@@ -37,14 +38,6 @@ _MICROSECONDS_FROM = 10**15
 _RETRY_AFTER_S = 1.0
 _BAN_S = 10.0
 _KEY_LENGTH_MAX = 128
-
-
-class SwallowedError(Exception):
-    """The answer is never to be sent."""
-
-
-class CutError(Exception):
-    """The connection is to be cut."""
 
 
 class Incoming(NamedTuple):

@@ -12,9 +12,11 @@ from aiohttp import web
 from naive_daemon.clock import NS_PER_MS
 from naive_daemon.exchange.server.catalogue import ROUTES
 from naive_daemon.exchange.server.exchange import Exchange
-from naive_daemon.exchange.server.gate import CutError, Gate, Incoming, SwallowedError
+from naive_daemon.exchange.server.gate import Gate, Incoming, Outcome
+from naive_daemon.exchange.server.interruption import CutError, SwallowedError
+from naive_daemon.exchange.server.operation import Operation
 from naive_daemon.exchange.server.parameters import from_form
-from naive_daemon.exchange.server.refusal import INVALID_MESSAGE, UNKNOWN, RefusedError, not_supported
+from naive_daemon.exchange.server.refusal import INVALID_MESSAGE, SERVER_BUSY, UNKNOWN, RefusedError, not_supported
 from naive_daemon.exchange.server.signature import rest_payload
 from naive_daemon.exchange.server.user_streams import UNITS
 
@@ -71,9 +73,7 @@ class Rest:
             signature,
         )
         if self._exchange.faults.is_on:
-            outcome = await self._gate.with_faults(
-                operation.places, address, lambda: self._gate.pass_now(operation, incoming)
-            )
+            outcome = await self._with_faults(operation, incoming)
         else:
             outcome = self._gate.pass_now(operation, incoming)
         headers = self._headers(address)
@@ -81,6 +81,14 @@ class Rest:
             headers["X-MBX-ORDER-COUNT-10S"] = str(outcome.orders[0])
             headers["X-MBX-ORDER-COUNT-1D"] = str(outcome.orders[1])
         return _response(200, outcome.result, headers)
+
+    async def _with_faults(self, operation: Operation, incoming: Incoming) -> Outcome:
+        requests, gate = self._exchange.requests, self._gate
+        if requests.is_full:
+            raise RefusedError(SERVER_BUSY, "Server is currently overloaded with other requests.", status=503)
+        places, address = operation.places, incoming.address
+        work = gate.with_faults(places, address, lambda: gate.pass_now(operation, incoming))
+        return await asyncio.shield(requests.begin(work))
 
     def _refused(self, error: RefusedError, address: str) -> web.Response:
         headers = self._headers(address)

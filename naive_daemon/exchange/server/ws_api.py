@@ -4,7 +4,6 @@ Owned by the server's thread. Contract: Binance, "WebSocket API"; reference "Use
 order; only with faults switched on does each take its own time.
 """
 
-import asyncio
 from typing import Any
 
 import msgspec
@@ -15,7 +14,8 @@ from naive_daemon.exchange.server.catalogue import OPERATIONS
 from naive_daemon.exchange.server.channel import Channel, frame
 from naive_daemon.exchange.server.connection import Socket, Sockets
 from naive_daemon.exchange.server.exchange import Exchange
-from naive_daemon.exchange.server.gate import CutError, Gate, Incoming, Outcome, SwallowedError
+from naive_daemon.exchange.server.gate import Gate, Incoming, Outcome
+from naive_daemon.exchange.server.interruption import CutError, SwallowedError
 from naive_daemon.exchange.server.parameters import Parameters, text_of
 from naive_daemon.exchange.server.refusal import RefusedError, illegal, missing, not_supported
 from naive_daemon.exchange.server.session import SESSION_OPERATIONS, Session
@@ -23,7 +23,6 @@ from naive_daemon.exchange.server.signature import ws_payload
 from naive_daemon.exchange.server.user_streams import UNITS
 
 _CONNECT_WEIGHT = 2
-_IN_FLIGHT_MAX = 10_000
 _encode = msgspec.json.Encoder().encode
 
 
@@ -82,7 +81,7 @@ class WsApi:
 
 
 class _Connection:
-    """One connection; requests that take their time are tasks that end with it."""
+    """One connection."""
 
     def __init__(self, exchange: Exchange, gate: Gate, socket: Socket, session: Session, address: str) -> None:
         self._exchange = exchange
@@ -90,16 +89,11 @@ class _Connection:
         self._socket = socket
         self._session = session
         self._address = address
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
-        try:
-            async for text in self._socket.texts():
-                if text is not None:
-                    await self._take(text)
-        finally:
-            for task in self._tasks:
-                task.cancel()
+        async for text in self._socket.texts():
+            if text is not None:
+                await self._take(text)
 
     async def _take(self, text: str) -> None:
         try:
@@ -109,12 +103,10 @@ class _Connection:
             return
         if not self._exchange.faults.is_on:
             self._answer(request)
-        elif len(self._tasks) >= _IN_FLIGHT_MAX:
+        elif self._exchange.requests.is_full:
             await self._socket.close(WSCloseCode.TRY_AGAIN_LATER, b"too many requests in flight")
         else:
-            task = asyncio.get_running_loop().create_task(self._answer_with_faults(request))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._exchange.requests.begin(self._answer_with_faults(request))
 
     def _answer(self, request: _Request) -> None:
         try:
