@@ -58,6 +58,8 @@ class ScriptedBinance:
         self.holds: dict[str, threading.Event] = {}
         """Requests of REST that are answered only once their event is set."""
         self.headers: dict[str, str] = {}
+        self.handshake: tuple[int, dict[str, str]] | None = None
+        """What a WebSocket is refused with: status and headers."""
         self.sockets: list[web.WebSocketResponse] = []
         self.opened: queue.Queue[int] = queue.Queue()
         self.clock = WallClock()
@@ -136,6 +138,8 @@ class ScriptedBinance:
         return web.Response(status=status, body=raw, content_type="application/json", headers=self.headers)
 
     async def _serve_socket(self, request: web.Request) -> web.StreamResponse:
+        if self.handshake is not None:
+            return web.Response(status=self.handshake[0], headers=self.handshake[1])
         socket = web.WebSocketResponse(autoping=True)
         await socket.prepare(request)
         self.sockets.append(socket)

@@ -334,6 +334,19 @@ def test_what_waited_for_the_end_of_a_ban_goes_then(server: ScriptedBinance, des
     assert kinds == [CancelRefused, OrderAccepted]
 
 
+def test_an_order_that_is_cancelled_while_it_waits_is_never_sent(server: ScriptedBinance, desk: Desk) -> None:
+    server.ws["order.place"] = lambda _: banned(1_000)
+    desk.tell(SendOrder(order()))
+    desk.wait_for(OrderNotSent)
+    server.ws["order.place"] = lambda parameters: ok(placed(parameters))
+    desk.tell(SendOrder(order("b", SELL)), SendOrder(order("c", SELL)), SendCancel("BTCUSDT", "b"))
+    cancelled = desk.next_told()
+    assert isinstance(cancelled, OrderCancelled)
+    assert cancelled.client_order_id == "b"
+    assert desk.wait_for(OrderAccepted).client_order_id == "c"
+    assert "order.cancel" not in [name for name, _ in list(server.asked.queue)]
+
+
 def test_too_many_orders_stop_orders_while_cancels_go_on(server: ScriptedBinance, desk: Desk) -> None:
     until_ms = WallClock().now_ns() // 1_000_000 + 60_000
     server.ws["order.place"] = lambda _: refused(

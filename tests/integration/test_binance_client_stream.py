@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
+from naive_daemon.clock import NS_PER_S, WallClock
 from naive_daemon.domain.events import BalanceUpdated, OrderAccepted, OrderCancelled, OrderExpired, OrderFilled
 from naive_daemon.exchange.binance.session import Pace
 from naive_daemon.exchange.binance.ws_api import FRAME_MAX
@@ -71,7 +72,7 @@ def test_rule_7_snapshot_comes_first_then_what_came_meanwhile_without_what_it_ho
             {"updateTime": 5, "balances": [{"asset": "USDT", "free": "9", "locked": "0"}]},
         )
         server.holds["GET /api/v3/account"].set()
-        assert isinstance(desk.wait_for(Reconnected), Reconnected)
+        desk.wait_for(Reconnected)
         snapshot = desk.next_told()
         assert isinstance(snapshot, AccountSnapshot)
         assert [(each.client_order_id, each.filled) for each in snapshot.orders] == [("a", Decimal(0))]
@@ -275,6 +276,40 @@ def test_a_revoked_key_is_told_and_a_mended_one_heals(server: ScriptedBinance, l
         assert desk.next_told() == ClientTrouble("main", "credentials", None)
         assert isinstance(desk.next_told(), Reconnected)
     assert [each["trouble"] for each in logged if each["log_level"] == "error"] == ["credentials"]
+
+
+def test_a_clock_that_was_set_right_heals(server: ScriptedBinance) -> None:
+    class Clock(WallClock):
+        off_ns = 3_600 * NS_PER_S
+
+        def now_ns(self) -> int:
+            return super().now_ns() + self.off_ns
+
+    clock = Clock()
+    with Desk(settings(server.host), clock=clock, pace=Pace(heal_period_s=0.01)) as desk:
+        assert desk.wait_for(ClientTrouble).kind == "clock"
+        clock.off_ns = 0
+        assert desk.wait_for(ClientTrouble) == ClientTrouble("main", "clock", None)
+
+
+def test_a_key_that_an_order_was_refused_for_heals_without_a_new_connection(server: ScriptedBinance) -> None:
+    with Desk(settings(server.host), pace=Pace(heal_period_s=0.01)) as desk:
+        desk.wait_for(AccountSnapshot)
+        server.rest["GET /api/v3/account"] = lambda _: (401, {"code": -2015, "msg": "Invalid API-key"})
+        server.ws["order.place"] = lambda _: refused(-2015, "Invalid API-key, IP, or permissions for action.")
+        desk.tell(SendOrder(order()))
+        assert desk.wait_for(ClientTrouble).reason is not None
+        server.rest["GET /api/v3/account"] = lambda _: (200, {"canTrade": True})
+        assert desk.wait_for(ClientTrouble) == ClientTrouble("main", "credentials", None)
+
+
+def test_a_handshake_that_says_banned_is_a_ban(server: ScriptedBinance) -> None:
+    server.handshake = (418, {"Retry-After": "1"})
+    with Desk(settings(server.host)) as desk:
+        assert "HTTP 418" in desk.wait_for(Reconnecting).origin
+        server.handshake = None
+        desk.wait_for(ClientTrouble, lambda trouble: trouble.reason is None)
+        desk.wait_for(AccountSnapshot)
 
 
 def test_halted_and_delisted_symbols_are_told_when_they_change(server: ScriptedBinance) -> None:

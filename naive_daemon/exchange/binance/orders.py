@@ -11,6 +11,7 @@ from naive_daemon.clock import Clock
 from naive_daemon.domain.events import (
     CancelRefused,
     OrderAccepted,
+    OrderCancelled,
     OrderRejected,
     OrderUnknown,
 )
@@ -103,6 +104,7 @@ class Orders:
                 priority=Priority.EXIT if is_exit else Priority.ENTRY,
                 within_s=SEND_WITHIN_S,
                 ws_method="order.place",
+                name=order.client_order_id,
             )
         )
 
@@ -168,7 +170,18 @@ class Orders:
     # Cancelling -----------------------------------------------------------------------------------------------------
 
     def cancel(self, symbol: str, client_order_id: str) -> None:
-        """Take an order off the book, before everything else."""
+        """Take an order off the book, before everything else; one that still waits to be sent is not sent."""
+        if self._sender.withdraw(client_order_id):
+            self._delivery.tell(
+                OrderCancelled(
+                    account=self._account,
+                    symbol=symbol,
+                    client_order_id=client_order_id,
+                    time_ns=self._clock.now_ns(),
+                    reason="cancelled before it was sent",
+                )
+            )
+            return
         self._sender.submit(
             Request(
                 "DELETE",

@@ -19,7 +19,8 @@ OnSignal = Callable[[Signal], None]
 class Request:
     """One request. `on_signal` is told what it came to; after Unknown perhaps once more, when an answer comes late.
 
-    `ws_method` is None for what goes by REST only. `within_s`: how long it may wait before it is sent.
+    `ws_method` is None for what goes by REST only. `within_s`: how long it may wait before it is sent. `name`: the
+    client order id of an order that is to be placed, by which it may be withdrawn while it waits.
     """
 
     __slots__ = (
@@ -30,6 +31,7 @@ class Request:
         "is_signed",
         "is_signed_again",
         "method",
+        "name",
         "on_signal",
         "parameters",
         "path",
@@ -51,6 +53,7 @@ class Request:
         within_s: float,
         ws_method: str | None = None,
         is_signed: bool = True,
+        name: str = "",
     ) -> None:
         self.method = method
         self.path = path
@@ -61,6 +64,7 @@ class Request:
         self.within_s = within_s
         self.ws_method = ws_method
         self.is_signed = is_signed
+        self.name = name
         self.expires_s = 0.0
         self.grant: Grant | None = None
         self.timer: TimerHandle | None = None

@@ -99,10 +99,11 @@ class Rest:
                     return RestAnswer(Lost.AFTER_SEND, reason="the answer is too long")
                 chunks.append(chunk)
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return RestAnswer(_answer(response.status, b"".join(chunks), headers), headers)
+            return RestAnswer(answer_of(response.status, b"".join(chunks), headers), headers)
 
 
-def _answer(status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
+def answer_of(status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
+    """Give an answer of HTTP as one; header names in lower case."""
     retry_after = headers.get("retry-after", "")
     retry_after_s = float(retry_after) if retry_after.isdecimal() and len(retry_after) < 10 else None  # noqa: PLR2004
     if status == 200:  # noqa: PLR2004 - HTTP's OK

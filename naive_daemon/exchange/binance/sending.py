@@ -78,11 +78,19 @@ class Sender:
         request.expires_s = self._loop.time() + request.within_s
         if not self._waiting and self._take(request):
             self._send(request)
-        elif len(self._waiting) >= WAITING_MAX:
-            request.on_signal(NotSent("too many requests wait for the exchange's limits", self._pause_s(request)))
-        else:
-            self._waiting.append(request)
-            self._pump()
+            return
+        self._waiting.append(request)
+        if len(self._waiting) > WAITING_MAX:
+            self._turn_away_last()
+        self._pump()
+
+    def withdraw(self, name: str) -> bool:
+        """Take an order back that still waits to be sent; nobody is told what it came to. False when none waits."""
+        for request in self._waiting:
+            if request.name == name:
+                self._waiting.remove(request)
+                return True
+        return False
 
     async def ask(
         self,
@@ -132,6 +140,12 @@ class Sender:
     def _take(self, request: Request) -> bool:
         request.grant = self._budget.take(request.cost, request.priority, self._time.now_ms())
         return request.grant is not None
+
+    def _turn_away_last(self) -> None:
+        """Turn away who goes after all others, and of those the latest: a full room never keeps a cancel out."""
+        last = max(range(len(self._waiting)), key=lambda place: (self._waiting[place].priority, place))
+        request = self._waiting.pop(last)
+        request.on_signal(NotSent("too many requests wait for the exchange's limits", self._pause_s(request)))
 
     def _pump(self) -> None:
         """Send what the budget allows, those first that go before others; give up what has waited too long."""

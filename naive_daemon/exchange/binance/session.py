@@ -209,13 +209,18 @@ class Session:
             await asyncio.sleep(self._ports.pace.credentials_pause_s)
 
     async def _connect(self) -> Connection:
-        return await connect(
-            self._rest.session,
-            self._ports.endpoints.ws_api_url,
-            self._oddities,
-            within_s=self._ports.config.answer_timeout_s,
-            stale_after_s=self._ports.config.stale_after_s,
-        )
+        try:
+            return await connect(
+                self._rest.session,
+                self._ports.endpoints.ws_api_url,
+                self._oddities,
+                within_s=self._ports.config.answer_timeout_s,
+                stale_after_s=self._ports.config.stale_after_s,
+            )
+        except ConnectError as error:
+            if error.answer is not None:  # a ban, perhaps: then the next attempt waits for its end
+                self._noted(signal_of(error.answer, self._time.now_ms()))
+            raise
 
     async def _subscribe(self, connection: Connection) -> None:
         """Subscribe to the account's events; once more with the right time when it was refused for that."""
@@ -253,4 +258,6 @@ class Session:
 
     def _take_trouble(self, kind: Kind) -> None:
         if kind == "credentials":
-            self._spawn(self._upkeep.heal)
+            self._spawn(self._upkeep.heal_credentials)
+        elif kind == "clock":
+            self._spawn(self._upkeep.heal_clock)

@@ -13,13 +13,13 @@ from naive_daemon.exchange.binance.exchange_time import ExchangeTime
 from naive_daemon.exchange.binance.questions import AskError, Questions
 from naive_daemon.exchange.binance.rest import Rest
 from naive_daemon.exchange.binance.signal import Accepted, Signal, signal_of
-from naive_daemon.exchange.binance.trouble import Troubles
+from naive_daemon.exchange.binance.trouble import Kind, Troubles
 from naive_daemon.exchange.binance.wire import ExchangeInformation, ServerTime, WireError, decode
 from naive_daemon.execution.client import MarketStatus
 
 TRADING = "TRADING"
 HEAL_PERIOD_S = 60.0
-"""How often it is looked whether a key that was refused is good again."""
+"""How often it is looked whether a key that was refused is good again, or a clock right."""
 
 
 class ClockCheck:
@@ -93,7 +93,7 @@ class Upkeep:
         self._refresh_s = refresh_s
         self._heal_period_s = heal_period_s
         self._halted: frozenset[str] = frozenset()
-        self._is_healing = False
+        self._healing: set[Kind] = set()
 
     async def run(self) -> None:
         """Look every `refresh_s` seconds, until cancelled. The clock was looked at just before the first time."""
@@ -125,23 +125,31 @@ class Upkeep:
         """Say which symbols are halted."""
         self._delivery.tell(MarketStatus(self._account, self._halted))
 
-    async def heal(self) -> None:
-        """Wait until the account may trade again after its key was refused, then say so."""
-        if self._is_healing:
-            return
-        self._is_healing = True
-        try:
-            await self._heal()
-        finally:
-            self._is_healing = False
+    async def heal_credentials(self) -> None:
+        """Look whether the account may trade again, after its key was refused."""
+        await self._heal("credentials", self._look_at_key)
 
-    async def _heal(self) -> None:
-        while self._troubles.is_so("credentials"):
-            await asyncio.sleep(self._heal_period_s)
-            await self._clear()
-            try:
-                information = await self._questions.account()
-            except AskError:
-                continue
-            if information.can_trade:
-                self._troubles.end("credentials")
+    async def heal_clock(self) -> None:
+        """Look whether our clock is right again."""
+        await self._heal("clock", self._clock_check.measure)
+
+    async def _heal(self, kind: Kind, look: Callable[[], Awaitable[object]]) -> None:
+        """Look again and again until a trouble is over; one that comes back meanwhile is looked at already."""
+        if kind in self._healing:
+            return
+        self._healing.add(kind)
+        try:
+            while self._troubles.is_so(kind):
+                await asyncio.sleep(self._heal_period_s)
+                await self._clear()
+                await look()
+        finally:
+            self._healing.discard(kind)
+
+    async def _look_at_key(self) -> None:
+        try:
+            information = await self._questions.account()
+        except AskError:
+            return
+        if information.can_trade:
+            self._troubles.end("credentials")

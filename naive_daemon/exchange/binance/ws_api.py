@@ -13,7 +13,7 @@ import aiohttp
 import msgspec
 
 from naive_daemon.exchange.binance.oddity import Oddities
-from naive_daemon.exchange.binance.rest import connect_failure
+from naive_daemon.exchange.binance.rest import answer_of, connect_failure
 from naive_daemon.exchange.binance.signal import Answer, Lost
 from naive_daemon.exchange.binance.wire import ErrorBody, EventKind, Frame, RateLimit, WireError, decode
 
@@ -31,7 +31,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ConnectError(Exception):
-    """No connection came about; the text says why, in a few words."""
+    """No connection came about; the text says why, in a few words. `answer`: what was said instead, if anything."""
+
+    def __init__(self, reason: str, answer: Answer | None = None) -> None:
+        super().__init__(reason)
+        self.answer = answer
 
 
 class Connection:
@@ -217,6 +221,9 @@ async def connect(
                 decode_text=False,  # bytes are read as JSON as they are, and bad UTF-8 breaks nothing
                 compress=0,
             )
+    except aiohttp.WSServerHandshakeError as error:
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        raise ConnectError(connect_failure(error), answer_of(error.status, b"", headers)) from error
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         raise ConnectError(connect_failure(error)) from error
     return Connection(socket, oddities, stale_after_s=stale_after_s)
