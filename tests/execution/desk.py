@@ -201,6 +201,7 @@ class ScriptedClient(Actor):
         self.reports: dict[str, OrderReport] = {}
         self.balances: tuple[BalanceUpdated, ...] = ()
         self.snapshots = 0
+        self.standing: tuple[Any, ...] = ()  # what it says again to whoever asks for a snapshot
         self.is_mute = False
         self.questions: list[Call] = []
 
@@ -211,6 +212,8 @@ class ScriptedClient(Actor):
                 return None
             case AskSnapshot():
                 self.snapshots += 1
+                for news in self.standing:
+                    self.system.tell(names.execution_manager(ACCOUNT), news)
             case AskOrder(_, client_order_id):
                 self.asked.append(client_order_id)
         if self.is_mute:

@@ -12,7 +12,7 @@ from naive_daemon import names
 from naive_daemon.domain.events import BalanceUpdated, OrderCancelled, OrderExpired
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.side import Side
-from naive_daemon.execution.client import Reconnected, Reconnecting
+from naive_daemon.execution.client import ClientTrouble, MarketStatus, Reconnected, Reconnecting
 from naive_daemon.execution.messages import EntriesHeld
 from tests.execution.desk import (
     ACCOUNT,
@@ -203,13 +203,18 @@ def test_an_acceptance_that_comes_twice_cancels_nothing() -> None:
     assert desk.sent() == []
 
 
-def test_rule_10_a_fresh_manager_knows_of_a_loss_because_its_client_says_so_again() -> None:
-    desk = Desk().start().tell(LOST)
+def test_a_fresh_manager_knows_what_its_predecessor_was_told_because_its_client_says_it_again() -> None:
+    desk = Desk().start()
+    desk.client.standing = (
+        ClientTrouble(ACCOUNT, "credentials", "the key was revoked"),
+        MarketStatus(ACCOUNT, frozenset({"BBBQ"})),
+    )
+    desk.tell(*desk.client.standing)
+    held = desk.held()
     desk.crash()
-    desk.client.is_mute = True  # a client that is not connected answers when it is
-    with pytest.raises(TimeoutError):
-        desk.start()
-    assert desk.place(BUY).sent() == []
+    desk.start()
+    assert desk.held() == held == {None: "the key was revoked", "BBBQ": "the exchange has halted BBBQ"}
+    assert desk.place(BUY, SELL).sent() == [SELL]
 
 
 def test_an_end_that_says_more_was_filled_than_we_know_is_not_believed_before_its_fills_have_come() -> None:
