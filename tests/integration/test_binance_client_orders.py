@@ -424,6 +424,15 @@ def test_a_snapshot_waits_for_the_connection(server: ScriptedBinance) -> None:
         assert isinstance(desk.ask(AskSnapshot()), AccountSnapshot)
 
 
+@pytest.mark.parametrize("question", [AskSnapshot(), AskBalances()], ids=["snapshot", "balances"])
+def test_what_somebody_starts_with_is_asked_for_again(server: ScriptedBinance, desk: Desk, question: Any) -> None:
+    sound = server.rest["GET /api/v3/account"]
+    answers: list[Any] = [(500, {}), (200, b"{")]
+    server.rest["GET /api/v3/account"] = lambda parameters: answers.pop() if answers else sound(parameters)
+    assert desk.ask(question) is not None
+    assert not answers
+
+
 def test_balances_are_those_that_are_owned_or_were(server: ScriptedBinance, desk: Desk) -> None:
     def owned(*balances: tuple[str, str]) -> Any:
         held = [{"asset": asset, "free": free, "locked": "0"} for asset, free in balances]

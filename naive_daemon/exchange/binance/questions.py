@@ -5,6 +5,8 @@ Owned by one gateway, used on its loop only. By REST, inside the budget. Invaria
 """
 
 import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from naive_daemon.domain.events import BalanceUpdated, OrderFilled
@@ -32,6 +34,7 @@ INFORMATION_WEIGHT = 20
 TRADES_PAGE = 1_000
 LAG_PAUSES_S = (0.1, 0.4, 1.0)
 """When an order's trades are read again that do not add up to what is filled of it."""
+INSIST_PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 T = TypeVar("T")
 
@@ -122,6 +125,22 @@ class Questions:
             trades += page
             if len(page) < TRADES_PAGE:
                 return trades
+
+
+async def insist(ask: Callable[[], Awaitable[T]], within_s: float) -> T:
+    """Ask again, with growing pauses, until there is an answer; raises AskError after `within_s` seconds."""
+    failure = AskError("the exchange", reason="not connected")
+    try:
+        async with asyncio.timeout(within_s):
+            for pause_s in itertools.chain(INSIST_PAUSES_S, itertools.repeat(INSIST_PAUSES_S[-1])):
+                try:
+                    return await ask()
+                except AskError as error:
+                    failure = error
+                await asyncio.sleep(pause_s)
+    except TimeoutError:
+        pass
+    raise failure
 
 
 def _body_of(signal: Signal, shape: type[T], what: str) -> T:

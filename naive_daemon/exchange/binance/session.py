@@ -23,7 +23,7 @@ from naive_daemon.exchange.binance.endpoints import Endpoints
 from naive_daemon.exchange.binance.exchange_time import ExchangeTime
 from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.orders import Orders
-from naive_daemon.exchange.binance.questions import AskError, Questions
+from naive_daemon.exchange.binance.questions import AskError, Questions, insist
 from naive_daemon.exchange.binance.reading import Reader
 from naive_daemon.exchange.binance.rest import Rest
 from naive_daemon.exchange.binance.sending import Sender
@@ -37,8 +37,8 @@ from naive_daemon.exchange.binance.ws_api import ConnectError, Connection, conne
 from naive_daemon.execution.client import AccountSnapshot
 from naive_daemon.otp import Call, crash
 
-CONNECTED_WITHIN_S = 45.0
-"""How long a question for a snapshot waits until there is a connection."""
+ANSWER_WITHIN_S = 45.0
+"""How long it is tried to read a snapshot or balances, while there is no connection, say: who asks starts with them."""
 SUBSCRIBED_ALREADY = -2035
 
 
@@ -173,7 +173,7 @@ class Session:
         """Read a snapshot while events are delivered; who asks also learns again what is halted, and what is wrong."""
         self._upkeep.tell_status()
         self._troubles.tell_all()
-        self._spawn(lambda: self._answer(call, self._connected_snapshot()))
+        self._spawn(lambda: self._answer(call, insist(self._connected_snapshot, ANSWER_WITHIN_S)))
 
     def answer_order(self, call: Call, symbol: str, client_order_id: str) -> None:
         """Ask for one order."""
@@ -181,7 +181,7 @@ class Session:
 
     def answer_balances(self, call: Call) -> None:
         """Ask for what is owned."""
-        self._spawn(lambda: self._answer(call, self._questions.balances()))
+        self._spawn(lambda: self._answer(call, insist(self._questions.balances, ANSWER_WITHIN_S)))
 
     async def _answer(self, call: Call, question: Awaitable[object]) -> None:
         try:
@@ -190,16 +190,13 @@ class Session:
             call.fail(crash(str(error)))
 
     async def _connected_snapshot(self) -> AccountSnapshot:
-        try:
-            async with asyncio.timeout(CONNECTED_WITHIN_S):
-                while True:
-                    await self._stream.wait_connected()
-                    connection = self._stream.connection
-                    snapshot = await self._questions.snapshot()
-                    if connection is not None and self._stream.connection is not None:
-                        return snapshot
-        except TimeoutError:
-            raise AskError("snapshot", reason="not connected to the exchange") from None
+        """Read a snapshot; again when the connection was lost meanwhile, since events are then missing."""
+        while True:
+            await self._stream.wait_connected()
+            connection = self._stream.connection
+            snapshot = await self._questions.snapshot()
+            if connection is not None and self._stream.connection is not None:
+                return snapshot
 
     # What the stream needs ------------------------------------------------------------------------------------------
 
