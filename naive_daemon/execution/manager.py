@@ -368,6 +368,7 @@ class ExecutionManager(Actor):
             self.log.error("fill contradicts another, not counted", first=repr(order.first), second=repr(order.second))
         elif order is not None:
             self._gate.take_order(order)
+            self._reconciler.note_change(order.client_order_id)
             self.system.tell(names.JOURNAL, RecordEvent(order, event))
             self._follow(order)
 

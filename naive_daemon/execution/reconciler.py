@@ -69,6 +69,7 @@ class Reconciler:
         self._round: _Round | None = None
         self._callers: list[Call] = []
         self._is_snapshot_asked = False
+        self._changed_since: set[str] = set()
         self._unlisted: set[str] = set()
         self.foreign = self.differences = self.orphans = 0
 
@@ -78,6 +79,7 @@ class Reconciler:
             self._callers.append(caller)
         if not self._is_snapshot_asked:
             self._is_snapshot_asked = True
+            self._changed_since.clear()
             client = self._actor.system.whereis(names.client(self._account))
             self._actor.request(client, AskSnapshot(), self._take_answer, SNAPSHOT_TIMEOUT_S)
 
@@ -88,7 +90,10 @@ class Reconciler:
         if self._round is not None:  # it still waits for the journal; whom it has met counts in the next
             self._tell(self._round)
         live = self._books.live
-        found = compare(live, snapshot, lambda text: is_ours(text, self._owner), self._indexer.knows)
+        found = compare(
+            live, snapshot, lambda text: is_ours(text, self._owner), self._indexer.knows, frozenset(self._changed_since)
+        )
+        self._changed_since.clear()
         self._round = _Round(len(live), len(snapshot.orders), found.foreign, list(found.differences))
         for resting in found.accepted:
             self._asking.accept(resting)
@@ -98,6 +103,11 @@ class Reconciler:
         for resting in found.strangers:
             self._meet(self._round, resting)
         self._end_round()
+
+    def note_change(self, client_order_id: str) -> None:
+        """Note that an order has changed here: a snapshot that is being read may be older than that."""
+        if self._is_snapshot_asked:
+            self._changed_since.add(client_order_id)
 
     def meet_event(self, event: OrderEvent) -> None:
         """Find out whose order an event is about, which is not known here."""

@@ -60,16 +60,20 @@ def compare(
     snapshot: AccountSnapshot,
     is_ours: Callable[[str], bool],
     is_known: Callable[[str], bool],
+    newer: frozenset[str] = frozenset(),
 ) -> Comparison:
     """Compare live orders by client order id with what rests on the exchange.
 
-    `is_known`: a symbol is one of those that were configured; orders of others are not ours to judge.
+    `is_known`: a symbol is one of those that were configured; orders of others are not ours to judge. `newer`: orders
+    of which we know more than the snapshot may, so it says nothing of them.
     """
     there = {order.client_order_id: order for order in snapshot.orders}
     accepted: list[ExchangeOrder] = []
     asked: list[Order] = []
     differences: list[Difference] = []
     for order in live.values():
+        if order.client_order_id in newer:
+            continue
         resting = there.get(order.client_order_id)
         if resting is None:
             asked.append(order)
@@ -83,12 +87,13 @@ def compare(
             asked.append(order)
             differences.append(_difference("filled", order.client_order_id, order, resting))
     others = [order for order in snapshot.orders if order.client_order_id not in live]
-    strangers = tuple(order for order in others if is_ours(order.client_order_id) and is_known(order.symbol))
+    ours = [order for order in others if is_ours(order.client_order_id) and is_known(order.symbol)]
+    strangers = tuple(order for order in ours if order.client_order_id not in newer)
     return Comparison(
         accepted=tuple(accepted),
         asked=tuple(asked),
         strangers=strangers,
-        foreign=len(others) - len(strangers),
+        foreign=len(others) - len(ours),
         differences=tuple(differences),
     )
 

@@ -224,6 +224,27 @@ def test_an_order_on_its_way_is_not_missed() -> None:
     assert (found.differences, desk.asked(), desk.life(BUY)) == ((), [], [])
 
 
+def test_what_has_changed_while_the_snapshot_was_read_is_not_compared_with_it(logs: list[Any]) -> None:
+    """Else every minute a warning says that journal and exchange differ, where only the reading took its time."""
+    desk = Desk().start(reconcile_interval_s=60.0).open(BUY).wait(55).place(OTHER)
+    desk.sent()
+    desk.client.rest(there(BUY))
+    desk.client.is_mute = True
+    desk.wait(5)
+    (question,) = desk.client.questions
+    snapshot = desk.client.snapshot()
+    desk.tell(cancelled(BUY), accepted(OTHER))
+    question.reply(snapshot)
+    desk.system.run_until_idle()
+    assert (desk.view().differences, desk.sent()) == (0, [])
+    assert [entry for entry in logs if "differ" in entry["event"] or "rests" in entry["event"]] == []
+    desk.client.is_mute = False
+    desk.client.rest()
+    desk.client.reports[OTHER.client_order_id] = report(OTHER, CANCELLED)
+    desk.wait(60)  # what is still so the next time is a difference
+    assert (desk.view().differences, desk.life(OTHER)[-1]) == (1, CANCELLED)
+
+
 def test_a_round_that_another_overtakes_is_counted_all_the_same(logs: list[Any]) -> None:
     desk = Desk().start().open(BUY)
     desk.client.rest(there(SELL))  # a stranger, so the round waits for the journal
