@@ -66,7 +66,7 @@ from naive_daemon.execution.order_books import Contradiction, OrderBooks
 from naive_daemon.execution.reconciler import Reconciler
 from naive_daemon.execution.reconciliation import Reconcile
 from naive_daemon.execution.risk import day_began_ns
-from naive_daemon.execution.sending import Overdue, Resend, Sending
+from naive_daemon.execution.sending import InheritedSent, Overdue, Resend, Sending
 from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, RequestFailed, Timer, crash, send_exit
 
 LOAD_TIMEOUT_S = 60.0
@@ -220,6 +220,8 @@ class ExecutionManager(Actor):
                 self._sending.take_overdue(client_order_id)
             case Resend(client_order_id):
                 self._sending.resend(client_order_id)
+            case InheritedSent():
+                self._sending.take_inherited_sent()
             case Ask(client_order_id):
                 self._asking.take_time(client_order_id)
             case CancelAgain(client_order_id):
@@ -239,6 +241,7 @@ class ExecutionManager(Actor):
             self.exit(crash(f"the journal of {self._account} could not be read: {journal.reason}"))
         for order in journal.live_orders:
             self._books.put(order)
+        self._sending.inherit(journal.live_orders)
         load = LoadRisk(self._account, day_began_ns(self.system.clock.now_ns()))
         self.request(self.system.whereis(names.JOURNAL), load, self._take_risk, LOAD_TIMEOUT_S)
 

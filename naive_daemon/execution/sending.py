@@ -4,7 +4,7 @@ Part of the execution manager. An order that got no answer in time is unknown fr
 leave is refused; an exit waits with growing pauses, and goes out as it is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -12,11 +12,13 @@ from naive_daemon import names
 from naive_daemon.domain.events import OrderCancelled, OrderEvent, OrderRejected, OrderUnknown
 from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.side import Side
-from naive_daemon.execution.client import OrderNotSent, SendOrder
+from naive_daemon.execution.client import SEND_WITHIN_S, OrderNotSent, SendOrder
 from naive_daemon.execution.order_books import OrderBooks
 from naive_daemon.otp import Actor, Timer
 
 RESEND_MAX_S = 30.0
+_INHERITED = "inherited"
+"""Stands for all entries that a predecessor may have left with the client; no order has this id."""
 
 
 class Overdue(msgspec.Struct, frozen=True):
@@ -29,6 +31,10 @@ class Resend(msgspec.Struct, frozen=True):
     """Time to send an exit that did not leave."""
 
     client_order_id: str
+
+
+class InheritedSent(msgspec.Struct, frozen=True):
+    """Whatever a predecessor had handed to the client has left by now, or was given up."""
 
 
 class _Unsent(msgspec.Struct):
@@ -55,7 +61,19 @@ class Sending:
         self._in_flight: dict[str, Timer] = {}
         self._unsent: dict[str, _Unsent] = {}
         self._waiters: list[tuple[set[str], Callable[[], None]]] = []
+        self._has_inherited = False
         self.is_draining = False
+
+    def inherit(self, orders: Iterable[Order]) -> None:
+        """Take live orders over from a predecessor: its client may live on, and have entries that it still sends."""
+        if any(order.status is OrderStatus.IN_FLIGHT and order.side is Side.BUY for order in orders):
+            self._has_inherited = True
+            self._actor.send_after(SEND_WITHIN_S, InheritedSent())
+
+    def take_inherited_sent(self) -> None:
+        """Wait no more for what a predecessor has left."""
+        self._has_inherited = False
+        self._wait_no_more_for(_INHERITED)
 
     def waits_for(self, client_order_id: str) -> bool:
         """Say whether an order is on its way, or waits to be sent: then it need not be asked for."""
@@ -136,7 +154,8 @@ class Sending:
     def when_entries_are_answered(self, then: Callable[[], None]) -> None:
         """Call `then` when every entry that is on its way now has been answered, or is unknown."""
         live = self._books.live
-        self._when_answered({one for one in self._in_flight if one in live and live[one].side is Side.BUY}, then)
+        entries = {one for one in self._in_flight if one in live and live[one].side is Side.BUY}
+        self._when_answered(entries | ({_INHERITED} if self._has_inherited else set()), then)
 
     def _when_answered(self, waited_for: set[str], then: Callable[[], None]) -> None:
         if waited_for:
@@ -149,9 +168,12 @@ class Sending:
         if timer is None:
             return
         timer.cancel()
+        self._wait_no_more_for(client_order_id)
+
+    def _wait_no_more_for(self, what: str) -> None:
         for waiter in list(self._waiters):
             waited_for, then = waiter
-            waited_for.discard(client_order_id)
+            waited_for.discard(what)
             if not waited_for:
                 self._waiters.remove(waiter)
                 then()

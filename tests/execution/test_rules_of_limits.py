@@ -11,7 +11,7 @@ from naive_daemon.domain.events import MarketHealth
 from naive_daemon.domain.limits import KillCancel, KillSwitch, RiskLimits, Safeguards
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.side import Side
-from naive_daemon.execution.client import ClientTrouble, MarketStatus
+from naive_daemon.execution.client import SEND_WITHIN_S, ClientTrouble, MarketStatus
 from naive_daemon.execution.journal import RecordCycles
 from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed, KillSwitchObeyed
 from tests.execution.desk import (
@@ -208,6 +208,15 @@ def test_the_kill_switch_is_confirmed_only_when_no_entry_is_on_its_way() -> None
             desk.tell(answer)
         assert obeyed(desk) == [1]
         assert desk.journaled(BUY).status is last
+
+
+def test_a_fresh_manager_confirms_only_when_its_client_can_not_be_sending_what_a_predecessor_left() -> None:
+    desk = Desk().start().place(BUY)
+    desk.crash()
+    desk.start().tell(switched(1))
+    assert obeyed(desk) == []
+    assert obeyed(desk.wait(SEND_WITHIN_S)) == [1]
+    assert obeyed(desk.tell(switched(2))) == [2]
 
 
 @pytest.mark.parametrize(
