@@ -334,7 +334,7 @@ class ExecutionManager(Actor):
     def _clear(self, symbol: str) -> None:
         """Cancel what lives of a symbol, and look again later: an order may still be on its way here."""
         self._leave(symbol)
-        live = [order for order in self._books.live.values() if order.symbol == symbol]
+        live = self._books.live_of(symbol)
         for order in live:
             self._cancel(order.client_order_id)
         if live:

@@ -28,6 +28,7 @@ class OrderBooks:
 
     def __init__(self, over_max: int = OVER_KEPT_MAX, fills_max: int = FILLS_KEPT_MAX) -> None:
         self._live: dict[str, Order] = {}
+        self._live_of: dict[str, dict[str, Order]] = {}
         self._over: OrderedDict[str, Order] = OrderedDict()
         self._fills: OrderedDict[tuple[str, str], OrderFilled] = OrderedDict()
         self._over_max = over_max
@@ -38,12 +39,21 @@ class OrderBooks:
         """Give an order that is known."""
         return self._live.get(client_order_id) or self._over.get(client_order_id)
 
+    def live_of(self, symbol: str) -> list[Order]:
+        """Give the live orders of one symbol, without looking at those of others."""
+        return list(self._live_of.get(symbol, {}).values())
+
     def put(self, order: Order) -> None:
         """Keep an order as it is now."""
         if not order.status.is_terminal:
             self._live[order.client_order_id] = order
+            self._live_of.setdefault(order.symbol, {})[order.client_order_id] = order
             return
-        self._live.pop(order.client_order_id, None)
+        if self._live.pop(order.client_order_id, None) is not None:
+            of_symbol = self._live_of[order.symbol]
+            del of_symbol[order.client_order_id]
+            if not of_symbol:
+                del self._live_of[order.symbol]
         self._over[order.client_order_id] = order
         if len(self._over) > self._over_max:
             self._over.popitem(last=False)

@@ -251,6 +251,8 @@ def test_in_the_books_each_trade_counts_once_and_what_is_over_never_lives_again(
             )
         over |= {name for number in range(1, 5) if (name := make_order(number).client_order_id) not in books.live}
         assert not over & books.live.keys()
+        assert {order.client_order_id: order for order in books.live_of("AAAQ")} == dict(books.live)
+        assert bool(books._live_of) == bool(books.live), "nothing is kept of a symbol without live orders"
         for number in range(1, 5):
             order = books.get(make_order(number).client_order_id)
             assert order is not None
