@@ -133,7 +133,7 @@ class Trial:
                 try:
                     self.daemon.log.await_event("ready")
                 except AssertionError:
-                    if self.daemon.is_running() or self.daemon.await_end() != UNREACHABLE:
+                    if not self.daemon.ends_within(2) or self.daemon.await_end() != UNREACHABLE:
                         pytest.fail(self.daemon.log.text()[-4000:])
                     raise
 
