@@ -50,10 +50,9 @@ class Connection:
         self._heard_s = self.opened_s
         self._waiting: OrderedDict[str, OnAnswer] = OrderedDict()
         self._outgoing: deque[tuple[str, bytes]] = deque()
-        self._has_outgoing = asyncio.Event()
+        self._waiting_for_room: asyncio.Task[None] | None = None
         self._ending: str | None = None
         self._number = 0
-        self._writer = self._loop.create_task(self._write())
         self._watch = self._loop.call_later(stale_after_s, self._check_signs_of_life)
 
     @property
@@ -66,6 +65,10 @@ class Connection:
         """How many requests have no answer yet."""
         return len(self._waiting)
 
+    @property
+    def _is_full(self) -> bool:
+        return self._waiting_for_room is not None
+
     def send(self, method: str, parameters: Mapping[str, str | int], on_answer: OnAnswer) -> None:
         """Send a request; `on_answer` is called later, on the loop, never from here."""
         self._number += 1
@@ -73,8 +76,11 @@ class Connection:
         self._waiting[request] = on_answer
         if len(self._waiting) > WAITING_MAX:
             self._waiting.popitem(last=False)
-        self._outgoing.append((request, _encode({"id": request, "method": method, "params": parameters})))
-        self._has_outgoing.set()
+        data = _encode({"id": request, "method": method, "params": parameters})
+        if self._is_full:
+            self._outgoing.append((request, data))
+        else:
+            self._write(data)
 
     async def ask(self, method: str, parameters: Mapping[str, str | int], within_s: float) -> Answer | Lost:
         """Send a request and wait for what comes of it; Lost.AFTER_SEND after `within_s` seconds."""
@@ -95,7 +101,6 @@ class Connection:
         """Have the connection end, soon; `read` gives the first reason."""
         if self._ending is None:
             self._ending = reason
-            self._writer.cancel()
             self._closer = self._loop.create_task(self._close())
 
     async def read(self, on_event: OnEvent) -> str:
@@ -105,7 +110,6 @@ class Connection:
                 pass
         finally:
             self._watch.cancel()
-            self._writer.cancel()
             if self._ending is None:
                 self._ending = "ended"
             await self._close()
@@ -158,17 +162,31 @@ class Connection:
             return
         on_answer(_answer_of(frame), frame.rate_limits)
 
-    async def _write(self) -> None:
-        while True:
-            await self._has_outgoing.wait()
-            self._has_outgoing.clear()
-            while self._outgoing:
-                _, data = self._outgoing.popleft()  # from here on it may have left, whatever becomes of it
-                try:
-                    await self._socket.send_frame(data, aiohttp.WSMsgType.TEXT)
-                except (aiohttp.ClientError, OSError) as error:
-                    self.end(f"broken: {type(error).__name__}")
-                    return
+    def _write(self, data: bytes) -> None:
+        """Write a frame at once: a turn of the loop in between would cost as much as all the rest.
+
+        `send_frame` writes before it waits for anything, and all that it waits for is room for the next frame.
+        """
+        writing = self._socket.send_frame(data, aiohttp.WSMsgType.TEXT)
+        try:
+            room = writing.send(None)
+        except StopIteration:
+            return
+        except (aiohttp.ClientError, OSError) as error:
+            self.end(f"broken: {type(error).__name__}")
+            return
+        writing.close()
+        self._waiting_for_room = self._loop.create_task(self._wait_for_room(room))
+
+    async def _wait_for_room(self, room: "asyncio.Future[None]") -> None:
+        """Wait until the other side has read, then write what has gathered."""
+        await asyncio.wait([room])
+        self._waiting_for_room = None
+        if room.cancelled() or room.exception() is not None:
+            self.end("broken while it waited for room")
+        while self._outgoing and not self._is_full and self._ending is None:
+            _, data = self._outgoing.popleft()  # from here on it may have left, whatever becomes of it
+            self._write(data)
 
     def _lose_all(self) -> None:
         unsent = {request for request, _ in self._outgoing}
