@@ -116,7 +116,7 @@ def begin(system: ActorSystem) -> Iterator[Begin]:
     ends: list[Callable[[], None]] = []
 
     def begin(exchange: LocalExchange, *symbols: str, listed: tuple[str, ...] = (), **rules: Any) -> Ear:
-        config = Binance(stream_url=exchange.stream_url, **rules)
+        config = Binance(rest_url=exchange.rest_url, stream_url=exchange.stream_url, **rules)
         market = LiveMarket(config, WallClock(), random.Random(1), listed or symbols)
         top = system.start(streams(market.make_player))
         ends.append(lambda: system.terminate(top, PATIENCE_S) and market.end())

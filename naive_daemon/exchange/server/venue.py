@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from naive_daemon.clock import Clock
+from naive_daemon.clock import NS_PER_MS, Clock
 from naive_daemon.domain.events import (
     AccountEvent,
     BalanceUpdated,
@@ -100,6 +100,9 @@ class Venue:
         balances = {**opening, **kept.balances}
         state.save(totals=[(name, asset, total) for name, owned in balances.items() for asset, total in owned.items()])
         instruments = {symbol: listings.instrument(symbol) for symbol in listings}
+        # A fresh exchange begins where no former one on this machine can have been: whoever has traded on that one must
+        # not take a new fill for an old one.
+        fresh = clock.now_ns() // NS_PER_MS
         self.engine = TakingEngine(
             instruments,
             fill_model=rules.fill_model,
@@ -109,7 +112,7 @@ class Venue:
             commission_step=_COMMISSION_STEP,
             balances=balances,
             first_order_number=1 + max((order.order_id for order in kept.orders), default=0),
-            first_trade_number=1 + max((fill.trade_id for fill in kept.fills), default=0),
+            first_trade_number=1 + max((fill.trade_id for fill in kept.fills), default=fresh),
             history_limit=0,
         )
         for symbol in list(listings):
