@@ -7,6 +7,7 @@ never take each other's orders for their own.
 
 import base64
 import hashlib
+from functools import lru_cache
 
 from naive_daemon.domain.order import CycleKey, Leg
 from naive_daemon.domain.side import Side
@@ -20,9 +21,7 @@ _SIDES = {"b": Side.BUY, "s": Side.SELL}
 
 def client_order_id(owner: str, key: CycleKey, leg: Leg) -> str:
     """Derive the id; raises ValueError when the numbers have grown past what 36 characters hold."""
-    digest = hashlib.sha256(f"{key.account}\n{key.symbol}".encode()).digest()
-    place = base64.b32encode(digest).decode().lower()[:_HASH_LENGTH]
-    text = f"{PREFIX}{owner}-{place}-{key.trader}-{key.cycle}-{leg}"
+    text = f"{PREFIX}{owner}-{_place(key.account, key.symbol)}-{key.trader}-{key.cycle}-{leg}"
     if len(text) > LENGTH_MAX:
         raise ValueError(f"client order id {text!r} is longer than {LENGTH_MAX} characters")
     return text
@@ -47,3 +46,9 @@ def parse_client_order_id(text: str, owner: str, account: str, symbol: str) -> t
         return None
     key, leg = CycleKey(account, symbol, int(parts[1]), int(parts[2])), Leg(side, int(parts[3][1:]))
     return (key, leg) if client_order_id(owner, key, leg) == text else None
+
+
+@lru_cache(maxsize=4_096)  # made for every order, and longer in the making than all the rest of it
+def _place(account: str, symbol: str) -> str:
+    digest = hashlib.sha256(f"{account}\n{symbol}".encode()).digest()
+    return base64.b32encode(digest).decode().lower()[:_HASH_LENGTH]
