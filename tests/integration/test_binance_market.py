@@ -21,6 +21,7 @@ from naive_daemon.market.feed import TRADES, MarketMissing
 from naive_daemon.market.live import AskOddFrames, AskStreams, StreamState
 from naive_daemon.market.streams import OpenStream, StreamsStarted, streams
 from naive_daemon.otp import KILL, Actor, ActorSystem, send_exit
+from tests.e2e.daemon import eventually
 from tests.exchange.local_exchange import LocalExchange
 
 PATIENCE_S = 20.0
@@ -57,11 +58,14 @@ class Ear(Actor):
     def next_ids(self, count: int) -> list[int]:
         return [self.trades.get(timeout=PATIENCE_S).trade_id for _ in range(count)]
 
-    def await_connected(self, *, after_a_loss: bool = True) -> None:
-        """Wait until the market is back, after it was away."""
-        if after_a_loss:
-            assert not self.health.get(timeout=PATIENCE_S).connected
+    def await_connected(self) -> None:
+        """Wait until the market is there."""
         assert self.health.get(timeout=PATIENCE_S) == CONNECTED
+
+    def await_back(self) -> None:
+        """Wait until the market was away and is back."""
+        assert not self.health.get(timeout=PATIENCE_S).connected
+        self.await_connected()
 
 
 class Log:
@@ -170,7 +174,7 @@ def test_after_a_cut_connection_trades_go_on(
     assert ear.next_ids(1) == [before]
     exchange.fault("disconnect", where="stream", count=1)
     exchange.trade("BTCUSDT", "60000.02")  # instead of this event the connection is cut
-    ear.await_connected()
+    ear.await_back()
     after = exchange.trade("BTCUSDT", "60000.03")
     assert ear.next_ids(1) == [after]
     (state,) = ask_streams(system)
@@ -212,7 +216,7 @@ def test_a_stream_that_stalls_is_noticed(tmp_path: Path, begin: Begin, log: Log)
         ear = begin(exchange, "BTCUSDT", stale_after_s=1.0)
         ear.await_connected()
         exchange.fault("stall", where="stream", count=1, value="3600")
-        ear.await_connected()
+        ear.await_back()
         assert log.events.count("market stream reconnecting") == 1
 
 
@@ -223,7 +227,7 @@ def test_the_exchange_restarts_and_the_market_comes_back(tmp_path: Path, begin: 
         exchange.kill()
         assert not ear.health.get(timeout=PATIENCE_S).connected
         exchange.start()
-        ear.await_connected(after_a_loss=False)
+        ear.await_connected()
         after = exchange.trade("BTCUSDT", "60000.03")
         assert ear.next_ids(1) == [after]
         assert log.events.count("market stream reconnecting") == 1

@@ -128,7 +128,7 @@ def test_trades_arrive_in_order_and_once(rig: Rig) -> None:
     streams = rig.open("BTCUSDT")
     peer = rig.market.await_peer()
     assert peer.await_request("SUBSCRIBE")["params"] == ["btcusdt@trade"]
-    assert [rig.ear.next_health()[0] for _ in range(2)] == [False, True]
+    assert rig.ear.next_health()[0]
     peer.send(*(trade_frame(number) for number in (1, 2, 2, 3, 1, 4)))
     assert rig.ear.next_ids(4) == [1, 2, 3, 4]
     (state,) = streams.states()
@@ -178,7 +178,6 @@ def test_requests_keep_to_the_pace_of_the_exchange() -> None:
 def test_rule_8_a_loss_is_told_once_with_its_origin(rig: Rig, log: Log, how: str) -> None:
     streams = rig.open("BTCUSDT")
     peer = rig.market.await_subscribed()
-    assert rig.ear.next_health() == (False, f"market stream of 127.0.0.1:{rig.market.port}: connecting")
     assert rig.ear.next_health() == (True, "connected")
     for _ in range(3):  # failed attempts, of which nothing is said
         rig.market.refuse.put(503)
@@ -240,7 +239,7 @@ def test_a_shutdown_of_the_server_overlaps_two_connections_and_loses_nothing(rig
     fresh.send(trade_frame(3))
     assert rig.ear.next_ids(1) == [3]
     assert log.count(RECONNECTING) == 0
-    assert [rig.ear.next_health()[0] for _ in range(2)] == [False, True]
+    assert rig.ear.next_health()[0]
     assert rig.ear.health.empty()
 
 
@@ -388,7 +387,7 @@ def test_a_request_that_is_never_answered_is_a_loss(rig: Rig, log: Log, monkeypa
 
 def test_rule_9_one_that_comes_up_and_drops_at_once_does_not_spin(rig: Rig, log: Log) -> None:
     streams = rig.open("BTCUSDT")
-    assert [rig.ear.next_health()[0] for _ in range(2)] == [False, True]
+    assert rig.ear.next_health()[0]
     for losses in range(4):
         rig.market.await_subscribed().cut()
         log.wait_for(BACK, losses + 1)
@@ -405,7 +404,7 @@ def test_nothing_is_told_after_the_end_and_the_end_is_quick_whatever_goes_on(rig
     streams.play("AAAQ")
     streams.end()
     assert rig.ear.trades.empty()
-    assert [rig.ear.next_health()[0]] == [False]
+    assert rig.ear.health.empty()
     never = MarketStreams(rig.market.url, WallClock(), random.Random(1), StreamRules())
     never.end()
 

@@ -58,8 +58,6 @@ class BinanceMarket(Actor):
                 return self._streams.states()
             case AskOddFrames():
                 return self._streams.odd_frames()
-            case MarketHealth():
-                self.system.pubsub.publish(names.MARKET_HEALTH, message)
             case _Defect(error):
                 self.exit(crash(error))
             case _:
@@ -80,8 +78,8 @@ class BinanceMarket(Actor):
             feed.tell(_DELIVER)
 
     def on_health(self, *, connected: bool, reason: str) -> None:
-        """Have it published in turn."""
-        self.ref.tell(MarketHealth(connected, reason))
+        """Publish it at once: who holds entries back must know before a trade wakes whoever wants to buy."""
+        self.system.pubsub.publish(names.MARKET_HEALTH, MarketHealth(connected, reason))
 
     def on_defect(self, error: BaseException) -> None:
         """Crash in turn."""

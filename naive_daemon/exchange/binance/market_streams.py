@@ -170,11 +170,13 @@ class MarketStreams:
         self._listener.on_trade(trade)
 
     def _level_health(self) -> None:
-        """Say so when trades begin to arrive, or do not any more."""
+        """Say so when trades begin to arrive, or do not any more. That they do not arrive yet is no news."""
         if not self._lines or self._is_over:
             return
         down = [line.origin for line in self._lines if line.is_down]
         connected = not down and any(line.is_up for line in self._lines)
+        if not connected and not down and self._health is None:
+            return
         reason = "connected" if connected else f"market stream of {self._address}: {(*down, 'connecting')[0]}"
         if self._health is None or self._health[0] != connected:
             self._health = (connected, reason)
