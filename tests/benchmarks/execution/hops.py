@@ -63,16 +63,25 @@ class Hops:
 
     def _patches(self) -> Iterator[Any]:
         yield _before(client_proto.ResponseHandler, "data_received", self._take_bytes)
-        yield _before(BinanceMarket, "on_trade", lambda _: self.stamp(1))
+        yield _before(BinanceMarket, "on_trade", self._take(1))
         yield _before(Feed, "on_receive", self._take_feed)
-        yield _before(Trader, "on_receive", lambda message: isinstance(message, Trade) and self.stamp(3))
+        yield _before(Trader, "on_receive", self._take(3, Trade))
         yield _before(Journal, "on_batch", self._take_batch)
-        yield _before(Journal, "_pass_on", lambda message: isinstance(message, PlaceIntent) and self.stamp(5))
+        yield _before(Journal, "_pass_on", self._take(5, PlaceIntent))
         yield _before(ExecutionManager, "on_receive", self._take_manager)
-        yield _before(BinanceClient, "on_receive", lambda message: isinstance(message, SendOrder) and self.stamp(7))
-        yield _before(Session, "place", lambda _: self.stamp(8))
+        yield _before(BinanceClient, "on_receive", self._take(7, SendOrder))
+        yield _before(Session, "place", self._take(8))
         yield _before(aiohttp.ClientWebSocketResponse, "send_frame", self._take_frame)
         yield _before(_Transport, "write", self._take_write)
+
+    def _take(self, hop: int, kind: type = object) -> Callable[[Any], None]:
+        """Make what stamps the hop when it is shown something of a kind."""
+
+        def take(message: Any) -> None:
+            if isinstance(message, kind):
+                self.stamp(hop)
+
+        return take
 
     def _take_bytes(self, data: bytes) -> None:
         if b'"trade"' in data:

@@ -33,8 +33,9 @@ Stamps = list[list[int]]
 
 
 def figures() -> Iterator[Figure]:
-    """Measure with a journal in PostgreSQL and with one in memory, in turn."""
+    """Measure with a journal in PostgreSQL, the same with the daemon's log, and with one in memory, in turn."""
     durable: Stamps = []
+    logged: Stamps = []
     in_memory: Stamps = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="naive-bench-")))
@@ -43,8 +44,10 @@ def figures() -> Iterator[Figure]:
         for number in range(ROUNDS):
             # Owners of their own: whoever comes later must not adopt what another has left.
             durable += _stamps(served, Place.of(served, f"pg{number}", url))
+            logged += _stamps(served, Place.of(served, f"pg{number}", url, logs=True))
             in_memory += _stamps(served, Place.of(served, f"mem{number}"))
     yield from _totals("journal included", durable, in_memory, limits_us={0.5: 3_000.0, 0.99: 15_000.0})
+    yield from _totals("the same and logs at info", logged, in_memory, limits_us={0.5: 3_000.0, 0.99: 15_000.0})
     yield from _totals("journal in memory", in_memory, limits_us={0.5: 500.0, 0.99: None})
     for number, (_, hop) in enumerate(pairwise(HOPS), 1):
         yield Figure(

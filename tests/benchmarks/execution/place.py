@@ -23,7 +23,7 @@ ACCOUNT = "main"
 class Place(msgspec.Struct):
     """A local exchange and a key of its first account, for another process; `owner` is the mark in its orders' ids.
 
-    Without a database its journal is in memory.
+    Without a database its journal is in memory; `logs`: it logs as the daemon does, to nobody.
     """
 
     rest_url: str
@@ -33,9 +33,10 @@ class Place(msgspec.Struct):
     api_secret: str
     owner: str
     database_url: str | None = None
+    logs: bool = False
 
     @classmethod
-    def of(cls, served: LocalExchange, owner: str, database_url: str | None = None) -> Self:
+    def of(cls, served: LocalExchange, owner: str, database_url: str | None = None, *, logs: bool = False) -> Self:
         """Say where an exchange is that runs."""
         return cls(
             served.rest_url,
@@ -45,6 +46,7 @@ class Place(msgspec.Struct):
             served.api_secret,
             owner,
             database_url,
+            logs,
         )
 
     def config(self) -> Binance:

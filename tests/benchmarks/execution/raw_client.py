@@ -41,9 +41,8 @@ class RawClient(asyncio.Protocol):
     async def open(self, url: str) -> Self:
         """Connect to a `ws://` URL."""
         parts = urlsplit(url)
-        self._transport, _ = await asyncio.get_running_loop().create_connection(
-            lambda: self, parts.hostname, parts.port
-        )
+        host, port = parts.hostname or "", parts.port or 80
+        self._transport, _ = await asyncio.get_running_loop().create_connection(lambda: self, host, port)
         self._transport.write(
             f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()

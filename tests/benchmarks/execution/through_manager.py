@@ -103,9 +103,9 @@ def _round_s(system: ActorSystem, orders: Sequence[Order], written: Written) -> 
     return spent_s
 
 
-def _await(written: Written, kind: type, orders: int) -> None:
+def _await(written: Written, kind: type[OrderAccepted | OrderCancelled], orders: int) -> None:
     """Wait until the journal has written an event of the kind for so many orders; raises for any other end."""
-    known = set()
+    known: set[str] = set()
     while len(known) < orders:
         event = written.get(timeout=WAIT_S)
         if isinstance(event, kind):

@@ -5,11 +5,13 @@ of stdin. For each order it prints "ready"; whoever started it then lets the exc
 order that came of it, and begins anew. At last it prints the stamps of each order (`hops.py`), in ns, one order a line.
 """
 
+import os
 import queue
 import random
 import sys
 import threading
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,9 +25,10 @@ from naive_daemon.exchange.binance.live_market import LiveMarket
 from naive_daemon.execution.journal_store import JournalStore
 from naive_daemon.execution.memory_journal import MemoryJournal
 from naive_daemon.execution.messages import CancelOrder
+from naive_daemon.logs import LogStream, configure_logs
 from naive_daemon.market.feed import Await
 from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS
-from naive_daemon.otp import ActorSystem
+from naive_daemon.otp import ActorSystem, Ref
 from naive_daemon.otp.garbage import rare_collections
 from naive_daemon.storage.postgres.journal import PostgresJournal
 from naive_daemon.trading.switches import SettingsRead
@@ -47,17 +50,30 @@ TRADE = TradeSettings(
 
 
 def main(count: int) -> None:
-    """Trade `count` times."""
+    """Read where to trade, and trade `count` times."""
     place = msgspec.json.decode(sys.stdin.buffer.readline(), type=Place)
+    if not place.logs:
+        log_nothing()
+        _trade(place, count)
+        return
+    with Path(os.devnull).open("w") as nobody:
+        stream = configure_logs("info", "json", LogStream(nobody))
+        _trade(place, count)
+        stream.close()
+
+
+def _trade(place: Place, count: int) -> None:
     ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
     accepted: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     known: set[str] = set()
+    waiting: set[Ref] = set()
     is_market_open = threading.Event()
 
     def look(message: Any) -> None:
         match message:
-            case Await(_, wake) if wake.next_trade:
+            case Await(owner, wake) if wake.next_trade and owner not in waiting:
+                waiting.add(owner)  # one that waits again, as entries are released, is no other
                 ready.put(None)
             case MarketHealth(connected=True):
                 is_market_open.set()
@@ -118,5 +134,4 @@ def _ports(place: Place, ends: list[Any]) -> Ports:
 
 
 if __name__ == "__main__":
-    log_nothing()
     main(int(sys.argv[1]))
