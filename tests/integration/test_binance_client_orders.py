@@ -272,6 +272,14 @@ def test_a_duplicate_is_the_live_order_and_is_adopted(server: ScriptedBinance, d
     assert told[1].trade_id == "3"
 
 
+@pytest.mark.parametrize("answer", [(500, {}), (400, {"code": -2013, "msg": "Order does not exist."})])
+def test_a_duplicate_that_is_not_found_is_unknown(server: ScriptedBinance, desk: Desk, answer: Any) -> None:
+    server.ws["order.place"] = lambda _: refused(-2010, "Duplicate order sent.")
+    server.rest["GET /api/v3/order"] = lambda _: answer
+    desk.tell(SendOrder(order()))
+    assert desk.wait_for(OrderUnknown).client_order_id == "a"
+
+
 def test_a_timestamp_that_was_refused_is_measured_and_signed_once_more(server: ScriptedBinance, desk: Desk) -> None:
     answers: list[Any] = [refused(-1021, "Timestamp for this request is outside of the recvWindow.")]
     server.ws["order.place"] = lambda parameters: answers.pop() if answers else ok(placed(parameters))
@@ -399,6 +407,18 @@ def test_an_order_is_reported_with_all_of_its_fills(server: ScriptedBinance, des
     assert (answer.order.status, answer.order.filled) == (OrderStatus.PARTLY_FILLED, Decimal("0.600"))
     assert [fill.trade_id for fill in answer.fills] == ["4", "5"]
     assert server.next_asked("GET /api/v3/myTrades")["orderId"] == "7"
+
+
+def test_an_order_with_more_trades_than_a_page_is_reported_with_all_of_them(
+    server: ScriptedBinance, desk: Desk
+) -> None:
+    trades = [own_trade(number, "0.001") for number in range(1, 1_501)]
+    server.rest["GET /api/v3/order"] = lambda _: (200, known(origQty="1.5", executedQty="1.500", status="FILLED"))
+    server.rest["GET /api/v3/myTrades"] = lambda asked: (
+        200,
+        [each for each in trades if each["id"] >= int(asked.get("fromId", 0))][:1_000],
+    )
+    assert [int(fill.trade_id) for fill in desk.ask(AskOrder("BTCUSDT", "a")).fills] == list(range(1, 1_501))
 
 
 def test_an_order_that_is_not_found_may_yet_be(server: ScriptedBinance, desk: Desk) -> None:

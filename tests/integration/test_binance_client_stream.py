@@ -164,6 +164,31 @@ def test_a_connection_is_renewed_before_it_ends_and_nothing_is_dropped_or_double
         assert sorted(desk.next_told().trade_id for _ in range(4)) == ["1", "2", "3", "4"]
 
 
+def test_a_renewal_that_fails_is_tried_again_while_the_connection_lives(server: ScriptedBinance) -> None:
+    with Desk(settings(server.host)) as desk:
+        desk.wait_for(AccountSnapshot)
+        refusals = [refused(-1, "not now")] * 2
+        server.ws["userDataStream.subscribe.signature"] = lambda _: refusals.pop() if refusals else ok({})
+        server.push({"e": "serverShutdown", "E": 1})
+        for _ in range(4):
+            server.next_asked("userDataStream.subscribe.signature")
+        server.push(trade(1), socket=-1)
+        assert desk.next_told().trade_id == "1"  # and no loss was told
+
+
+def test_rule_8_a_connection_that_ends_before_it_was_renewed_is_one_loss(server: ScriptedBinance) -> None:
+    with Desk(settings(server.host)) as desk:
+        desk.wait_for(AccountSnapshot)
+        server.ws["userDataStream.subscribe.signature"] = lambda _: refused(-1, "not now")
+        server.next_asked("userDataStream.subscribe.signature")
+        server.push({"e": "serverShutdown", "E": 1})
+        server.next_asked("userDataStream.subscribe.signature")
+        server.drop(0)
+        assert isinstance(desk.next_told(), Reconnecting)
+        server.ws["userDataStream.subscribe.signature"] = lambda _: ok({})
+        assert [type(desk.next_told()) for _ in range(2)] == [Reconnected, AccountSnapshot]
+
+
 def test_a_request_goes_by_the_new_connection_and_the_old_one_is_closed(server: ScriptedBinance) -> None:
     with Desk(settings(server.host), pace=Pace(overlap_s=0.05)) as desk:
         desk.wait_for(AccountSnapshot)
