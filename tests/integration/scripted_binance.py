@@ -197,3 +197,35 @@ def trade(number: int, quantity: str = "1", **changes: Any) -> dict[str, Any]:
 
 def position(asset: str, free: str, u: int) -> dict[str, Any]:
     return {"e": "outboundAccountPosition", "E": u, "u": u, "B": [{"a": asset, "f": free, "l": "0"}]}
+
+
+def known(**changes: Any) -> dict[str, Any]:
+    """Make an order as `GET /api/v3/order` gives it."""
+    return {
+        "symbol": "BTCUSDT",
+        "orderId": 7,
+        "clientOrderId": "a",
+        "side": "BUY",
+        "price": "2.50",
+        "origQty": "1.000",
+        "executedQty": "0.000",
+        "status": "NEW",
+        "time": 1_000,
+        "updateTime": 2_000,
+        **changes,
+    }
+
+
+def own_trade(number: int, quantity: str) -> dict[str, Any]:
+    """Make a trade of it, as `GET /api/v3/myTrades` gives it."""
+    return {
+        "symbol": "BTCUSDT",
+        "id": number,
+        "orderId": 7,
+        "price": "2.5",
+        "qty": quantity,
+        "commission": "0.001",
+        "commissionAsset": "BTC",
+        "time": 1_500,
+        "isMaker": True,
+    }

@@ -18,24 +18,19 @@ from naive_daemon.domain.events import (
     OrderRejected,
     OrderUnknown,
 )
-from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.binance.session import Pace
 from naive_daemon.execution.client import (
     AccountSnapshot,
     AskBalances,
-    AskOrder,
-    AskSnapshot,
     ClientTrouble,
     OrderNotSent,
-    OrderReport,
     Reconnecting,
     SendCancel,
     SendOrder,
 )
-from naive_daemon.otp import ActorDiedError
 from tests.integration.binance_desk import SECRET, Desk, order, settings
-from tests.integration.scripted_binance import ScriptedBinance, ok, placed, refused, report, trade
+from tests.integration.scripted_binance import ScriptedBinance, known, ok, own_trade, placed, refused, report, trade
 
 SELL = Side.SELL
 
@@ -60,36 +55,6 @@ def desk(server: ScriptedBinance) -> Iterator[Desk]:
     with Desk(settings(server.host, answer_timeout_s=0.5)) as desk:
         desk.wait_for(AccountSnapshot)
         yield desk
-
-
-def known(**changes: Any) -> dict[str, Any]:
-    return {
-        "symbol": "BTCUSDT",
-        "orderId": 7,
-        "clientOrderId": "a",
-        "side": "BUY",
-        "price": "2.50",
-        "origQty": "1.000",
-        "executedQty": "0.000",
-        "status": "NEW",
-        "time": 1_000,
-        "updateTime": 2_000,
-        **changes,
-    }
-
-
-def own_trade(number: int, quantity: str) -> dict[str, Any]:
-    return {
-        "symbol": "BTCUSDT",
-        "id": number,
-        "orderId": 7,
-        "price": "2.5",
-        "qty": quantity,
-        "commission": "0.001",
-        "commissionAsset": "BTC",
-        "time": 1_500,
-        "isMaker": True,
-    }
 
 
 def test_rule_1_an_order_is_sent_exactly_and_accepted(server: ScriptedBinance, desk: Desk) -> None:
@@ -395,73 +360,6 @@ def test_a_cancel_that_came_to_nothing_is_refused_whatever_became_of_the_order(
     desk.tell(SendCancel("BTCUSDT", "a"))
     assert server.next_asked("order.cancel")["origClientOrderId"] == "a"
     assert desk.wait_for(CancelRefused).client_order_id == "a"
-
-
-def test_an_order_is_reported_with_all_of_its_fills(server: ScriptedBinance, desk: Desk) -> None:
-    server.rest["GET /api/v3/order"] = lambda _: (200, known(executedQty="0.600", status="PARTIALLY_FILLED"))
-    pages = [[own_trade(5, "0.4")], [own_trade(5, "0.4"), own_trade(4, "0.2")]]  # the first read lags
-    server.rest["GET /api/v3/myTrades"] = lambda _: (200, pages.pop(0))
-    answer = desk.ask(AskOrder("BTCUSDT", "a"))
-    assert isinstance(answer, OrderReport)
-    assert answer.order is not None
-    assert (answer.order.status, answer.order.filled) == (OrderStatus.PARTLY_FILLED, Decimal("0.600"))
-    assert [fill.trade_id for fill in answer.fills] == ["4", "5"]
-    assert server.next_asked("GET /api/v3/myTrades")["orderId"] == "7"
-
-
-def test_an_order_with_more_trades_than_a_page_is_reported_with_all_of_them(
-    server: ScriptedBinance, desk: Desk
-) -> None:
-    trades = [own_trade(number, "0.001") for number in range(1, 1_501)]
-    server.rest["GET /api/v3/order"] = lambda _: (200, known(origQty="1.5", executedQty="1.500", status="FILLED"))
-    server.rest["GET /api/v3/myTrades"] = lambda asked: (
-        200,
-        [each for each in trades if each["id"] >= int(asked.get("fromId", 0))][:1_000],
-    )
-    assert [int(fill.trade_id) for fill in desk.ask(AskOrder("BTCUSDT", "a")).fills] == list(range(1, 1_501))
-
-
-def test_an_order_that_is_not_found_may_yet_be(server: ScriptedBinance, desk: Desk) -> None:
-    server.rest["GET /api/v3/order"] = lambda _: (400, {"code": -2013, "msg": "Order does not exist."})
-    assert desk.ask(AskOrder("BTCUSDT", "a")) == OrderReport(symbol="BTCUSDT", client_order_id="a", order=None)
-
-
-@pytest.mark.parametrize(
-    ("status", "body"), [(500, {}), (200, {}), (200, b"{"), (200, known(status="SOMETHING")), (200, known(side="X"))]
-)
-def test_a_question_without_a_sound_answer_fails(server: ScriptedBinance, desk: Desk, status: int, body: Any) -> None:
-    server.rest["GET /api/v3/order"] = lambda _: (status, body)
-    with pytest.raises(ActorDiedError):
-        desk.ask(AskOrder("BTCUSDT", "a"))
-    assert desk.client.is_alive()
-
-
-def test_a_snapshot_waits_for_the_connection(server: ScriptedBinance) -> None:
-    server.ws["userDataStream.subscribe.signature"] = lambda _: refused(-1, "not yet")
-    with Desk(settings(server.host)) as desk:
-        desk.wait_for(Reconnecting)
-        server.ws["userDataStream.subscribe.signature"] = lambda _: ok({})
-        assert isinstance(desk.ask(AskSnapshot()), AccountSnapshot)
-
-
-@pytest.mark.parametrize("question", [AskSnapshot(), AskBalances()], ids=["snapshot", "balances"])
-def test_what_somebody_starts_with_is_asked_for_again(server: ScriptedBinance, desk: Desk, question: Any) -> None:
-    sound = server.rest["GET /api/v3/account"]
-    answers: list[Any] = [(500, {}), (200, b"{")]
-    server.rest["GET /api/v3/account"] = lambda parameters: answers.pop() if answers else sound(parameters)
-    assert desk.ask(question) is not None
-    assert not answers
-
-
-def test_balances_are_those_that_are_owned_or_were(server: ScriptedBinance, desk: Desk) -> None:
-    def owned(*balances: tuple[str, str]) -> Any:
-        held = [{"asset": asset, "free": free, "locked": "0"} for asset, free in balances]
-        return lambda _: (200, {"updateTime": 9, "balances": held})
-
-    server.rest["GET /api/v3/account"] = owned(("BTC", "1"), ("ETH", "0"), ("QQQ", "5"), ("USDT", "2"))
-    assert [(each.asset, each.free) for each in desk.ask(AskBalances())] == [("BTC", 1), ("USDT", 2)]
-    server.rest["GET /api/v3/account"] = owned(("USDT", "3"))
-    assert [(each.asset, each.free) for each in desk.ask(AskBalances())] == [("USDT", 3), ("BTC", 0)]
 
 
 def test_no_secret_is_ever_logged_or_told(server: ScriptedBinance, logged: list[Any]) -> None:

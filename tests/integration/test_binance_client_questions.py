@@ -1,0 +1,109 @@
+"""What the client is asked, against a scripted server: an order with its fills, a snapshot, balances."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import structlog
+
+from naive_daemon.domain.order import OrderStatus
+from naive_daemon.execution.client import (
+    AccountSnapshot,
+    AskBalances,
+    AskOrder,
+    AskSnapshot,
+    OrderReport,
+    Reconnecting,
+)
+from naive_daemon.otp import ActorDiedError
+from tests.integration.binance_desk import Desk, settings
+from tests.integration.scripted_binance import ScriptedBinance, known, ok, own_trade, refused
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    before = structlog.get_config()
+    structlog.configure(processors=[structlog.testing.LogCapture()])
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedBinance]:
+    with ScriptedBinance() as server:
+        yield server
+
+
+@pytest.fixture
+def desk(server: ScriptedBinance) -> Iterator[Desk]:
+    with Desk(settings(server.host, answer_timeout_s=0.5)) as desk:
+        desk.wait_for(AccountSnapshot)
+        yield desk
+
+
+def test_an_order_is_reported_with_all_of_its_fills(server: ScriptedBinance, desk: Desk) -> None:
+    server.rest["GET /api/v3/order"] = lambda _: (200, known(executedQty="0.600", status="PARTIALLY_FILLED"))
+    pages = [[own_trade(5, "0.4")], [own_trade(5, "0.4"), own_trade(4, "0.2")]]  # the first read lags
+    server.rest["GET /api/v3/myTrades"] = lambda _: (200, pages.pop(0))
+    answer = desk.ask(AskOrder("BTCUSDT", "a"))
+    assert isinstance(answer, OrderReport)
+    assert answer.order is not None
+    assert (answer.order.status, answer.order.filled) == (OrderStatus.PARTLY_FILLED, Decimal("0.600"))
+    assert [fill.trade_id for fill in answer.fills] == ["4", "5"]
+    assert server.next_asked("GET /api/v3/myTrades")["orderId"] == "7"
+
+
+def test_an_order_with_more_trades_than_a_page_is_reported_with_all_of_them(
+    server: ScriptedBinance, desk: Desk
+) -> None:
+    trades = [own_trade(number, "0.001") for number in range(1, 1_501)]
+    server.rest["GET /api/v3/order"] = lambda _: (200, known(origQty="1.5", executedQty="1.500", status="FILLED"))
+    server.rest["GET /api/v3/myTrades"] = lambda asked: (
+        200,
+        [each for each in trades if each["id"] >= int(asked.get("fromId", 0))][:1_000],
+    )
+    assert [int(fill.trade_id) for fill in desk.ask(AskOrder("BTCUSDT", "a")).fills] == list(range(1, 1_501))
+
+
+def test_an_order_that_is_not_found_may_yet_be(server: ScriptedBinance, desk: Desk) -> None:
+    server.rest["GET /api/v3/order"] = lambda _: (400, {"code": -2013, "msg": "Order does not exist."})
+    assert desk.ask(AskOrder("BTCUSDT", "a")) == OrderReport(symbol="BTCUSDT", client_order_id="a", order=None)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(500, {}), (200, {}), (200, b"{"), (200, known(status="SOMETHING")), (200, known(side="X"))]
+)
+def test_a_question_without_a_sound_answer_fails(server: ScriptedBinance, desk: Desk, status: int, body: Any) -> None:
+    server.rest["GET /api/v3/order"] = lambda _: (status, body)
+    with pytest.raises(ActorDiedError):
+        desk.ask(AskOrder("BTCUSDT", "a"))
+    assert desk.client.is_alive()
+
+
+def test_a_snapshot_waits_for_the_connection(server: ScriptedBinance) -> None:
+    server.ws["userDataStream.subscribe.signature"] = lambda _: refused(-1, "not yet")
+    with Desk(settings(server.host)) as desk:
+        desk.wait_for(Reconnecting)
+        server.ws["userDataStream.subscribe.signature"] = lambda _: ok({})
+        assert isinstance(desk.ask(AskSnapshot()), AccountSnapshot)
+
+
+@pytest.mark.parametrize("question", [AskSnapshot(), AskBalances()], ids=["snapshot", "balances"])
+def test_what_somebody_starts_with_is_asked_for_again(server: ScriptedBinance, desk: Desk, question: Any) -> None:
+    sound = server.rest["GET /api/v3/account"]
+    answers: list[Any] = [(500, {}), (200, b"{")]
+    server.rest["GET /api/v3/account"] = lambda parameters: answers.pop() if answers else sound(parameters)
+    assert desk.ask(question) is not None
+    assert not answers
+
+
+def test_balances_are_those_that_are_owned_or_were(server: ScriptedBinance, desk: Desk) -> None:
+    def owned(*balances: tuple[str, str]) -> Any:
+        held = [{"asset": asset, "free": free, "locked": "0"} for asset, free in balances]
+        return lambda _: (200, {"updateTime": 9, "balances": held})
+
+    server.rest["GET /api/v3/account"] = owned(("BTC", "1"), ("ETH", "0"), ("QQQ", "5"), ("USDT", "2"))
+    assert [(each.asset, each.free) for each in desk.ask(AskBalances())] == [("BTC", 1), ("USDT", 2)]
+    server.rest["GET /api/v3/account"] = owned(("USDT", "3"))
+    assert [(each.asset, each.free) for each in desk.ask(AskBalances())] == [("USDT", 3), ("BTC", 0)]
