@@ -23,7 +23,7 @@ from naive_daemon.market.alerts import NOWHERE, PriceBand
 from naive_daemon.market.feed import AskQuiet, DeliverTrade, TradeArrived
 from naive_daemon.otp import ActorSystem, SimulatedSystem
 from naive_daemon.trading.summary import Summary, summarise
-from naive_daemon.trading.switches import AskSymbols, SettingsRead
+from naive_daemon.trading.switch_messages import AskSymbols, SettingsRead
 from naive_daemon.tree import PaperExchange, Ports, root
 
 ACCOUNT = "backtest"

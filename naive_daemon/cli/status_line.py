@@ -14,7 +14,8 @@ from naive_daemon.domain.events import Trade
 from naive_daemon.domain.money import plain
 from naive_daemon.market.feed import LastPrice
 from naive_daemon.otp import ActorDiedError, ActorSystem
-from naive_daemon.trading.switches import AskSymbols, SymbolView
+from naive_daemon.trading.switch_messages import AskSymbols
+from naive_daemon.trading.symbol_record import SymbolView
 
 ASK_TIMEOUT_S = 0.5
 SHOWN_MAX = 3

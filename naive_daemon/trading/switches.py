@@ -17,7 +17,7 @@ the switches start, is told of each symbol that is off with `stop_orders=cancel`
 """
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import msgspec
 
@@ -44,6 +44,7 @@ from naive_daemon.otp import (
 )
 from naive_daemon.trading.cause import cause_text, end_of
 from naive_daemon.trading.context import SymbolContext
+from naive_daemon.trading.guard import Guard
 from naive_daemon.trading.leader import AskSettings, SettingsChanged
 from naive_daemon.trading.quarantine import Quarantine
 from naive_daemon.trading.reports import Drained, LeaderFailed, LeaderReport
@@ -57,23 +58,7 @@ from naive_daemon.trading.switch_messages import (
     SymbolKey,
 )
 from naive_daemon.trading.symbol import symbol_spec
-from naive_daemon.trading.symbol_record import SymbolRecord, SymbolView
-
-if TYPE_CHECKING:
-    from naive_daemon.domain.limits import Safeguards
-
-__all__ = [
-    "ActualChanged",
-    "AskSymbols",
-    "ContextOf",
-    "ControlStarted",
-    "ReadSettings",
-    "SettingsRead",
-    "StatusDrained",
-    "Switches",
-    "SymbolKey",
-    "SymbolView",
-]
+from naive_daemon.trading.symbol_record import SymbolRecord
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
@@ -95,9 +80,7 @@ class Switches(Actor):
         self, context_of: ContextOf, quarantine: Quarantine | None = None, accounts: Iterable[str] = ()
     ) -> None:
         super().__init__()
-        self._accounts = tuple(accounts)
-        self._safeguards: Safeguards | None = None
-        self._held: dict[tuple[str, str | None], str] = {}
+        self._guard = Guard(self, accounts)
         self._context_of = context_of
         self._quarantine = quarantine or Quarantine()
         self._symbols: dict[SymbolKey, SymbolRecord] = {}
@@ -107,8 +90,7 @@ class Switches(Actor):
     def init(self) -> None:
         """Find out what runs since before, and have the settings read; control sends them when it starts, too."""
         self.subscribe(names.MARKET_MISSING)
-        for account in self._accounts:
-            self.subscribe(names.entries(account))
+        self._guard.begin()
         self.request(self.system.whereis(names.SYMBOLS), WhichChildren(), self._take_children)
         self.system.tell(names.CONTROL, ReadSettings())
 
@@ -122,17 +104,16 @@ class Switches(Actor):
                     self._early.append(message)
             case ControlStarted():
                 self._tell_all()
-                for account in self._accounts:  # who obeyed the kill switch may have told a control that has died
-                    self._tell_safeguards(account)
+                self._guard.tell_all()  # who obeyed the kill switch may have told a control that has died
             case AskSettings(account, symbol):
                 return self._settings_of((account, symbol))
             case ExecutionStarted(account):
-                self._tell_safeguards(account)
+                self._guard.tell(account)
                 self._clear_all(account)
             case _Retry(key):
                 self._retry(key)
             case AskSymbols():
-                return tuple(symbol.view(self._held_reason(key)) for key, symbol in self._symbols.items())
+                return tuple(symbol.view(self._guard.reason(key)) for key, symbol in self._symbols.items())
             case _:
                 self._take_news(message)
         return None
@@ -167,15 +148,8 @@ class Switches(Actor):
 
     def _take_read(self, read: SettingsRead) -> None:
         """Pass the safeguards on before anything that they guard starts."""
-        if read.safeguards is not None and read.safeguards != self._safeguards:
-            self._safeguards = read.safeguards
-            for account in self._accounts:
-                self._tell_safeguards(account)
+        self._guard.take_safeguards(read.safeguards)
         self._take_settings(read.rows, read.touched)
-
-    def _tell_safeguards(self, account: str) -> None:
-        if self._safeguards is not None:
-            self.system.tell(names.execution_manager(account), self._safeguards)
 
     def _take_settings(self, rows: Iterable[SymbolSettings], touched: frozenset[SymbolKey]) -> None:
         read = {(row.account, row.symbol): row for row in rows}
@@ -361,22 +335,13 @@ class Switches(Actor):
             self._tell_control(symbol)
 
     def _note_held(self, held: EntriesHeld | EntriesReviewed) -> None:
-        if isinstance(held, EntriesReviewed):
-            others = {scope: reason for scope, reason in self._held.items() if scope[0] != held.account}
-            self._held = others | {(held.account, scope): reason for scope, reason in held.reasons.items()}
-        elif held.reason is None:
-            self._held.pop((held.account, held.symbol), None)
-        else:
-            self._held[held.account, held.symbol] = held.reason
-        if isinstance(held, EntriesHeld) and held.symbol is not None:
-            concerned = [self._symbols.get((held.account, held.symbol))]
+        name = self._guard.note(held)
+        if name is not None:
+            concerned = [self._symbols.get((held.account, name))]
         else:
             concerned = [symbol for key, symbol in self._symbols.items() if key[0] == held.account]
         for symbol in filter(None, concerned):
             self._tell_control(symbol)
-
-    def _held_reason(self, key: SymbolKey) -> str | None:
-        return self._held.get((key[0], None)) or self._held.get(key)
 
     def _note_no_market(self, name: str) -> None:
         for key, symbol in self._symbols.items():
@@ -437,7 +402,7 @@ class Switches(Actor):
 
     def _tell_control(self, symbol: SymbolRecord) -> None:
         settings = symbol.settings
-        actual = symbol.actual(self._held_reason((settings.account, settings.symbol)))
+        actual = symbol.actual(self._guard.reason((settings.account, settings.symbol)))
         if actual != symbol.told:
             symbol.told = actual
             self.system.tell(names.CONTROL, ActualChanged(actual))

@@ -18,7 +18,8 @@ from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
 from naive_daemon.execution.memory_journal import MemoryJournal
 from naive_daemon.market.feed import DeliverTrade, TradeArrived
 from naive_daemon.otp import KILL, Actor, Ref, WhichChildren, crash, send_exit
-from naive_daemon.trading.switches import AskSymbols, SymbolView
+from naive_daemon.trading.switch_messages import AskSymbols
+from naive_daemon.trading.symbol_record import SymbolView
 from naive_daemon.tree import ControlPorts, PaperExchange, Ports, root
 from tests.trading.invariants import check_rest, check_safety
 from tests.trading.stepper import stepped_system

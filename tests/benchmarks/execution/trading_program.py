@@ -31,7 +31,7 @@ from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS
 from naive_daemon.otp import ActorSystem, Ref
 from naive_daemon.otp.garbage import rare_collections
 from naive_daemon.storage.postgres.journal import PostgresJournal
-from naive_daemon.trading.switches import SettingsRead
+from naive_daemon.trading.switch_messages import SettingsRead
 from naive_daemon.tree import Ports, RealExchange, root
 from tests.benchmarks.execution.hops import HOPS, Hops
 from tests.benchmarks.execution.place import ACCOUNT, Place

@@ -1,0 +1,60 @@
+"""What guards entries, as the switches know it: the safeguards that operators set, and why entries wait now.
+
+Part of the switches. They pass the safeguards on to the execution managers, before anything that these guard starts,
+and keep what those say holds, to show it with each symbol.
+"""
+
+from collections.abc import Iterable
+
+from naive_daemon import names
+from naive_daemon.domain.limits import Safeguards
+from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed
+from naive_daemon.otp import Actor
+from naive_daemon.trading.switch_messages import SymbolKey
+
+
+class Guard:
+    """Belongs to the switches, `actor`; for the accounts that this daemon trades."""
+
+    def __init__(self, actor: Actor, accounts: Iterable[str]) -> None:
+        self._actor = actor
+        self._accounts = tuple(accounts)
+        self._safeguards: Safeguards | None = None
+        self._held: dict[tuple[str, str | None], str] = {}
+
+    def begin(self) -> None:
+        """Hear why entries wait."""
+        for account in self._accounts:
+            self._actor.subscribe(names.entries(account))
+
+    def take_safeguards(self, safeguards: Safeguards | None) -> None:
+        """Take the safeguards as they are now; None where nobody sets any."""
+        if safeguards is not None and safeguards != self._safeguards:
+            self._safeguards = safeguards
+            self.tell_all()
+
+    def tell_all(self) -> None:
+        """Tell every execution manager, also again: who obeys the kill switch says so to control each time."""
+        for account in self._accounts:
+            self.tell(account)
+
+    def tell(self, account: str) -> None:
+        """Tell one account's execution manager."""
+        if self._safeguards is not None:
+            self._actor.system.tell(names.execution_manager(account), self._safeguards)
+
+    def note(self, held: EntriesHeld | EntriesReviewed) -> str | None:
+        """Note what holds; gives the symbol that this is about, None for the whole account."""
+        if isinstance(held, EntriesReviewed):
+            others = {scope: reason for scope, reason in self._held.items() if scope[0] != held.account}
+            self._held = others | {(held.account, scope): reason for scope, reason in held.reasons.items()}
+            return None
+        if held.reason is None:
+            self._held.pop((held.account, held.symbol), None)
+        else:
+            self._held[held.account, held.symbol] = held.reason
+        return held.symbol
+
+    def reason(self, key: SymbolKey) -> str | None:
+        """Say why a symbol's entries wait; None when they do not."""
+        return self._held.get((key[0], None)) or self._held.get(key)
