@@ -16,7 +16,7 @@ import structlog
 
 from naive_daemon.clock import Clock
 from naive_daemon.config import Config
-from naive_daemon.config.model import BINANCE
+from naive_daemon.config.exchange import BINANCE
 from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus

@@ -62,7 +62,8 @@ def run(
 
     """
     from naive_daemon.clock import WallClock
-    from naive_daemon.config.model import BINANCE, GENERATED
+    from naive_daemon.config.exchange import BINANCE
+    from naive_daemon.config.model import GENERATED
     from naive_daemon.daemon import Daemon
     from naive_daemon.market.recording import Recording
     from naive_daemon.world import World

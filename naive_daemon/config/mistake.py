@@ -32,7 +32,7 @@ def _line(detail: ErrorDetails, given: Mapping[KeyPath, Given]) -> str:
     if detail["type"] == "extra_forbidden":
         return f"{place}: unknown key{_suggestion(path, origin)}"
     if detail["type"] == "value_error" and field is None:
-        return f"{place}: {_reason(detail)}"
+        return f"{place}: {_reason(detail)}" if path else _reason(detail)  # without a path it names its keys itself
     if field is None:
         return f"{place}: given {_shown(detail['input'])}; a section is a table of keys"
     if _is_secret(field):

@@ -5,35 +5,28 @@ frozen and refuses keys that it does not know.
 """
 
 import os
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, Self, TypeVar
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from naive_daemon.config.endpoint import parse_endpoint
+from naive_daemon.config.exchange import BINANCE, Exchange
+from naive_daemon.config.section import LocalPath, Section, expanded, in_words
 from naive_daemon.config.service_url import postgres_url, redis_url
 from naive_daemon.domain.money import parse_decimal
 
 PROGRAM = "naive-daemon"
 GENERATED = "generated"
-BINANCE = "binance"
 NEVER = "never"
 POOL_THREADS_MAX = 64
 KILL_AFTER_MAX = 86_400
-
-
-def _allowed(text: str) -> dict[str, Any]:
-    """Say in words what a field takes, where its type alone would say it badly."""
-    return {"allowed": text}
-
-
-def _expanded(path: Path) -> Path:
-    """Give the path with `~` resolved, absolute: a daemon may change its directory."""
-    return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - resolve() would follow symbolic links
+READ_LAG_S = 10
+"""For so long Binance's reads may lag behind what it has done."""
+SEND_WITHIN_S = 2
+"""For so long an order may wait to be sent (`execution/client.py`)."""
 
 
 def _kill_after(value: object) -> object:
@@ -55,7 +48,7 @@ def _speed(value: object) -> object:
 
 
 def _feed(value: str) -> str:
-    return value if value in (GENERATED, BINANCE) else str(_expanded(Path(value)))
+    return value if value in (GENERATED, BINANCE) else str(expanded(Path(value)))
 
 
 def _endpoint(value: str) -> str:
@@ -63,32 +56,7 @@ def _endpoint(value: str) -> str:
     return value
 
 
-def _web_url(*schemes: str) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in schemes or not parts.hostname or parts.username or parts.query:
-            raise ValueError("not such a URL")
-        _ = parts.port  # raises ValueError for one that is out of range
-        return value.rstrip("/")
-
-    return check
-
-
-def _upper_keys(value: object) -> object:
-    """Asset names are upper case; environment variables, which name them too, are read in lower case."""
-    return {str(key).upper(): item for key, item in value.items()} if isinstance(value, dict) else value
-
-
 SPEED_MAX = Decimal(1_000_000)
-LocalPath = Annotated[Path, AfterValidator(_expanded), Field(json_schema_extra=_allowed("a path"))]
-Amount = Annotated[Decimal, Field(ge=0, le=Decimal(10) ** 15, allow_inf_nan=False)]
-Asset = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
-
-
-class Section(BaseModel):
-    """A frozen part of the configuration; a key that it does not know is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
 
 
 AnySection = TypeVar("AnySection", bound=Section)
@@ -106,7 +74,7 @@ class Database(Section):
     url: Annotated[SecretStr, AfterValidator(postgres_url)] | None = Field(
         default=None,
         description="Your own PostgreSQL server; without it an embedded one runs under `home`.",
-        json_schema_extra=_allowed("a URL like postgresql://user:password@host:5432/database"),
+        json_schema_extra=in_words("a URL like postgresql://user:password@host:5432/database"),
     )
 
 
@@ -116,7 +84,7 @@ class Redis(Section):
     url: Annotated[SecretStr, AfterValidator(redis_url)] | None = Field(
         default=None,
         description="Your own Redis server; without it an embedded one runs under `home`.",
-        json_schema_extra=_allowed("a URL like redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket"),
+        json_schema_extra=in_words("a URL like redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket"),
     )
 
 
@@ -127,7 +95,7 @@ class Market(Section):
         default=GENERATED,
         min_length=1,
         description="`generated`, `binance` (its live market), or the path of a recorded file (trades or aggTrades).",
-        json_schema_extra=_allowed("generated, binance or the path of a recorded file"),
+        json_schema_extra=in_words("generated, binance or the path of a recorded file"),
     )
     seed: int = Field(
         default=1, ge=0, le=2**63 - 1, description="Seed of the generated market: the same seed, the same day."
@@ -141,108 +109,8 @@ class Market(Section):
     speed: Annotated[Decimal | Literal["max"], BeforeValidator(_speed)] = Field(
         default=Decimal(1),
         description="How many seconds of a feed pass in one second; `max` goes as fast as the machine can.",
-        json_schema_extra=_allowed(f"max or a number, more than 0 and at most {SPEED_MAX}"),
+        json_schema_extra=in_words(f"max or a number, more than 0 and at most {SPEED_MAX}"),
     )
-
-
-class Binance(Section):
-    """How Binance is reached: its market, and the account that is traded there."""
-
-    network: Literal["mainnet", "testnet"] | None = Field(
-        default=None,
-        description="Which of Binance's networks; orders need it named, or all three URLs. Markets: mainnet.",
-    )
-    rest_url: Annotated[str, AfterValidator(_web_url("http", "https"))] | None = Field(
-        default=None,
-        description="Base URL of the REST API, instead of the network's.",
-        json_schema_extra=_allowed("a URL like https://api.binance.com"),
-    )
-    ws_api_url: Annotated[str, AfterValidator(_web_url("ws", "wss"))] | None = Field(
-        default=None,
-        description="URL of the WebSocket API, instead of the network's.",
-        json_schema_extra=_allowed("a URL like wss://ws-api.binance.com:443/ws-api/v3"),
-    )
-    stream_url: Annotated[str, AfterValidator(_web_url("ws", "wss"))] | None = Field(
-        default=None,
-        description="Base URL of the market streams, instead of the network's.",
-        json_schema_extra=_allowed("a URL like wss://stream.binance.com:9443"),
-    )
-    api_key: SecretStr | None = Field(
-        default=None,
-        description="The account's API key: only from the environment, a credential, or a file of mode 0600.",
-        json_schema_extra=_allowed("the key's text"),
-    )
-    api_secret: SecretStr | None = Field(
-        default=None,
-        description="The secret of an HMAC key.",
-        json_schema_extra=_allowed("the secret's text"),
-    )
-    private_key_file: LocalPath | None = Field(
-        default=None,
-        description="The private key of an Ed25519 key, in PEM, mode 0600; instead of `api_secret`.",
-        json_schema_extra=_allowed("the path of a file"),
-    )
-    recv_window_ms: int = Field(
-        default=5_000, ge=100, le=60_000, description="How late a signed request may reach Binance."
-    )
-    answer_timeout_s: float = Field(
-        default=5,
-        gt=0,
-        le=60,
-        allow_inf_nan=False,
-        description="A request without an answer after so long has an unknown outcome.",
-    )
-    stale_after_s: float = Field(
-        default=60,
-        gt=0,
-        le=600,
-        allow_inf_nan=False,
-        description="A stream that is silent for so long, pings included, is dead: it is opened again.",
-    )
-    clock_drift_max_ms: int = Field(
-        default=1_000, ge=1, le=60_000, description="A clock that is off by more is told, and entries wait."
-    )
-    refresh_s: float = Field(
-        default=300,
-        gt=0,
-        le=86_400,
-        allow_inf_nan=False,
-        description="How often it is asked which symbols are halted, and what time it is.",
-    )
-
-    @model_validator(mode="after")
-    def _one_kind_of_key(self) -> Self:
-        if self.api_secret is not None and self.private_key_file is not None:
-            raise ValueError("api_secret and private_key_file are both given: a key has one of them")
-        return self
-
-
-class Exchange(Section):
-    """The exchange that is traded on, and what the paper exchange starts with."""
-
-    name: Literal["paper", "binance"] = Field(default="paper", description="Which exchange.")
-    fill_model: Literal["through", "volume"] = Field(
-        default="through",
-        description="When the paper exchange fills: whole once a trade prints through the price, or by traded volume.",
-    )
-    maker_fee: Decimal = Field(
-        default=Decimal("0.001"),
-        ge=0,
-        le=Decimal("0.1"),
-        allow_inf_nan=False,
-        description="Commission of the paper exchange as a ratio (0.001 is 0.1 %).",
-    )
-    balances: Annotated[dict[Asset, Amount], BeforeValidator(_upper_keys)] = Field(
-        default={"USDT": Decimal(100_000), "ETH": Decimal(1_000), "BTC": Decimal(10)},
-        description="What a new paper account holds, by asset.",
-        json_schema_extra=_allowed("a table of assets (upper case) and amounts, at least 0"),
-    )
-    exchange_info: LocalPath | None = Field(
-        default=None,
-        description="File with Binance's exchangeInfo: which symbols there are and their filters.",
-        json_schema_extra=_allowed("the path of a file"),
-    )
-    binance: Binance = Field(default=Binance(), description="How Binance is reached.")
 
 
 class Execution(Section):
@@ -282,7 +150,7 @@ class Log(Section):
     file: LocalPath | None = Field(
         default=None,
         description="Log into this file instead of standard error.",
-        json_schema_extra=_allowed("the path of a file"),
+        json_schema_extra=in_words("the path of a file"),
     )
 
 
@@ -332,7 +200,7 @@ class Supervision(Section):
     kill_stuck_after_s: Annotated[float | Literal["never"], BeforeValidator(_kill_after)] = Field(
         default=30,
         description="A stuck actor is killed after so many seconds, and started afresh by its supervisor.",
-        json_schema_extra=_allowed(f"never or a number, more than 0 and at most {KILL_AFTER_MAX}"),
+        json_schema_extra=in_words(f"never or a number, more than 0 and at most {KILL_AFTER_MAX}"),
     )
 
     @model_validator(mode="after")
@@ -368,7 +236,7 @@ class Metrics(Section):
     listen: Annotated[str, AfterValidator(_endpoint)] | None = Field(
         default=None,
         description="Serve metrics by HTTP at this address; port 0 takes any free one, and the log says which.",
-        json_schema_extra=_allowed("a host and a port like 127.0.0.1:9108 or [::1]:9108"),
+        json_schema_extra=in_words("a host and a port like 127.0.0.1:9108 or [::1]:9108"),
     )
 
 
@@ -383,7 +251,7 @@ class Config(Section):
         default="main",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$",
         description="The account that is traded.",
-        json_schema_extra=_allowed("1 to 32 letters, digits, dots, dashes and underscores"),
+        json_schema_extra=in_words("1 to 32 letters, digits, dots, dashes and underscores"),
     )
     shutdown_timeout_s: float = Field(
         default=5,
@@ -401,3 +269,20 @@ class Config(Section):
     journal: Journal = Field(default=Journal(), description="How intents and fills are committed.")
     execution: Execution = Field(default=Execution(), description="How orders are followed.")
     metrics: Metrics = Field(default=Metrics(), description="Metrics for Prometheus.")
+
+    @model_validator(mode="after")
+    def _no_order_is_given_up_too_early(self) -> Self:
+        """Refuse times within which Binance may still take an order that would be called never placed."""
+        execution, binance = self.execution, self.exchange.binance
+        least_s = READ_LAG_S + binance.recv_window_ms / 1_000
+        if execution.never_placed_after_s < least_s:
+            raise ValueError(
+                f"execution.never_placed_after_s is less than {READ_LAG_S} s and exchange.binance.recv_window_ms "
+                f"together ({least_s:g} s): an order might still be placed"
+            )
+        if execution.request_timeout_s < SEND_WITHIN_S + binance.answer_timeout_s:
+            raise ValueError(
+                f"execution.request_timeout_s is less than {SEND_WITHIN_S} s and exchange.binance.answer_timeout_s "
+                "together: an order might still wait to be sent"
+            )
+        return self

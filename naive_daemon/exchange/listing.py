@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from naive_daemon.clock import Clock
 from naive_daemon.config import Config
-from naive_daemon.config.model import BINANCE
+from naive_daemon.config.exchange import BINANCE
 from naive_daemon.domain.errors import ConfigError
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.exchange.information import read_exchange_information

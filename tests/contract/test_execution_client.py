@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from naive_daemon import names
 from naive_daemon.clock import WallClock
-from naive_daemon.config.model import Binance
+from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.events import (
     BalanceUpdated,
     CancelRefused,

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from naive_daemon import names
 from naive_daemon.clock import Clock, WallClock
-from naive_daemon.config.model import Binance
+from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.domain.side import Side

@@ -14,7 +14,7 @@ import structlog
 
 from naive_daemon import names
 from naive_daemon.clock import WallClock
-from naive_daemon.config.model import Binance
+from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.events import MarketHealth, Trade
 from naive_daemon.exchange.binance.live_market import LiveMarket
 from naive_daemon.market.feed import TRADES, MarketMissing

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from naive_daemon.clock import NS_PER_MS, VirtualClock
-from naive_daemon.config.model import Binance
+from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.errors import ConfigError
 from naive_daemon.domain.events import BalanceUpdated, OrderAccepted
 from naive_daemon.exchange.binance.backoff import HELD_S, MAX_S, Backoff

@@ -388,3 +388,21 @@ def test_the_configuration_is_frozen() -> None:
     config = load_config(environment=NOTHING)
     with pytest.raises(ValidationError):
         config.log.level = "debug"
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        (
+            {"NAIVE_EXECUTION__NEVER_PLACED_AFTER_S": "14"},
+            "never_placed_after_s is less than 10 s and exchange.binance.",
+        ),
+        ({"NAIVE_EXCHANGE__BINANCE__RECV_WINDOW_MS": "10001"}, "an order might still be placed"),
+        ({"NAIVE_EXECUTION__REQUEST_TIMEOUT_S": "6"}, "an order might still wait to be sent"),
+        ({"NAIVE_EXCHANGE__BINANCE__ANSWER_TIMEOUT_S": "9"}, "an order might still wait to be sent"),
+    ],
+)
+def test_no_order_is_given_up_while_it_may_still_be_placed(variables: dict[str, str], told: str) -> None:
+    with pytest.raises(ConfigError, match="1 mistake") as raised:
+        load_config(environment=variables)
+    assert told in str(raised.value)

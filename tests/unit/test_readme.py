@@ -32,7 +32,7 @@ _ASSIGNMENT = re.compile(r"[A-Z_]+=")
 
 def shell_lines(page: Path) -> Iterator[list[str]]:
     for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
-        for line in block.splitlines():
+        for line in block.replace("\\\n", " ").splitlines():  # a line that goes on is one command
             yield shlex.split(line, comments=True)
 
 

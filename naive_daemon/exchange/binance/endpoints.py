@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from naive_daemon.config.model import Binance
+from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.errors import ConfigError
 
 _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from naive_daemon.clock import Clock
-from naive_daemon.config.model import Binance
+from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import Order
 from naive_daemon.exchange.binance.endpoints import account_endpoints

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Mapping
 
 from naive_daemon.clock import Clock
-from naive_daemon.config.model import Binance
+from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.exchange.binance.client import BinanceClient
 from naive_daemon.exchange.binance.gateway import Gateway, open_gateway

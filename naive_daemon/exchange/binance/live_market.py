@@ -9,7 +9,7 @@ import threading
 from collections.abc import Collection
 
 from naive_daemon.clock import Clock
-from naive_daemon.config.model import Binance
+from naive_daemon.config.exchange import Binance
 from naive_daemon.exchange.binance.endpoints import market_endpoints
 from naive_daemon.exchange.binance.market import BinanceMarket
 from naive_daemon.exchange.binance.market_connection import StreamRules

@@ -15,7 +15,7 @@ from naive_daemon.domain.events import (
     OrderRejected,
     OrderUnknown,
 )
-from naive_daemon.domain.money import plain
+from naive_daemon.domain.money import ZERO, plain
 from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.binance.budget import Cost, Priority
@@ -179,6 +179,7 @@ class Orders:
                     client_order_id=client_order_id,
                     time_ns=self._clock.now_ns(),
                     reason="cancelled before it was sent",
+                    filled=ZERO,
                 )
             )
             return

@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from naive_daemon.clock import Clock
-from naive_daemon.config.model import Binance
+from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.errors import ConfigError, UnreachableError
 from naive_daemon.domain.money import ZERO
 from naive_daemon.exchange.binance.endpoints import account_endpoints, address

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from naive_daemon.clock import Clock
-from naive_daemon.config.model import Binance
+from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import Order
 from naive_daemon.exchange.binance.account_stream import AGE_MAX_S, OVERLAP_S, AccountStream, StreamPorts

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from naive_daemon.config.model import Binance
+from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.errors import ConfigError
 
 _KEY_FILE_MAX = 65_536

@@ -10,7 +10,7 @@ import msgspec
 from pydantic import SecretStr
 
 from naive_daemon.clock import WallClock
-from naive_daemon.config.model import Binance
+from naive_daemon.config.exchange import Binance
 from naive_daemon.exchange.binance.gateway import Gateway, open_gateway
 from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS
 from naive_daemon.storage.embedded import EmbeddedPostgres
