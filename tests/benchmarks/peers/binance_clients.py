@@ -19,22 +19,26 @@ QUANTITY = 0.001
 _ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "time_in_force": "GTC"}
 _OPTIONS = {"fetchMarkets": {"types": ["spot"]}, "fetchMargins": False, "fetchCurrencies": False}
 
+Keys = tuple[str, str]
 Place = Callable[[], Awaitable[object]]
 
 
 class AsyncPeer:
     """A client that lives on a loop of its own, which runs only while it is measured."""
 
-    def __init__(self, connect: Callable[[AsyncExitStack, LocalExchange], Awaitable[Place]]) -> None:
+    def __init__(self, connect: Callable[[AsyncExitStack, LocalExchange, Keys], Awaitable[Place]]) -> None:
         self._connect = connect
         self._loop = asyncio.new_event_loop()
         self._stack = AsyncExitStack()
 
-    def open(self, served: LocalExchange) -> Self:
-        """Connect; raises ImportError when it is not installed."""
+    def open(self, served: LocalExchange, account: int) -> Self:
+        """Connect with the keys of an account, by its place in the exchange's file.
+
+        Raises ImportError when it is not installed.
+        """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they are written for older libraries than they run on
-            self._place = self._loop.run_until_complete(self._connect(self._stack, served))
+            self._place = self._loop.run_until_complete(self._connect(self._stack, served, served.keys_of(account)))
         return self
 
     def spans_ns(self, count: int) -> list[int]:
@@ -55,24 +59,22 @@ class AsyncPeer:
         return spans_ns
 
 
-async def ccxt_rest(stack: AsyncExitStack, served: LocalExchange) -> Place:
+async def ccxt_rest(stack: AsyncExitStack, served: LocalExchange, keys: Keys) -> Place:
     """Place by ccxt's asynchronous REST client."""
-    client = await _ccxt(stack, served)
+    client = await _ccxt(stack, served, keys)
     return lambda: client.create_order("BTC/USDT", "limit", "buy", QUANTITY, PRICE)
 
 
-async def ccxt_ws(stack: AsyncExitStack, served: LocalExchange) -> Place:
+async def ccxt_ws(stack: AsyncExitStack, served: LocalExchange, keys: Keys) -> Place:
     """Place by ccxt.pro, on the WebSocket API."""
-    client = await _ccxt(stack, served)
+    client = await _ccxt(stack, served, keys)
     return lambda: client.create_order_ws("BTC/USDT", "limit", "buy", QUANTITY, PRICE)
 
 
-async def sdk_rest(stack: AsyncExitStack, served: LocalExchange) -> Place:
+async def sdk_rest(stack: AsyncExitStack, served: LocalExchange, keys: Keys) -> Place:
     """Place by the official SDK's REST client, which blocks."""
     sdk: Any = importlib.import_module("binance_sdk_spot.spot")
-    config = sdk.ConfigurationRestAPI(
-        api_key=served.api_key, api_secret=served.api_secret, base_path=served.rest_url, timeout=10_000
-    )
+    config = sdk.ConfigurationRestAPI(api_key=keys[0], api_secret=keys[1], base_path=served.rest_url, timeout=10_000)
     api = sdk.Spot(config_rest_api=config).rest_api
     stack.callback(api._session.close)
 
@@ -82,12 +84,10 @@ async def sdk_rest(stack: AsyncExitStack, served: LocalExchange) -> Place:
     return place
 
 
-async def sdk_ws(stack: AsyncExitStack, served: LocalExchange) -> Place:
+async def sdk_ws(stack: AsyncExitStack, served: LocalExchange, keys: Keys) -> Place:
     """Place by the official SDK, on the WebSocket API."""
     sdk: Any = importlib.import_module("binance_sdk_spot.spot")
-    config = sdk.ConfigurationWebSocketAPI(
-        api_key=served.api_key, api_secret=served.api_secret, stream_url=served.ws_api_url
-    )
+    config = sdk.ConfigurationWebSocketAPI(api_key=keys[0], api_secret=keys[1], stream_url=served.ws_api_url)
     connection = await sdk.Spot(config_ws_api=config).websocket_api.create_connection()
     stack.push_async_callback(connection.close_connection)
 
@@ -106,11 +106,9 @@ PEERS = {
 }
 
 
-async def _ccxt(stack: AsyncExitStack, served: LocalExchange) -> Any:
+async def _ccxt(stack: AsyncExitStack, served: LocalExchange, keys: Keys) -> Any:
     module: Any = importlib.import_module("ccxt.pro")
-    client = module.binance(
-        {"apiKey": served.api_key, "secret": served.api_secret, "enableRateLimit": False, "options": _OPTIONS}
-    )
+    client = module.binance({"apiKey": keys[0], "secret": keys[1], "enableRateLimit": False, "options": _OPTIONS})
     stack.push_async_callback(client.close)
     api = client.urls["api"]
     api["public"] = api["private"] = f"{served.rest_url}/api/v3"
