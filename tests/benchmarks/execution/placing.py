@@ -49,11 +49,12 @@ def figures() -> Iterator[Figure]:
     ):
         served.trade(SYMBOL, "65000", "0.001")
         found, skipped = _measured(served)
-    peers = (
-        *(Comparison(peer=name, value=_p50_us(found[name]), goal=1.0) for name in PEERS if name in found),
-        *(Comparison(peer=name, goal=1.0, skipped=reason) for name, reason in skipped.items()),
-    )
-    for end in (TOLD, HANDED_OVER):
+    # Peers tell on the loop that they run on, too. Another thread has ours a handover later: shown, and no goal.
+    for end, goal in ((TOLD, 1.0), (HANDED_OVER, None)):
+        peers = (
+            *(Comparison(peer=name, value=_p50_us(found[name]), goal=goal) for name in PEERS if name in found),
+            *(Comparison(peer=name, goal=goal, skipped=reason) for name, reason in skipped.items()),
+        )
         yield Figure(
             name=f"place a limit order → {end}, p50 of {len(found[end])}",
             value=_p50_us(found[end]),
