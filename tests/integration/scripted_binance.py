@@ -103,6 +103,14 @@ class ScriptedBinance:
 
         self._run(cut())
 
+    def close(self, socket: int) -> None:
+        """Close a connection, and wait until the other side has closed it, too."""
+
+        async def shut() -> None:
+            assert await self.sockets[socket].close()
+
+        self._run(shut())
+
     def next_asked(self, what: str) -> dict[str, Any]:
         """Wait until something is asked, pass over the rest, and give its parameters."""
         while True:

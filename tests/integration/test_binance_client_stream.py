@@ -11,6 +11,7 @@ import structlog
 
 from naive_daemon.clock import NS_PER_S, WallClock
 from naive_daemon.domain.events import BalanceUpdated, OrderAccepted, OrderCancelled, OrderExpired, OrderFilled
+from naive_daemon.exchange.binance.backoff import Backoff
 from naive_daemon.exchange.binance.session import Pace
 from naive_daemon.exchange.binance.ws_api import FRAME_MAX
 from naive_daemon.execution.client import (
@@ -23,7 +24,7 @@ from naive_daemon.execution.client import (
     SendOrder,
 )
 from tests.integration.binance_desk import Desk, order, settings
-from tests.integration.scripted_binance import ScriptedBinance, ok, position, refused, report, trade
+from tests.integration.scripted_binance import WAIT_S, ScriptedBinance, ok, position, refused, report, trade
 
 OPEN = {
     "symbol": "BTCUSDT",
@@ -187,6 +188,34 @@ def test_rule_8_a_connection_that_ends_before_it_was_renewed_is_one_loss(server:
         assert isinstance(desk.next_told(), Reconnecting)
         server.ws["userDataStream.subscribe.signature"] = lambda _: ok({})
         assert [type(desk.next_told()) for _ in range(2)] == [Reconnected, AccountSnapshot]
+
+
+def test_rule_8_a_connection_that_ends_while_its_successor_subscribes_is_one_loss(server: ScriptedBinance) -> None:
+    with Desk(settings(server.host)) as desk:
+        desk.wait_for(AccountSnapshot)
+        server.next_asked("userDataStream.subscribe.signature")
+        server.ws["userDataStream.subscribe.signature"] = lambda _: None
+        server.push({"e": "serverShutdown", "E": 1})
+        server.next_asked("userDataStream.subscribe.signature")
+        server.close(0)  # what happens to the account from here on, neither of the two is told
+        server.ws["userDataStream.subscribe.signature"] = lambda _: ok({})
+        server.push({"id": "1", "status": 200, "result": {}}, socket=1, is_wrapped=False)
+        assert [type(desk.next_told()) for _ in range(3)] == [Reconnecting, Reconnected, AccountSnapshot]
+
+
+def test_rule_9_connections_that_are_to_be_renewed_at_once_do_not_spin(
+    server: ScriptedBinance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[Backoff] = []
+    monkeypatch.setattr(Backoff, "next_pause_s", lambda backoff: pauses.append(backoff) or 0.0)
+    with Desk(settings(server.host)) as desk:
+        desk.wait_for(AccountSnapshot)
+        server.opened.get(timeout=WAIT_S)
+        for renewals in range(1, 4):
+            server.push({"e": "serverShutdown", "E": 1}, socket=-1)
+            server.next_asked("userDataStream.subscribe.signature")
+            assert server.opened.get(timeout=WAIT_S) == renewals + 1
+            assert len(pauses) >= renewals
 
 
 def test_a_request_goes_by_the_new_connection_and_the_old_one_is_closed(server: ScriptedBinance) -> None:

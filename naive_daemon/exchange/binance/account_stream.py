@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from naive_daemon.exchange.binance.backoff import Backoff
+from naive_daemon.exchange.binance.backoff import HELD_S, Backoff
 from naive_daemon.exchange.binance.delivery import Delivery
 from naive_daemon.exchange.binance.reading import Reader, Told
 from naive_daemon.exchange.binance.wire import EventKind
@@ -176,22 +176,30 @@ class AccountStream:
 
     async def _renewed(self, line: _Line) -> _Line | None:
         """Open a successor while the connection lives; None when it is lost before."""
-        while not line.reader.done():
+        lived_s = asyncio.get_running_loop().time() - line.connection.opened_s
+        self._backoff.note_lifetime(lived_s)
+        pause_s = 0.0 if lived_s >= HELD_S else self._backoff.next_pause_s()
+        while True:
+            await asyncio.wait([line.reader], timeout=pause_s)
+            if line.reader.done():
+                return None
             await self._ports.may_connect()
             try:
                 successor = await self._open()
             except ConnectError as error:
                 self._log.info("connection is not renewed yet", reason=str(error))
-                pause = self._backoff.next_pause_s()
-                await asyncio.wait([line.reader], timeout=pause)
+                pause_s = self._backoff.next_pause_s()
                 continue
+            if not line.connection.is_open:
+                # What happened before the successor had subscribed, neither was told: that is a loss like any other.
+                await self._give_up(successor)
+                await asyncio.wait([line.reader])
+                return None
             # From here on both are read: what one has delivered, the other does not again.
             buffer, successor.buffer = successor.buffer or [], None
             self._delivery.events(buffer)
-            self._backoff.note_lifetime(asyncio.get_running_loop().time() - line.connection.opened_s)
             self._log.info("connection renewed")
             return successor
-        return None
 
     async def _retire(self, line: _Line) -> None:
         """Read a connection that has a successor until nothing is on its way any more, then close it."""
