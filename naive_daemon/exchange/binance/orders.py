@@ -24,7 +24,7 @@ from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.questions import AskError, Questions
 from naive_daemon.exchange.binance.reading import Reader, Told
 from naive_daemon.exchange.binance.request import Request
-from naive_daemon.exchange.binance.sending import Sender
+from naive_daemon.exchange.binance.sending import NOT_CONNECTED, Sender
 from naive_daemon.exchange.binance.signal import (
     Accepted,
     BadCredentials,
@@ -42,7 +42,6 @@ from naive_daemon.exchange.binance.status import ending_of
 from naive_daemon.exchange.binance.wire import WireError
 from naive_daemon.execution.client import SEND_WITHIN_S, OrderNotSent, OrderReport
 
-NOT_CONNECTED = "not connected to the exchange"
 CREDENTIALS_PAUSE_S = 60.0
 """When an order may be tried again that was refused for the key: somebody must mend it."""
 RETRY_S = 1.0

@@ -38,6 +38,7 @@ WAITING_MAX = 1_000
 
 GRACE_S = 0.25
 """A ban is taken to last longer by this: the exchange's clock is known to half of the way there and back only."""
+NOT_CONNECTED = "not connected to the exchange"
 CONNECT_LEAST_S = 0.25
 """A request whose time to be sent is nearly over may still take so long to connect."""
 
@@ -181,6 +182,10 @@ class Sender:
 
     def _send(self, request: Request) -> None:
         connection = self._connection() if request.ws_method is not None else None
+        if connection is None and request.priority is Priority.ENTRY:  # lost while it waited (rule 10)
+            self._settle(request)
+            self._finish(request, Lost.BEFORE_SEND, NOT_CONNECTED)
+            return
         if connection is None or request.ws_method is None:
             self._spawn(lambda: self._send_by_rest(request))
             return
@@ -256,8 +261,11 @@ class Sender:
         request.on_signal(signal)
 
     async def _sign_again(self, request: Request, refusal: ClockOff) -> None:
-        """Send once more with the right time: safe only because the exchange has refused the first one."""
-        if not await self._measure() or not self._take(request):
+        """Send once more with the right time: safe only because the exchange has refused the first one.
+
+        Not after its own time, though: whoever asked may have given it up by then.
+        """
+        if not await self._measure() or self._loop.time() >= request.expires_s or not self._take(request):
             request.is_over = True
             request.on_signal(refusal)
             return
