@@ -81,6 +81,17 @@ def test_a_question_without_a_sound_answer_fails(server: ScriptedBinance, desk: 
     assert desk.client.is_alive()
 
 
+@pytest.mark.parametrize("odd", [{"qty": "0"}, {"price": "-1"}, {"commission": "NaN"}])
+def test_an_order_whose_trades_make_no_sense_is_a_question_without_an_answer_and_no_defect(
+    server: ScriptedBinance, desk: Desk, odd: dict[str, str]
+) -> None:
+    server.rest["GET /api/v3/order"] = lambda _: (200, known(executedQty="0.600", status="PARTIALLY_FILLED"))
+    server.rest["GET /api/v3/myTrades"] = lambda _: (200, [{**own_trade(5, "0.6"), **odd}])
+    with pytest.raises(ActorDiedError, match="trades"):
+        desk.ask(AskOrder("BTCUSDT", "a"))
+    assert desk.client.is_alive()
+
+
 def test_a_snapshot_waits_for_the_connection(server: ScriptedBinance) -> None:
     server.ws["userDataStream.subscribe.signature"] = lambda _: refused(-1, "not yet")
     with Desk(settings(server.host)) as desk:

@@ -103,13 +103,19 @@ class Questions:
 
     async def _fills(self, order: ExchangeOrder) -> tuple[OrderFilled, ...]:
         for pause_s in (*LAG_PAUSES_S, None):
-            fills = self._reader.trades(await self._trades(order), order.client_order_id)
+            fills = self._read_fills(await self._trades(order), order.client_order_id)
             if total(fills) >= order.filled:
                 return fills
             if pause_s is not None:
                 self._oddities.note("trades lag behind their order", order.symbol)
                 await asyncio.sleep(pause_s)
         raise AskError("trades", reason="they do not add up to what is filled of the order")
+
+    def _read_fills(self, trades: list[OwnTrade], client_order_id: str) -> tuple[OrderFilled, ...]:
+        try:
+            return self._reader.trades(trades, client_order_id)
+        except WireError as error:
+            raise AskError("trades", reason=str(error)) from error
 
     async def _trades(self, order: ExchangeOrder) -> list[OwnTrade]:
         trades: list[OwnTrade] = []
