@@ -120,6 +120,13 @@ def test_what_is_unknown_gives_nothing(changes: dict[str, Any]) -> None:
     assert read(**changes) == []
 
 
+@pytest.mark.parametrize("changes", [{"T": 10**15}, {"T": -(10**15)}, {"n": "1", "N": "B\0"}])
+def test_what_no_journal_could_hold_is_passed_over(changes: dict[str, Any]) -> None:
+    trade = {"x": "TRADE", "X": "FILLED", "t": 1, "l": "1", "L": "1"}
+    assert read(**trade) != []
+    assert read(**{**trade, **changes}) == []
+
+
 json_values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.lists(st.integers())
 
 

@@ -5,7 +5,7 @@ as JSON numbers; what is not finite, negative or absurdly long is refused (`amou
 """
 
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -13,6 +13,12 @@ from naive_daemon.domain.money import ZERO
 
 DIGITS_MAX = 40
 """Binance writes at most 8 decimals and 15 digits before them; a balance of some assets has 18 decimals."""
+
+Milliseconds = Annotated[int, msgspec.Meta(ge=-1, le=9_000_000_000_000)]
+"""A time since the epoch, until 2255: a later one would be too large as nanoseconds in 64 bits. -1 is none."""
+
+AssetName = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00]*$")]
+"""The name of an asset, of any script; a NUL could not be journaled."""
 
 T = TypeVar("T")
 
@@ -27,7 +33,7 @@ class PlacedFill(msgspec.Struct, rename="camel"):
     price: Decimal
     qty: Decimal
     commission: Decimal
-    commission_asset: str
+    commission_asset: AssetName
     trade_id: int
 
 
@@ -37,7 +43,7 @@ class PlacedOrder(msgspec.Struct, rename="camel"):
     symbol: str
     order_id: int
     client_order_id: str
-    transact_time: int
+    transact_time: Milliseconds
     status: str = "NEW"
     executed_qty: Decimal = ZERO
     fills: list[PlacedFill] = []
@@ -54,8 +60,8 @@ class KnownOrder(msgspec.Struct, rename="camel"):
     orig_qty: Decimal
     executed_qty: Decimal
     status: str
-    time: int = 0
-    update_time: int = 0
+    time: Milliseconds = 0
+    update_time: Milliseconds = 0
     expiry_reason: str | None = None
 
 
@@ -68,8 +74,8 @@ class OwnTrade(msgspec.Struct, rename="camel"):
     price: Decimal
     qty: Decimal
     commission: Decimal
-    commission_asset: str
-    time: int
+    commission_asset: AssetName
+    time: Milliseconds
     is_maker: bool = True
 
 
@@ -92,7 +98,7 @@ class AccountInformation(msgspec.Struct, rename="camel"):
     """`GET /api/v3/account`. `update_time`: when the account changed last, in milliseconds."""
 
     can_trade: bool = True
-    update_time: int = 0
+    update_time: Milliseconds = 0
     balances: list[Holding] = []
     commission_rates: CommissionRates | None = None
 
@@ -109,7 +115,7 @@ class KeyRestrictions(msgspec.Struct, rename="camel"):
 class ServerTime(msgspec.Struct, rename="camel"):
     """`GET /api/v3/time`, in milliseconds."""
 
-    server_time: int
+    server_time: Milliseconds
 
 
 class RateLimit(msgspec.Struct, rename="camel"):
@@ -173,13 +179,13 @@ class ExecutionReport(msgspec.Struct):
     x: str
     X: str
     i: int
-    T: int
+    T: Milliseconds
     C: str | None = None
     r: str = "NONE"
     l: Decimal = ZERO  # noqa: E741 - the wire's name: the quantity of this fill
     L: Decimal = ZERO
     n: Decimal | None = None
-    N: str | None = None
+    N: AssetName | None = None
     t: int = -1
     I: int = 0  # noqa: E741 - the wire's name: the execution's number
     m: bool = False
@@ -198,9 +204,9 @@ class PositionHolding(msgspec.Struct):
 class AccountPosition(msgspec.Struct):
     """Assets that changed, with what is owned now. `u`: when, in milliseconds; `E`: when it was written."""
 
-    E: int
+    E: Milliseconds
     B: list[PositionHolding]
-    u: int | None = None
+    u: Milliseconds | None = None
 
 
 def decode(body: "bytes | str | msgspec.Raw", shape: type[T]) -> T:
