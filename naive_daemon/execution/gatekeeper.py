@@ -19,7 +19,7 @@ from naive_daemon.execution.indexer import Indexer
 from naive_daemon.execution.journal_store import RiskJournal
 from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed
 from naive_daemon.execution.risk import RiskBook
-from naive_daemon.otp import Actor
+from naive_daemon.otp import Actor, Timer
 
 LOOK_S = 5.0
 """How often it is looked whether a limit that was reached has room again."""
@@ -43,7 +43,7 @@ class Gatekeeper:
         self._gate = EntryGate()
         self._risk = RiskBook(indexer.quote_asset)
         self._refused: dict[str, Order] = {}
-        self._is_looking = False
+        self._next_look: Timer | None = None
         self.refusals = 0
 
     def open(self, risk: RiskJournal) -> None:
@@ -140,7 +140,9 @@ class Gatekeeper:
 
     def look_at_limits(self) -> None:
         """Release the symbols whose refused entries would pass now, were they all placed."""
-        self._is_looking = False
+        if self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
         for symbol, order in list(self._refused.items()):
             if self._risk.refusal(order, self._count_live(), self._now_ns()) is None:
                 self._risk.offer(order)
@@ -151,9 +153,8 @@ class Gatekeeper:
             self._look_later()
 
     def _look_later(self) -> None:
-        if not self._is_looking:
-            self._is_looking = True
-            self._actor.send_after(LOOK_S, LookAtLimits())
+        if self._next_look is None:
+            self._next_look = self._actor.send_after(LOOK_S, LookAtLimits())
 
     def _tell(self, scope: Scope) -> None:
         held = EntriesHeld(self._account, scope, self._gate.own_reason(scope))

@@ -12,6 +12,7 @@ from naive_daemon.domain.limits import KillCancel, KillSwitch, RiskLimits, Safeg
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.client import SEND_WITHIN_S, ClientTrouble, MarketStatus
+from naive_daemon.execution.gatekeeper import Gatekeeper
 from naive_daemon.execution.journal import RecordCycles
 from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed, KillSwitchObeyed
 from tests.execution.desk import (
@@ -318,3 +319,16 @@ class _Held(Recorder):
                 self.held.pop(symbol, None)
             case EntriesHeld(_, symbol, reason):
                 self.held[symbol] = reason
+
+
+def test_a_limit_is_looked_at_no_more_often_however_often_the_safeguards_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[Gatekeeper] = []
+    look = Gatekeeper.look_at_limits
+    monkeypatch.setattr(Gatekeeper, "look_at_limits", lambda gate: (looks.append(gate), look(gate)))
+    desk = Desk().start().tell(limited(max_open_orders=0)).place(BUY)
+    desk.tell(*[limited(max_open_orders=0)] * 10)
+    looks.clear()
+    desk.wait(20)
+    assert len(looks) == 4
