@@ -17,6 +17,9 @@ MARKET_MISSING = "market missing"
 MARKET_HEALTH = "market health"
 """The topic on which a live market says, by MarketHealth, whether its trades arrive."""
 
+MARKET_HEALTH_ASKED = "market health asked"
+"""The topic on which somebody who has just started asks a live market to say it again."""
+
 Name = str | tuple[str | int, ...]
 
 

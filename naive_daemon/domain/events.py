@@ -19,11 +19,16 @@ class Trade(msgspec.Struct, frozen=True):
 class MarketHealth(msgspec.Struct, frozen=True):
     """Whether a live market's trades arrive; without them prices are old, and no entry may be placed.
 
-    Published on `names.MARKET_HEALTH` when it changes. A market that is played (generated, recorded) says nothing.
+    Published on `names.MARKET_HEALTH` when it changes, and when AskMarketHealth is. A market that is played (generated,
+    recorded) says nothing.
     """
 
     connected: bool
     reason: str
+
+
+class AskMarketHealth(msgspec.Struct, frozen=True):
+    """Have MarketHealth published again, if it ever was; published on `names.MARKET_HEALTH_ASKED`."""
 
 
 class OrderAccepted(msgspec.Struct, frozen=True, kw_only=True, tag=True):

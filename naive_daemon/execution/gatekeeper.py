@@ -125,6 +125,10 @@ class Gatekeeper:
             self._actor.log.info("entries released" if reason is None else "entries held", symbol=scope, reason=reason)
             self._tell(scope)
 
+    def holds(self, kind: str) -> bool:
+        """Say whether a kind of reason holds the whole account back."""
+        return self._gate.holds(kind)
+
     def tell_all(self) -> None:
         """Say everything that holds, and that nothing else does, also to those who have heard otherwise before."""
         self._publish(EntriesReviewed(self._account, dict(self._gate)))

@@ -3,8 +3,9 @@
 Receives: OpenOrder (from the journal, so the intent is durable), CyclesEnded, CancelOrder, CancelSymbol, LeaveSymbol,
 Safeguards, MarketHealth, and whatever the exchange client tells; requests Reconcile, AskExecution and Drain.
 Sends: SendOrder, SendCancel, AskOrder, AskSnapshot to the client; RecordEvent to the journal; BalanceUpdated to the
-account; KillSwitchObeyed to control; EntriesHeld and EntriesReviewed, published on `names.entries`; ExecutionStarted to
-the switches, who then say again which symbols are to have no order, and what the safeguards are.
+account; KillSwitchObeyed to control; EntriesHeld and EntriesReviewed, published on `names.entries`; AskMarketHealth, so
+that the market says again how it is, and ExecutionStarted to the switches, who say again what is to have no order and
+what the safeguards are.
 State: every live order, the latest that are over, and what its parts keep: what is on its way (`sending.py`), what is
 asked about (`asking.py`), what is to be cancelled (`cancels.py`), why entries wait (`gatekeeper.py`), what differs
 from the exchange (`reconciler.py`).
@@ -21,6 +22,7 @@ import msgspec
 
 from naive_daemon import names
 from naive_daemon.domain.events import (
+    AskMarketHealth,
     BalanceUpdated,
     CancelRefused,
     MarketHealth,
@@ -128,7 +130,6 @@ class ExecutionManager(Actor):
         )
         self._clearing: dict[str, Timer] = {}
         self._is_ready = False
-        self._is_connected = True
         self._early: list[Any] = []
 
     def log_context(self) -> dict[str, object]:
@@ -140,6 +141,7 @@ class ExecutionManager(Actor):
         if self._config.awaits_safeguards:
             self._gate.hold(UNREAD, "the kill switch has not been read yet")
         self.subscribe(names.MARKET_HEALTH)
+        self.system.pubsub.publish(names.MARKET_HEALTH_ASKED, AskMarketHealth())  # the market outlives a manager
         self.request(self.system.whereis(names.JOURNAL), LoadAccount(self._account), self._take_journal, LOAD_TIMEOUT_S)
         return DEFERRED
 
@@ -194,14 +196,12 @@ class ExecutionManager(Actor):
     def _take_news_of_client(self, message: Any) -> None:
         match message:
             case Reconnecting(_, origin):
-                self._is_connected = False
                 self.log.warning("reconnecting", origin=origin)
                 self._gate.hold(CONNECTION, "reconnecting to the exchange")
             case Reconnected():
                 self.log.info("reconnected")
             case AccountSnapshot():
                 self._reconciler.take(message)
-                self._is_connected = True
                 self._gate.release(CONNECTION)
             case CancelRefused():
                 self._take_cancel_refused(message)
@@ -389,7 +389,7 @@ class ExecutionManager(Actor):
             account=self._account,
             live=len(self._books.live),
             unknown=sum(order.status is OrderStatus.UNKNOWN for order in self._books.live.values()),
-            is_connected=self._is_connected,
+            is_connected=not self._gate.holds(CONNECTION),
             foreign=self._reconciler.foreign,
             differences=self._reconciler.differences,
             orphans=self._reconciler.orphans,

@@ -245,7 +245,7 @@ class Storm:
         assert not manager._sending._waiters
         assert not manager._reconciler._strangers._waiting
         assert manager._reconciler._round is None
-        assert manager._is_connected
+        assert manager._view().is_connected
 
     def _fills_by_order(self) -> dict[str, dict[str, Decimal]]:
         by_order: dict[str, dict[str, Decimal]] = {}

@@ -7,7 +7,7 @@ import pytest
 
 from naive_daemon import names
 from naive_daemon.clock import NS_PER_S
-from naive_daemon.domain.events import MarketHealth
+from naive_daemon.domain.events import AskMarketHealth, MarketHealth
 from naive_daemon.domain.limits import KillCancel, KillSwitch, RiskLimits, Safeguards
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.side import Side
@@ -15,6 +15,7 @@ from naive_daemon.execution.client import SEND_WITHIN_S, ClientTrouble, MarketSt
 from naive_daemon.execution.gatekeeper import Gatekeeper
 from naive_daemon.execution.journal import RecordCycles
 from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed, KillSwitchObeyed
+from naive_daemon.otp import Actor
 from tests.execution.desk import (
     ACCOUNT,
     MIDNIGHT_NS,
@@ -266,12 +267,31 @@ def test_a_halted_symbol_takes_no_entries_and_its_exits_are_tried() -> None:
     assert reasons(desk, OTHER) == [None]
 
 
+class Market(Actor):
+    """A live market without trades, which it has said before."""
+
+    def init(self) -> None:
+        self.subscribe(names.MARKET_HEALTH_ASKED)
+
+    def on_receive(self, message: Any) -> None:
+        assert message == AskMarketHealth()
+        self.system.pubsub.publish(names.MARKET_HEALTH, MarketHealth(connected=False, reason="no trade for 30 s"))
+
+
 def test_without_market_data_no_entry_leaves() -> None:
     desk = Desk().start()
     for health in (MarketHealth(connected=False, reason="no trade for 30 s"), MarketHealth(connected=True, reason="")):
         desk.system.pubsub.publish(names.MARKET_HEALTH, health)
         desk.system.run_until_idle()
     assert desk.heard() == [(None, "no trade for 30 s"), (None, None)]
+
+
+def test_a_fresh_manager_has_the_market_say_again_how_it_is() -> None:
+    desk = Desk().start()
+    market = Market()
+    desk.system.start(market)
+    desk.crash()
+    assert desk.start().held() == {None: "no trade for 30 s"}
 
 
 @pytest.mark.parametrize("kind", ["credentials", "ban", "order limit", "clock"])

@@ -15,7 +15,7 @@ import structlog
 from naive_daemon import names
 from naive_daemon.clock import WallClock
 from naive_daemon.config.exchange import Binance
-from naive_daemon.domain.events import MarketHealth, Trade
+from naive_daemon.domain.events import AskMarketHealth, MarketHealth, Trade
 from naive_daemon.exchange.binance.live_market import LiveMarket
 from naive_daemon.market.feed import TRADES, MarketMissing
 from naive_daemon.market.live import AskOddFrames, AskStreams, StreamState
@@ -158,6 +158,15 @@ def test_trades_reach_their_feeds_exactly_and_in_order(
     assert (bitcoin.symbol, bitcoin.connected, bitcoin.last_trade_ns) == ("BTCUSDT", True, heard[4].time_ns)
     assert (ether.symbol, ether.connected, ether.last_trade_ns) == ("ETHUSDT", True, heard[5].time_ns)
     assert system.ask(names.PLAYER, AskOddFrames()) == {}
+
+
+def test_who_has_just_started_is_told_again_that_trades_arrive(
+    exchange: LocalExchange, system: ActorSystem, begin: Begin
+) -> None:
+    ear = begin(exchange, "BTCUSDT")
+    ear.await_connected()
+    system.pubsub.publish(names.MARKET_HEALTH_ASKED, AskMarketHealth())
+    ear.await_connected()
 
 
 def test_a_symbol_that_is_not_listed_has_no_market(exchange: LocalExchange, begin: Begin) -> None:

@@ -1,6 +1,6 @@
 """Binance's live market as the player: brings the trades of the symbols that are traded to their feeds.
 
-Receives: Play, Silence; requests AskStreams, AskOddFrames.
+Receives: Play, Silence, AskMarketHealth; requests AskStreams, AskOddFrames.
 Sends: TradeArrived and DeliverTrade to feeds, as trades arrive; publishes MarketHealth, and MarketMissing for a symbol
 that the exchange does not list.
 State: the market streams, whose sockets live on a thread of their own and tell the feeds from there. Who restarts it
@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from naive_daemon import names
-from naive_daemon.domain.events import MarketHealth, Trade
+from naive_daemon.domain.events import AskMarketHealth, MarketHealth, Trade
 from naive_daemon.exchange.binance.market_streams import MarketStreams
 from naive_daemon.market.feed import DeliverTrade, MarketMissing, TradeArrived
 from naive_daemon.market.live import AskOddFrames, AskStreams
@@ -42,6 +42,7 @@ class BinanceMarket(Actor):
 
     def init(self) -> None:
         """Start the streams, without any symbol."""
+        self.subscribe(names.MARKET_HEALTH_ASKED)
         self._streams.start(self)
 
     def on_receive(self, message: Any) -> Any:
@@ -54,6 +55,8 @@ class BinanceMarket(Actor):
                 self.system.pubsub.publish(names.MARKET_MISSING, MarketMissing(symbol))
             case Silence(symbol):
                 self._streams.silence(symbol)
+            case AskMarketHealth():
+                self._streams.say_health()
             case AskStreams():
                 return self._streams.states()
             case AskOddFrames():

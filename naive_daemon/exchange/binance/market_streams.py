@@ -1,8 +1,8 @@
 """The market streams of Binance: which symbols are wanted, on which connections, and what arrives of them.
 
 Owned by the live market's actor, and ended by it or by the world when the actor was killed; `play`, `silence`,
-`states` and `end` may be called from any thread, everything else happens on the loop of its own. Invariant: of one
-symbol each trade is told once, in the order of the exchange's numbers, and none after `end`.
+`say_health`, `states` and `end` may be called from any thread, everything else happens on the loop of its own.
+Invariant: of one symbol each trade is told once, in the order of the exchange's numbers, and none after `end`.
 """
 
 import asyncio
@@ -86,6 +86,10 @@ class MarketStreams:
     def silence(self, symbol: str) -> None:
         """Bring the symbol's trades no more."""
         self._loop.call(self._silence, symbol)
+
+    def say_health(self) -> None:
+        """Tell again whether trades arrive, if that was ever told."""
+        self._loop.call(self._say_health)
 
     def states(self) -> tuple[StreamState, ...]:
         """Say how each symbol's stream stands."""
@@ -180,6 +184,11 @@ class MarketStreams:
         reason = "connected" if connected else f"market stream of {self._address}: {(*down, 'connecting')[0]}"
         if self._health is None or self._health[0] != connected:
             self._health = (connected, reason)
+            self._say_health()
+
+    def _say_health(self) -> None:
+        if self._health is not None and not self._is_over:
+            connected, reason = self._health
             self._listener.on_health(connected=connected, reason=reason)
 
     def _note_line_end(self, task: "asyncio.Task[None]") -> None:
