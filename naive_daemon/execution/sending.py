@@ -100,7 +100,9 @@ class Sending:
             self.send(order)
 
     def take_overdue(self, client_order_id: str) -> None:
-        """Call an order unknown that got no answer."""
+        """Call an order unknown that got no answer, unless one came in the moment in which its time was over."""
+        if client_order_id not in self._in_flight:
+            return
         self._stop_waiting(client_order_id)
         order = self._books.live.get(client_order_id)
         if order is not None and order.status is OrderStatus.IN_FLIGHT:

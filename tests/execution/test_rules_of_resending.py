@@ -7,6 +7,7 @@ import pytest
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.manager import _ClearAgain
 from naive_daemon.execution.messages import CancelSymbol, Drain, ExecutionStarted, LeaveSymbol
+from naive_daemon.execution.sending import Overdue
 from naive_daemon.otp import StartFailedError
 from tests.execution.desk import (
     ACCOUNT,
@@ -55,6 +56,15 @@ def test_a_not_sent_that_comes_twice_sends_once() -> None:
     desk = Desk().start().place(SELL).tell(not_sent(SELL), not_sent(SELL))
     assert desk.sent() == [SELL]
     assert desk.wait(8).sent() == [SELL]
+
+
+def test_an_exit_that_did_not_leave_waits_on_though_its_time_was_over_in_the_same_moment() -> None:
+    desk = Desk().start().place(SELL)
+    desk.manager.tell(not_sent(SELL))
+    desk.tell(Overdue(SELL.client_order_id))  # it had fired before the timer was stopped
+    desk.sent()
+    assert desk.wait(1).sent() == [SELL]
+    assert desk.life(SELL) == []
 
 
 def test_an_exit_that_was_sent_again_and_timed_out_is_unknown_and_not_sent_a_third_time() -> None:
