@@ -7,8 +7,7 @@ Receives: what its listener hears; ReadSettings, ActualChanged and StatusDrained
 from execution managers.
 Sends: SettingsRead and ControlStarted to the switches.
 State: what is not written yet: the newest actual state of each symbol, symbols that have drained, who obeys the kill
-switch. What the switches
-have not been told: whose rows were written.
+switch. What the switches have not been told: whose rows were written.
 Crashes when: the listener's thread dies or the store refuses something for good; the daemon then starts its tree anew.
 """
 
@@ -188,10 +187,11 @@ class Control(Actor):
                 self.on_receive(message)
 
     def _work(self) -> None:
+        """Read first: what an operator wants, a kill switch above all, must not wait for what can not be written."""
         try:
-            self._write()
             if self._shall_read:
                 self._read()
+            self._write()
             if self._shall_beat:
                 self._heartbeat()
                 self._shall_beat = False

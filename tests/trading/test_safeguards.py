@@ -45,6 +45,19 @@ def test_the_kill_switch_stops_entries_is_confirmed_and_shown_and_exits_go_on() 
     assert [order.side for order in daemon.orders(OPEN)] == [Side.BUY]
 
 
+def test_the_kill_switch_is_read_though_what_is_so_can_not_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon = plant().on()
+
+    def locked(*_: object) -> None:
+        raise TransientError("somebody holds a lock on a row")
+
+    monkeypatch.setattr(TableStore, "record_actual", locked)
+    daemon.trades("100", "99")  # something is to be written from now on
+    switch(daemon, is_on=True)
+    daemon.wait(RETRY_S)
+    assert daemon.view().held == "kill switch: drill"
+
+
 def test_held_a_trader_journals_at_most_one_refused_attempt_and_goes_on_when_released() -> None:
     daemon = plant()
     switch(daemon, is_on=True)
