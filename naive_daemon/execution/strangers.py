@@ -11,6 +11,7 @@ import msgspec
 
 from naive_daemon import names
 from naive_daemon.domain.events import OrderEvent
+from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.execution.client import AskOrder, ExchangeOrder, OrderReport
 from naive_daemon.execution.journal import LoadCycle
@@ -63,7 +64,11 @@ class Strangers:
         events = self._waiting.get(client_order_id)
         if events is None:
             derived = parse_client_order_id(client_order_id, self._owner, self._account, symbol)
-            if derived is None or len(self._waiting) >= STRANGERS_MAX:
+            if (
+                derived is None
+                or len(self._waiting) >= STRANGERS_MAX
+                or (resting is not None and not _has_price(resting))
+            ):
                 return False
             events = self._waiting[client_order_id] = deque(maxlen=STRANGERS_MAX)
             self._ask_journal(derived, client_order_id, resting)
@@ -92,6 +97,9 @@ class Strangers:
                 why = str(report.reason) if isinstance(report, RequestFailed) else "the exchange does not find it"
                 self._give_up(client_order_id, why)
                 return
+            if not _has_price(report.order):
+                self._give_up(client_order_id, "it has no price, so it was not placed here")
+                return
             self._waiting[client_order_id].extend(report.fills)
             self._end(client_order_id, _adopted(derived, report.order), report.order, is_orphan=True)
 
@@ -108,6 +116,11 @@ class Strangers:
         events = self._waiting.pop(client_order_id)
         self._actor.log.error("order not recognised", order=client_order_id, events=len(events), reason=reason)
         self._on_end()
+
+
+def _has_price(there: ExchangeOrder) -> bool:
+    """Say whether it may be ours: market and stop orders have no price, and no journal holds such an order."""
+    return there.price > ZERO
 
 
 def _adopted(derived: tuple[CycleKey, Leg], there: ExchangeOrder) -> Order:

@@ -122,6 +122,21 @@ def test_an_orphan_of_which_only_an_event_tells_is_adopted_with_its_end(end: Ord
     assert desk.wait(60).sent() == []  # it does not rest, so nothing is to be cancelled
 
 
+def test_an_order_without_a_price_is_not_ours_whatever_it_is_called() -> None:
+    """A market or a stop order that somebody gave one of our ids: no journal could hold it."""
+    desk = Desk()
+    desk.client.rest(there(BUY, price=Decimal(0)))
+    desk.client.reports[OTHER.client_order_id] = OrderReport(
+        symbol=OTHER.symbol,
+        client_order_id=OTHER.client_order_id,
+        order=there(OTHER, FILLED, "10", price=Decimal(0)),
+        fills=(filled(OTHER),),
+    )
+    desk.start().tell(filled(OTHER))
+    assert desk.store.orders() == ()
+    assert (desk.view().orphans, desk.view().live, desk.view().foreign) == (0, 0, 1)
+
+
 def test_a_stranger_that_is_over_in_the_journal_and_rests_there_is_cancelled() -> None:
     over = make_order(1, status=CANCELLED, exchange_order_id="x1")
     desk = Desk(over)
