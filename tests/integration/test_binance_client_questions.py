@@ -66,9 +66,22 @@ def test_an_order_with_more_trades_than_a_page_is_reported_with_all_of_them(
     assert [int(fill.trade_id) for fill in desk.ask(AskOrder("BTCUSDT", "a")).fills] == list(range(1, 1_501))
 
 
-def test_an_order_that_is_not_found_may_yet_be(server: ScriptedBinance, desk: Desk) -> None:
-    server.rest["GET /api/v3/order"] = lambda _: (400, {"code": -2013, "msg": "Order does not exist."})
+@pytest.mark.parametrize(("code", "message"), [(-2013, "Order does not exist."), (-1121, "Invalid symbol.")])
+def test_an_order_that_is_not_found_may_yet_be(server: ScriptedBinance, desk: Desk, code: int, message: str) -> None:
+    server.rest["GET /api/v3/order"] = lambda _: (400, {"code": code, "msg": message})
     assert desk.ask(AskOrder("BTCUSDT", "a")) == OrderReport(symbol="BTCUSDT", client_order_id="a", order=None)
+
+
+def test_an_order_is_reported_whose_symbol_has_been_taken_off_the_list(server: ScriptedBinance, desk: Desk) -> None:
+    """A daemon that was down when a symbol was delisted must learn what became of its orders."""
+    server.rest["GET /api/v3/order"] = lambda _: (
+        200,
+        known(symbol="GONEUSDT", executedQty="0.600", status="EXPIRED"),
+    )
+    server.rest["GET /api/v3/myTrades"] = lambda _: (200, [{**own_trade(5, "0.6"), "symbol": "GONEUSDT"}])
+    answer = desk.ask(AskOrder("GONEUSDT", "a"))
+    assert (answer.order.symbol, answer.order.status) == ("GONEUSDT", OrderStatus.EXPIRED)
+    assert [fill.quantity for fill in answer.fills] == [Decimal("0.6")]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from naive_daemon.domain.events import BalanceUpdated, OrderFilled
 from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.reading import Reader, total
 from naive_daemon.exchange.binance.sending import Sender
-from naive_daemon.exchange.binance.signal import Accepted, NotFound, Signal
+from naive_daemon.exchange.binance.signal import Accepted, NotFound, Refused, Signal
 from naive_daemon.exchange.binance.wire import (
     AccountInformation,
     ExchangeInformation,
@@ -32,6 +32,8 @@ OPEN_ORDERS_WEIGHT = 80
 ACCOUNT_WEIGHT = 20
 INFORMATION_WEIGHT = 20
 TRADES_PAGE = 1_000
+INVALID_SYMBOL = -1121
+"""The symbol is gone, and its orders with it: they are not found either."""
 LAG_PAUSES_S = (0.1, 0.4, 1.0)
 """When an order's trades are read again that do not add up to what is filled of it."""
 INSIST_PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -60,7 +62,7 @@ class Questions:
         """Ask for one order and its fills; raises AskError."""
         parameters = (("symbol", symbol), ("origClientOrderId", client_order_id))
         signal = await self._sender.ask("GET", "/api/v3/order", parameters, weight=ORDER_WEIGHT, within_s=ASK_WITHIN_S)
-        if isinstance(signal, NotFound):
+        if isinstance(signal, NotFound) or (isinstance(signal, Refused) and signal.code == INVALID_SYMBOL):
             return OrderReport(symbol=symbol, client_order_id=client_order_id, order=None)
         known = _body_of(signal, KnownOrder, "order")
         order = self._reader.order(known, client_order_id)

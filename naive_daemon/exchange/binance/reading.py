@@ -103,8 +103,11 @@ class Reader:
         return told
 
     def order(self, known: KnownOrder, client_order_id: str | None = None) -> ExchangeOrder | None:
-        """Read one order; None, and noted, when it cannot be. `client_order_id`: the one that was asked for."""
-        if known.symbol not in self._instruments:
+        """Read one order; None, and noted, when it cannot be. `client_order_id`: the one that was asked for.
+
+        Who asks for an order knows it, so its symbol may have been taken off the list since it was placed.
+        """
+        if client_order_id is None and known.symbol not in self._instruments:
             self._oddities.note("unknown symbol", known.symbol)
             return None
         status = STATUSES.get(known.status)
