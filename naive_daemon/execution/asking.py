@@ -60,7 +60,7 @@ class Asking:
     def __len__(self) -> int:
         return len(self._inquiries)
 
-    def ask(self, order: Order) -> None:
+    def ask_now(self, order: Order) -> None:
         """Ask about an order now."""
         self._inquiries.add(order.client_order_id, order.symbol, self._now_s())
         self._inquiries.ready(order.client_order_id)
@@ -96,7 +96,7 @@ class Asking:
         is_asked = event.client_order_id in self._inquiries
         is_doubtful = is_asked if event.filled is None else event.filled > order.filled
         if is_doubtful:
-            self.ask(order)
+            self.ask_now(order)
         return is_doubtful
 
     def adopt(self, report: OrderReport) -> None:
@@ -173,7 +173,7 @@ class Asking:
         else:
             self._take_not_found(order, inquiry, is_final=answer.is_final)
         if inquiry.is_asked_again and (live := self._books.live.get(client_order_id)) is not None:
-            self.ask(live)
+            self.ask_now(live)
         self._ask_next()
 
     def _take_not_found(self, order: Order, inquiry: Inquiry, *, is_final: bool) -> None:

@@ -116,7 +116,7 @@ class ExecutionManager(Actor):
         self._gate = Gatekeeper(self, account, self._indexer, lambda: len(books.live))
         self._sending = Sending(self, account, books, take_event, self._config.request_timeout_s)
         self._asking = Asking(self, account, books, take_event, self._config.never_placed_after_s)
-        self._cancels = Cancels(self, account, self._asking.ask)
+        self._cancels = Cancels(self, account, self._asking.ask_now)
         self._reconciler = Reconciler(
             self,
             account=account,
@@ -164,7 +164,7 @@ class ExecutionManager(Actor):
             case AskExecution():
                 return self._view()
             case Reconcile():
-                self._reconciler.ask(self.caller())
+                self._reconciler.begin(self.caller())
                 return DEFERRED
             case Drain():
                 call = self.caller()
@@ -229,7 +229,7 @@ class ExecutionManager(Actor):
             case LookAtLimits():
                 self._gate.look_at_limits()
             case _Period():
-                self._reconciler.ask()
+                self._reconciler.begin()
                 self._reconcile_later()
             case _:
                 super().on_receive(message)
@@ -323,7 +323,7 @@ class ExecutionManager(Actor):
         self.log.info("cancel refused", order=refused.client_order_id, reason=refused.reason)
         order = self._books.live.get(refused.client_order_id)
         if order is not None:
-            self._asking.ask(order)
+            self._asking.ask_now(order)
 
     def _take_not_sent(self, news: OrderNotSent) -> None:
         """Keep an exit for later, unless it was cancelled on its way."""

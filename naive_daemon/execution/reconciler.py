@@ -73,7 +73,7 @@ class Reconciler:
         self._unlisted: set[str] = set()
         self.foreign = self.differences = self.orphans = 0
 
-    def ask(self, caller: Call | None = None) -> None:
+    def begin(self, caller: Call | None = None) -> None:
         """Have the exchange say what rests, and compare; the caller gets the report of that round."""
         if caller is not None:
             self._callers.append(caller)
@@ -99,7 +99,7 @@ class Reconciler:
             self._asking.accept(resting)
         for order in found.asked:
             if not self._is_awaited(order.client_order_id):
-                self._asking.ask(order)
+                self._asking.ask_now(order)
         for resting in found.strangers:
             self._meet(self._round, resting)
         self._end_round()
@@ -153,7 +153,7 @@ class Reconciler:
             self._take_event(event)
         live = self._books.live.get(order.client_order_id)
         if live is not None:
-            self._asking.ask(live)
+            self._asking.ask_now(live)
         elif resting is not None and resting.status.is_resting and order.status is not OrderStatus.FILLED:
             self._take_off(order)
 
