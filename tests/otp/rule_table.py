@@ -16,6 +16,9 @@ from tests.otp.rules import RULES
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "otp.md"
+FOLDERS = (ROOT / "tests" / "e2e", ROOT / "tests" / "otp")
+"""Where tests cite these rules; elsewhere `rule` means one of the execution manager's."""
+
 BEGIN, END = "<!-- rules: written by `make docs` -->", "<!-- end of rules -->"
 
 _ONE = re.compile(r"test_rule_(\d+)_")
@@ -53,10 +56,10 @@ def tests_in(folder: Path) -> Iterator[Proof]:
 
 
 @functools.cache
-def proofs(folder: Path = ROOT / "tests") -> dict[int, list[Proof]]:
+def proofs(folders: tuple[Path, ...] = FOLDERS) -> dict[int, list[Proof]]:
     """Find the tests of each rule; a rule without any has an empty list."""
     found: dict[int, list[Proof]] = {rule: [] for rule in RULES}
-    for proof in tests_in(folder):
+    for proof in (proof for folder in folders for proof in tests_in(folder)):
         for rule in rules_of(proof.test):
             found.setdefault(rule, []).append(proof)
     return {rule: sorted(found[rule]) for rule in sorted(found)}
