@@ -13,7 +13,7 @@ from tests.e2e.place import Place
 FAST = {"NAIVE_MARKET__SPEED": "20", "NAIVE_EXCHANGE__MAKER_FEE": "0.0001"}
 STATUS_KEYS = [
     "account", "symbol", "desired", "actual", "traders", "open_orders", "cycles", "realised_pnl", "restarts",
-    "last_error",
+    "held", "last_error",
 ]  # fmt: skip
 COMPLETED = "SELECT count(*) FROM cycles WHERE symbol = '{}' AND outcome = 'completed'"
 
@@ -49,7 +49,7 @@ def test_from_start_through_cycles_and_a_drain_to_off(place: Place, daemon: Daem
     daemon.log.await_event("rebuy", symbol="BTCUSDT")
     daemon.log.await_event("cycle finished", symbol="BTCUSDT", count=3)
     data = place("status", "--json").data
-    assert list(data) == ["daemon", "symbols"]
+    assert list(data) == ["daemon", "kill_switch", "symbols"]
     assert data["daemon"]["running"] is True
     assert data["daemon"]["pid"] == daemon.pid
     assert isinstance(data["daemon"]["silent_s"], float)

@@ -16,6 +16,7 @@ def away(monkeypatch: pytest.MonkeyPatch) -> str:
     with socket.create_server(("127.0.0.1", 0)) as server:
         place = f"127.0.0.1:{server.getsockname()[1]}"
     monkeypatch.setenv("NAIVE_EXCHANGE__BINANCE__REST_URL", f"http://{place}")
+    monkeypatch.setenv("NAIVE_EXCHANGE__BINANCE__STREAM_URL", f"ws://{place}")
     monkeypatch.setenv("NAIVE_EXCHANGE__BINANCE__ANSWER_TIMEOUT_S", "0.5")
     return place
 

@@ -85,6 +85,7 @@ def configured(tmp_path: Path) -> Callable[..., Config]:
             "NAIVE_HOME": str(tmp_path / "home"),
             "NAIVE_MARKET__FEED": "binance",
             "NAIVE_EXCHANGE__BINANCE__REST_URL": rest_url,
+            "NAIVE_EXCHANGE__BINANCE__STREAM_URL": "ws://127.0.0.1:1",  # never asked for what is listed
             "NAIVE_EXCHANGE__BINANCE__ANSWER_TIMEOUT_S": "0.5",
             **more,
         }
