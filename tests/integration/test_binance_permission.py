@@ -82,7 +82,6 @@ def test_a_clock_that_is_off_by_an_hour_is_warned_of_and_signs_right(server: Scr
         ("account", (400, {"code": -1022, "msg": "Signature for this request is not valid."}), "API key"),
         ("account", (400, {"code": -2014, "msg": "API-key format invalid."}), "API key"),
         ("account", (200, {"canTrade": False}), "may not trade"),
-        ("account", (400, {"code": -1021, "msg": "Timestamp for this request"}), "our time"),
         ("restrictions", (200, {**RESTRICTIONS, "enableSpotAndMarginTrading": False}), "may not trade"),
     ],
 )
@@ -108,6 +107,13 @@ def test_what_is_no_binance_or_does_not_work_is_unreachable(server: ScriptedBina
     with pytest.raises(UnreachableError, match=server.host) as raised:
         check_account(settings(server.host), WallClock())
     assert "\n" not in str(raised.value)
+
+
+def test_a_clock_that_is_refused_may_be_right_at_the_next_start(server: ScriptedBinance) -> None:
+    server.rest["GET /api/v3/account"] = lambda _: (400, {"code": -1021, "msg": "Timestamp for this request"})
+    with pytest.raises(UnreachableError, match="refuses our time") as raised:
+        check_account(settings(server.host), WallClock())
+    assert "NTP" in (raised.value.hint or "")
 
 
 @contextlib.contextmanager

@@ -129,7 +129,10 @@ def _body(result: RestAnswer, time: ExchangeTime, url: str) -> bytes:
         case BadCredentials(reason):
             raise ConfigError(f"Binance refuses the API key: {reason}", hint=_KEY_HINT)
         case ClockOff(reason):
-            raise ConfigError(f"Binance refuses our time: {reason}", hint="set this machine's clock (NTP)")
+            # No mistake of configuration, after which nobody would start it again: clocks are set, also Binance's.
+            raise UnreachableError(
+                f"Binance at {address(url)} refuses our time: {reason}", hint="set this machine's clock (NTP)"
+            )
         case Refused(_, reason) | NotFound(reason):
             raise _unreachable(url, f"what answers there refuses: {reason}")
         case other:
