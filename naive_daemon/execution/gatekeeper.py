@@ -115,14 +115,20 @@ class Gatekeeper:
     def hold(self, kind: str, reason: str, scope: Scope = None) -> None:
         """Hold entries back, and say so if that is new."""
         if self._gate.hold(kind, reason, scope):
-            self._actor.log.warning("entries held", symbol=scope, reason=reason)
+            # Each start has its moment before the safeguards are read: no news, and nothing to warn of.
+            say = self._actor.log.debug if kind == UNREAD else self._actor.log.warning
+            say("entries held", **_about(scope), reason=reason)
             self._tell(scope)
 
     def release(self, kind: str, scope: Scope = None) -> None:
         """Let entries out again, as far as nothing else holds them."""
         if self._gate.release(kind, scope):
             reason = self._gate.own_reason(scope)
-            self._actor.log.info("entries released" if reason is None else "entries held", symbol=scope, reason=reason)
+            say = self._actor.log.debug if kind == UNREAD else self._actor.log.info
+            if reason is None:
+                say("entries released", **_about(scope))
+            else:
+                say("entries held", **_about(scope), reason=reason)
             self._tell(scope)
 
     def holds(self, kind: str) -> bool:
@@ -172,3 +178,8 @@ class Gatekeeper:
 
     def _now_ns(self) -> int:
         return self._actor.system.clock.now_ns()
+
+
+def _about(scope: Scope) -> dict[str, str]:
+    """Name the symbol in a line of the log; a line about the whole account names none."""
+    return {} if scope is None else {"symbol": scope}

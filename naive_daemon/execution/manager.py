@@ -199,7 +199,8 @@ class ExecutionManager(Actor):
                 self.log.warning("reconnecting", origin=origin)
                 self._gate.hold(CONNECTION, "reconnecting to the exchange")
             case Reconnected():
-                self.log.info("reconnected")
+                if self._gate.holds(CONNECTION):  # the first connection ends no loss
+                    self.log.info("reconnected")
             case AccountSnapshot():
                 self._reconciler.take(message)
                 self._gate.release(CONNECTION)

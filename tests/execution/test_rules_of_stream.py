@@ -10,6 +10,7 @@ import pytest
 
 from naive_daemon import names
 from naive_daemon.domain.events import BalanceUpdated, OrderCancelled, OrderExpired
+from naive_daemon.domain.limits import Safeguards
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.client import ClientTrouble, MarketStatus, Reconnected, Reconnecting
@@ -78,6 +79,19 @@ def test_rule_8_each_loss_holds_entries_once_and_they_go_on_behind_the_snapshot(
     desk.tell(desk.client.snapshot())
     assert desk.heard() == [(None, None)]
     assert desk.view().is_connected
+
+
+def test_the_log_pairs_losses_with_returns_and_warns_of_no_ordinary_start(logs: list[Any]) -> None:
+    desk = Desk().start(awaits_safeguards=True)
+    desk.tell(Reconnected(ACCOUNT), desk.client.snapshot(), Safeguards())
+    assert [line for line in logs if line["log_level"] != "debug" and line["event"] != "orders reconciled"] == []
+    back(desk.tell(LOST))
+    said = [
+        line for line in logs if line["event"] in {"reconnecting", "reconnected", "entries held", "entries released"}
+    ]
+    told = [line["event"] for line in said if line["log_level"] != "debug"]
+    assert told == ["reconnecting", "entries held", "reconnected", "entries released"]
+    assert not any("symbol" in line for line in said), "they are about the whole account"
 
 
 def test_rule_8_fills_missed_in_the_gap_count_exactly_once() -> None:
