@@ -88,7 +88,7 @@ def show(options: Options) -> None:
     type=click.Choice([choice.value for choice in KillCancel]),
     default=KillCancel.NOTHING.value,
     show_default=True,
-    help="What is taken off the book: nothing, buys without any fill (entries), or all orders.",
+    help="What is taken off the book: nothing, or buys without any fill (entries).",
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why; shown wherever an entry waits.")
 @_timeout
