@@ -1,4 +1,4 @@
-"""Every row of binance.md's table of signals: what Binance says, or does not, and what that means."""
+"""Every kind of signal: what Binance says, or does not, and what that means."""
 
 import pytest
 

@@ -171,7 +171,7 @@ class EventKind(msgspec.Struct):
 
 
 class ExecutionReport(msgspec.Struct):
-    """What happened to an order ("Order Update"). Letters as on the wire; see binance.md for their meaning."""
+    """What happened to an order ("Order Update"). Letters as on the wire; what they mean stands there."""
 
     s: str
     c: str
