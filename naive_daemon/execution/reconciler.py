@@ -142,7 +142,9 @@ class Reconciler:
 
     def _recognised(self, known: Recognition) -> None:
         order, resting = known.order, known.resting
-        if resting is not None and self._round is not None and order.status is not OrderStatus.FILLED:
+        if resting is not None and _is_outdated(resting, order):
+            resting = None
+        if resting is not None and self._round is not None:
             self._round.differences.append(stranger_difference(resting, None if known.is_orphan else order))
             self._round.orphans += known.is_orphan
         if self._books.get(order.client_order_id) is None:
@@ -154,7 +156,7 @@ class Reconciler:
         live = self._books.live.get(order.client_order_id)
         if live is not None:
             self._asking.ask_now(live)
-        elif resting is not None and resting.status.is_resting and order.status is not OrderStatus.FILLED:
+        elif resting is not None and resting.status.is_resting:
             self._take_off(order)
 
     def doubt_end(self, known: Order, event: OrderEvent) -> None:
@@ -199,3 +201,12 @@ class Reconciler:
         self.differences += len(ended.differences)
         for difference in ended.differences[:DIFFERENCES_LOGGED_MAX]:
             self._actor.log.warning("journal and exchange differ", **msgspec.structs.asdict(difference))
+
+
+def _is_outdated(resting: ExchangeOrder, known: Order) -> bool:
+    """Say whether what rests there is only read too late: it is full, and still the same order.
+
+    Binance takes the id of an order that is over for a new one ("New order"): that one rests, whoever placed it.
+    """
+    was = known.exchange_order_id
+    return known.status is OrderStatus.FILLED and (was is None or was == resting.exchange_order_id)

@@ -149,6 +149,20 @@ def test_a_stranger_that_is_over_in_the_journal_and_rests_there_is_cancelled() -
     assert desk.journaled(over).status is CANCELLED
 
 
+@pytest.mark.parametrize(("exchange_order_id", "cancels"), [("x1", []), ("x2", [BUY.client_order_id])])
+def test_a_full_order_that_seems_to_rest_is_read_too_late_or_another_with_its_id(
+    exchange_order_id: str, cancels: list[str]
+) -> None:
+    """Somebody used the id again, by hand or from an older copy of the journal."""
+    full = make_order(1, status=FILLED, filled=Decimal(10), exchange_order_id="x1")
+    desk = Desk(full)
+    desk.client.rest(there(full, exchange_order_id=exchange_order_id))
+    desk.start()
+    assert desk.sent() == cancels
+    assert [each.kind for each in desk.reconcile().differences] == ["over here"] * len(cancels)
+    assert (desk.life(full), desk.view().orphans) == ([], 0)
+
+
 def test_somebody_elses_orders_are_left_alone_and_counted() -> None:
     other_daemon = CycleKey("main", "AAAQ", 1, 1)
     theirs = there(make_order(8), client_order_id=client_order_id("another", other_daemon, Leg(Side.BUY)))
