@@ -1,4 +1,4 @@
-"""What would leave too late, against a scripted server: not after its time, and no entry without the connection."""
+"""What waits, against a scripted server: not past its time, no entry without its connection, not for a dead one."""
 
 from collections.abc import Iterator
 
@@ -6,9 +6,11 @@ import pytest
 import structlog
 
 from naive_daemon.clock import WallClock
+from naive_daemon.domain.events import OrderAccepted, OrderUnknown
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.binance import orders
 from naive_daemon.exchange.binance.sending import NOT_CONNECTED
+from naive_daemon.exchange.binance.ws_api import UNANSWERED_MAX
 from naive_daemon.execution.client import (
     AccountSnapshot,
     AskBalances,
@@ -70,6 +72,36 @@ def test_rule_10_an_entry_that_waited_for_the_limits_does_not_leave_once_the_con
     assert (not_sent.client_order_id, not_sent.reason) == ("b", NOT_CONNECTED)
     assert server.next_asked("POST /api/v3/order")["newClientOrderId"] == "c"
     assert asked(server, "POST /api/v3/order") == []
+
+
+def test_a_connection_that_answers_nothing_any_more_is_opened_again_and_exits_find_another_way(
+    server: ScriptedBinance, desk: Desk
+) -> None:
+    server.ws["order.place"] = lambda _: None
+    server.ws["userDataStream.subscribe.signature"] = lambda _: refused(-1, "away")
+    for number in range(UNANSWERED_MAX):
+        desk.tell(SendOrder(order(f"a{number}", Side.SELL)))
+    assert "does not answer" in desk.wait_for(Reconnecting).origin
+    desk.tell(SendOrder(order("b", Side.SELL)))
+    assert server.next_asked("POST /api/v3/order")["newClientOrderId"] == "b"
+
+
+def test_a_connection_that_answers_now_and_then_is_kept(server: ScriptedBinance, desk: Desk) -> None:
+    server.ws["order.place"] = lambda _: None
+    for number in range(UNANSWERED_MAX - 1):
+        desk.tell(SendOrder(order(f"a{number}", Side.SELL)))
+    for _ in range(UNANSWERED_MAX - 1):
+        desk.wait_for(OrderUnknown)
+    server.ws["order.place"] = lambda parameters: ok(placed(parameters))
+    desk.tell(SendOrder(order("b", Side.SELL)))
+    desk.wait_for(OrderAccepted)
+    server.ws["order.place"] = lambda _: None
+    desk.tell(SendOrder(order("c", Side.SELL)))
+    desk.wait_for(OrderUnknown)
+    server.ws["order.place"] = lambda parameters: ok(placed(parameters))
+    desk.tell(SendOrder(order("d")))
+    before, last = desk.told_before(OrderAccepted)
+    assert (before, last.client_order_id) == ([], "d")
 
 
 @pytest.mark.parametrize("side", Side)

@@ -192,7 +192,7 @@ class Sender:
         parameters: dict[str, str | int] = dict(request.parameters)
         parameters["recvWindow"] = self._recv_window_ms
         parameters["timestamp"] = self._time.now_ms()
-        request.timer = self._loop.call_later(self._timeout_s, self._time_out, request)
+        request.timer = self._loop.call_later(self._timeout_s, self._time_out, request, connection)
         connection.send(
             request.ws_method,
             signed_parameters(self._signer, parameters),
@@ -227,7 +227,8 @@ class Sender:
         is_in_time = not request.is_over and self._loop.time() < request.expires_s
         return is_in_time and request.priority is not Priority.ENTRY
 
-    def _time_out(self, request: Request) -> None:
+    def _time_out(self, request: Request, connection: Connection) -> None:
+        connection.note_time_out()
         request.timer = None
         request.is_over = True
         self._settle(request)

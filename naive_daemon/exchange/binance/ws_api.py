@@ -21,6 +21,8 @@ FRAME_MAX = 16 * 1024 * 1024
 """A longer frame breaks the connection; an event has less than 1 KB."""
 WAITING_MAX = 10_000
 """Requests without an answer that are remembered; the oldest is forgotten. After a time-out an answer still counts."""
+UNANSWERED_MAX = 3
+"""After so many time-outs, and no answer to anything in between, a connection is taken for dead though it pings."""
 CLOSE_WITHIN_S = 1.0
 
 OnAnswer = Callable[[Answer | Lost, list[RateLimit]], None]
@@ -53,6 +55,7 @@ class Connection:
         self._waiting_for_room: asyncio.Task[None] | None = None
         self._ending: str | None = None
         self._number = 0
+        self._unanswered = 0
         self._watch = self._loop.call_later(stale_after_s, self._check_signs_of_life)
 
     @property
@@ -96,6 +99,12 @@ class Connection:
                 return await answer
         except TimeoutError:
             return Lost.AFTER_SEND
+
+    def note_time_out(self) -> None:
+        """Say that a request had no answer in time: one that answers nothing any more ends."""
+        self._unanswered += 1
+        if self._unanswered >= UNANSWERED_MAX:
+            self.end("it does not answer")
 
     def end(self, reason: str) -> None:
         """Have the connection end, soon; `read` gives the first reason."""
@@ -160,6 +169,7 @@ class Connection:
             error = frame.error or ErrorBody()
             self._oddities.note("answer to no request", f"{frame.status} {error.code}")
             return
+        self._unanswered = 0
         on_answer(_answer_of(frame), frame.rate_limits)
 
     def _write(self, data: bytes) -> None:
