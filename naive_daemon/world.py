@@ -119,7 +119,7 @@ class World:
         binance = config.exchange.binance
         checked = check_account(binance, self.clock)
         for warning in checked.warnings:
-            self._log.warning("account", reason=warning)
+            self._log.warning("account warning", reason=warning)
         claim_venue(self._servers.postgres_url, config.account, venue_name(binance))
         account = LiveAccount(binance, self.instruments, self.clock, random.Random())  # noqa: S311 - jitter
         self._stack.callback(account.end)
