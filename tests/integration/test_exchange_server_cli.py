@@ -111,7 +111,7 @@ def test_a_taken_port(console: Console, tmp_path: Path) -> None:
         ('{"accounts": [{"name": "a", "keys": [{"api_key": "k", "secret": 5}]}]}', 0o600, "Expected `str"),
         ('{"accounts": [{"name": "a", "keys": [], "balances": {"BTC": "many"}}]}', 0o600, "its balance in BTC"),
         ("{", 0o600, "accounts"),
-        ('{"accounts": []}', 0o644, "can be read by others"),
+        ('{"accounts": []}', 0o644, "hint: chmod 600 "),
     ],
 )
 def test_bad_accounts(console: Console, tmp_path: Path, text: str, mode: int, message: str) -> None:

@@ -125,7 +125,7 @@ def read_accounts(path: Path) -> list[AccountRecord]:
     """Read a file of accounts; raises ConfigError when it is not one, or when others may read it."""
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise ConfigError(f"{path} can be read by others", hint=f"it holds secrets: chmod 600 {path}")
+            raise ConfigError(f"{path} can be read by others", hint=f"chmod 600 {path}: it holds keys")
         accounts = msgspec.json.decode(path.read_bytes(), type=_AccountsFile).accounts
     except OSError as error:
         raise ConfigError(f"accounts {path}: {error.strerror}", hint=_HINT) from error
