@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
@@ -18,11 +18,14 @@ from naive_daemon.exchange.binance.signal import NotSent, Signal
 from naive_daemon.exchange.binance.signing import HmacSigner
 from naive_daemon.exchange.binance.trouble import Troubles
 
+if TYPE_CHECKING:
+    from naive_daemon.exchange.binance.ws_api import Connection
+
 LIMITS = (Limit(Kind.WEIGHT, 60_000, 100),)
 
 
 class Wires:
-    """A sender whose requests go nowhere: what it would send is written down, and never answered."""
+    """A sender on a connection that leads nowhere: what is sent is written down, and never answered."""
 
     def __init__(self) -> None:
         signer, time = HmacSigner("k", "s"), ExchangeTime(WallClock())
@@ -37,7 +40,7 @@ class Wires:
             time,
             self.budget,
             Troubles("main", Delivery(lambda _: None, oddities), structlog.get_logger()),
-            connection=lambda: None,
+            connection=lambda: cast("Connection", self),
             measure=self._measure,
             spawn=self._spawn,
             recv_window_ms=5_000,
@@ -49,9 +52,10 @@ class Wires:
         return True
 
     def _spawn(self, make: Callable[[], Any]) -> None:
-        coroutine = make()
-        self.sent.append(coroutine.cr_frame.f_locals["request"].path)
-        coroutine.close()
+        raise AssertionError("nothing has to go by REST")
+
+    def send(self, method: str, _parameters: Any, _on_answer: Any) -> None:
+        self.sent.append(method)
 
     def submit(self, name: str, priority: Priority, *, within_s: float = 60, weight: int = 1) -> None:
         self.sender.submit(
@@ -64,6 +68,7 @@ class Wires:
                 priority=priority,
                 within_s=within_s,
                 name=name,
+                ws_method=name,
             )
         )
 
