@@ -18,6 +18,7 @@ from naive_daemon.config.source import CONFIG_VARIABLE, ENVIRONMENT_PREFIX, SHOR
 from naive_daemon.domain.errors import NaiveError
 from naive_daemon.domain.money import plain
 from naive_daemon.domain.settings import SETTING_RULES, TradeSettings
+from naive_daemon.exchange.server.fault import KINDS
 from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS
 from naive_daemon.market.recording import Recording
 
@@ -84,6 +85,13 @@ def test_make_targets_exist() -> None:
     inline = [line.split() for page in PAGES for line in re.findall(r"`(make [a-z-]+)`", page.read_text("utf-8"))]
     used = {[word for word in words if "=" not in word][-1] for words in [*lines, *inline]}
     assert {"run", "test"} <= used <= targets
+
+
+def test_the_table_of_faults_is_complete() -> None:
+    section = (ROOT / "docs" / "exchanges.md").read_text(encoding="utf-8").partition("### Faults\n")[2]
+    table = section.partition("### ")[0]
+    kinds = [kind for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for kind in re.findall(r"`(.+?)`", row)]
+    assert [kind for kind in kinds if not kind.startswith("-")] == list(KINDS)
 
 
 def test_the_table_of_settings_is_the_rules() -> None:
