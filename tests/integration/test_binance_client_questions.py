@@ -94,6 +94,15 @@ def test_a_question_without_a_sound_answer_fails(server: ScriptedBinance, desk: 
     assert desk.client.is_alive()
 
 
+def test_an_exchange_that_gives_the_same_page_of_trades_again_is_not_asked_for_ever(
+    server: ScriptedBinance, desk: Desk
+) -> None:
+    page = [own_trade(number, "0.001") for number in range(1, 1_001)]
+    server.rest["GET /api/v3/order"] = lambda _: (200, known(executedQty="1.000", status="FILLED"))
+    server.rest["GET /api/v3/myTrades"] = lambda _: (200, page)
+    assert len(desk.ask(AskOrder("BTCUSDT", "a")).fills) == len(page)
+
+
 @pytest.mark.parametrize("odd", [{"qty": "0"}, {"price": "-1"}, {"commission": "NaN"}])
 def test_an_order_whose_trades_make_no_sense_is_a_question_without_an_answer_and_no_defect(
     server: ScriptedBinance, desk: Desk, odd: dict[str, str]

@@ -129,9 +129,11 @@ class Questions:
             signal = await self._sender.ask(
                 "GET", "/api/v3/myTrades", tuple(parameters), weight=TRADES_WEIGHT, within_s=ASK_WITHIN_S
             )
-            page = sorted(_body_of(signal, list[OwnTrade], "trades"), key=lambda trade: trade.id)
-            trades += page
-            if len(page) < TRADES_PAGE:
+            page = _body_of(signal, list[OwnTrade], "trades")
+            last = trades[-1].id if trades else -1
+            fresh = sorted((trade for trade in page if trade.id > last), key=lambda trade: trade.id)
+            trades += fresh
+            if len(page) < TRADES_PAGE or not fresh:
                 return trades
 
 
