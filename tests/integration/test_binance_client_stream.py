@@ -19,6 +19,7 @@ from naive_daemon.execution.client import (
     AskSnapshot,
     ClientTrouble,
     MarketStatus,
+    OrderNotSent,
     Reconnected,
     Reconnecting,
     SendOrder,
@@ -201,6 +202,23 @@ def test_rule_8_a_connection_that_ends_while_its_successor_subscribes_is_one_los
         server.ws["userDataStream.subscribe.signature"] = lambda _: ok({})
         server.push({"id": "1", "status": 200, "result": {}}, socket=1, is_wrapped=False)
         assert [type(desk.next_told()) for _ in range(3)] == [Reconnecting, Reconnected, AccountSnapshot]
+
+
+def test_rule_8_a_connection_that_ends_while_its_successor_waits_for_the_end_of_a_ban_is_a_loss_at_once(
+    server: ScriptedBinance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Backoff, "next_pause_s", lambda _: 0.0)
+    until_ms = WallClock().now_ns() // 1_000_000 + 60_000
+    server.ws["order.place"] = lambda _: refused(-1003, "banned", status=418, data={"retryAfter": until_ms})
+    with Desk(settings(server.host)) as desk:
+        desk.wait_for(AccountSnapshot)
+        desk.tell(SendOrder(order()))
+        desk.wait_for(OrderNotSent)
+        server.push({"e": "serverShutdown", "E": 1}, socket=-1)
+        server.push(trade(1), socket=-1)
+        desk.wait_for(OrderFilled)  # so the connection is to be renewed by now
+        server.close(len(server.sockets) - 1)
+        desk.wait_for(Reconnecting)
 
 
 def test_rule_9_connections_that_are_to_be_renewed_at_once_do_not_spin(

@@ -179,11 +179,7 @@ class AccountStream:
         lived_s = asyncio.get_running_loop().time() - line.connection.opened_s
         self._backoff.note_lifetime(lived_s)
         pause_s = 0.0 if lived_s >= HELD_S else self._backoff.next_pause_s()
-        while True:
-            await asyncio.wait([line.reader], timeout=pause_s)
-            if line.reader.done():
-                return None
-            await self._ports.may_connect()
+        while await self._may_open_beside(line, pause_s):
             try:
                 successor = await self._open()
             except ConnectError as error:
@@ -200,6 +196,21 @@ class AccountStream:
             self._delivery.events(buffer)
             self._log.info("connection renewed")
             return successor
+        return None
+
+    async def _may_open_beside(self, line: _Line, pause_s: float) -> bool:
+        """Wait until another connection may be opened; False when this one is lost before."""
+
+        async def wait() -> None:
+            await asyncio.sleep(pause_s)
+            await self._ports.may_connect()
+
+        waiting = asyncio.create_task(wait())
+        try:
+            await asyncio.wait([line.reader, waiting], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        return not line.reader.done()
 
     async def _retire(self, line: _Line) -> None:
         """Read a connection that has a successor until nothing is on its way any more, then close it."""
