@@ -51,7 +51,10 @@ def console() -> "Console":
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; columns whose name ends with `>` are aligned to the right, cells are written by `cell`."""
+    """Print a table; columns whose name ends with `>` are aligned to the right, cells are written by `cell`.
+
+    Nothing is padded at the end of a line: one long reason would else have every row broken by a terminal.
+    """
     from rich import box
     from rich.table import Table
 
@@ -60,7 +63,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
         table.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left")
     for row in rows:
         table.add_row(*(cell(value) for value in row))
-    console().print(table)
+    shown = console()
+    with shown.capture() as captured:
+        shown.print(table)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def cell(value: object) -> str:

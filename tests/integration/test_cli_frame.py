@@ -12,6 +12,7 @@ import pytest
 
 from naive_daemon.cli import COMMANDS, boundary, cli
 from naive_daemon.cli.command import Command, CommonOption, Group, Options, pass_options
+from naive_daemon.cli.output import print_table
 from naive_daemon.domain.errors import ConfigError, PermanentError, UnreachableError
 
 PROGRAM = Path(sys.executable).with_name("naive-daemon")
@@ -158,6 +159,13 @@ def test_a_group_hands_its_options_down(monkeypatch: pytest.MonkeyPatch, capsys:
     assert boundary.run(outer, ["--json", "inner", "--home", "/b"]) == 0
     assert boundary.run(outer, ["--home", "/a", "inner", "--home", "/b", "--json"]) == 0
     assert capsys.readouterr().out == "False /a\nTrue /b\nTrue /b\n"
+
+
+def test_a_table_pads_no_line_at_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["id", "reason"], [["a", None], ["b", "a long reason"]])
+    head, rule, *rows = capsys.readouterr().out.splitlines()
+    assert [head, *rows] == ["id   reason", "a    -", "b    a long reason"]
+    assert set(rule) == {"─"}
 
 
 BUG = """
