@@ -11,9 +11,14 @@ Scope = str | None
 
 
 class EntryGate:
-    """Reasons by scope and kind; of one scope the reason that came first is told."""
+    """Reasons by scope and kind; of one scope the reason that came first is told.
 
-    def __init__(self) -> None:
+    `effects`: kinds whose cause may be another reason of the same scope; that one is told then. `causes`: what it is.
+    """
+
+    def __init__(self, effects: frozenset[str] = frozenset(), causes: frozenset[str] = frozenset()) -> None:
+        self._effects = effects
+        self._causes = causes
         self._reasons: dict[Scope, dict[str, str]] = {}
 
     def hold(self, kind: str, reason: str, scope: Scope = None) -> bool:
@@ -45,8 +50,12 @@ class EntryGate:
         return self.own_reason(symbol) if of_account is None else of_account
 
     def own_reason(self, scope: Scope) -> str | None:
-        """Give the first reason of exactly this scope."""
-        return next(iter(self._reasons.get(scope, {}).values()), None)
+        """Give the first reason of exactly this scope, or its cause."""
+        kinds = self._reasons.get(scope, {})
+        first = next(iter(kinds), None)
+        if first in self._effects:
+            first = next((kind for kind in kinds if kind in self._causes), first)
+        return None if first is None else kinds[first]
 
     def __iter__(self) -> Iterator[tuple[Scope, str]]:
         """Go over everything that is held back, with its first reason."""

@@ -40,7 +40,7 @@ class Gatekeeper:
         self._actor = actor
         self._account = account
         self._count_live = count_live
-        self._gate = EntryGate()
+        self._gate = EntryGate(effects=frozenset({CONNECTION}), causes=frozenset({"credentials", "ban"}))
         self._risk = RiskBook(indexer.quote_asset)
         self._refused: dict[str, Order] = {}
         self._next_look: Timer | None = None

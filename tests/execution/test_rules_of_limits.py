@@ -11,7 +11,7 @@ from naive_daemon.domain.events import AskMarketHealth, MarketHealth
 from naive_daemon.domain.limits import KillCancel, KillSwitch, RiskLimits, Safeguards
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.side import Side
-from naive_daemon.execution.client import SEND_WITHIN_S, ClientTrouble, MarketStatus
+from naive_daemon.execution.client import SEND_WITHIN_S, ClientTrouble, MarketStatus, Reconnecting
 from naive_daemon.execution.gatekeeper import Gatekeeper
 from naive_daemon.execution.journal import RecordCycles
 from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed, KillSwitchObeyed
@@ -308,6 +308,15 @@ def test_several_reasons_hold_until_the_last_is_gone_and_the_first_is_told() -> 
     desk.tell(ClientTrouble(ACCOUNT, "ban", None))
     assert desk.held() == {None: "kill switch: drill"}
     assert desk.tell(switched(2, is_on=False)).held() == {}
+
+
+@pytest.mark.parametrize("kind", ["credentials", "ban"])
+def test_a_connection_that_is_lost_for_a_known_reason_is_told_with_that_reason(kind: Any) -> None:
+    """A key that was revoked ends the event stream first; what somebody has to mend is the key."""
+    desk = Desk().start().tell(Reconnecting(ACCOUNT, "closed"), ClientTrouble(ACCOUNT, kind, "not today"))
+    assert [held.reason for held in desk.view().held] == ["not today"]
+    desk.tell(ClientTrouble(ACCOUNT, kind, None))
+    assert [held.reason for held in desk.view().held] == ["reconnecting to the exchange"]
 
 
 def test_who_was_held_by_a_manager_that_has_crashed_is_told_what_holds_now() -> None:
