@@ -57,6 +57,9 @@ class Asking:
         self._never_placed_after_s = never_placed_after_s
         self._inquiries = Inquiries()
 
+    def __contains__(self, client_order_id: str) -> bool:
+        return client_order_id in self._inquiries
+
     def __len__(self) -> int:
         return len(self._inquiries)
 

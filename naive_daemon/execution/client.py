@@ -9,6 +9,7 @@ its execution manager:
 - OrderUnknown: it may have left; the execution manager then asks, and never sends it again blindly;
 - Reconnecting, once for each loss; then Reconnected and at once an AccountSnapshot, taken after it had subscribed
   again, then what came meanwhile;
+- BooksDoubted when a refusal shows that we do not know what the exchange knows;
 - MarketStatus whenever it changes which symbols are halted, and ClientTrouble when entries must wait.
 
 An execution manager that has crashed knows nothing of what its predecessor was told, and its client may live on. So
@@ -125,6 +126,13 @@ class MarketStatus(msgspec.Struct, frozen=True):
 
     account: str
     halted: frozenset[str]
+
+
+class BooksDoubted(msgspec.Struct, frozen=True):
+    """The exchange has refused for what it has and we do not know of (a balance that is not there): compare soon."""
+
+    account: str
+    reason: str
 
 
 class ClientTrouble(msgspec.Struct, frozen=True):

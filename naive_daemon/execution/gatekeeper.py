@@ -24,8 +24,8 @@ from naive_daemon.otp import Actor, Timer
 LOOK_S = 5.0
 """How often it is looked whether a limit that was reached has room again."""
 
-CONNECTION, KILL_SWITCH, LIMIT, MARKET, HALTED, UNREAD = (
-    "connection", "kill switch", "limit", "market", "halted", "unread",
+CONNECTION, KILL_SWITCH, LIMIT, MARKET, HALTED, UNREAD, DRAIN = (
+    "connection", "kill switch", "limit", "market", "halted", "unread", "drain",
 )  # fmt: skip
 
 

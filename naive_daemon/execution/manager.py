@@ -41,16 +41,18 @@ from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.asking import Ask, Asking
 from naive_daemon.execution.cancels import CancelAgain, Cancels
+from naive_daemon.execution.clearing import ClearAgain, Clearing
 from naive_daemon.execution.client import (
     AccountSnapshot,
     AskSnapshot,
+    BooksDoubted,
     ClientTrouble,
     MarketStatus,
     OrderNotSent,
     Reconnected,
     Reconnecting,
 )
-from naive_daemon.execution.gatekeeper import CONNECTION, UNREAD, Gatekeeper, LookAtLimits
+from naive_daemon.execution.gatekeeper import CONNECTION, DRAIN, UNREAD, Gatekeeper, LookAtLimits
 from naive_daemon.execution.indexer import Indexer, UnknownSymbolError
 from naive_daemon.execution.journal import CyclesEnded, LoadAccount, LoadRisk, OpenOrder, RecordEvent
 from naive_daemon.execution.journal_store import AccountJournal, RiskJournal
@@ -69,11 +71,9 @@ from naive_daemon.execution.reconciler import Reconciler
 from naive_daemon.execution.reconciliation import Reconcile
 from naive_daemon.execution.risk import day_began_ns
 from naive_daemon.execution.sending import InheritedSent, Overdue, Resend, Sending
-from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, RequestFailed, Timer, crash, send_exit
+from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, RequestFailed, crash, send_exit
 
 LOAD_TIMEOUT_S = 60.0
-CLEAR_PERIOD_S = 5.0
-"""How often a symbol that is being cleared is looked through for orders that have come since."""
 DRAINING = "the daemon is shutting down"
 
 
@@ -87,10 +87,6 @@ class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
     never_placed_after_s: float = 20.0
     reconcile_interval_s: float | None = None
     awaits_safeguards: bool = False
-
-
-class _ClearAgain(msgspec.Struct, frozen=True):
-    symbol: str
 
 
 class _Period(msgspec.Struct, frozen=True):
@@ -128,7 +124,7 @@ class ExecutionManager(Actor):
             take_event=take_event,
             is_awaited=self._sending.waits_for,
         )
-        self._clearing: dict[str, Timer] = {}
+        self._clearing = Clearing(self, books.live_of, self._cancel)
         self._is_ready = False
         self._early: list[Any] = []
 
@@ -168,6 +164,7 @@ class ExecutionManager(Actor):
                 return DEFERRED
             case Drain():
                 call = self.caller()
+                self._gate.hold(DRAIN, DRAINING)
                 self._sending.drain(lambda: call.reply(None))
                 return DEFERRED
             case _:
@@ -180,12 +177,11 @@ class ExecutionManager(Actor):
             case CancelOrder(client_order_id):
                 self._cancel(client_order_id)
             case CancelSymbol(symbol):
-                self._clear(symbol)
-            case _ClearAgain(symbol):
-                if symbol in self._clearing:  # else it is traded again, and its timer had fired before
-                    self._clear(symbol)
+                self._clearing.clear(symbol)
+            case ClearAgain(symbol):
+                self._clearing.clear_again(symbol)
             case LeaveSymbol(symbol):
-                self._leave(symbol)
+                self._clearing.leave(symbol)
             case Safeguards():
                 self._take_safeguards(message)
             case MarketHealth():
@@ -212,6 +208,8 @@ class ExecutionManager(Actor):
                 self._gate.take_trouble(message)
             case MarketStatus():
                 self._gate.take_market_status(message)
+            case BooksDoubted():
+                self._reconciler.doubt(message.reason)
             case _:
                 self._take_time(message)
 
@@ -331,20 +329,6 @@ class ExecutionManager(Actor):
         self._sending.take_not_sent(news)
         if news.client_order_id in self._cancels:
             self._cancel(news.client_order_id)
-
-    def _clear(self, symbol: str) -> None:
-        """Cancel what lives of a symbol, and look again later: an order may still be on its way here."""
-        self._leave(symbol)
-        live = self._books.live_of(symbol)
-        for order in live:
-            self._cancel(order.client_order_id)
-        if live:
-            self._clearing[symbol] = self.send_after(CLEAR_PERIOD_S, _ClearAgain(symbol))
-
-    def _leave(self, symbol: str) -> None:
-        timer = self._clearing.pop(symbol, None)
-        if timer is not None:
-            timer.cancel()
 
     def _take_safeguards(self, safeguards: Safeguards) -> None:
         self._gate.take_safeguards(safeguards)

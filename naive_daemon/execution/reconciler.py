@@ -24,6 +24,8 @@ from naive_daemon.otp import Actor, Call, RequestFailed
 
 SNAPSHOT_TIMEOUT_S = 60.0
 DIFFERENCES_LOGGED_MAX = 100
+DOUBT_PERIOD_S = 10.0
+"""How seldom a refusal has the books compared."""
 UNLISTED_LOGGED_MAX = 100
 
 
@@ -69,6 +71,7 @@ class Reconciler:
         self._round: _Round | None = None
         self._callers: list[Call] = []
         self._is_snapshot_asked = False
+        self._doubted_until_s = 0.0
         self._changed_since: set[str] = set()
         self._unlisted: set[str] = set()
         self.foreign = self.differences = self.orphans = 0
@@ -83,6 +86,14 @@ class Reconciler:
             client = self._actor.system.whereis(names.client(self._account))
             self._actor.request(client, AskSnapshot(), self._take_answer, SNAPSHOT_TIMEOUT_S)
 
+    def doubt(self, reason: str) -> None:
+        """Compare now, as a refusal says that the books may be wrong; not again for a while, however many say so."""
+        now_s = self._actor.system.clock.monotonic_s()
+        if now_s >= self._doubted_until_s:
+            self._doubted_until_s = now_s + DOUBT_PERIOD_S
+            self._actor.log.info("reconciling", reason=reason)
+            self.begin()
+
     def take(self, snapshot: AccountSnapshot) -> None:
         """Compare with a snapshot; what it leaves open is asked one by one."""
         for balance in snapshot.balances:
@@ -94,7 +105,9 @@ class Reconciler:
             live, snapshot, lambda text: is_ours(text, self._owner), self._indexer.knows, frozenset(self._changed_since)
         )
         self._changed_since.clear()
-        self._round = _Round(len(live), len(snapshot.orders), found.foreign, list(found.differences))
+        # What is asked about already was told when it was found.
+        fresh = [one for one in found.differences if one.client_order_id not in self._asking]
+        self._round = _Round(len(live), len(snapshot.orders), found.foreign, fresh)
         for resting in found.accepted:
             self._asking.accept(resting)
         for order in found.asked:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from naive_daemon.domain.side import Side
-from naive_daemon.execution.manager import _ClearAgain
+from naive_daemon.execution.clearing import ClearAgain
 from naive_daemon.execution.messages import CancelSymbol, Drain, ExecutionStarted, LeaveSymbol
 from naive_daemon.execution.sending import Overdue
 from naive_daemon.otp import StartFailedError
@@ -142,7 +142,7 @@ def test_a_timer_that_has_fired_before_its_symbol_is_traded_again_is_late() -> N
     desk.tell(cancelled(BUY)).open(OTHER)
     desk.sent()
     manager: Any = desk.manager._actor
-    manager.on_receive(_ClearAgain("AAAQ"))  # what the timer has told, read behind LeaveSymbol
+    manager.on_receive(ClearAgain("AAAQ"))  # what the timer has told, read behind LeaveSymbol
     desk.system.run_until_idle()
     assert desk.wait(100).sent() == []
 

@@ -9,7 +9,7 @@ from naive_daemon.clock import WallClock
 from naive_daemon.domain.events import OrderAccepted, OrderUnknown
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.binance import orders
-from naive_daemon.exchange.binance.sending import NOT_CONNECTED
+from naive_daemon.exchange.binance.sender import NOT_CONNECTED
 from naive_daemon.exchange.binance.ws_api import UNANSWERED_MAX
 from naive_daemon.execution.client import (
     AccountSnapshot,

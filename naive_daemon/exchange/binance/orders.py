@@ -24,7 +24,7 @@ from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.questions import AskError, Questions
 from naive_daemon.exchange.binance.reading import Reader, Told
 from naive_daemon.exchange.binance.request import Request
-from naive_daemon.exchange.binance.sending import NOT_CONNECTED, Sender
+from naive_daemon.exchange.binance.sender import NOT_CONNECTED, Sender
 from naive_daemon.exchange.binance.signal import (
     Accepted,
     BadCredentials,
@@ -40,8 +40,10 @@ from naive_daemon.exchange.binance.signal import (
 )
 from naive_daemon.exchange.binance.status import ending_of
 from naive_daemon.exchange.binance.wire import WireError
-from naive_daemon.execution.client import SEND_WITHIN_S, OrderNotSent, OrderReport
+from naive_daemon.execution.client import SEND_WITHIN_S, BooksDoubted, OrderNotSent, OrderReport
 
+INSUFFICIENT = "insufficient balance"
+"""In the text of a -2010: what we think we own is not there."""
 CREDENTIALS_PAUSE_S = 60.0
 """When an order may be tried again that was refused for the key: somebody must mend it."""
 RETRY_S = 1.0
@@ -115,6 +117,8 @@ class Orders:
                 # Our own, sent before: the id is made from trader, cycle and leg. The live one is taken over.
                 self._spawn(lambda: self._adopt(order.symbol, order.client_order_id))
             case Refused(_, reason) | NotFound(reason):
+                if INSUFFICIENT in reason:
+                    self._delivery.tell(BooksDoubted(self._account, reason))
                 self._delivery.tell(
                     OrderRejected(
                         account=self._account,

@@ -12,7 +12,7 @@ from typing import TypeVar
 from naive_daemon.domain.events import BalanceUpdated, OrderFilled
 from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.reading import Reader, total
-from naive_daemon.exchange.binance.sending import Sender
+from naive_daemon.exchange.binance.sender import Sender
 from naive_daemon.exchange.binance.signal import Accepted, NotFound, Refused, Signal
 from naive_daemon.exchange.binance.wire import (
     AccountInformation,

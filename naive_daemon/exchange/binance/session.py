@@ -26,7 +26,7 @@ from naive_daemon.exchange.binance.orders import Orders
 from naive_daemon.exchange.binance.questions import AskError, Questions, insist
 from naive_daemon.exchange.binance.reading import Reader
 from naive_daemon.exchange.binance.rest import Rest
-from naive_daemon.exchange.binance.sending import Sender
+from naive_daemon.exchange.binance.sender import Sender
 from naive_daemon.exchange.binance.signal import Accepted, ClockOff, Signal, signal_of
 from naive_daemon.exchange.binance.signing import Signer, signed_parameters
 from naive_daemon.exchange.binance.trouble import Kind, Troubles

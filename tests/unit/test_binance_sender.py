@@ -13,7 +13,7 @@ from naive_daemon.exchange.binance.exchange_time import ExchangeTime
 from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.request import Request
 from naive_daemon.exchange.binance.rest import Rest
-from naive_daemon.exchange.binance.sending import WAITING_MAX, Sender
+from naive_daemon.exchange.binance.sender import WAITING_MAX, Sender
 from naive_daemon.exchange.binance.signal import NotSent, Signal
 from naive_daemon.exchange.binance.signing import HmacSigner
 from naive_daemon.exchange.binance.trouble import Troubles

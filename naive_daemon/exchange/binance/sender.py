@@ -39,6 +39,8 @@ WAITING_MAX = 1_000
 GRACE_S = 0.25
 """A ban is taken to last longer by this: the exchange's clock is known to half of the way there and back only."""
 NOT_CONNECTED = "not connected to the exchange"
+LOOK_AGAIN_S = 0.25
+"""How often it is looked whether a ban that was made longer is over."""
 CONNECT_LEAST_S = 0.25
 """A request whose time to be sent is nearly over may still take so long to connect."""
 
@@ -291,13 +293,13 @@ class Sender:
         return signal
 
     def _begin_for(self, kind: Any, reason: str, for_s: float) -> None:
-        self._troubles.begin(kind, reason)
-        self._loop.call_later(for_s, self._end_if_over, kind)
+        if self._troubles.begin(kind, reason):
+            self._loop.call_later(for_s, self._end_if_over, kind)
 
     def _end_if_over(self, kind: Any) -> None:
         now_ms = self._time.now_ms()
         lasts = self._budget.is_banned(now_ms) if kind == "ban" else self._budget.are_orders_stopped(now_ms)
         if lasts:
-            self._loop.call_later(0.05, self._end_if_over, kind)  # timers may be a moment early
+            self._loop.call_later(LOOK_AGAIN_S, self._end_if_over, kind)  # it was made longer, or the timer was early
         else:
             self._troubles.end(kind)
