@@ -11,12 +11,14 @@ Exits go out all the same.
 Crashes when: the journal cannot tell a trader that takes over what its orders are.
 """
 
+from itertools import takewhile
 from typing import Any
 
 import msgspec
 
 from naive_daemon import names
 from naive_daemon.account.account import AccountStarted, OrderNotice
+from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.cycle import CycleOutcome
 from naive_daemon.domain.events import OrderCancelled, OrderEvent, OrderExpired, OrderFilled, OrderRejected, Trade
 from naive_daemon.domain.money import plain
@@ -46,6 +48,9 @@ from naive_daemon.trading.context import SymbolContext
 from naive_daemon.trading.reports import CycleFinished, PositionReported, RebuyReported
 
 CONFIRM_TIMEOUT_S = 60.0
+REFUSED_PAUSE_S = 1
+REFUSED_PAUSE_MAX_S = 64
+"""From the second refusal in a row a leg is tried again after this, in the market's time; each pause is doubled."""
 
 
 class Confirm(msgspec.Struct, frozen=True):
@@ -83,6 +88,7 @@ class Trader(Actor):
         account = context.account
         self._held: dict[str | None, str] = {}
         self._told_hindrance: str | None = None
+        self._is_pausing = False
         self._carriers = (names.JOURNAL, names.execution_manager(account), names.account(account))
         self._behind: set[Ref] = set()
 
@@ -211,6 +217,9 @@ class Trader(Actor):
             return
         for decision in decisions:
             self._carry_out(decision, event.time_ns)
+        if self._is_pausing:
+            self._is_pausing = False
+            self._await(Wake(next_trade=True))
 
     def _carry_out(self, decision: Decision, time_ns: int) -> None:
         match decision:
@@ -235,6 +244,9 @@ class Trader(Actor):
         former = position.latest(place.side)
         if former is not None and not former.status.is_terminal:
             raise RuntimeError(f"{former.client_order_id} is still {former.status}: no second order of its leg")
+        if time_ns < self._refused_until_ns(place.side):
+            self._is_pausing = True
+            return
         reason = self._context.instrument.refusal(place.side, place.price, place.quantity)
         if reason is not None:
             self._refuse(Refuse(reason, place.price))
@@ -255,6 +267,16 @@ class Trader(Actor):
         self.system.tell(names.JOURNAL, PlaceIntent(order))
         placed = f"{place.side.value.lower()} placed"
         self.log.info(placed, price=plain(place.price), quantity=plain(place.quantity))
+
+    def _refused_until_ns(self, side: Side) -> int:
+        """Give when a leg that was refused again and again may be tried once more; what is refused costs, too."""
+        orders = self._position.orders_of(side)
+        refused = takewhile(lambda order: order.status is OrderStatus.REJECTED and not order.filled, reversed(orders))
+        count = sum(1 for _ in refused)
+        if count < 2:  # noqa: PLR2004 - the first refusal costs no pause but the strategy's own
+            return 0
+        pause_s = min(REFUSED_PAUSE_S << min(count - 2, REFUSED_PAUSE_MAX_S), REFUSED_PAUSE_MAX_S)
+        return orders[-1].created_ns + pause_s * NS_PER_S
 
     def _is_hindered(self, place: Place) -> bool:
         """Say whether an entry has to wait, and tell why, once."""

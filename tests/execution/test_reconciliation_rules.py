@@ -9,11 +9,13 @@ from naive_daemon.domain.events import OrderFilled
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.asking import NEVER_PLACED
-from naive_daemon.execution.client import OrderReport
+from naive_daemon.execution.client import BooksDoubted, OrderReport
 from naive_daemon.execution.inquiry import AT_ONCE_MAX
 from naive_daemon.execution.journal_store import OrderRecorded
 from naive_daemon.execution.order_id import client_order_id
+from naive_daemon.execution.reconciler import DOUBT_PERIOD_S
 from tests.execution.desk import (
+    ACCOUNT,
     CANCELLED,
     EXPIRED,
     FILLED,
@@ -312,3 +314,20 @@ def test_a_fill_of_an_order_that_is_long_over_and_forgotten_still_counts() -> No
     desk.store.write([OrderRecorded(over)])
     desk.tell(filled(over, "4"))
     assert (desk.journaled(over).status, desk.journaled(over).filled) == (CANCELLED, Decimal(4))
+
+
+def test_a_balance_that_is_not_there_has_the_books_compared_but_not_by_each_refusal() -> None:
+    desk = Desk().start()
+    before = desk.client.snapshots
+    doubted = BooksDoubted(ACCOUNT, "Account has insufficient balance for requested action.")
+    desk.tell(doubted, doubted, doubted)
+    assert desk.client.snapshots == before + 1
+    desk.wait(DOUBT_PERIOD_S).tell(doubted)
+    assert desk.client.snapshots == before + 2
+
+
+def test_what_is_asked_about_already_is_no_difference_once_more() -> None:
+    desk = Desk(make_order(1, status=OPEN, exchange_order_id="x")).start()
+    assert desk.view().differences == 1
+    desk.tell(desk.client.snapshot())
+    assert desk.view().differences == 1

@@ -5,7 +5,8 @@ from typing import Any
 from naive_daemon import names
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.asking import NEVER_PLACED
-from naive_daemon.execution.messages import CancelOrder, Drain
+from naive_daemon.execution.manager import DRAINING
+from naive_daemon.execution.messages import CancelOrder, Drain, EntriesHeld
 from tests.execution.desk import (
     ACCOUNT,
     CANCELLED,
@@ -212,6 +213,8 @@ def test_rule_6_shutdown_takes_no_requests_and_waits_for_those_in_flight() -> No
     desk.place(OTHER)
     assert desk.sent() == [BUY]
     assert desk.life(OTHER) == [REJECTED]
+    told = [one for one in desk.ear.take() if isinstance(one, EntriesHeld)]
+    assert told == [EntriesHeld(ACCOUNT, None, DRAINING)]  # so that no trader tries again and again
     desk.tell(accepted(BUY))
     assert answers == [None]
 

@@ -23,6 +23,7 @@ from naive_daemon.exchange.binance.session import Pace
 from naive_daemon.execution.client import (
     AccountSnapshot,
     AskBalances,
+    BooksDoubted,
     ClientTrouble,
     OrderNotSent,
     Reconnecting,
@@ -131,6 +132,13 @@ def test_what_an_answer_is_told_as(server: ScriptedBinance, desk: Desk, answer: 
     told = desk.wait_for(kind)
     assert told.client_order_id == "a"
     assert told.reason
+
+
+def test_a_balance_that_is_not_there_doubts_the_books(server: ScriptedBinance, desk: Desk) -> None:
+    server.ws["order.place"] = lambda _: refused(-2010, "Account has insufficient balance for requested action.")
+    desk.tell(SendOrder(order()))
+    assert "insufficient balance" in desk.wait_for(BooksDoubted).reason
+    assert desk.wait_for(OrderRejected).client_order_id == "a"
 
 
 def test_a_refusal_carries_the_exchanges_words(server: ScriptedBinance, desk: Desk) -> None:
