@@ -1,6 +1,7 @@
 """Words for what is wrong in a configuration: the key, where it stood, what was given, what is allowed."""
 
 import difflib
+import re
 import types
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -17,6 +18,9 @@ from naive_daemon.domain.money import plain
 
 _SHOWN_MAX = 60
 _NEAR = 0.7
+
+_LOGIN = re.compile(r"//[^/@\s]*@")
+"""Who logs in, and with what, in a URL where that does not belong: it is refused, and not shown."""
 
 
 def describe(error: ValidationError, given: Mapping[KeyPath, Given]) -> list[str]:
@@ -125,7 +129,7 @@ def _bound(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = f"a table of {len(value)} keys" if isinstance(value, dict) else repr(str(value))
+    text = f"a table of {len(value)} keys" if isinstance(value, dict) else repr(_LOGIN.sub("//***@", str(value)))
     return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1] + "…"
 
 

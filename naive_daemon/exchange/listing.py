@@ -36,3 +36,8 @@ def check_market(config: Config) -> None:
             "own market",
             hint="trade on its market with --feed binance, or on paper with --exchange paper",
         )
+    if config.market.feed == BINANCE and config.market.speed != 1:
+        raise ConfigError(
+            f"market.speed is {config.market.speed}, but {BINANCE}'s live market has its own",
+            hint="leave market.speed (--speed) out",
+        )

@@ -29,6 +29,11 @@ def test_orders_on_a_real_exchange_need_its_own_market(console: Console, feed: s
     assert "--feed binance" in answer.err
 
 
+def test_a_live_market_has_its_own_speed(console: Console) -> None:
+    answer = console("run", "--feed", "binance", "--speed", "5")
+    assert (answer.code, "--speed" in answer.err) == (78, True)
+
+
 def test_a_real_exchange_brings_its_own_market_and_has_to_be_named(console: Console) -> None:
     answer = console("run", "--exchange", "binance")
     assert answer.code == 78

@@ -406,3 +406,10 @@ def test_no_order_is_given_up_while_it_may_still_be_placed(variables: dict[str, 
     with pytest.raises(ConfigError, match="1 mistake") as raised:
         load_config(environment=variables)
     assert told in str(raised.value)
+
+
+def test_a_password_where_none_belongs_is_refused_and_not_shown() -> None:
+    with pytest.raises(ConfigError, match=r"exchange\.binance\.rest_url") as raised:
+        load_config(environment={"NAIVE_EXCHANGE__BINANCE__REST_URL": "https://somebody:hunter2@host:1"})
+    assert "hunter2" not in str(raised.value)
+    assert "'https://***@host:1'" in str(raised.value)
