@@ -166,7 +166,9 @@ def test_database_urls_are_normalised(given: str, kept: str) -> None:
             (
                 f"NAIVE_EXCHANGE__BINANCE__{key.upper()}",
                 value,
-                f"exchange.binance.{key} (NAIVE_EXCHANGE__BINANCE__{key.upper()}): given '{value.replace('u:p', '***')}'; allowed: a URL",
+                f"exchange.binance.{key} (NAIVE_EXCHANGE__BINANCE__{key.upper()}): given '{value}'; allowed: a URL".replace(
+                    "u:p", "***"
+                ),
             )
             for key, values in (
                 ("rest_url", ("api.binance.com", "wss://h", "https://", "http://h:99999")),
