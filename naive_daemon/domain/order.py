@@ -7,6 +7,7 @@ stale events change nothing. Unknown is a state that any live order can come int
 
 import enum
 from decimal import Decimal
+from typing import TypeVar
 
 import msgspec
 
@@ -71,6 +72,10 @@ class Leg(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.side.value[0].lower()}{self.attempt}"
+
+
+Ending = TypeVar("Ending", OrderCancelled, OrderExpired, OrderRejected, OrderUnknown)
+"""What may become of an order for a reason, without a fill."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +143,16 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
                 return self._moved(OrderStatus.CANCELLED, event.time_ns, event.reason)
             case OrderExpired():
                 return self._moved(OrderStatus.EXPIRED, event.time_ns, event.reason)
+
+    def event(self, kind: type[Ending], time_ns: int, reason: str) -> Ending:
+        """Give an event of this order, to be applied to it and told."""
+        return kind(
+            account=self.key.account,
+            symbol=self.symbol,
+            client_order_id=self.client_order_id,
+            time_ns=time_ns,
+            reason=reason,
+        )
 
     def _accepted(self, event: OrderAccepted) -> "Order":
         if self.status.is_resting and self.exchange_order_id is not None:

@@ -14,7 +14,7 @@ from naive_daemon.domain.events import (
     OrderRejected,
     OrderUnknown,
 )
-from naive_daemon.domain.order import Order, OrderStatus
+from naive_daemon.domain.order import Ending, Order, OrderStatus
 from naive_daemon.execution.client import AskOrder, ExchangeOrder, OrderReport
 from naive_daemon.execution.inquiry import Inquiries, Inquiry, Verdict
 from naive_daemon.execution.order_books import OrderBooks
@@ -192,16 +192,8 @@ class Asking:
                 self._tell(OrderUnknown, order, NOT_FOUND)
             self.ask_later(order)
 
-    def _tell(self, kind: type[OrderRejected | OrderExpired | OrderUnknown], order: Order, reason: str) -> None:
-        self._take_event(
-            kind(
-                account=self._account,
-                symbol=order.symbol,
-                client_order_id=order.client_order_id,
-                time_ns=self._actor.system.clock.now_ns(),
-                reason=reason,
-            )
-        )
+    def _tell(self, kind: type[Ending], order: Order, reason: str) -> None:
+        self._take_event(order.event(kind, self._actor.system.clock.now_ns(), reason))
 
     def _now_s(self) -> float:
         return self._actor.system.clock.monotonic_s()

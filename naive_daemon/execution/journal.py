@@ -239,13 +239,7 @@ class Journal(Actor):
         if not isinstance(message, PlaceIntent) or message.order.side is not Side.BUY:
             return message
         order = message.order
-        event = OrderRejected(
-            account=order.key.account,
-            symbol=order.symbol,
-            client_order_id=order.client_order_id,
-            time_ns=self.system.clock.now_ns(),
-            reason=UNAVAILABLE,
-        )
+        event = order.event(OrderRejected, self.system.clock.now_ns(), UNAVAILABLE)
         return RecordEvent(order.apply(event), event)
 
 

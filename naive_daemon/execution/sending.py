@@ -10,7 +10,7 @@ import msgspec
 
 from naive_daemon import names
 from naive_daemon.domain.events import OrderCancelled, OrderEvent, OrderRejected, OrderUnknown
-from naive_daemon.domain.order import Order, OrderStatus
+from naive_daemon.domain.order import Ending, Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.client import SEND_WITHIN_S, OrderNotSent, SendOrder
 from naive_daemon.execution.order_books import OrderBooks
@@ -180,12 +180,5 @@ class Sending:
                 self._waiters.remove(waiter)
                 then()
 
-    def _tell(self, kind: type[OrderCancelled | OrderRejected | OrderUnknown], order: Order, reason: str) -> None:
-        event = kind(
-            account=self._account,
-            symbol=order.symbol,
-            client_order_id=order.client_order_id,
-            time_ns=self._actor.system.clock.now_ns(),
-            reason=reason,
-        )
-        self._take_event(event)
+    def _tell(self, kind: type[Ending], order: Order, reason: str) -> None:
+        self._take_event(order.event(kind, self._actor.system.clock.now_ns(), reason))
