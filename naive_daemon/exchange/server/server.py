@@ -115,7 +115,8 @@ class ExchangeServer:
     @property
     def address(self) -> str:
         """Host and port, as a URL has them."""
-        host = self._options.host
+        # An address that stands for all of this machine's is none that anybody can connect to.
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._options.host, self._options.host)  # noqa: S104 - no bind
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     @property
