@@ -27,6 +27,8 @@ LOOK_S = 5.0
 CONNECTION, KILL_SWITCH, LIMIT, MARKET, HALTED, UNREAD, DRAIN = (
     "connection", "kill switch", "limit", "market", "halted", "unread", "drain",
 )  # fmt: skip
+ORDINARY = (UNREAD, DRAIN)
+"""Each start has its moment before the safeguards are read, and each end its drain: no news, nothing to warn of."""
 
 
 class LookAtLimits(msgspec.Struct, frozen=True):
@@ -115,8 +117,7 @@ class Gatekeeper:
     def hold(self, kind: str, reason: str, scope: Scope = None) -> None:
         """Hold entries back, and say so if that is new."""
         if self._gate.hold(kind, reason, scope):
-            # Each start has its moment before the safeguards are read: no news, and nothing to warn of.
-            say = self._actor.log.debug if kind == UNREAD else self._actor.log.warning
+            say = self._actor.log.debug if kind in ORDINARY else self._actor.log.warning
             say("entries held", **_about(scope), reason=reason)
             self._tell(scope)
 
@@ -124,7 +125,7 @@ class Gatekeeper:
         """Let entries out again, as far as nothing else holds them."""
         if self._gate.release(kind, scope):
             reason = self._gate.own_reason(scope)
-            say = self._actor.log.debug if kind == UNREAD else self._actor.log.info
+            say = self._actor.log.debug if kind in ORDINARY else self._actor.log.info
             if reason is None:
                 say("entries released", **_about(scope))
             else:
