@@ -1,8 +1,8 @@
 """Journal and exchange, side by side: what a snapshot of the account says of the orders that we think live. Pure.
 
-One snapshot answers for all traders; only what it leaves open is asked one by one, with the fills of that order: by order
-they weigh 5 on Binance, by symbol since the last known trade 20, and in a gap few orders of a symbol change. Nothing is repaired here, and an
-order that somebody else placed is counted and left alone.
+One snapshot answers for all traders; only what it leaves open is asked one by one, with the fills of that order: by
+order they weigh 5 on Binance, by symbol since the last known trade 20, and in a gap few orders of a symbol change.
+Nothing is repaired here, and an order that somebody else placed is counted and left alone.
 """
 
 from collections.abc import Callable, Iterable, Mapping
