@@ -7,7 +7,6 @@ until journal and exchange agree, or says on what they do not.
 
 import json
 import random
-import urllib.error
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -146,7 +145,7 @@ class Trial:
             wish |= {"probability": self.draw.choice((0.05, 0.2, 0.5, 1.0)), "seconds": self.draw.choice((1, 3, 8))}
         try:
             self.exchange.fault(kind, **wish)
-        except urllib.error.URLError:  # it is down by a fault of before: that is fault enough
+        except OSError:  # it is down by a fault of before, or has just cut us off: that is fault enough
             return
         self.struck[kind] += 1
 
@@ -176,7 +175,7 @@ class Trial:
                 try:
                     self.exchange.heal()
                     self.exchange.pause()
-                except urllib.error.URLError as error:
+                except OSError as error:
                     raise AssertionError("the exchange is still down") from error
 
     def await_agreement(self) -> Books:
