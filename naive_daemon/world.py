@@ -112,9 +112,9 @@ class World:
                 balances=config.exchange.balances,
             )
         # Loaded here: the exchange's sockets are slow to load, and a daemon on paper needs none.
-        from naive_daemon.exchange.binance.endpoints import venue_name  # noqa: PLC0415
-        from naive_daemon.exchange.binance.live_account import LiveAccount  # noqa: PLC0415
-        from naive_daemon.exchange.binance.permission import check_account  # noqa: PLC0415
+        from naive_daemon.exchange.binance.endpoints import venue_name  # noqa: PLC0415 - slow to load
+        from naive_daemon.exchange.binance.live_account import LiveAccount  # noqa: PLC0415 - slow to load
+        from naive_daemon.exchange.binance.permission import check_account  # noqa: PLC0415 - slow to load
 
         binance = config.exchange.binance
         checked = check_account(binance, self.clock)

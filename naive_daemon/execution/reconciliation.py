@@ -5,7 +5,7 @@ order they weigh 5 on Binance, by symbol since the last known trade 20, and in a
 Nothing is repaired here, and an order that somebody else placed is counted and left alone.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -102,11 +102,6 @@ def compare(
 def stranger_difference(resting: ExchangeOrder, known: Order | None) -> Difference:
     """Tell of an order that rests there and does not live here: an orphan, or one that is over in our books."""
     return _difference("orphan" if known is None else "over here", resting.client_order_id, known, resting)
-
-
-def log_fields(differences: Iterable[Difference]) -> list[dict[str, str]]:
-    """Give differences as plain values for a log event."""
-    return [msgspec.structs.asdict(difference) for difference in differences]
 
 
 def _difference(kind: str, client_order_id: str, order: Order | None, resting: ExchangeOrder | None) -> Difference:

@@ -22,6 +22,7 @@ from typing import Any, cast
 import msgspec
 
 from naive_daemon import names
+from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradingStatus
 from naive_daemon.execution.journal import PassOn
 from naive_daemon.execution.messages import CancelSymbol, EntriesHeld, EntriesReviewed, ExecutionStarted, LeaveSymbol
@@ -62,7 +63,6 @@ from naive_daemon.trading.symbol_record import SymbolRecord
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
-NS_PER_S = 1_000_000_000
 
 
 class _Retry(msgspec.Struct, frozen=True):
@@ -213,7 +213,7 @@ class Switches(Actor):
     # Start and stop -------------------------------------------------------------------------------------------------
 
     def _start_symbol(self, key: SymbolKey, symbol: SymbolRecord) -> None:
-        self._cancel_retry(symbol)
+        symbol.cancel_retry()
         if symbol.is_clearing:
             symbol.is_clearing = False
             self._pass_on(key, LeaveSymbol(key[1]))
@@ -282,7 +282,7 @@ class Switches(Actor):
                 self._stop_symbol(key, symbol)
 
     def _stopped(self, key: SymbolKey, symbol: SymbolRecord) -> None:
-        self._rest(symbol)
+        symbol.rest()
         if symbol.has_drained and symbol.settings.status is TradingStatus.SHUTDOWN:
             symbol.state = "drained"
             self.system.tell(names.CONTROL, StatusDrained(*key))  # it may have died with what it was told before
@@ -295,7 +295,7 @@ class Switches(Actor):
         if shall_clear and (is_touched or not symbol.is_clearing):
             self._pass_on(key, CancelSymbol(key[1]))
         symbol.is_clearing = shall_clear
-        self._rest(symbol)
+        symbol.rest()
 
     def _clear_all(self, account: str) -> None:
         """Tell an execution manager that has started what its predecessor may have died with."""
@@ -306,10 +306,6 @@ class Switches(Actor):
     def _pass_on(self, key: SymbolKey, message: CancelSymbol | LeaveSymbol) -> None:
         """Tell the execution manager, behind every order that the symbol has placed."""
         self.system.tell(names.JOURNAL, PassOn(names.execution_manager(key[0]), message))
-
-    def _rest(self, symbol: SymbolRecord) -> None:
-        self._cancel_retry(symbol)
-        symbol.state, symbol.traders, symbol.failures = "off", 0, 0
 
     # What symbols do ------------------------------------------------------------------------------------------------
 
@@ -387,11 +383,6 @@ class Switches(Actor):
         symbol = self._symbols.get(key)
         if symbol is not None and symbol.state == "quarantined":
             self._level(key, symbol, is_changed=False, is_touched=True)
-
-    def _cancel_retry(self, symbol: SymbolRecord) -> None:
-        if symbol.retry is not None:
-            symbol.retry.cancel()
-        symbol.retry = symbol.retry_at_ns = None
 
     def _tell_all(self) -> None:
         for key, symbol in self._symbols.items():

@@ -77,5 +77,16 @@ class SymbolRecord(msgspec.Struct):
             held=self._told_held(held),
         )
 
+    def rest(self) -> None:
+        """Be off, with nothing to try again."""
+        self.cancel_retry()
+        self.state, self.traders, self.failures = "off", 0, 0
+
+    def cancel_retry(self) -> None:
+        """Be tried again at no time of its own."""
+        if self.retry is not None:
+            self.retry.cancel()
+        self.retry = self.retry_at_ns = None
+
     def _told_held(self, held: str | None) -> str | None:
         return held if self.state == "on" else None

@@ -205,7 +205,7 @@ def _count_questions_at_once(desk: Desk) -> list[int]:
         counted.append(at_once)
         return answer(request)
 
-    desk.client.answer = counting  # type: ignore[method-assign]
+    desk.client.answer = counting  # type: ignore[method-assign] # counted on its way
     return counted
 
 

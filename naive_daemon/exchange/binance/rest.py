@@ -105,7 +105,7 @@ class Rest:
 def answer_of(status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
     """Give an answer of HTTP as one; header names in lower case."""
     retry_after = headers.get("retry-after", "")
-    retry_after_s = float(retry_after) if retry_after.isdecimal() and len(retry_after) < 10 else None  # noqa: PLR2004
+    retry_after_s = float(retry_after) if retry_after.isdecimal() and len(retry_after) < 10 else None  # noqa: PLR2004 - no longer number is one of seconds
     if status == 200:  # noqa: PLR2004 - HTTP's OK
         return Answer(status=status, body=body, retry_after_s=retry_after_s)
     try:

@@ -69,11 +69,6 @@ class TakingEngine(PaperEngine):
         self._taker_fee = taker_fee
         self._between_clients = between_clients
 
-    @property
-    def next_order_number(self) -> int:
-        """The number of the next order."""
-        return self._next_order
-
     def book(self, symbol: str) -> Book:
         """Give a symbol's book, for looking; it must be listed."""
         return self._books[symbol]

@@ -3,7 +3,6 @@
 from naive_daemon.domain.errors import NaiveError
 
 UNKNOWN = -1000
-UNAUTHORIZED = -1002
 TOO_MANY_REQUESTS = -1003
 TIMEOUT = -1007
 SERVER_BUSY = -1008
