@@ -10,6 +10,7 @@ import pytest
 import structlog
 
 from naive_daemon.cli import boundary, cli
+from tests.integration.scripted_binance import ScriptedBinance
 
 
 class Answer(NamedTuple):
@@ -59,3 +60,19 @@ def schema_url(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """URL of a database with the schema; commands of `console` use it."""
     monkeypatch.setenv("NAIVE_DATABASE_URL", migrated_url)
     return migrated_url
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Keep what is logged from the terminal."""
+    before = structlog.get_config()
+    structlog.configure(processors=[structlog.testing.LogCapture()])
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedBinance]:
+    """Give a Binance that says what the test wants."""
+    with ScriptedBinance() as server:
+        yield server

@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import structlog
 from pydantic import SecretStr
 
 from naive_daemon.config.exchange import Binance
@@ -43,6 +42,8 @@ from naive_daemon.otp import ActorDiedError
 from tests.exchange.local_exchange import LocalExchange
 from tests.integration.binance_desk import Desk, order
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 SYMBOL = "BTCUSDT"
 LOW, HIGH = Decimal(20_000), Decimal(60_000)
 EVENTS = (OrderAccepted, OrderFilled, OrderCancelled, OrderExpired, OrderRejected, OrderUnknown)
@@ -51,14 +52,6 @@ _ENDINGS: dict[OrderStatus, type[OrderCancelled | OrderExpired | OrderRejected]]
     OrderStatus.EXPIRED: OrderExpired,
     OrderStatus.REJECTED: OrderRejected,
 }
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    before = structlog.get_config()
-    structlog.configure(processors=[structlog.testing.LogCapture()])
-    yield
-    structlog.configure(**before)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from naive_daemon.clock import WallClock
 from naive_daemon.domain.events import OrderAccepted, OrderUnknown
@@ -21,21 +20,9 @@ from naive_daemon.execution.client import (
 from tests.integration.binance_desk import Desk, order, settings
 from tests.integration.scripted_binance import ScriptedBinance, ok, placed, refused
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 CLOCK_OFF = refused(-1021, "Timestamp for this request is outside of the recvWindow.")
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    before = structlog.get_config()
-    structlog.configure(processors=[structlog.testing.LogCapture()])
-    yield
-    structlog.configure(**before)
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedBinance]:
-    with ScriptedBinance() as server:
-        yield server
 
 
 @pytest.fixture

@@ -46,12 +46,6 @@ def logged() -> Iterator[list[Any]]:
 
 
 @pytest.fixture
-def server() -> Iterator[ScriptedBinance]:
-    with ScriptedBinance() as server:
-        yield server
-
-
-@pytest.fixture
 def desk(server: ScriptedBinance) -> Iterator[Desk]:
     with Desk(settings(server.host, answer_timeout_s=0.5)) as desk:
         desk.wait_for(AccountSnapshot)

@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import structlog
 
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.execution.client import (
@@ -20,19 +19,7 @@ from naive_daemon.otp import ActorDiedError
 from tests.integration.binance_desk import Desk, settings
 from tests.integration.scripted_binance import ScriptedBinance, known, ok, own_trade, refused
 
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    before = structlog.get_config()
-    structlog.configure(processors=[structlog.testing.LogCapture()])
-    yield
-    structlog.configure(**before)
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedBinance]:
-    with ScriptedBinance() as server:
-        yield server
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.fixture

@@ -50,12 +50,6 @@ def logged() -> Iterator[list[Any]]:
     structlog.configure(**before)
 
 
-@pytest.fixture
-def server() -> Iterator[ScriptedBinance]:
-    with ScriptedBinance() as server:
-        yield server
-
-
 def events_until(desk: Desk, last: type[Any]) -> list[str]:
     before, message = desk.told_before(last)
     return [type(each).__name__ for each in (*before, message)]

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import structlog
 from pydantic import SecretStr
 
 from naive_daemon.clock import NS_PER_S, WallClock
@@ -19,16 +18,10 @@ from naive_daemon.execution.client import OrderNotSent, Reconnecting, SendOrder
 from tests.integration.binance_desk import SECRET, Desk, order, settings
 from tests.integration.scripted_binance import ScriptedBinance
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 ACCOUNT = {"canTrade": True, "updateTime": 1, "balances": [], "commissionRates": {"maker": "0.00075", "taker": "0.001"}}
 RESTRICTIONS = {"enableWithdrawals": False, "enableSpotAndMarginTrading": True, "ipRestrict": True}
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    before = structlog.get_config()
-    structlog.configure(processors=[structlog.testing.LogCapture()])
-    yield
-    structlog.configure(**before)
 
 
 @pytest.fixture
