@@ -7,8 +7,8 @@ account; KillSwitchObeyed to control; EntriesHeld and EntriesReviewed, published
 that the market says again how it is, and ExecutionStarted to the switches, who say again what is to have no order and
 what the safeguards are.
 State: every live order, the latest that are over, and what its parts keep: what is on its way (`sending.py`), what is
-asked about (`asking.py`), what is to be cancelled (`cancels.py`), why entries wait (`gatekeeper.py`), what differs
-from the exchange (`reconciler.py`).
+asked about (`asking.py`), what is to be cancelled (`cancels.py`, `clearing.py`), why entries wait
+(`gatekeeper.py`), what differs from the exchange (`reconciler.py`).
 Crashes when: journal or client do not answer at the start; the account's tree then starts again, from the journal.
 
 An order is sent once. Without an answer it is *unknown*: it is asked for until its fate is known, and its id is never
