@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.order import CycleKey
 from naive_daemon.domain.settings import TradeSettings
 
@@ -20,7 +21,8 @@ class CycleOutcome(enum.StrEnum):
 class CycleResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a cycle that ended has brought; money in the quote asset, `dust_base` in the base asset.
 
-    `realised_pnl` = sells net of commission − what the buys cost, commission in the quote asset included.
+    `realised_pnl` = sells net of commission − what the buys cost, commission in the quote asset included. `dust_base`
+    is what was held at the end, the dust that the cycle was given included.
     """
 
     outcome: CycleOutcome
@@ -37,7 +39,8 @@ class CycleResult(msgspec.Struct, frozen=True, kw_only=True):
 class Cycle(msgspec.Struct, frozen=True, kw_only=True):
     """A trade cycle: its settings hold from its first to its last order, whatever is set meanwhile.
 
-    `budget` is this trader's share in the quote asset, `fee` the maker rate it reckons with.
+    `budget` is this trader's share in the quote asset, `fee` the maker rate it reckons with. `dust_in` is what former
+    cycles could not sell (base asset) and this one was given to sell along; its cost is in their results.
     """
 
     key: CycleKey
@@ -46,4 +49,5 @@ class Cycle(msgspec.Struct, frozen=True, kw_only=True):
     settings: TradeSettings
     started_ns: int
     rebuy_reported: bool = False
+    dust_in: Decimal = ZERO
     result: CycleResult | None = None

@@ -27,6 +27,13 @@ class RestingOrders(enum.StrEnum):
     CANCEL = "cancel"
 
 
+class Dust(enum.StrEnum):
+    """What becomes of what a cycle could not sell, being less than a step: sold with a later one's, or left alone."""
+
+    SWEEP = "sweep"
+    KEEP = "keep"
+
+
 class TradeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a symbol is traded. `budget` is in the quote asset; intervals are ratios (0.01 is 1 %)."""
 
@@ -36,6 +43,7 @@ class TradeSettings(msgspec.Struct, frozen=True, kw_only=True):
     profit_interval: Decimal = Decimal("0.001")
     rebuy_interval: Decimal = Decimal("0.001")
     strategy: str = "naive"
+    dust: Dust = Dust.SWEEP
 
 
 class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +120,7 @@ SETTING_RULES: Mapping[str, SettingRule] = {
     "profit_interval": _ratio_rule(low_included=True),
     "rebuy_interval": _ratio_rule(low_included=True),
     "strategy": SettingRule(str, bool, "the name of an installed strategy"),
+    "dust": SettingRule(Dust, bool, f"one of {', '.join(Dust)}"),
 }
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from naive_daemon.domain.cycle import Cycle, CycleOutcome, CycleResult
 from naive_daemon.domain.events import OrderEvent
+from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.order import CycleKey, Order, OrderStatus
 from naive_daemon.domain.side import Side
 
@@ -80,13 +81,15 @@ class SymbolJournal(msgspec.Struct, frozen=True, kw_only=True):
     """What a leader needs to go on where it was.
 
     `last_cycles` maps each trader to the highest cycle number that any cycle or order of it ever had;
-    `realised_pnl` is the sum over all cycles that ended, `completed` counts those that were sold.
+    `realised_pnl` is the sum over all cycles that ended, `completed` counts those that were sold. `dust_base` (base
+    asset) is what cycles that ended could not sell, less what was given to later ones (`Cycle.dust_in`).
     """
 
     open_cycles: tuple[OpenCycle, ...]
     last_cycles: Mapping[int, int]
     completed: int
     realised_pnl: Decimal
+    dust_base: Decimal = ZERO
 
 
 class SideTotal(msgspec.Struct, frozen=True):

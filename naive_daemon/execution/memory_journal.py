@@ -58,6 +58,7 @@ class MemoryJournal:
             last_cycles=_last_cycles([*(cycle.key for cycle in cycles), *ordered]),
             completed=sum(result.outcome is CycleOutcome.COMPLETED for result in results),
             realised_pnl=sum((result.realised_pnl for result in results), ZERO),
+            dust_base=sum((result.dust_base for result in results), ZERO) - sum((c.dust_in for c in cycles), ZERO),
         )
 
     def load_cycle(self, key: CycleKey) -> tuple[Order, ...]:

@@ -8,14 +8,14 @@ from psycopg.rows import TupleRow
 
 from naive_daemon.clock import to_datetime
 from naive_daemon.domain.limits import KillCancel, KillSwitch, RiskLimits, Safeguards
-from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradeSettings, TradingStatus
+from naive_daemon.domain.settings import Dust, RestingOrders, SymbolSettings, TradeSettings, TradingStatus
 from naive_daemon.storage.postgres.session import Session
 from naive_daemon.storage.postgres.text import storable_or_none
 from naive_daemon.trading.desired_state import ActualState
 
 _LOAD = """
 SELECT s.account, s.symbol, s.status, s.chunks, s.budget, s.buy_down_interval, s.profit_interval, s.rebuy_interval,
-       s.strategy, s.stop_orders, s.shutdown_entries
+       s.strategy, s.dust, s.stop_orders, s.shutdown_entries
 FROM settings AS s LEFT JOIN actual_states AS a USING (account, symbol)
 WHERE s.status <> 'off' OR a.account IS NOT NULL
 ORDER BY s.account, s.symbol
@@ -123,7 +123,9 @@ class PostgresDesiredState:
 
 
 def _settings(row: TupleRow) -> SymbolSettings:
-    account, symbol, status, chunks, budget, buy_down, profit, rebuy, strategy, stop_orders, shutdown_entries = row
+    account, symbol, status, chunks, budget, buy_down, profit, rebuy, strategy, dust, stop_orders, shutdown_entries = (
+        row
+    )
     return SymbolSettings(
         account=account,
         symbol=symbol,
@@ -135,6 +137,7 @@ def _settings(row: TupleRow) -> SymbolSettings:
             profit_interval=profit,
             rebuy_interval=rebuy,
             strategy=strategy,
+            dust=Dust(dust),
         ),
         stop_orders=RestingOrders(stop_orders),
         shutdown_entries=RestingOrders(shutdown_entries),

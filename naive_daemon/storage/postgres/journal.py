@@ -69,7 +69,7 @@ class PostgresJournal:
         """Read what a leader of (account, symbol) starts from, as of one moment."""
         with self._session.connection() as connection:
             row = _one(connection, journal_sql.LOAD_SYMBOL, {"account": account, "symbol": symbol})
-        cycles, orders, numbers, completed, realised_pnl = row
+        cycles, orders, numbers, completed, realised_pnl, dust_base = row
         by_cycle: dict[CycleKey, list[Order]] = {}
         for record in _orders(orders):
             order = record.order()
@@ -80,6 +80,7 @@ class PostgresJournal:
             last_cycles=_numbers(numbers),
             completed=completed,
             realised_pnl=realised_pnl,
+            dust_base=dust_base,
         )
 
     def load_cycle(self, key: CycleKey) -> tuple[Order, ...]:

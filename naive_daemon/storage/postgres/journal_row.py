@@ -129,6 +129,7 @@ class CycleRecord(msgspec.Struct, frozen=True, kw_only=True):
     settings: TradeSettings
     started_ns: int
     rebuy_reported: bool
+    dust_in: Decimal = ZERO
     outcome: CycleOutcome | None = None
     finished_ns: int | None = None
     bought: Decimal | None = None
@@ -153,6 +154,7 @@ class CycleRecord(msgspec.Struct, frozen=True, kw_only=True):
             settings=cycle.settings,
             started_ns=cycle.started_ns,
             rebuy_reported=cycle.rebuy_reported,
+            dust_in=cycle.dust_in,
         )
         if result is None:
             return row
@@ -178,6 +180,7 @@ class CycleRecord(msgspec.Struct, frozen=True, kw_only=True):
             settings=self.settings,
             started_ns=self.started_ns,
             rebuy_reported=self.rebuy_reported,
+            dust_in=self.dust_in,
             result=self._result(),
         )
 

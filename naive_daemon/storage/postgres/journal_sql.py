@@ -37,17 +37,19 @@ WITH written_orders AS (
     ON CONFLICT (account, symbol, trade_id) DO NOTHING
 )
 INSERT INTO cycles AS known (
-    account, symbol, trader, cycle, budget, fee, settings, started_ns, rebuy_reported, outcome, finished_ns, bought,
-    sold, buy_price, sell_price, fees, realised_pnl, dust_base)
-SELECT account, symbol, trader, cycle, budget, fee, settings, started_ns, rebuy_reported, outcome, finished_ns, bought,
-       sold, buy_price, sell_price, fees, realised_pnl, dust_base
+    account, symbol, trader, cycle, budget, fee, settings, started_ns, rebuy_reported, dust_in, outcome,
+    finished_ns, bought, sold, buy_price, sell_price, fees, realised_pnl, dust_base)
+SELECT account, symbol, trader, cycle, budget, fee, settings, started_ns, rebuy_reported, dust_in, outcome,
+       finished_ns, bought, sold, buy_price, sell_price, fees, realised_pnl, dust_base
 FROM json_to_recordset(%(cycles)s::json) AS r(
     account text, symbol text, trader int, cycle bigint, budget numeric, fee numeric, settings jsonb,
-    started_ns bigint, rebuy_reported boolean, outcome text, finished_ns bigint, bought numeric, sold numeric,
-    buy_price numeric, sell_price numeric, fees jsonb, realised_pnl numeric, dust_base numeric)
+    started_ns bigint, rebuy_reported boolean, dust_in numeric, outcome text, finished_ns bigint,
+    bought numeric, sold numeric, buy_price numeric, sell_price numeric, fees jsonb, realised_pnl numeric,
+    dust_base numeric)
 ON CONFLICT (account, symbol, trader, cycle) DO UPDATE SET
     budget = excluded.budget, fee = excluded.fee, settings = excluded.settings, started_ns = excluded.started_ns,
-    rebuy_reported = known.rebuy_reported OR excluded.rebuy_reported, outcome = excluded.outcome,
+    rebuy_reported = known.rebuy_reported OR excluded.rebuy_reported, dust_in = excluded.dust_in,
+    outcome = excluded.outcome,
     finished_ns = excluded.finished_ns, bought = excluded.bought, sold = excluded.sold,
     buy_price = excluded.buy_price, sell_price = excluded.sell_price, fees = excluded.fees,
     realised_pnl = excluded.realised_pnl, dust_base = excluded.dust_base
@@ -63,7 +65,8 @@ _ORDER = """
 LOAD_SYMBOL = f"""
 SELECT
     (SELECT coalesce(json_agg(c ORDER BY c.trader, c.cycle), '[]')::text FROM (
-        SELECT account, symbol, trader, cycle, budget, fee, settings, started_ns, rebuy_reported FROM cycles
+        SELECT account, symbol, trader, cycle, budget, fee, settings, started_ns, rebuy_reported, dust_in
+        FROM cycles
         WHERE account = %(account)s AND symbol = %(symbol)s AND finished_ns IS NULL) AS c),
     (SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM (
         SELECT {_ORDER} FROM cycles AS c JOIN orders AS o USING (account, symbol, trader, cycle)
@@ -73,9 +76,11 @@ SELECT
             SELECT trader, cycle FROM cycles WHERE account = %(account)s AND symbol = %(symbol)s
             UNION ALL SELECT trader, cycle FROM orders WHERE account = %(account)s AND symbol = %(symbol)s) AS every
         GROUP BY trader) AS numbered),
-    ended.completed, ended.realised_pnl
+    ended.completed, ended.realised_pnl, ended.dust_base - (
+        SELECT coalesce(sum(dust_in), 0) FROM cycles WHERE account = %(account)s AND symbol = %(symbol)s) AS dust_base
 FROM (
-    SELECT count(*) FILTER (WHERE outcome = 'completed') AS completed, coalesce(sum(realised_pnl), 0) AS realised_pnl
+    SELECT count(*) FILTER (WHERE outcome = 'completed') AS completed, coalesce(sum(realised_pnl), 0) AS realised_pnl,
+           coalesce(sum(dust_base), 0) AS dust_base
     FROM cycles WHERE account = %(account)s AND symbol = %(symbol)s AND finished_ns IS NOT NULL) AS ended
 """
 
@@ -115,7 +120,7 @@ SELECT
     (SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM (
         SELECT {_ORDER} FROM orders AS o WHERE account = %(account)s) AS o),
     (SELECT coalesce(json_agg(c ORDER BY c.symbol, c.trader, c.cycle), '[]')::text FROM (
-        SELECT account, symbol, trader, cycle, budget, fee, settings, started_ns, rebuy_reported, outcome,
+        SELECT account, symbol, trader, cycle, budget, fee, settings, started_ns, rebuy_reported, dust_in, outcome,
                finished_ns, bought, sold, buy_price, sell_price, fees, realised_pnl, dust_base
         FROM cycles WHERE account = %(account)s) AS c)
 """

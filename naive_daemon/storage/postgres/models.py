@@ -31,7 +31,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from naive_daemon.domain.limits import COUNT_MAX, QUOTE_MAX, KillCancel
 from naive_daemon.domain.order import OrderStatus
-from naive_daemon.domain.settings import BUDGET_MAX, CHUNKS_MAX, RestingOrders, TradingStatus
+from naive_daemon.domain.settings import BUDGET_MAX, CHUNKS_MAX, Dust, RestingOrders, TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import CycleOutcome
 
@@ -100,6 +100,7 @@ class SettingRow(Base):
         CheckConstraint("profit_interval >= 0 AND profit_interval <= 0.99", "profit_interval"),
         CheckConstraint("rebuy_interval >= 0 AND rebuy_interval <= 0.99", "rebuy_interval"),
         CheckConstraint("strategy <> ''", "strategy"),
+        CheckConstraint(one_of("dust", _values(Dust)), "dust"),
         CheckConstraint(one_of("stop_orders", _values(RestingOrders)), "stop_orders"),
         CheckConstraint(one_of("shutdown_entries", _values(RestingOrders)), "shutdown_entries"),
     )
@@ -116,6 +117,7 @@ class SettingRow(Base):
     profit_interval: Mapped[Money] = mapped_column(server_default=text("0.001"))
     rebuy_interval: Mapped[Money] = mapped_column(server_default=text("0.001"))
     strategy: Mapped[Name] = mapped_column(server_default=text("'naive'"))
+    dust: Mapped[Name] = mapped_column(server_default=text("'sweep'"))
     stop_orders: Mapped[Name] = mapped_column(server_default=text("'keep'"))
     shutdown_entries: Mapped[Name] = mapped_column(server_default=text("'keep'"))
     inserted_at: Mapped[Stamp]
@@ -172,6 +174,7 @@ class CycleRow(Base):
     fee: Mapped[Money]
     settings: Mapped[dict[str, Any]] = mapped_column(JSONB)
     rebuy_reported: Mapped[bool] = mapped_column(server_default=text("false"))
+    dust_in: Mapped[Zero]
     outcome: Mapped[Name | None]
     bought: Mapped[Money | None]
     sold: Mapped[Money | None]
@@ -296,6 +299,10 @@ class IdentityRow(Base):
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"))
     owner: Mapped[Name]
+    starts: Mapped[int] = mapped_column(BigInteger, server_default=text("0"), doc="how often a daemon has started")
+    cycle_floor: Mapped[int] = mapped_column(
+        BigInteger, server_default=text("0"), doc="no cycle below this number is begun any more"
+    )
     inserted_at: Mapped[Stamp]
 
 

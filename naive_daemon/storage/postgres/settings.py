@@ -31,16 +31,16 @@ _FIELDS = ("account", "symbol", "status", *_TRADE_KEYS, *_ORDERS_KEYS)
 
 _UPSERT = """
 INSERT INTO settings (account, symbol, status, chunks, budget, buy_down_interval, profit_interval, rebuy_interval,
-                      strategy, stop_orders, shutdown_entries)
+                      strategy, dust, stop_orders, shutdown_entries)
 SELECT account, symbol, status::trading_status, chunks, budget, buy_down_interval, profit_interval, rebuy_interval,
-       strategy, stop_orders, shutdown_entries
+       strategy, dust, stop_orders, shutdown_entries
 FROM json_to_recordset(CAST(:rows AS json)) AS r(
     account text, symbol text, status text, chunks int, budget numeric, buy_down_interval numeric,
-    profit_interval numeric, rebuy_interval numeric, strategy text, stop_orders text, shutdown_entries text)
+    profit_interval numeric, rebuy_interval numeric, strategy text, dust text, stop_orders text, shutdown_entries text)
 ON CONFLICT (account, symbol) DO UPDATE SET
     status = excluded.status, chunks = excluded.chunks, budget = excluded.budget,
     buy_down_interval = excluded.buy_down_interval, profit_interval = excluded.profit_interval,
-    rebuy_interval = excluded.rebuy_interval, strategy = excluded.strategy,
+    rebuy_interval = excluded.rebuy_interval, strategy = excluded.strategy, dust = excluded.dust,
     stop_orders = excluded.stop_orders, shutdown_entries = excluded.shutdown_entries
 """
 
@@ -223,7 +223,7 @@ def _settings(row: Row[Any]) -> SymbolSettings:
         account=row.account,
         symbol=row.symbol,
         status=row.status,
-        trade=TradeSettings(**{key: getattr(row, key) for key in _TRADE_KEYS}),
+        trade=msgspec.convert({key: getattr(row, key) for key in _TRADE_KEYS}, TradeSettings),
         stop_orders=RestingOrders(row.stop_orders),
         shutdown_entries=RestingOrders(row.shutdown_entries),
     )
