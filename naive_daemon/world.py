@@ -26,7 +26,7 @@ from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
 from naive_daemon.execution.journal import JournalConfig
 from naive_daemon.execution.journal_store import JournalStore
 from naive_daemon.execution.manager import ExecutionConfig
-from naive_daemon.market.generated_instruments import GENERATED_LISTINGS
+from naive_daemon.market.generated_instruments import market_listing
 from naive_daemon.market.generated_source import GeneratedSource
 from naive_daemon.market.player import player_of
 from naive_daemon.market.recorded_source import RecordedSource
@@ -284,7 +284,7 @@ class World:
         if self._recording is not None:
             return RecordedSource(self._recording, speed)
         return GeneratedSource(
-            GENERATED_LISTINGS,
+            {symbol: market_listing(instrument) for symbol, instrument in self.instruments.items()},
             seed=market.seed,
             trades_per_second=market.trades_per_s,
             speed=speed,

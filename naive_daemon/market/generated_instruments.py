@@ -1,6 +1,7 @@
 """The built-in listing of the generated market: what paper trading trades when no exchange information is given.
 
-Filters are Binance's of these symbols; the start prices are of the right size and nothing more.
+Filters are Binance's of these symbols; the start prices are of the right size and nothing more. What other exchange
+information lists has a generated market, too.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ class Listing(msgspec.Struct, frozen=True):
     instrument: Instrument
     start_price: Decimal
 
+
+_START_TICKS = 10_000
 
 # Symbol, base, quote, tick, step, highest price, highest quantity, least notional, start price.
 _ROWS = (
@@ -62,3 +65,11 @@ GENERATED_LISTINGS: Mapping[str, Listing] = MappingProxyType({row[0]: _listing(r
 GENERATED_INSTRUMENTS: Mapping[str, Instrument] = MappingProxyType(
     {symbol: listing.instrument for symbol, listing in GENERATED_LISTINGS.items()}
 )
+
+
+def market_listing(instrument: Instrument) -> Listing:
+    """Give what a generated market needs: the built-in start price, else one of a usual number of ticks."""
+    known = GENERATED_LISTINGS.get(instrument.symbol)
+    if known is not None:
+        return Listing(instrument, known.start_price)
+    return Listing(instrument, max(_START_TICKS * instrument.tick_size, instrument.min_price))

@@ -14,7 +14,7 @@ from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.money import is_multiple
 from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.market.generated import TRADES_PER_SECOND, GeneratedMarket, GeneratedState, Walk
-from naive_daemon.market.generated_instruments import GENERATED_LISTINGS
+from naive_daemon.market.generated_instruments import GENERATED_LISTINGS, market_listing
 from naive_daemon.market.generated_sweep import Sweeps
 from tests.trading.plain import PlainLoop
 
@@ -42,6 +42,15 @@ def test_the_same_seed_gives_the_same_trades_and_another_gives_others() -> None:
 def test_symbols_of_one_seed_move_apart() -> None:
     moves = [[trade.buyer_is_maker for trade in islice(market(symbol), 200)] for symbol in GENERATED_LISTINGS]
     assert len({tuple(each) for each in moves}) == len(GENERATED_LISTINGS)
+
+
+def test_a_symbol_that_other_information_lists_has_a_market_too() -> None:
+    other = msgspec.structs.replace(BTC.instrument, symbol="AAAUSDT", base_asset="AAA")
+    listing = market_listing(other)
+    assert listing.instrument is other
+    assert is_multiple(listing.start_price, other.tick_size)
+    assert listing.start_price >= other.min_price
+    assert market_listing(BTC.instrument) == BTC
 
 
 @pytest.mark.parametrize("symbol", GENERATED_LISTINGS)

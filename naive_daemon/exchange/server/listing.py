@@ -12,11 +12,10 @@ from naive_daemon.domain.instrument import Instrument
 from naive_daemon.exchange.information import read_exchange_information
 from naive_daemon.exchange.server.refusal import unknown_symbol
 from naive_daemon.exchange.server.text import amount
-from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS, GENERATED_LISTINGS, Listing
+from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS
 
 TRADING = "TRADING"
 HALTED = "HALT"
-_START_TICKS = 10_000
 
 
 class Listings:
@@ -87,14 +86,6 @@ def read_instruments(exchange_info: Path | None, symbols: Iterable[str]) -> dict
         if symbol not in known:
             raise ConfigError(f"there is no symbol {symbol!r} to list", hint=f"there are {', '.join(sorted(known))}")
     return {symbol: known[symbol] for symbol in wanted}
-
-
-def market_listing(instrument: Instrument) -> Listing:
-    """Give what a generated market needs: the built-in start price, else one of a usual number of ticks."""
-    known = GENERATED_LISTINGS.get(instrument.symbol)
-    if known is not None:
-        return Listing(instrument, known.start_price)
-    return Listing(instrument, max(_START_TICKS * instrument.tick_size, instrument.min_price))
 
 
 def _entry(instrument: Instrument) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from naive_daemon.clock import Clock
 from naive_daemon.domain.errors import ConfigError
 from naive_daemon.domain.instrument import Instrument
-from naive_daemon.exchange.server.listing import market_listing, read_instruments
+from naive_daemon.exchange.server.listing import read_instruments
+from naive_daemon.market.generated_instruments import market_listing
 from naive_daemon.market.generated_source import GeneratedSource
 from naive_daemon.market.recorded_source import RecordedSource
 from naive_daemon.market.recording import Recording
