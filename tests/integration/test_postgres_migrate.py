@@ -93,7 +93,7 @@ def test_a_bare_row_has_the_defaults_of_the_program(database_url: str) -> None:
     (found,) = rows(
         database_url,
         "SELECT account, status::text, stop_orders, shutdown_entries, chunks, budget, buy_down_interval, "
-        "profit_interval, rebuy_interval, strategy FROM settings",
+        "profit_interval, rebuy_interval, strategy, dust FROM settings",
     )
     trade = TradeSettings()
     assert found[:4] == ("main", "off", "keep", "keep")
