@@ -32,6 +32,9 @@ class Books:
             self.cycles: list[Row] = _rows(cursor, "cycles", account)
             self.chunks = {row["symbol"]: row["chunks"] for row in _rows(cursor, "settings", account)}
         self._orders_by_id = {order["client_order_id"]: order for order in self.orders}
+        self._fills_by_cycle: dict[tuple[str, int, int], list[Row]] = defaultdict(list)
+        for fill in self.fills:
+            self._fills_by_cycle[_cycle(self._order(fill))].append(fill)
 
     @property
     def completed(self) -> int:
@@ -88,7 +91,7 @@ class Books:
         for cycle in self.cycles:
             if cycle["outcome"] is None:
                 continue
-            fills = [fill for fill in self.fills if _cycle(self._order(fill)) == _cycle(cycle)]
+            fills = self._fills_by_cycle[_cycle(cycle)]
             bought, sold = _sum(fills, "BUY", _quantity), _sum(fills, "SELL", _quantity)
             assert (cycle["bought"], cycle["sold"]) == (bought, sold), cycle
             if cycle["outcome"] == "completed":
@@ -100,8 +103,10 @@ class Books:
 
     def _check_positions(self) -> None:
         """Hold what is held to what the open cycles and the dust of the ended ones explain."""
-        for symbol in {fill["symbol"] for fill in self.fills}:
-            fills = [fill for fill in self.fills if fill["symbol"] == symbol]
+        fills_by_symbol: dict[str, list[Row]] = defaultdict(list)
+        for fill in self.fills:
+            fills_by_symbol[fill["symbol"]].append(fill)
+        for symbol, fills in fills_by_symbol.items():
             position = _sum(fills, "BUY", _quantity) - _sum(fills, "BUY", _commission) - _sum(fills, "SELL", _quantity)
             ended = {_cycle(row): row for row in self.cycles if row["symbol"] == symbol and row["outcome"] is not None}
             dust = sum((row["dust_base"] for row in ended.values()), Decimal())
@@ -113,7 +118,7 @@ class Books:
     def _story(self, cycle: tuple[str, int, int]) -> str:
         """Tell everything about a cycle."""
         orders = [row for row in self.orders if _cycle(row) == cycle]
-        fills = [row for row in self.fills if _cycle(self._order(row)) == cycle]
+        fills = self._fills_by_cycle[cycle]
         return "\n".join(map(str, [*(row for row in self.cycles if _cycle(row) == cycle), *orders, *fills]))
 
     def _order(self, fill: Row) -> Row:
