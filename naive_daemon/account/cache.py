@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from naive_daemon.cache.database import CacheHealth
+from naive_daemon.cache.messages import AskCache, DropState, KeepState
 from naive_daemon.domain.errors import TransientError
 from naive_daemon.otp import Actor, ExitReason, Timer
 
@@ -27,23 +29,6 @@ class HotStore(Protocol):
 
     def close(self) -> None:
         """Give up the connection; may be called twice."""
-
-
-class KeepState(msgspec.Struct, frozen=True):
-    """Keep `value` under `key`; any msgspec value."""
-
-    key: str
-    value: Any
-
-
-class DropState(msgspec.Struct, frozen=True):
-    """Forget `key`."""
-
-    key: str
-
-
-class AskCache(msgspec.Struct, frozen=True):
-    """Request: is the cache degraded? Answered by the reason, or None."""
 
 
 class _Beat(msgspec.Struct, frozen=True):
@@ -94,7 +79,7 @@ class Cache(Actor):
     def on_receive(self, message: Any) -> Any:
         """Say how the cache is."""
         if isinstance(message, AskCache):
-            return self._degraded
+            return CacheHealth(away=self._degraded)
         return super().on_receive(message)
 
     def on_terminate(self, reason: ExitReason) -> None:

@@ -1,7 +1,7 @@
 """The leader of one symbol: decides how many traders there are, and who takes over when one crashes.
 
 Receives: settings and EntriesClosed from the switches, reports and Downs of its traders, OrderNotice for traders that
-do not run.
+do not run, CacheEmptied.
 Sends: StartChild to the traders' supervisor, RecordCycles to the journal, LeaderReport and Drained to the switches.
 State: for each slot the last position its trader reported. A position reaches the leader before the order in it
 reaches the journal, so nothing is lost with a trader. Only the leader journals cycles, and one that ends or rebuys is
@@ -17,7 +17,7 @@ import msgspec
 
 from naive_daemon import names
 from naive_daemon.account.account import OrderNotice
-from naive_daemon.account.cache import DropState, KeepState
+from naive_daemon.cache.messages import CacheEmptied, DropState, KeepState
 from naive_daemon.domain.cycle import Cycle, CycleOutcome
 from naive_daemon.domain.errors import PermanentError
 from naive_daemon.domain.money import plain
@@ -100,6 +100,7 @@ class Leader(Actor):
     def init(self) -> Continue:
         """Release the starter; what is needed is asked for afterwards."""
         self.subscribe(names.STREAMS)
+        self.subscribe(names.CACHE)
         return Continue(_Begin())
 
     def on_receive(self, message: Any) -> None:
@@ -123,6 +124,9 @@ class Leader(Actor):
                 self._finish(position)
             case OrderNotice(key, _):
                 self._take_notice(key, message)
+            case CacheEmptied():
+                for slot in self._slots.values():
+                    self._tell_cache(slot.position)
             case Down():
                 self._take_end(message)
             case _:
@@ -287,8 +291,11 @@ class Leader(Actor):
         if slot is None:
             return False
         slot.position = position
-        self.system.tell(names.CACHE, KeepState(_cache_key(position.cycle.key), position))
+        self._tell_cache(position)
         return True
+
+    def _tell_cache(self, position: Position) -> None:
+        self.system.tell(names.CACHE, KeepState(_cache_key(position.cycle.key), position))
 
     def _rebuy(self, report: RebuyReported) -> None:
         cycle_now = report.position.cycle

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 import structlog
 
-from naive_daemon.account.cache import HEARTBEAT_S, AskCache, Cache, DropState, KeepState
+from naive_daemon.account.cache import HEARTBEAT_S, Cache
+from naive_daemon.cache.messages import AskCache, DropState, KeepState
 from naive_daemon.clock import NS_PER_S, VirtualClock
 from naive_daemon.domain.errors import TransientError
 from naive_daemon.otp import ActorSystem, Ref, SimulatedSystem
@@ -76,12 +77,12 @@ def test_a_store_that_comes_back_empty_gets_everything(cache: tuple[SimulatedSys
     beat(system, KeepState("a", 1), KeepState("b", 1), to=ref)
     store.is_away = True
     beat(system, KeepState("b", 2), DropState("a"), KeepState("c", 1), to=ref)
-    assert system.ask(ref, AskCache()) == "away"
+    assert system.ask(ref, AskCache()).away == "away"
     store.is_away = False
     store.held.clear()
     beat(system, to=ref)
     assert {key: msgspec.msgpack.decode(value) for key, value in store.held.items()} == {"b": 2, "c": 1}
-    assert system.ask(ref, AskCache()) is None
+    assert system.ask(ref, AskCache()).away is None
 
 
 def test_what_is_left_is_written_at_the_end(cache: tuple[SimulatedSystem, Ref, Store]) -> None:
