@@ -10,6 +10,8 @@ tree, so everything starts again after it.
 """
 
 from collections import deque
+from collections.abc import Sequence
+from itertools import islice, takewhile
 from typing import Any
 
 import msgspec
@@ -24,6 +26,8 @@ from naive_daemon.execution.journal_store import CycleRecorded, JournalEntry, Jo
 from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, ExitReason, Timer, crash
 
 UNAVAILABLE = "the journal was unavailable: no new entries"
+LOADS_MAX = 200
+"""So many requests are read at once, at most: what comes meanwhile does not wait for long."""
 
 
 class PlaceIntent(msgspec.Struct, frozen=True):
@@ -163,7 +167,7 @@ class Journal(Actor):
 
     def _work_off_some(self) -> None:
         if isinstance(self._waiting[0], Call):
-            self._answer_first(self._waiting[0])
+            self._answer_all(self._alike())
             return
         batch: list[Any] = []
         for message in self._waiting:
@@ -179,31 +183,43 @@ class Journal(Actor):
             self._waiting.popleft()
             self._pass_on(message)
 
-    def _answer_first(self, call: Call) -> None:
-        """Answer a request; what can not be read is the affair of who asked, and of nobody else."""
+    def _alike(self) -> list[Call]:
+        """Give the requests that stand first and can be read at once: a start asks for thousands of cycles."""
+        kind = type(self._waiting[0].message)
+        most = LOADS_MAX if kind in (LoadSymbol, LoadCycle) else 1
+        calls = takewhile(lambda one: isinstance(one, Call) and type(one.message) is kind, self._waiting)
+        return list(islice(calls, most))
+
+    def _answer_all(self, calls: list[Call]) -> None:
+        """Answer the requests that stand first; what can not be read is the affair of who asked, and of nobody else."""
         try:
-            value = self._load(call.message)
+            answers = self._load([call.message for call in calls])
         except TransientError:
             raise
         except Exception as error:
-            self.log.exception("journal can not be read", request=repr(call.message))
+            if len(calls) > 1:
+                for call in calls:
+                    self._answer_all([call])
+                return
+            self.log.exception("journal can not be read", request=repr(calls[0].message))
             self._waiting.popleft()
-            call.fail(crash(error))
+            calls[0].fail(crash(error))
             return
-        self._waiting.popleft()
-        call.reply(value)
+        for call, answer in zip(calls, answers, strict=True):
+            self._waiting.popleft()
+            call.reply(answer)
 
-    def _load(self, request: Any) -> Any:
-        match request:
-            case LoadSymbol(account, symbol):
-                return self._store.load_symbol(account, symbol)
-            case LoadAccount(account):
-                return self._store.load_account(account)
-            case LoadCycle(key):
-                return self._store.load_cycle(key)
-            case LoadRisk(account, since_ns):
-                return self._store.load_risk(account, since_ns)
-        raise TypeError(f"the journal is not asked {type(request).__name__}")
+    def _load(self, requests: list[Any]) -> Sequence[Any]:
+        match requests:
+            case [LoadSymbol(), *_]:
+                return self._store.load_symbols([(request.account, request.symbol) for request in requests])
+            case [LoadCycle(), *_]:
+                return self._store.load_cycles([request.key for request in requests])
+            case [LoadAccount(account)]:
+                return (self._store.load_account(account),)
+            case [LoadRisk(account, since_ns)]:
+                return (self._store.load_risk(account, since_ns),)
+        raise TypeError(f"the journal is not asked {type(requests[0]).__name__}")
 
     def _pass_on(self, message: Any) -> None:
         match message:

@@ -130,8 +130,14 @@ class JournalStore(Protocol):
     def load_symbol(self, account: str, symbol: str) -> SymbolJournal:
         """Read what a leader of (account, symbol) starts from."""
 
+    def load_symbols(self, keys: Sequence[tuple[str, str]]) -> tuple[SymbolJournal, ...]:
+        """Read the same for many (account, symbol) at once, in the order of `keys`."""
+
     def load_cycle(self, key: CycleKey) -> tuple[Order, ...]:
         """Read all orders of one cycle, oldest first."""
+
+    def load_cycles(self, keys: Sequence[CycleKey]) -> tuple[tuple[Order, ...], ...]:
+        """Read the same for many cycles at once, in the order of `keys`."""
 
     def load_account(self, account: str) -> AccountJournal:
         """Read what the account's execution manager and a paper exchange start from."""

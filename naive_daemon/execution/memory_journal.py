@@ -61,9 +61,17 @@ class MemoryJournal:
             dust_base=sum((result.dust_base for result in results), ZERO) - sum((c.dust_in for c in cycles), ZERO),
         )
 
+    def load_symbols(self, keys: Sequence[tuple[str, str]]) -> tuple[SymbolJournal, ...]:
+        """Read the same for many (account, symbol)."""
+        return tuple(self.load_symbol(*key) for key in keys)
+
     def load_cycle(self, key: CycleKey) -> tuple[Order, ...]:
         """Read all orders of one cycle, oldest first."""
         return self._read(self._orders[name] for name in self._ids_by_cycle.get(key, ()))
+
+    def load_cycles(self, keys: Sequence[CycleKey]) -> tuple[tuple[Order, ...], ...]:
+        """Read the same for many cycles."""
+        return tuple(self.load_cycle(key) for key in keys)
 
     def load_account(self, account: str) -> AccountJournal:
         """Read what the account's execution manager and a paper exchange start from."""

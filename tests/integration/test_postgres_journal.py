@@ -117,9 +117,9 @@ SELECT 'main', 'S' || n % 50, n, 'nd-' || n, 'BUY', 1, 1, 'X', true, n FROM gene
     [
         ("orders_live", "orders", LIVE),
         ("cycles_open", "cycles", "symbol = 'X' AND finished_ns IS NULL"),
-        ("cycles_finished", "cycles", "symbol = 'S7' AND finished_ns IS NOT NULL"),
         ("cycles_ended", "cycles", "finished_ns >= 4990"),
         ("orders_leg", "orders", "symbol = 'X' AND trader = 1 AND cycle = 2"),
+        ("orders_created", "orders", "created_ns >= 4990"),
         ("fills_order", "fills", "client_order_id = 'nd-1'"),
     ],
 )

@@ -67,30 +67,29 @@ class PostgresJournal:
 
     def load_symbol(self, account: str, symbol: str) -> SymbolJournal:
         """Read what a leader of (account, symbol) starts from, as of one moment."""
+        (found,) = self.load_symbols([(account, symbol)])
+        return found
+
+    def load_symbols(self, keys: Sequence[tuple[str, str]]) -> tuple[SymbolJournal, ...]:
+        """Read the same for many (account, symbol), all as of one moment."""
+        asked = _encode([{"account": account, "symbol": symbol} for account, symbol in keys]).decode()
         with self._session.connection() as connection:
-            row = _one(connection, journal_sql.LOAD_SYMBOL, {"account": account, "symbol": symbol})
-        cycles, orders, numbers, completed, realised_pnl, dust_base = row
-        by_cycle: dict[CycleKey, list[Order]] = {}
-        for record in _orders(orders):
-            order = record.order()
-            by_cycle.setdefault(order.key, []).append(order)
-        opened = (record.as_cycle() for record in _cycles(cycles))
-        return SymbolJournal(
-            open_cycles=tuple(OpenCycle(cycle, tuple(by_cycle.get(cycle.key, ()))) for cycle in opened),
-            last_cycles=_numbers(numbers),
-            completed=completed,
-            realised_pnl=realised_pnl,
-            dust_base=dust_base,
-        )
+            rows = connection.execute(journal_sql.LOAD_SYMBOLS, {"keys": asked}).fetchall()
+        return tuple(_symbol_journal(row) for row in rows)
 
     def load_cycle(self, key: CycleKey) -> tuple[Order, ...]:
         """Read all orders of one cycle, ended or not, oldest first."""
+        (orders,) = self.load_cycles([key])
+        return orders
+
+    def load_cycles(self, keys: Sequence[CycleKey]) -> tuple[tuple[Order, ...], ...]:
+        """Read the same for many cycles."""
         with self._session.connection() as connection:
-            (orders,) = _one(connection, journal_sql.LOAD_CYCLE, msgspec.structs.asdict(key))
-        return tuple(record.order() for record in _orders(orders))
+            rows = connection.execute(journal_sql.LOAD_CYCLES, {"keys": _encode(keys).decode()}).fetchall()
+        return tuple(tuple(record.order() for record in _orders(orders)) for (orders,) in rows)
 
     def load_account(self, account: str) -> AccountJournal:
-        """Read what the account's books start from; sums over all of its fills, so it is for the start only."""
+        """Read what the account's books start from."""
         with self._session.connection() as connection:
             row = _one(connection, journal_sql.LOAD_ACCOUNT, {"account": account})
         orders, totals, commissions, orders_count, fills_count = row
@@ -166,6 +165,22 @@ class _Batch:
         known = self._orders.get(order.client_order_id)
         if known is None or not is_stale_order(order, known):
             self._orders[order.client_order_id] = order
+
+
+def _symbol_journal(row: tuple[Any, ...]) -> SymbolJournal:
+    cycles, orders, numbers, completed, realised_pnl, dust_base = row
+    by_cycle: dict[CycleKey, list[Order]] = {}
+    for record in _orders(orders):
+        order = record.order()
+        by_cycle.setdefault(order.key, []).append(order)
+    opened = (record.as_cycle() for record in _cycles(cycles))
+    return SymbolJournal(
+        open_cycles=tuple(OpenCycle(cycle, tuple(by_cycle.get(cycle.key, ()))) for cycle in opened),
+        last_cycles=_numbers(numbers),
+        completed=completed,
+        realised_pnl=realised_pnl,
+        dust_base=dust_base,
+    )
 
 
 def _one(connection: Connection, sql: str, parameters: dict[str, Any]) -> tuple[Any, ...]:

@@ -3,6 +3,8 @@
 Rows go in as one JSON array for each table; PostgreSQL reads decimals from text, so they stay exact. `WRITE` needs each
 key once (an upsert can not touch a row twice); `journal` folds entries of the same key before. Its conditions are those
 of `is_stale_order` and `merge_cycle`, and the contract tests hold both to the same behaviour.
+
+Nothing that is loaded at a start reads what is over: sums and numbers come from the totals that triggers keep.
 """
 
 WRITE = """
@@ -62,32 +64,34 @@ _ORDER = """
     ARRAY(SELECT trade_id FROM fills WHERE fills.client_order_id = o.client_order_id) AS trade_ids
 """
 
-LOAD_SYMBOL = f"""
+# One row for each (account, symbol) that is asked for, in the order in which they are asked for.
+LOAD_SYMBOLS = f"""
 SELECT
     (SELECT coalesce(json_agg(c ORDER BY c.trader, c.cycle), '[]')::text FROM (
         SELECT account, symbol, trader, cycle, budget, fee, settings, started_ns, rebuy_reported, dust_in
         FROM cycles
-        WHERE account = %(account)s AND symbol = %(symbol)s AND finished_ns IS NULL) AS c),
+        WHERE account = asked.account AND symbol = asked.symbol AND finished_ns IS NULL) AS c),
     (SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM (
         SELECT {_ORDER} FROM cycles AS c JOIN orders AS o USING (account, symbol, trader, cycle)
-        WHERE c.account = %(account)s AND c.symbol = %(symbol)s AND c.finished_ns IS NULL) AS o),
-    (SELECT coalesce(json_object_agg(trader, last), '{{}}')::text FROM (
-        SELECT trader, max(cycle) AS last FROM (
-            SELECT trader, cycle FROM cycles WHERE account = %(account)s AND symbol = %(symbol)s
-            UNION ALL SELECT trader, cycle FROM orders WHERE account = %(account)s AND symbol = %(symbol)s) AS every
-        GROUP BY trader) AS numbered),
-    ended.completed, ended.realised_pnl, ended.dust_base - (
-        SELECT coalesce(sum(dust_in), 0) FROM cycles WHERE account = %(account)s AND symbol = %(symbol)s) AS dust_base
-FROM (
-    SELECT count(*) FILTER (WHERE outcome = 'completed') AS completed, coalesce(sum(realised_pnl), 0) AS realised_pnl,
-           coalesce(sum(dust_base), 0) AS dust_base
-    FROM cycles WHERE account = %(account)s AND symbol = %(symbol)s AND finished_ns IS NOT NULL) AS ended
+        WHERE c.account = asked.account AND c.symbol = asked.symbol AND c.finished_ns IS NULL) AS o),
+    (SELECT coalesce(json_object_agg(trader, last_cycle), '{{}}')::text FROM trader_numbers AS n
+        WHERE n.account = asked.account AND n.symbol = asked.symbol),
+    coalesce(t.completed, 0), coalesce(t.realised_pnl, 0), coalesce(t.dust_base, 0)
+FROM ROWS FROM (json_to_recordset(%(keys)s::json) AS (account text, symbol text)) WITH ORDINALITY
+    AS asked(account, symbol, place)
+LEFT JOIN cycle_totals AS t USING (account, symbol)
+ORDER BY asked.place
 """
 
-LOAD_CYCLE = f"""
-SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM (
-    SELECT {_ORDER} FROM orders AS o
-    WHERE account = %(account)s AND symbol = %(symbol)s AND trader = %(trader)s AND cycle = %(cycle)s) AS o
+LOAD_CYCLES = f"""
+SELECT (
+    SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM (
+        SELECT {_ORDER} FROM orders AS o
+        WHERE o.account = asked.account AND o.symbol = asked.symbol AND o.trader = asked.trader
+          AND o.cycle = asked.cycle) AS o)
+FROM ROWS FROM (json_to_recordset(%(keys)s::json) AS (account text, symbol text, trader int, cycle bigint))
+    WITH ORDINALITY AS asked(account, symbol, trader, cycle, place)
+ORDER BY asked.place
 """
 
 LOAD_ACCOUNT = f"""
@@ -96,13 +100,11 @@ SELECT
         SELECT {_ORDER} FROM orders AS o
         WHERE account = %(account)s AND status IN ('in_flight', 'unknown', 'open', 'partly_filled')) AS o),
     (SELECT coalesce(json_agg(t ORDER BY t.symbol, t.side), '[]')::text FROM (
-        SELECT symbol, side, sum(quantity) AS filled, sum(price * quantity) AS filled_quote
-        FROM fills WHERE account = %(account)s GROUP BY symbol, side) AS t),
-    (SELECT coalesce(json_object_agg(commission_asset, commission::text), '{{}}')::text FROM (
-        SELECT commission_asset, sum(commission) AS commission
-        FROM fills WHERE account = %(account)s AND commission <> 0 GROUP BY commission_asset) AS paid),
-    (SELECT count(*) FROM orders WHERE account = %(account)s),
-    (SELECT count(*) FROM fills WHERE account = %(account)s)
+        SELECT symbol, side, filled, filled_quote FROM fill_totals WHERE account = %(account)s) AS t),
+    (SELECT coalesce(json_object_agg(asset, commission::text), '{{}}')::text
+        FROM commission_totals WHERE account = %(account)s),
+    (SELECT coalesce(sum(orders), 0)::bigint FROM order_totals WHERE account = %(account)s),
+    (SELECT coalesce(sum(fills), 0)::bigint FROM fill_totals WHERE account = %(account)s)
 """
 
 LOAD_RISK = f"""

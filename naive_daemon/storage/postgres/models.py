@@ -1,39 +1,48 @@
 """The tables, as SQLAlchemy sees them. A test holds them equal to what the migrations build.
 
-Money is `numeric` without a scale: a Decimal comes back exactly as it went in. A moment that the daemon reckons with is
-a bigint of UTC nanoseconds (`*_ns`); the timestamptz beside it, for people, is generated from it by the database and is
-floored to whole microseconds, so the two can never disagree. Rows that only people read have a timestamptz alone.
+Those of the journal stand in `journal_models`; whoever takes any table from here has all of them in `Base`.
 """
 
 import enum
-from datetime import datetime
-from decimal import Decimal
-from typing import Annotated, Any
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Computed,
-    DateTime,
-    Enum,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    Numeric,
-    SmallInteger,
-    Text,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import BigInteger, CheckConstraint, Enum, Integer, SmallInteger, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
 
 from naive_daemon.domain.limits import COUNT_MAX, QUOTE_MAX, KillCancel
-from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.settings import BUDGET_MAX, CHUNKS_MAX, Dust, RestingOrders, TradingStatus
-from naive_daemon.domain.side import Side
-from naive_daemon.execution.journal_store import CycleOutcome
+from naive_daemon.storage.postgres.journal_models import (
+    CommissionTotalRow,
+    CycleRow,
+    CycleTotalRow,
+    FillRow,
+    FillTotalRow,
+    OrderRow,
+    OrderTotalRow,
+    TraderNumberRow,
+)
+from naive_daemon.storage.postgres.table import Base, KeyName, Moment, Money, Name, Stamp, one_of, values_of
+
+__all__ = [
+    "AccountVenueRow",
+    "ActualStateRow",
+    "Base",
+    "CommissionTotalRow",
+    "CycleRow",
+    "CycleTotalRow",
+    "DaemonRow",
+    "FillRow",
+    "FillTotalRow",
+    "IdentityRow",
+    "KillSwitchRow",
+    "KillSwitchSeenRow",
+    "OrderRow",
+    "OrderTotalRow",
+    "RiskLimitRow",
+    "SettingRow",
+    "StreamingRow",
+    "StreamingStatus",
+    "TraderNumberRow",
+]
 
 
 class StreamingStatus(enum.StrEnum):
@@ -41,49 +50,6 @@ class StreamingStatus(enum.StrEnum):
 
     ON = "on"
     OFF = "off"
-
-
-def _values(kind: type[enum.StrEnum]) -> list[str]:
-    return [member.value for member in kind]
-
-
-def one_of(column: str, values: list[str]) -> str:
-    """Write the SQL condition that `column` holds one of `values`, which are our own constants."""
-    listed = ", ".join(f"'{value}'" for value in values)
-    return f"{column} IN ({listed})"
-
-
-def at_of(column: str) -> Computed:
-    """Generate a timestamptz from a column of nanoseconds, floored to microseconds."""
-    seconds = f"({column} / 1000)::double precision / (1000000)::double precision"
-    return Computed(f"to_timestamp({seconds})", persisted=True)
-
-
-LIVE = one_of("status", [status.value for status in OrderStatus if not status.is_terminal])
-# NaN sorts above every number in PostgreSQL, so an upper bound refuses it together with Infinity.
-FINITE = "'Infinity'::numeric"
-
-Moment = Annotated[datetime, mapped_column(DateTime(timezone=True))]
-Stamp = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=text("now()"))]
-Nanoseconds = Annotated[int, mapped_column(BigInteger)]
-Name = Annotated[str, mapped_column(Text)]
-KeyName = Annotated[str, mapped_column(Text, primary_key=True)]
-Money = Annotated[Decimal, mapped_column(Numeric)]
-Zero = Annotated[Decimal, mapped_column(Numeric, server_default=text("0"))]
-Texts = Annotated[dict[str, str], mapped_column(JSONB, server_default=text("'{}'::jsonb"))]
-
-
-class Base(DeclarativeBase):
-    """Holds all tables; names of constraints follow one rule, so that migrations can name them too."""
-
-    metadata = MetaData(
-        naming_convention={
-            "pk": "%(table_name)s_pkey",
-            "uq": "%(table_name)s_%(column_0_N_name)s_key",
-            "ck": "%(table_name)s_%(constraint_name)s_check",
-            "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
-        }
-    )
 
 
 class SettingRow(Base):
@@ -100,16 +66,16 @@ class SettingRow(Base):
         CheckConstraint("profit_interval >= 0 AND profit_interval <= 0.99", "profit_interval"),
         CheckConstraint("rebuy_interval >= 0 AND rebuy_interval <= 0.99", "rebuy_interval"),
         CheckConstraint("strategy <> ''", "strategy"),
-        CheckConstraint(one_of("dust", _values(Dust)), "dust"),
-        CheckConstraint(one_of("stop_orders", _values(RestingOrders)), "stop_orders"),
-        CheckConstraint(one_of("shutdown_entries", _values(RestingOrders)), "shutdown_entries"),
+        CheckConstraint(one_of("dust", values_of(Dust)), "dust"),
+        CheckConstraint(one_of("stop_orders", values_of(RestingOrders)), "stop_orders"),
+        CheckConstraint(one_of("shutdown_entries", values_of(RestingOrders)), "shutdown_entries"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     account: Mapped[Name] = mapped_column(server_default=text("'main'"))
     symbol: Mapped[Name]
     status: Mapped[TradingStatus] = mapped_column(
-        Enum(TradingStatus, name="trading_status", values_callable=_values), server_default=text("'off'")
+        Enum(TradingStatus, name="trading_status", values_callable=values_of), server_default=text("'off'")
     )
     chunks: Mapped[int] = mapped_column(Integer, server_default=text("5"))
     budget: Mapped[Money] = mapped_column(server_default=text("1000"))
@@ -136,124 +102,10 @@ class StreamingRow(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     symbol: Mapped[Name]
     status: Mapped[StreamingStatus] = mapped_column(
-        Enum(StreamingStatus, name="streaming_status", values_callable=_values), server_default=text("'off'")
+        Enum(StreamingStatus, name="streaming_status", values_callable=values_of), server_default=text("'off'")
     )
     inserted_at: Mapped[Stamp]
     updated_at: Mapped[Stamp]
-
-
-class CycleRow(Base):
-    """A trade cycle; what its result says is NULL until it has ended."""
-
-    __tablename__ = "cycles"
-    __table_args__ = (
-        CheckConstraint(one_of("outcome", _values(CycleOutcome)), "outcome"),
-        CheckConstraint("(outcome IS NULL) = (finished_ns IS NULL)", "ended"),
-        Index("cycles_open", "account", "symbol", postgresql_where=text("finished_ns IS NULL")),
-        Index(
-            "cycles_finished",
-            "account",
-            "symbol",
-            postgresql_include=["outcome", "realised_pnl"],
-            postgresql_where=text("finished_ns IS NOT NULL"),
-        ),
-        Index(
-            "cycles_ended",
-            "account",
-            "finished_ns",
-            postgresql_include=["symbol", "realised_pnl"],
-            postgresql_where=text("finished_ns IS NOT NULL"),
-        ),
-    )
-
-    account: Mapped[KeyName]
-    symbol: Mapped[KeyName]
-    trader: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    cycle: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    budget: Mapped[Money]
-    fee: Mapped[Money]
-    settings: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    rebuy_reported: Mapped[bool] = mapped_column(server_default=text("false"))
-    dust_in: Mapped[Zero]
-    outcome: Mapped[Name | None]
-    bought: Mapped[Money | None]
-    sold: Mapped[Money | None]
-    buy_price: Mapped[Money | None]
-    sell_price: Mapped[Money | None]
-    fees: Mapped[dict[str, str] | None] = mapped_column(JSONB)
-    realised_pnl: Mapped[Money | None]
-    dust_base: Mapped[Money | None]
-    started_ns: Mapped[Nanoseconds]
-    finished_ns: Mapped[Nanoseconds | None]
-    started_at: Mapped[Moment | None] = mapped_column(at_of("started_ns"))
-    finished_at: Mapped[Moment | None] = mapped_column(at_of("finished_ns"))
-
-
-class OrderRow(Base):
-    """An order as it was last seen. One leg of one cycle has one order for ever: the unique index is the last guard."""
-
-    __tablename__ = "orders"
-    __table_args__ = (
-        CheckConstraint(one_of("side", _values(Side)), "side"),
-        CheckConstraint(one_of("status", _values(OrderStatus)), "status"),
-        CheckConstraint(f"price > 0 AND price < {FINITE}", "price"),
-        CheckConstraint(f"quantity > 0 AND quantity < {FINITE}", "quantity"),
-        CheckConstraint(f"filled >= 0 AND filled < {FINITE}", "filled"),
-        Index("orders_leg", "account", "symbol", "trader", "cycle", "side", "attempt", unique=True),
-        Index("orders_live", "account", "symbol", postgresql_where=text(LIVE)),
-    )
-
-    client_order_id: Mapped[KeyName]
-    account: Mapped[Name]
-    symbol: Mapped[Name]
-    trader: Mapped[int] = mapped_column(Integer)
-    cycle: Mapped[int] = mapped_column(BigInteger)
-    side: Mapped[Name]
-    attempt: Mapped[int] = mapped_column(Integer)
-    leg: Mapped[Name | None] = mapped_column(
-        Computed('lower("left"(side, 1)) || attempt::text', persisted=True), doc="b1 is the first buy"
-    )
-    type: Mapped[Name] = mapped_column(server_default=text("'LIMIT'"))
-    price: Mapped[Money]
-    quantity: Mapped[Money]
-    status: Mapped[Name]
-    filled: Mapped[Zero]
-    filled_quote: Mapped[Zero]
-    average_price: Mapped[Money | None] = mapped_column(
-        Computed("filled_quote / NULLIF(filled, 0::numeric)", persisted=True)
-    )
-    commissions: Mapped[Texts]
-    exchange_order_id: Mapped[Name | None]
-    reason: Mapped[Name | None]
-    created_ns: Mapped[Nanoseconds]
-    updated_ns: Mapped[Nanoseconds]
-    created_at: Mapped[Moment | None] = mapped_column(at_of("created_ns"))
-    updated_at: Mapped[Moment | None] = mapped_column(at_of("GREATEST(created_ns, updated_ns)"))
-
-
-class FillRow(Base):
-    """A fill: counted once, by the exchange's trade id."""
-
-    __tablename__ = "fills"
-    __table_args__ = (
-        CheckConstraint(f"price > 0 AND price < {FINITE}", "price"),
-        CheckConstraint(f"quantity > 0 AND quantity < {FINITE}", "quantity"),
-        Index("fills_order", "client_order_id"),
-    )
-
-    account: Mapped[KeyName]
-    symbol: Mapped[KeyName]
-    trade_id: Mapped[KeyName]
-    client_order_id: Mapped[Name] = mapped_column(ForeignKey("orders.client_order_id"))
-    exchange_order_id: Mapped[Name | None]
-    side: Mapped[Name]
-    price: Mapped[Money]
-    quantity: Mapped[Money]
-    commission: Mapped[Zero]
-    commission_asset: Mapped[Name]
-    is_maker: Mapped[bool]
-    time_ns: Mapped[Nanoseconds]
-    traded_at: Mapped[Moment | None] = mapped_column(at_of("time_ns"))
 
 
 class ActualStateRow(Base):
@@ -339,7 +191,7 @@ class KillSwitchRow(Base):
     __tablename__ = "kill_switch"
     __table_args__ = (
         CheckConstraint("id = 1", "single"),
-        CheckConstraint(one_of("cancel", _values(KillCancel)), "cancel"),
+        CheckConstraint(one_of("cancel", values_of(KillCancel)), "cancel"),
     )
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"))

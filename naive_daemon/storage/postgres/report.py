@@ -14,7 +14,7 @@ from naive_daemon.domain.order import CycleKey, OrderStatus
 from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.storage.postgres.engine import begin
-from naive_daemon.storage.postgres.models import ActualStateRow, CycleRow, OrderRow, SettingRow
+from naive_daemon.storage.postgres.models import ActualStateRow, CycleRow, CycleTotalRow, OrderRow, SettingRow
 
 _LIVE = tuple(status.value for status in OrderStatus if not status.is_terminal)
 
@@ -74,22 +74,11 @@ class Report:
 
         Without `symbols`, those that are off both in wish and in deed are left out, unless `everything` is asked for.
         """
-        wanted, actual = SettingRow, ActualStateRow
+        wanted, actual, total = SettingRow, ActualStateRow, CycleTotalRow
         name, owner = func.coalesce(wanted.symbol, actual.symbol), func.coalesce(wanted.account, actual.account)
-        ended = (
-            select(
-                CycleRow.account,
-                CycleRow.symbol,
-                func.count().filter(CycleRow.outcome == "completed").label("completed"),
-                func.sum(CycleRow.realised_pnl).label("realised_pnl"),
-            )
-            .where(CycleRow.finished_ns.is_not(None))
-            .group_by(CycleRow.account, CycleRow.symbol)
-            .subquery()
-        )
         joined = wanted.__table__.outerjoin(
             actual.__table__, and_(wanted.account == actual.account, wanted.symbol == actual.symbol), full=True
-        ).outerjoin(ended, and_(ended.c.account == owner, ended.c.symbol == name))
+        ).outerjoin(total, and_(total.account == owner, total.symbol == name))
         conditions = [] if account is None else [owner == account]
         if symbols:
             conditions.append(name == _any([symbol.strip().upper() for symbol in symbols]))
@@ -107,8 +96,8 @@ class Report:
                 actual.retry_at,
                 actual.updated_at,
                 actual.held,
-                func.coalesce(ended.c.completed, 0).label("completed"),
-                func.coalesce(ended.c.realised_pnl, 0).label("realised_pnl"),
+                func.coalesce(total.completed, 0).label("completed"),
+                func.coalesce(total.realised_pnl, 0).label("realised_pnl"),
             )
             .select_from(joined)
             .where(*conditions)
