@@ -61,9 +61,9 @@ class PostgresJournal:
         """
         if not entries:
             return
-        batch = _Batch(entries)
+        rows = _Batch(entries).rows()
         with self._session.connection() as connection:
-            connection.execute(journal_sql.WRITE, batch.parameters())
+            connection.execute(journal_sql.write(tuple(rows)), rows)
 
     def load_symbol(self, account: str, symbol: str) -> SymbolJournal:
         """Read what a leader of (account, symbol) starts from, as of one moment."""
@@ -153,13 +153,14 @@ class _Batch:
                     known = self._cycles.get(cycle.key)
                     self._cycles[cycle.key] = cycle if known is None else merge_cycle(cycle, known)
 
-    def parameters(self) -> dict[str, str]:
-        """Give the rows as the JSON arrays that `journal_sql.WRITE` reads."""
-        return {
-            "orders": _encode([OrderRecord.of(order) for order in self._orders.values()]).decode(),
-            "fills": _encode(list(self._fills.values())).decode(),
-            "cycles": _encode([CycleRecord.of(cycle) for cycle in self._cycles.values()]).decode(),
+    def rows(self) -> dict[str, str]:
+        """Give the rows of each table that has some, as the JSON arrays that `journal_sql.write` reads."""
+        rows = {
+            "orders": [OrderRecord.of(order) for order in self._orders.values()],
+            "fills": list(self._fills.values()),
+            "cycles": [CycleRecord.of(cycle) for cycle in self._cycles.values()],
         }
+        return {table: _encode(records).decode() for table, records in rows.items() if records}
 
     def _add_order(self, order: Order) -> None:
         known = self._orders.get(order.client_order_id)

@@ -1,43 +1,47 @@
 """The journal's SQL: one statement, and so one transaction and one round trip, for each thing that it does.
 
-Rows go in as one JSON array for each table; PostgreSQL reads decimals from text, so they stay exact. `WRITE` needs each
+Rows go in as one JSON array for each table; PostgreSQL reads decimals from text, so they stay exact. `write` needs each
 key once (an upsert can not touch a row twice); `journal` folds entries of the same key before. Its conditions are those
 of `is_stale_order` and `merge_cycle`, and the contract tests hold both to the same behaviour.
 
 Nothing that is loaded at a start reads what is over: sums and numbers come from the totals that triggers keep.
 """
 
-WRITE = """
-WITH written_orders AS (
-    INSERT INTO orders AS known (
-        client_order_id, account, symbol, trader, cycle, side, attempt, price, quantity, status, filled, filled_quote,
-        commissions, exchange_order_id, reason, created_ns, updated_ns)
-    SELECT client_order_id, account, symbol, trader, cycle, side, attempt, price, quantity, status, filled,
-           filled_quote, commissions, exchange_order_id, reason, created_ns, updated_ns
-    FROM json_to_recordset(%(orders)s::json) AS r(
-        client_order_id text, account text, symbol text, trader int, cycle bigint, side text, attempt int,
-        price numeric, quantity numeric, status text, filled numeric, filled_quote numeric, commissions jsonb,
-        exchange_order_id text, reason text, created_ns bigint, updated_ns bigint)
-    ON CONFLICT (client_order_id) DO UPDATE SET
-        status = excluded.status, filled = excluded.filled, filled_quote = excluded.filled_quote,
-        commissions = excluded.commissions, exchange_order_id = excluded.exchange_order_id,
-        reason = excluded.reason, updated_ns = excluded.updated_ns
-    WHERE CASE
-        WHEN known.status IN ('filled', 'cancelled', 'expired', 'rejected')
-            THEN excluded.status IN ('filled', 'cancelled', 'expired', 'rejected') AND excluded.filled > known.filled
-        WHEN excluded.status = 'in_flight' AND known.status <> 'in_flight' THEN false
-        ELSE excluded.filled >= known.filled END
-), written_fills AS (
-    INSERT INTO fills (
-        account, symbol, trade_id, client_order_id, exchange_order_id, side, price, quantity, commission,
-        commission_asset, is_maker, time_ns)
-    SELECT account, symbol, trade_id, client_order_id, exchange_order_id, side, price, quantity, commission,
-           commission_asset, is_maker, time_ns
-    FROM json_to_recordset(%(fills)s::json) AS r(
-        account text, symbol text, trade_id text, client_order_id text, exchange_order_id text, side text,
-        price numeric, quantity numeric, commission numeric, commission_asset text, is_maker boolean, time_ns bigint)
-    ON CONFLICT (account, symbol, trade_id) DO NOTHING
-)
+from functools import cache
+
+_WRITE = {
+    "orders": """
+INSERT INTO orders AS known (
+    client_order_id, account, symbol, trader, cycle, side, attempt, price, quantity, status, filled, filled_quote,
+    commissions, exchange_order_id, reason, created_ns, updated_ns)
+SELECT client_order_id, account, symbol, trader, cycle, side, attempt, price, quantity, status, filled,
+       filled_quote, commissions, exchange_order_id, reason, created_ns, updated_ns
+FROM json_to_recordset(%(orders)s::json) AS r(
+    client_order_id text, account text, symbol text, trader int, cycle bigint, side text, attempt int,
+    price numeric, quantity numeric, status text, filled numeric, filled_quote numeric, commissions jsonb,
+    exchange_order_id text, reason text, created_ns bigint, updated_ns bigint)
+ON CONFLICT (client_order_id) DO UPDATE SET
+    status = excluded.status, filled = excluded.filled, filled_quote = excluded.filled_quote,
+    commissions = excluded.commissions, exchange_order_id = excluded.exchange_order_id,
+    reason = excluded.reason, updated_ns = excluded.updated_ns
+WHERE CASE
+    WHEN known.status IN ('filled', 'cancelled', 'expired', 'rejected')
+        THEN excluded.status IN ('filled', 'cancelled', 'expired', 'rejected') AND excluded.filled > known.filled
+    WHEN excluded.status = 'in_flight' AND known.status <> 'in_flight' THEN false
+    ELSE excluded.filled >= known.filled END
+""",
+    "fills": """
+INSERT INTO fills (
+    account, symbol, trade_id, client_order_id, exchange_order_id, side, price, quantity, commission,
+    commission_asset, is_maker, time_ns)
+SELECT account, symbol, trade_id, client_order_id, exchange_order_id, side, price, quantity, commission,
+       commission_asset, is_maker, time_ns
+FROM json_to_recordset(%(fills)s::json) AS r(
+    account text, symbol text, trade_id text, client_order_id text, exchange_order_id text, side text,
+    price numeric, quantity numeric, commission numeric, commission_asset text, is_maker boolean, time_ns bigint)
+ON CONFLICT (account, symbol, trade_id) DO NOTHING
+""",
+    "cycles": """
 INSERT INTO cycles AS known (
     account, symbol, trader, cycle, budget, fee, settings, started_ns, rebuy_reported, dust_in, outcome,
     finished_ns, bought, sold, buy_price, sell_price, fees, realised_pnl, dust_base)
@@ -56,7 +60,17 @@ ON CONFLICT (account, symbol, trader, cycle) DO UPDATE SET
     buy_price = excluded.buy_price, sell_price = excluded.sell_price, fees = excluded.fees,
     realised_pnl = excluded.realised_pnl, dust_base = excluded.dust_base
 WHERE known.finished_ns IS NULL OR excluded.finished_ns IS NOT NULL
-"""
+""",
+}
+
+
+@cache
+def write(tables: tuple[str, ...]) -> str:
+    """Give the one statement that writes rows of these tables, at least one; one without rows costs time, too."""
+    *others, last = tables
+    written = ", ".join(f"written_{table} AS ({_WRITE[table]})" for table in others)
+    return f"WITH {written} {_WRITE[last]}" if others else _WRITE[last]
+
 
 _ORDER = """
     o.client_order_id, o.account, o.symbol, o.trader, o.cycle, o.side, o.attempt, o.price, o.quantity, o.status,
