@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from naive_daemon import names
+from naive_daemon.account.metadata import SymbolMetadata
 from naive_daemon.account.store import AccountStateStore, Balance
 from naive_daemon.domain.events import BalanceUpdated, OrderEvent
 from naive_daemon.domain.order import CycleKey, Order
@@ -53,7 +54,7 @@ class Account(Actor):
     def __init__(self, account: str) -> None:
         super().__init__()
         self._account = account
-        self._store = AccountStateStore()
+        self._store = AccountStateStore[SymbolMetadata]()
 
     def log_context(self) -> dict[str, object]:
         """Say whose state this is."""
@@ -70,15 +71,15 @@ class Account(Actor):
         """Take an event or show the state."""
         match message:
             case OrderRecorded(order, event) if event is not None:
-                self._store.upsert_order(order)
+                self._store.orders.upsert(order)
                 key = order.key
                 notice = OrderNotice(key, event)
                 if not self.system.tell(names.trader(key.account, key.symbol, key.trader), notice):
                     self.system.tell(names.leader(key.account, key.symbol), notice)
             case BalanceUpdated():
-                self._store.set_balance(message)
+                self._store.balances.set(message)
             case AccountQuery():
-                return AccountView(self._store.balances(), tuple(self._store.orders()))
+                return AccountView(self._store.balances.all(), self._store.orders.all())
             case _:
                 super().on_receive(message)
         return None
@@ -87,10 +88,10 @@ class Account(Actor):
         if isinstance(journal, RequestFailed):
             self.exit(crash(f"the journal of {self._account} could not be read: {journal.reason}"))
         for order in journal.live_orders:
-            self._store.upsert_order(order)
+            self._store.orders.upsert(order)
 
     def _take_balances(self, balances: tuple[BalanceUpdated, ...] | RequestFailed) -> None:
         if isinstance(balances, RequestFailed):
             self.exit(crash(f"the exchange does not say what {self._account} owns: {balances.reason}"))
         for balance in balances:
-            self._store.set_balance(balance)
+            self._store.balances.set(balance)

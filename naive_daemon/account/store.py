@@ -1,52 +1,69 @@
-"""The state of one account, a plain class in the account actor's state. The exchange holds the truth of it."""
+"""The state of one account, a plain class in the account actor's state. The exchange holds the truth of most of it."""
 
 from decimal import Decimal
+from typing import Generic
 
-import msgspec
+from naive_daemon.account.balances import Balance, Balances
+from naive_daemon.account.leverages import Leverages
+from naive_daemon.account.live_orders import LiveOrders
+from naive_daemon.account.metadata_table import Metadata, MetadataTable
+from naive_daemon.account.positions import Positions
+from naive_daemon.account.session import (
+    Depth,
+    OpenPosition,
+    PositionTotals,
+    SessionSummary,
+    depth_of,
+    open_position,
+    summary_of,
+    totals_of,
+)
+from naive_daemon.domain.money import EXACT
 
-from naive_daemon.domain.events import BalanceUpdated
-from naive_daemon.domain.money import ZERO
-from naive_daemon.domain.order import Order
+__all__ = ["AccountStateStore", "Balance"]
 
 
-class Balance(msgspec.Struct, frozen=True):
-    """What there is of one asset; `locked` is reserved for resting orders. `time_ns` is when the exchange said so."""
+class AccountStateStore(Generic[Metadata]):
+    """Balances by asset, positions and leverage by symbol, live orders, metadata; and what follows from all of them.
 
-    free: Decimal = ZERO
-    locked: Decimal = ZERO
-    time_ns: int = 0
+    Everywhere an update that is older than what is known is refused, and nothing that is handed out can be changed.
+    `is_spot`: a position was paid for with the balance.
+    """
 
+    def __init__(self, *, is_spot: bool = True) -> None:
+        self.balances = Balances()
+        self.positions = Positions()
+        self.leverages = Leverages()
+        self.orders = LiveOrders()
+        self.metadata: MetadataTable[Metadata] = MetadataTable()
+        self._is_spot = is_spot
 
-class AccountStateStore:
-    """Balances by asset, open orders by client order id; updates older than what is known are refused."""
+    @property
+    def is_pending_persist(self) -> bool:
+        """Say whether metadata has changed since it was persisted."""
+        return self.metadata.is_pending_persist
 
-    def __init__(self) -> None:
-        self._balances: dict[str, Balance] = {}
-        self._orders: dict[str, Order] = {}
+    def open_positions(self, asset: str | None = None) -> tuple[OpenPosition, ...]:
+        """Look at all positions, or at those that are reckoned in one quote asset."""
+        return tuple(
+            open_position(held, self.positions, self.leverages)
+            for held in self.positions.all()
+            if asset is None or held.quote_asset == asset
+        )
 
-    def set_balance(self, event: BalanceUpdated) -> bool:
-        """Take a balance; False when a newer one is known."""
-        known = self._balances.get(event.asset)
-        if known is not None and known.time_ns > event.time_ns:
-            return False
-        self._balances[event.asset] = Balance(event.free, event.locked, event.time_ns)
-        return True
+    def totals(self, asset: str) -> PositionTotals:
+        """Add up the positions of one quote asset."""
+        return totals_of(self.open_positions(asset))
 
-    def balance(self, asset: str) -> Balance:
-        """Give the balance of an asset; nothing of what was never named."""
-        return self._balances.get(asset, Balance())
+    def settled_balance(self, asset: str) -> Decimal:
+        """Give the balance as if every position had been closed at what it has cost."""
+        balance = self.balances.get(asset).total
+        return EXACT.add(balance, self.totals(asset).value) if self._is_spot else balance
 
-    def balances(self) -> dict[str, Balance]:
-        """Give all balances."""
-        return dict(self._balances)
+    def session_summary(self, asset: str, starting_balance: Decimal) -> SessionSummary:
+        """Sum up what a session has brought that began with a settled balance."""
+        return summary_of(asset, starting_balance, self.settled_balance(asset), self.open_positions(asset))
 
-    def upsert_order(self, order: Order) -> None:
-        """Keep a live order as it is now, forget one that is over."""
-        if order.status.is_terminal:
-            self._orders.pop(order.client_order_id, None)
-        else:
-            self._orders[order.client_order_id] = order
-
-    def orders(self, symbol: str | None = None) -> list[Order]:
-        """Give the live orders, of one symbol or of all."""
-        return [order for order in self._orders.values() if symbol is None or order.symbol == symbol]
+    def depth(self, asset: str) -> Depth:
+        """Give the share of the balance that is in positions."""
+        return depth_of(self.totals(asset), self.settled_balance(asset))

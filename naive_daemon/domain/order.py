@@ -23,7 +23,13 @@ from naive_daemon.domain.events import (
 from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.side import Side
 
-__all__ = ["CycleKey", "Leg", "Order", "OrderStatus", "Side"]
+__all__ = ["CycleKey", "Leg", "Order", "OrderStatus", "OrderType", "Side"]
+
+
+class OrderType(enum.StrEnum):
+    """How an order is to be traded; we place none but limit orders that are good till cancelled."""
+
+    LIMIT = "limit"
 
 
 class OrderStatus(enum.StrEnum):
@@ -104,6 +110,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     def side(self) -> Side:
         """Buy or sell."""
         return self.leg.side
+
+    @property
+    def order_type(self) -> OrderType:
+        """How it is traded."""
+        return OrderType.LIMIT
 
     @property
     def symbol(self) -> str:

@@ -8,7 +8,7 @@ import structlog
 
 from naive_daemon import names
 from naive_daemon.account.account import Account, AccountQuery, AccountStarted, OrderNotice
-from naive_daemon.account.store import AccountStateStore, Balance
+from naive_daemon.account.store import Balance
 from naive_daemon.clock import VirtualClock
 from naive_daemon.domain.events import BalanceUpdated, OrderAccepted, OrderCancelled
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
@@ -84,22 +84,3 @@ def test_a_notice_goes_to_the_trader_or_to_its_leader_while_the_trader_is_not_th
     system.run_until_idle()
     assert leader.take() == [OrderNotice(KEY, CANCELLED)]
     assert system.ask(account, AccountQuery()).orders == ()
-
-
-def test_an_older_balance_changes_nothing() -> None:
-    store = AccountStateStore()
-    assert store.set_balance(balance(7, time_ns=5))
-    assert not store.set_balance(balance(9, time_ns=4))
-    assert store.balance("Q").free == 7
-    assert store.set_balance(balance(8, time_ns=5))
-    assert store.balance("Q").free == 8
-    assert store.balance("never named") == Balance()
-
-
-def test_orders_are_kept_while_they_live() -> None:
-    store = AccountStateStore()
-    store.upsert_order(ORDER)
-    assert store.orders() == store.orders("AAAQ") == [ORDER]
-    assert store.orders("BBBQ") == []
-    store.upsert_order(ORDER.apply(CANCELLED))
-    assert store.orders() == []
