@@ -18,7 +18,7 @@ Laws, held by one contract suite over every implementation:
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -30,6 +30,9 @@ from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.position import Position, PositionFill
 from naive_daemon.domain.synthetic import SyntheticInstrument
+
+if TYPE_CHECKING:
+    from naive_daemon.cache.encoding import Encoding
 
 Fields = Mapping[str, bytes]
 """An actor's or a strategy's state."""
@@ -82,13 +85,17 @@ class Integrity(msgspec.Struct, frozen=True):
 class CacheDatabase(Protocol):
     """See the module. Safe for use by many threads."""
 
+    @property
+    def encoding(self) -> "Encoding":
+        """How values become bytes here: for states, which are bytes by name."""
+
     # General objects: any key, any bytes ------------------------------------------------------------------------------
 
     def add(self, key: str, value: bytes, *, durable: bool = False) -> None:
         """Keep `value` under `key`, instead of what was there."""
 
     def replace(self, key: str, value: bytes, *, durable: bool = False) -> None:
-        """Like `add`, in one step with keeping what was there under `<key>:previous`, which `load` leaves out."""
+        """Like `add`, in one step with keeping what was there as the previous object, which `load` leaves out."""
 
     def load(self) -> dict[str, bytes]:
         """Give all general objects."""
@@ -145,7 +152,10 @@ class CacheDatabase(Protocol):
     def add_order(
         self, order: Order, position_id: str | None = None, client_id: str | None = None, *, durable: bool = False
     ) -> None:
-        """Begin an order's list with the order as it is now, instead of one that was there; index it."""
+        """Begin an order's list with the order as it is now, instead of one that was there; index it.
+
+        The ids of its position and of its client are as given here, or none.
+        """
 
     def update_order(self, order: Order, event: OrderEvent, *, durable: bool = False) -> None:
         """Append the event that made `order` what it is, and move it in the indexes."""
@@ -200,13 +210,13 @@ class CacheDatabase(Protocol):
     # Indexes ----------------------------------------------------------------------------------------------------------
 
     def index_venue_order_id(self, client_order_id: str, venue_order_id: str, *, durable: bool = False) -> None:
-        """Note which id the exchange gave an order."""
+        """Note which id the exchange gave an order; of one that is not there, nothing is noted."""
 
     def load_index_venue_order_id(self) -> dict[str, str]:
         """Give the exchange's ids by client order id."""
 
     def index_order_position(self, client_order_id: str, position_id: str, *, durable: bool = False) -> None:
-        """Note to which position an order belongs."""
+        """Note to which position an order belongs; of one that is not there, nothing is noted."""
 
     def load_index_order_position(self) -> dict[str, str]:
         """Give position ids by client order id."""
@@ -263,8 +273,11 @@ class CacheDatabase(Protocol):
     def keys(self, pattern: str = "*") -> list[str]:
         """Name the stored keys that match a glob pattern, without our prefix, sorted."""
 
-    def flush(self) -> None:
-        """Forget everything under our prefix, and nothing else, once it is acknowledged."""
+    def flush(self, *, keep_general: bool = False) -> None:
+        """Forget everything under our prefix, and nothing else, once it is acknowledged.
+
+        With `keep_general` the general objects stay, and what `replace` kept of them.
+        """
 
     def health(self) -> CacheHealth:
         """Say how the store is; never waits for it."""
