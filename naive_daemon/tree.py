@@ -70,6 +70,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 
     owner: str
     account: str
+    cycle_floor: int = 0
     instruments: Mapping[str, Instrument]
     exchange: PaperExchange | RealExchange
     open_journal: Callable[[], JournalStore]
@@ -148,6 +149,7 @@ def _context_of(ports: Ports) -> ContextOf:
             account=account,
             symbol=symbol,
             owner=ports.owner,
+            cycle_floor=ports.cycle_floor,
             instrument=instrument,
             fee=ports.exchange.maker_fee,
             trader_restarts=ports.trader_restarts,

@@ -33,6 +33,7 @@ from naive_daemon.market.recorded_source import RecordedSource
 from naive_daemon.market.recording import Recording
 from naive_daemon.market.source import MarketSource
 from naive_daemon.otp import Actor
+from naive_daemon.restoration import LostJournal, Restoration
 from naive_daemon.servers import Servers
 from naive_daemon.service import SystemdNotifier
 from naive_daemon.storage.postgres import migrate
@@ -40,6 +41,7 @@ from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
 from naive_daemon.storage.postgres.engine import make_engine
 from naive_daemon.storage.postgres.journal import PostgresJournal
 from naive_daemon.storage.postgres.locks import AccountClaim
+from naive_daemon.storage.postgres.newest_orders import newest_orders
 from naive_daemon.storage.postgres.notify import Listener
 from naive_daemon.storage.postgres.presence import PostgresPresence, Presence
 from naive_daemon.storage.postgres.settings import OperatorSettings
@@ -49,6 +51,7 @@ from naive_daemon.trading.control import CHANNELS
 from naive_daemon.trading.desired_state import DesiredStateStore, SettingsListener, SettingsListenerOwner
 from naive_daemon.trading.quarantine import Quarantine
 from naive_daemon.tree import ControlPorts, PaperExchange, Ports, RealExchange
+from naive_daemon.witness import Witness
 
 KEEP_S = 1.0
 """For so long, at most, may an account look as if nobody traded it, after its idle connection was lost."""
@@ -93,10 +96,15 @@ class World:
         self._stack.callback(self._end_all)
         self._instead_of_former("journal", self._first_journal.end)
         self._first_journal.open()
+        restoration = Restoration(url, Witness(self.config.home), self.clock)
+        self._stack.callback(restoration.close)
+        self.owner = restoration.recognise()
         self._exchange = self._open_exchange(self._first_journal)
+        self._level(restoration, self._first_journal, shall_end)
+        restoration.note_start()
+        self._cycle_floor = restoration.cycle_floor
         self._presence = PostgresPresence(url)
         self._stack.callback(self._presence.close)
-        self.owner = self._presence.owner(random.SystemRandom())
         self._forget_actual()
         self._announce("starting")
 
@@ -126,6 +134,28 @@ class World:
         fee = config.exchange.maker_fee if checked.maker_fee is None else checked.maker_fee
         self._log.info("account checked", venue=venue_name(binance), maker_fee=str(fee))
         return RealExchange(maker_fee=fee, make_client=account.make_client)
+
+    def _level(self, restoration: Restoration, journal: PostgresJournal, shall_end: Callable[[], bool]) -> None:
+        """Give a journal that was restored what it has lost, before anything acts on it."""
+        config = self.config
+        if restoration.is_level(config.account):
+            return
+        if isinstance(self._exchange, RealExchange):
+            from naive_daemon.exchange.binance.history import BinanceHistory  # noqa: PLC0415 - slow to load
+
+            history = BinanceHistory(config.account, config.exchange.binance, self.instruments, self.clock, shall_end)
+            with self._settings() as settings:
+                rows = settings.rows(config.account)
+            lost = LostJournal(
+                account=config.account,
+                owner=self.owner,
+                instruments=self.instruments,
+                fee=self._exchange.maker_fee,
+                newest=newest_orders(self._servers.postgres_url, config.account),
+                settings=rows,
+            )
+            lost.rebuild(journal, history)
+        restoration.note_level(config.account)
 
     def _check_balances(self, journal: PostgresJournal) -> None:
         """Rebuild the paper exchange once before anything runs: what it refuses is the operator's to mend, in a line.
@@ -207,6 +237,7 @@ class World:
         self._stack.callback(notifier.close)
         return Ports(
             owner=self.owner,
+            cycle_floor=self._cycle_floor,
             account=config.account,
             instruments=self.instruments,
             exchange=self._exchange,

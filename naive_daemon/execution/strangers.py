@@ -16,6 +16,7 @@ from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.execution.client import AskOrder, ExchangeOrder, OrderReport
 from naive_daemon.execution.journal import LoadCycle
 from naive_daemon.execution.order_id import parse_client_order_id
+from naive_daemon.execution.rebuilding import order_as_sent
 from naive_daemon.otp import Actor, RequestFailed
 
 STRANGERS_MAX = 1_000
@@ -85,7 +86,7 @@ class Strangers:
             if known is not None:
                 self._end(client_order_id, known, resting, is_orphan=False)
             elif resting is not None:
-                self._end(client_order_id, _adopted(derived, resting), resting, is_orphan=True)
+                self._end(client_order_id, order_as_sent(*derived, resting), resting, is_orphan=True)
             else:
                 self._ask_exchange(derived, client_order_id)
 
@@ -101,7 +102,7 @@ class Strangers:
                 self._give_up(client_order_id, "it has no price, so it was not placed here")
                 return
             self._waiting[client_order_id].extend(report.fills)
-            self._end(client_order_id, _adopted(derived, report.order), report.order, is_orphan=True)
+            self._end(client_order_id, order_as_sent(*derived, report.order), report.order, is_orphan=True)
 
         client = self._actor.system.whereis(names.client(self._account))
         self._actor.request(client, AskOrder(derived[0].symbol, client_order_id), take, TIMEOUT_S)
@@ -121,17 +122,3 @@ class Strangers:
 def _has_price(there: ExchangeOrder) -> bool:
     """Say whether it may be ours: market and stop orders have no price, and no journal holds such an order."""
     return there.price > ZERO
-
-
-def _adopted(derived: tuple[CycleKey, Leg], there: ExchangeOrder) -> Order:
-    """Give the order as it was when it was sent; what became of it is applied afterwards."""
-    key, leg = derived
-    return Order(
-        client_order_id=there.client_order_id,
-        key=key,
-        leg=leg,
-        price=there.price,
-        quantity=there.quantity,
-        created_ns=there.time_ns,
-        updated_ns=there.time_ns,
-    )

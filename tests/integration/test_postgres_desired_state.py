@@ -1,6 +1,5 @@
 """What control reads and writes, what the daemon says of itself, and what `status` and `orders` show."""
 
-import random
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -231,18 +230,6 @@ def test_orders_are_listed_newest_first(url: str, engine: Engine) -> None:
     assert everything[0].created_ns == NOW_NS + 2
     assert len(report.orders(live_only=False, limit=1)) == 1
     assert report.orders("other") == ()
-
-
-def test_the_identity_is_drawn_once_for_ever(url: str) -> None:
-    first, second = PostgresPresence(url), PostgresPresence(url)
-    generator = random.Random(1)
-    drawn = first.owner(generator)
-    assert len(drawn) == 6
-    assert second.owner(generator) == drawn
-    first.close()
-    assert first.owner(generator) == drawn
-    first.close()
-    second.close()
 
 
 def test_a_daemon_announces_itself_and_beats(url: str) -> None:

@@ -81,7 +81,7 @@ def check_account(config: Binance, clock: Clock) -> AccountCheck:
 
 async def _check(rest: Rest, time: ExchangeTime, config: Binance) -> AccountCheck:
     url = account_endpoints(config).rest_url
-    ahead_ms = await _measured(rest, time, url)
+    ahead_ms = await measure(rest, time, url)
     information = await _account(rest, time, url)
     if not information.can_trade:
         raise ConfigError("Binance says that this account may not trade", hint="ask Binance's support why")
@@ -100,12 +100,13 @@ async def _check(rest: Rest, time: ExchangeTime, config: Binance) -> AccountChec
     )
 
 
-async def _measured(rest: Rest, time: ExchangeTime, url: str) -> int:
+async def measure(rest: Rest, time: ExchangeTime, url: str) -> int:
+    """Measure by how many ms our clock is ahead, so that what is signed from now on has the exchange's time."""
     asked_s = time.monotonic_s()
     result = await rest.ask("GET", "/api/v3/time", is_signed=False)
     answered_s = time.monotonic_s()
     try:
-        server_ms = decode(_body(result, time, url), ServerTime).server_time
+        server_ms = decode(body_of(result, time, url), ServerTime).server_time
     except WireError:
         raise _unreachable(url, "what answers there is no Binance") from None
     return time.measured(server_ms, asked_s, answered_s)
@@ -114,12 +115,12 @@ async def _measured(rest: Rest, time: ExchangeTime, url: str) -> int:
 async def _account(rest: Rest, time: ExchangeTime, url: str) -> AccountInformation:
     result = await rest.ask("GET", "/api/v3/account", (("omitZeroBalances", "true"),))
     try:
-        return decode(_body(result, time, url), AccountInformation)
+        return decode(body_of(result, time, url), AccountInformation)
     except WireError as error:
         raise _unreachable(url, f"its account makes no sense: {error}") from None
 
 
-def _body(result: RestAnswer, time: ExchangeTime, url: str) -> bytes:
+def body_of(result: RestAnswer, time: ExchangeTime, url: str) -> bytes:
     """Give the body of an answer that is one; raises ConfigError or UnreachableError."""
     if isinstance(result.answer, Lost):
         raise _unreachable(url, result.reason)

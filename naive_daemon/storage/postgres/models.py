@@ -220,4 +220,9 @@ class AccountVenueRow(Base):
 
     account: Mapped[KeyName]
     venue: Mapped[Name]
+    level_floor: Mapped[int] = mapped_column(
+        BigInteger,
+        server_default=text("0"),
+        doc="identity.cycle_floor when the exchange was last asked what a restored journal had lost",
+    )
     inserted_at: Mapped[Stamp]

@@ -1,14 +1,9 @@
-"""What the daemon says of itself: who it is for ever (identity), and that it is here now (presence)."""
-
-import random
+"""What the daemon says of itself: that it is here now, what it trades, and how it is."""
 
 import msgspec
 
 from naive_daemon.clock import from_datetime, to_datetime
 from naive_daemon.storage.postgres.session import Session
-
-_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
-_OWNER_CHARACTERS = 6
 
 _ANNOUNCE = """
 INSERT INTO daemons (owner, host, pid, started_at, version, feed, exchange, state, heartbeat_at)
@@ -43,7 +38,7 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PostgresPresence:
-    """Keeps identity and presence on a connection of its own. Not for use by two threads at once.
+    """Keeps presence on a connection of its own. Not for use by two threads at once.
 
     Every method raises TransientError when the database is away. A heartbeat is the database's time, so that a reader
     on another machine sees its age right.
@@ -51,15 +46,6 @@ class PostgresPresence:
 
     def __init__(self, url: str) -> None:
         self._session = Session(url)
-
-    def owner(self, generator: random.Random) -> str:
-        """Give the six characters (lower-case base32) that our order ids begin with; drawn once, the same for ever."""
-        drawn = "".join(generator.choice(_BASE32) for _ in range(_OWNER_CHARACTERS))
-        with self._session.connection() as connection:
-            connection.execute("INSERT INTO identity (owner) VALUES (%s) ON CONFLICT (id) DO NOTHING", (drawn,))
-            row = connection.execute("SELECT owner FROM identity").fetchone()
-        assert row is not None  # noqa: S101  # the row was written just now if it was not there before
-        return str(row[0])
 
     def announce(self, presence: Presence) -> None:
         """Write the daemon's row, over that of the owner's former daemon."""

@@ -1,0 +1,151 @@
+"""What Binance remembers of an account's orders, read before the tree starts, when the journal has lost some.
+
+For the main thread, like `permission`: each question waits, within its deadline, and is asked again a few times. Slow
+on purpose: half of the minute's weight stays free. Invariant: an answer is whole, or an error is raised.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+import structlog
+
+from naive_daemon.clock import Clock
+from naive_daemon.config.exchange import Binance
+from naive_daemon.domain.errors import TransientError, UnreachableError
+from naive_daemon.domain.events import OrderFilled
+from naive_daemon.domain.instrument import Instrument
+from naive_daemon.exchange.binance.endpoints import account_endpoints
+from naive_daemon.exchange.binance.exchange_time import ExchangeTime
+from naive_daemon.exchange.binance.oddity import Oddities
+from naive_daemon.exchange.binance.permission import body_of, measure
+from naive_daemon.exchange.binance.reading import Reader, total
+from naive_daemon.exchange.binance.rest import Rest
+from naive_daemon.exchange.binance.signing import Parameters, load_signer
+from naive_daemon.exchange.binance.wire import KnownOrder, OwnTrade, WireError, decode
+from naive_daemon.execution.client import ExchangeOrder, OrderReport
+
+PAGE = 1_000
+RETRY_PAUSES_S = (0.5, 1.0, 2.0, 4.0)
+"""After a question that was not answered, and after fills that do not add up yet."""
+WEIGHT_MAX = 3_000
+REST_S = 10.0
+_WEIGHT_HEADER = "x-mbx-used-weight-1m"
+
+Result = TypeVar("Result")
+
+
+class BinanceHistory:
+    """See the module. A question that is still to be asked once `shall_end` says so is a TransientError."""
+
+    def __init__(
+        self,
+        account: str,
+        config: Binance,
+        instruments: Mapping[str, Instrument],
+        clock: Clock,
+        shall_end: Callable[[], bool],
+    ) -> None:
+        self._config = config
+        self._url = account_endpoints(config).rest_url
+        self._signer = load_signer(config)
+        self._time = ExchangeTime(clock)
+        self._reader = Reader(
+            account, instruments, Oddities(structlog.get_logger("naive_daemon").bind(actor="history"))
+        )
+        self._shall_end = shall_end
+
+    def resting(self) -> tuple[ExchangeOrder, ...]:
+        """Give all orders that rest, whoever placed them; raises ConfigError, UnreachableError, TransientError."""
+
+        async def ask(rest: Rest) -> tuple[ExchangeOrder, ...]:
+            return self._read(await self._ask(rest, "/api/v3/openOrders", (), list[KnownOrder]))
+
+        return self._run(ask)
+
+    def reports(
+        self, symbol: str, first_order_id: int | None, is_wanted: Callable[[ExchangeOrder], bool]
+    ) -> tuple[OrderReport, ...]:
+        """Give the wanted orders of a symbol with their fills, oldest first, from an exchange order id on.
+
+        Without an id among the newest 1,000. Raises as `resting`.
+        """
+        return self._run(lambda rest: self._reports(rest, symbol, first_order_id, is_wanted))
+
+    def _run(self, ask: Callable[[Rest], Awaitable[Result]]) -> Result:
+        async def run() -> Result:
+            rest = Rest(
+                self._url,
+                self._signer,
+                self._time,
+                recv_window_ms=self._config.recv_window_ms,
+                timeout_s=self._config.answer_timeout_s,
+            )
+            try:
+                await measure(rest, self._time, self._url)
+                return await ask(rest)
+            finally:
+                await rest.close()
+
+        return asyncio.run(run())
+
+    async def _reports(
+        self, rest: Rest, symbol: str, first_order_id: int | None, is_wanted: Callable[[ExchangeOrder], bool]
+    ) -> tuple[OrderReport, ...]:
+        wanted: list[ExchangeOrder] = []
+        first = first_order_id
+        while True:
+            start: Parameters = () if first is None else (("orderId", str(first)),)
+            parameters = (("symbol", symbol), *start, ("limit", str(PAGE)))
+            page = await self._ask(rest, "/api/v3/allOrders", parameters, list[KnownOrder])
+            wanted += [order for order in self._read(page) if is_wanted(order)]
+            if first is None or len(page) < PAGE:
+                return tuple([await self._report(rest, order) for order in wanted])
+            first = max(known.order_id for known in page) + 1
+
+    async def _report(self, rest: Rest, order: ExchangeOrder) -> OrderReport:
+        for pause_s in (*RETRY_PAUSES_S, None):
+            fills = await self._fills(rest, order) if order.filled else ()
+            if total(fills) >= order.filled:
+                return OrderReport(symbol=order.symbol, client_order_id=order.client_order_id, order=order, fills=fills)
+            if pause_s is not None:
+                await asyncio.sleep(pause_s)
+        raise UnreachableError(f"Binance's trades of order {order.client_order_id} do not add up to what is filled")
+
+    async def _fills(self, rest: Rest, order: ExchangeOrder) -> tuple[OrderFilled, ...]:
+        trades: dict[int, OwnTrade] = {}
+        while True:
+            start: Parameters = (("fromId", str(max(trades) + 1)),) if trades else ()
+            parameters = (
+                ("symbol", order.symbol), ("orderId", order.exchange_order_id), *start, ("limit", str(PAGE))
+            )  # fmt: skip
+            page = await self._ask(rest, "/api/v3/myTrades", parameters, list[OwnTrade])
+            fresh = {trade.id: trade for trade in page if trade.id not in trades}
+            trades |= fresh
+            if len(page) < PAGE or not fresh:
+                return self._reader.trades(trades.values(), order.client_order_id)
+
+    def _read(self, known: list[KnownOrder]) -> tuple[ExchangeOrder, ...]:
+        orders = (self._reader.order(each) for each in sorted(known, key=lambda each: each.order_id))
+        return tuple(order for order in orders if order is not None)
+
+    async def _ask(self, rest: Rest, path: str, parameters: Parameters, shape: type[Result]) -> Result:
+        for pause_s in (*RETRY_PAUSES_S, None):
+            if self._shall_end():
+                raise TransientError("ended while it read what the exchange remembers")
+            result = await rest.ask("GET", path, parameters)
+            try:
+                body = body_of(result, self._time, self._url)
+            except UnreachableError:
+                if pause_s is None:
+                    raise
+                await asyncio.sleep(pause_s)
+                continue
+            weight = result.headers.get(_WEIGHT_HEADER, "0")
+            if weight.isdecimal() and int(weight) > WEIGHT_MAX:
+                await asyncio.sleep(REST_S)
+            try:
+                return decode(body, shape)
+            except WireError as error:
+                raise UnreachableError(f"Binance's answer to {path} makes no sense: {error}") from error
+        raise AssertionError("the last pause is None")

@@ -1,0 +1,81 @@
+"""Who a journal is for ever, how often a daemon has started with it, and whether it was restored from a back-up.
+
+Order ids hold numbers of cycles, and those follow from the journal. One that was restored would give numbers again
+that the exchange has seen. So a restore raises the *floor*: no cycle below it is begun any more. It is the time, in
+seconds since 2025: no trader ends a cycle each second for years, so it is above every number that was given before,
+and short enough for an order id. An account is *level* again once the exchange was asked what the journal has lost.
+"""
+
+import random
+
+import msgspec
+
+from naive_daemon.clock import NS_PER_S
+from naive_daemon.storage.postgres.session import Session
+
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_OWNER_CHARACTERS = 6
+_FLOOR_EPOCH_S = 1_735_689_600
+"""2025-01-01T00:00:00Z."""
+
+_RAISE_FLOOR = """
+UPDATE identity SET cycle_floor = greatest(cycle_floor + 1, %s), starts = greatest(starts, %s)
+RETURNING cycle_floor
+"""
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """The mark in our order ids; starts of daemons that are noted; the lowest number of a fresh cycle (0: any)."""
+
+    owner: str
+    starts: int
+    cycle_floor: int
+
+
+class PostgresIdentity:
+    """Reads and writes the one row. Not for use by two threads at once; raises TransientError when it is away."""
+
+    def __init__(self, url: str) -> None:
+        self._session = Session(url)
+
+    def read(self, generator: random.Random) -> Identity:
+        """Give the identity; the owner is six characters (lower-case base32), drawn once, the same for ever."""
+        drawn = "".join(generator.choice(_BASE32) for _ in range(_OWNER_CHARACTERS))
+        with self._session.connection() as connection:
+            connection.execute("INSERT INTO identity (owner) VALUES (%s) ON CONFLICT (id) DO NOTHING", (drawn,))
+            row = connection.execute("SELECT owner, starts, cycle_floor FROM identity").fetchone()
+        assert row is not None  # noqa: S101  # the row was written just now if it was not there before
+        owner, starts, cycle_floor = row
+        return Identity(owner=str(owner), starts=starts, cycle_floor=cycle_floor)
+
+    def raise_floor(self, now_ns: int, starts: int = 0) -> int:
+        """Know that the journal was restored; gives the new floor. `starts`: how many a witness remembers."""
+        floor = now_ns // NS_PER_S - _FLOOR_EPOCH_S
+        with self._session.connection() as connection:
+            row = connection.execute(_RAISE_FLOOR, (max(floor, 1), starts)).fetchone()
+        return 0 if row is None else int(row[0])  # a database that no daemon ever used has no row, and needs none
+
+    def note_start(self) -> int:
+        """Count one more start, and give how many that makes."""
+        with self._session.connection() as connection:
+            row = connection.execute("UPDATE identity SET starts = starts + 1 RETURNING starts").fetchone()
+        assert row is not None  # noqa: S101  # `read` has seen to it
+        return int(row[0])
+
+    def is_level(self, account: str) -> bool:
+        """Say whether the exchange was asked, since the last restore, what the journal of an account has lost."""
+        query = """
+        SELECT coalesce((SELECT level_floor FROM account_venues WHERE account = %s), 0) >= cycle_floor FROM identity
+        """
+        with self._session.connection() as connection:
+            row = connection.execute(query, (account,)).fetchone()
+        return row is None or bool(row[0])
+
+    def note_level(self, account: str, cycle_floor: int) -> None:
+        """Note that the account is level with the exchange as of this floor."""
+        with self._session.connection() as connection:
+            connection.execute("UPDATE account_venues SET level_floor = %s WHERE account = %s", (cycle_floor, account))
+
+    def close(self) -> None:
+        """Give up the connection; may be called twice."""
+        self._session.close()

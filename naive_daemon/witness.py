@@ -1,0 +1,72 @@
+"""The home's witness: which journals a daemon of this home has traded with, and how often it had started by then.
+
+A journal that was restored from a back-up has forgotten starts that the witness remembers: so it is known, before
+anything trades, that the exchange has seen orders which the journal has not. Owned by the world, under the home's lock.
+Invariant: the witness never knows of a start that the database did not have on disk before.
+"""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from naive_daemon.domain.errors import PermanentError
+
+FILE_NAME = "journal.json"
+OWNERS_MAX = 100
+"""Of more databases than this, which one home has seen, the oldest are forgotten."""
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    starts: dict[str, int]
+
+
+class Witness:
+    """Starts by the journal's owner mark, in a file of the home; missing is the same as new."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / FILE_NAME
+
+    def starts(self, owner: str) -> int:
+        """Give how often a daemon had started with this owner's journal, 0 for one that was never seen.
+
+        Raises PermanentError that names the file when it can not be read: to guess would be to forget a restore.
+        """
+        return self._seen().get(owner, 0)
+
+    def note(self, owner: str, starts: int) -> None:
+        """Keep it, on disk before this returns; raises PermanentError when the home can not be written."""
+        seen = self._seen()
+        seen.pop(owner, None)
+        seen[owner] = starts
+        kept = dict(list(seen.items())[-OWNERS_MAX:])
+        fresh = self._path.with_suffix(".new")
+        try:
+            with fresh.open("wb") as file:
+                file.write(msgspec.json.encode(_Seen(kept)) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self._path)
+            _sync_directory(self._path.parent)
+        except OSError as error:
+            raise PermanentError(f"{self._path} can not be written: {error.strerror}") from error
+
+    def _seen(self) -> dict[str, int]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=_Seen).starts
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.DecodeError) as error:
+            raise PermanentError(
+                f"{self._path} can not be read: {error}",
+                hint="take the file away; if the database was restored, run naive-daemon db restored",
+            ) from error
+
+
+def _sync_directory(directory: Path) -> None:
+    """Have the file's new name on disk, too."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
