@@ -39,7 +39,8 @@ MARKET_CLOSED = "Market is closed."
 TOO_MANY_ORDERS = "Filter failure: MAX_NUM_ORDERS"
 UNKNOWN_ORDER = "Unknown order sent."
 
-HISTORY_LIMIT = 100_000
+HISTORY_LIMIT = 20_000
+"""Several times what may rest at once: whoever missed the end of an order asks for it soon. About 2 kB each."""
 
 
 class PaperEngine:
