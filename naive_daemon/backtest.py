@@ -45,11 +45,12 @@ class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BacktestResult(msgspec.Struct, frozen=True):
-    """What came of it; orders and cycles oldest first."""
+    """What came of it; orders and cycles oldest first. `last` is the trade that the recording ended with."""
 
     summary: Summary
     orders: tuple[Order, ...]
     cycles: tuple[Cycle, ...]
+    last: Trade | None
 
 
 def run_backtest(
@@ -65,21 +66,21 @@ def run_backtest(
     top = system.start(root(_ports(plan, journal)))
     began_s = wall.monotonic_s()
     try:
-        events = _play(system, trades, plan, on_progress)
+        events, last = _play(system, trades, plan, on_progress)
         _refuse_crashes(system)
     finally:
         system.terminate(top, timeout_s=10)
         system.stop()
     wall_ns = round((wall.monotonic_s() - began_s) * 1_000_000_000)
     orders, cycles = journal.orders(), journal.cycles()
-    return BacktestResult(summarise(events, orders, cycles, wall_ns), orders, cycles)
+    return BacktestResult(summarise(events, orders, cycles, wall_ns), orders, cycles, last)
 
 
 def _play(
     system: SimulatedSystem, trades: Iterable[Trade], plan: BacktestPlan, on_progress: Callable[[int], None]
-) -> int:
+) -> tuple[int, Trade | None]:
     """Carry each trade to its end; most have none, and are passed over: that is what makes it fast."""
-    number, next_look = 0, 1
+    number, next_look, trade = 0, 1, None
     low, high, due_ns = NOWHERE.low, NOWHERE.high, 0
     shutdown = None if plan.shutdown_at is None else plan.shutdown_at + 1
     for number, trade in enumerate(trades, 1):
@@ -98,7 +99,7 @@ def _play(
         _carry(system, trade)
         band = _quiet(system, trade.symbol)
         low, high, due_ns = band.low, band.high, FOR_EVER_NS if system.due_ns is None else system.due_ns
-    return number
+    return number, trade
 
 
 def _carry(system: SimulatedSystem, trade: Trade) -> None:

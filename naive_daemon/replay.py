@@ -18,6 +18,7 @@ from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.market.player import PLAYED, PlayedToEnd
 from naive_daemon.market.recording import Recording
 from naive_daemon.otp import Actor, ActorSystem
+from naive_daemon.report.line import Line
 from naive_daemon.trading.summary import Summary, summarise
 from naive_daemon.world import World
 
@@ -29,23 +30,33 @@ class InterruptedReplayError(NaiveError):
 
 
 class ReplayRecording(Recording):
-    """A recording that ends where it can not be read on, and keeps the `error`: the replay tells of it, once."""
+    """A recording that ends where it can not be read on, and keeps the `error`: the replay tells of it, once.
+
+    `last` is the trade that was read last; `price`, where it is given, takes the price of each.
+    """
 
     error: NaiveError | None = None
+    last: Trade | None = None
+    price: Line | None = None
 
     def __iter__(self) -> Iterator[Trade]:
         try:
-            yield from super().__iter__()
+            for trade in super().__iter__():
+                self.last = trade
+                if self.price is not None:
+                    self.price.add(trade.time_ns, trade.price)
+                yield trade
         except NaiveError as error:
             self.error = error
 
 
 class ReplayResult(msgspec.Struct, frozen=True):
-    """What came of it, read back from the journal; orders and cycles oldest first."""
+    """What came of it, read back from the journal; orders and cycles oldest first. `last` is the last trade."""
 
     summary: Summary
     orders: tuple[Order, ...]
     cycles: tuple[Cycle, ...]
+    last: Trade | None
 
 
 def run_replay(
@@ -68,7 +79,7 @@ def run_replay(
         on_start=lambda world: world.switch_on(recording.symbol, trade),
         on_system=lambda system: _hear_of_end(system, on_end),
         on_tick=lambda _: on_progress(),
-        on_stop=lambda world: result.append(_read_result(world, ended, began_s)),
+        on_stop=lambda world: result.append(_read_result(world, recording, ended, began_s)),
         pool_threads=1,
     )
     daemon.run()
@@ -80,11 +91,14 @@ def run_replay(
     return result[0]
 
 
-def _read_result(world: World, ended: Sequence[PlayedToEnd], began_s: float) -> ReplayResult:
+def _read_result(
+    world: World, recording: ReplayRecording, ended: Sequence[PlayedToEnd], began_s: float
+) -> ReplayResult:
     wall_ns = round((world.clock.monotonic_s() - began_s) * NS_PER_S)
     world.switch_off()
     orders, cycles = world.history()
-    return ReplayResult(summarise(ended[0].trades if ended else 0, orders, cycles, wall_ns), orders, cycles)
+    summary = summarise(ended[0].trades if ended else 0, orders, cycles, wall_ns)
+    return ReplayResult(summary, orders, cycles, recording.last)
 
 
 def _hear_of_end(system: ActorSystem, on_end: Callable[[PlayedToEnd], None]) -> None:

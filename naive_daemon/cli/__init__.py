@@ -21,6 +21,7 @@ COMMANDS = {
     "top": Loading("naive_daemon.cli.top:top", "Show which actors of a running daemon have the most work."),
     "actor": Loading("naive_daemon.cli.actor:actor", "Look into one actor of a running daemon."),
     "orders": Loading("naive_daemon.cli.orders:orders", "List orders, newest first."),
+    "report": Loading("naive_daemon.cli.report:report", "Report what trading has brought, by symbol and by day."),
     "reconcile": Loading(
         "naive_daemon.cli.reconcile:reconcile", "Have a running daemon compare its journal with the exchange now."
     ),
@@ -41,7 +42,9 @@ COMMANDS = {
         "naive_daemon.cli.exchange:exchange",
         "Serve a local exchange that speaks Binance's Spot API, and let it misbehave.",
     ),
-    "db": Loading("naive_daemon.cli.db:db", "Bring the database's schema up, down, or say where it stands."),
+    "db": Loading(
+        "naive_daemon.cli.db:db", "Bring the database's schema up, down, or say where it stands; delete what is old."
+    ),
 }
 
 

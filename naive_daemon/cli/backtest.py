@@ -6,15 +6,10 @@ from pathlib import Path
 import click
 
 from naive_daemon.cli.command import Command, Options, pass_options
-from naive_daemon.cli.output import emit, print_table, progress
-from naive_daemon.cli.recording import (
-    find_instrument,
-    recording_options,
-    summary_data,
-    summary_rows,
-    tell_skipped,
-    write_orders,
-)
+from naive_daemon.cli.output import progress
+from naive_daemon.cli.recorded_report import show_result, tested, watched
+from naive_daemon.cli.recording import find_instrument, recording_options, tell_skipped, write_orders
+from naive_daemon.cli.report_output import heading
 from naive_daemon.cli.trade_setting import read_trade_settings
 
 
@@ -33,22 +28,25 @@ def backtest(
     shutdown_at: int | None,
     skip_bad: bool,
     orders_file: Path | None,
+    page: Path | None,
 ) -> None:
     """Trade through a recorded file, without servers, as fast as the machine can.
 
     FILE has the layout of Binance's public downloads: trades or aggTrades, plain, .zip or .gz. The same file with the
-    same settings gives the same orders, always.
+    same settings gives the same orders, always. --json has under `report` what `report --json` prints.
 
     Example:
       naive-daemon backtest XRPETH-aggTrades-2019-10-11.csv --set chunks=3 --set budget=2.5
+      naive-daemon backtest XRPETH-aggTrades-2019-10-11.csv --report report.html
 
     """
-    from naive_daemon.backtest import BacktestPlan, run_backtest
+    from naive_daemon.backtest import ACCOUNT, BacktestPlan, run_backtest
     from naive_daemon.clock import WallClock
     from naive_daemon.exchange.listing import list_instruments
     from naive_daemon.exchange.paper.engine import FillModel
     from naive_daemon.logs import configure_logs
     from naive_daemon.market.recording import Recording
+    from naive_daemon.report.line import Line
 
     config = options.load_config(
         {
@@ -70,8 +68,11 @@ def backtest(
     )
     with progress(options) as bar:
         task = bar.add_task("backtest", total=recording.bytes_total)
-        result = run_backtest(recording, plan, lambda _: bar.update(task, completed=recording.bytes_read))
+        price = None if page is None else Line()
+        trades = recording if price is None else watched(recording, price)
+        result = run_backtest(trades, plan, lambda _: bar.update(task, completed=recording.bytes_read))
     if orders_file is not None:
         write_orders(orders_file, result.orders)
-    emit(options, summary_data(result.summary), lambda: print_table(("what", "figure>"), summary_rows(result.summary)))
+    above = heading(ACCOUNT, tested("Backtest", file, trade, fee), WallClock())
+    show_result(options, result, plan.instrument, above, page=page, price=price)
     tell_skipped(recording)

@@ -26,6 +26,13 @@ def recording_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the recorded file and the options that go with it."""
     for decorate in (
         click.option(
+            "--report",
+            "page",
+            type=click.Path(path_type=Path, dir_okay=False),
+            metavar="FILE.html",
+            help="Write a page with charts and figures.",
+        ),
+        click.option(
             "--orders",
             "orders_file",
             type=click.Path(path_type=Path),

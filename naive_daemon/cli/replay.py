@@ -2,25 +2,16 @@
 
 from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from naive_daemon.cli.command import Command, Options, pass_options
-from naive_daemon.cli.output import emit, print_table, progress
-from naive_daemon.cli.recording import (
-    find_instrument,
-    recording_options,
-    summary_data,
-    summary_rows,
-    tell_skipped,
-    write_orders,
-)
+from naive_daemon.cli.output import progress
+from naive_daemon.cli.recorded_report import show_result, tested
+from naive_daemon.cli.recording import find_instrument, recording_options, tell_skipped, write_orders
+from naive_daemon.cli.report_output import heading
 from naive_daemon.cli.run import logging_to_terminal
 from naive_daemon.cli.trade_setting import read_trade_settings
-
-if TYPE_CHECKING:
-    from naive_daemon.replay import ReplayResult
 
 
 @click.command(cls=Command)
@@ -46,6 +37,7 @@ def replay(
     account: str | None,
     skip_bad: bool,
     orders_file: Path | None,
+    page: Path | None,
 ) -> None:
     """Trade through a recorded file with the daemon and its databases.
 
@@ -59,6 +51,7 @@ def replay(
     """
     from naive_daemon.clock import WallClock, to_datetime
     from naive_daemon.replay import ReplayRecording, run_replay
+    from naive_daemon.report.line import Line
     from naive_daemon.world import World
 
     clock = WallClock()
@@ -75,16 +68,16 @@ def replay(
     trade, fee = read_trade_settings(settings, config.exchange.maker_fee)
     config = options.load_config({**given, "exchange.maker_fee": fee})
     recording = ReplayRecording(file, symbol, skip_bad=skip_bad)
+    if page is not None:
+        recording.price = Line()
     with logging_to_terminal(options, config, quiet=True), progress(options) as bar:
         task = bar.add_task(f"replay as {config.account}", total=recording.bytes_total)
         world = World(config, clock, recording)
-        find_instrument(world.instruments, recording.symbol)
+        instrument = find_instrument(world.instruments, recording.symbol)
         result = run_replay(world, recording, trade, lambda: bar.update(task, completed=recording.bytes_read))
     if orders_file is not None:
         write_orders(orders_file, result.orders)
-    emit(options, summary_data(result.summary), lambda: _print(result, config.account))
+    above = heading(config.account, tested("Replay", file, trade, fee), clock)
+    rows = [("account", config.account)]
+    show_result(options, result, instrument, above, page=page, price=recording.price, rows=rows)
     tell_skipped(recording)
-
-
-def _print(result: "ReplayResult", account: str) -> None:
-    print_table(("what", "figure>"), [("account", account), *summary_rows(result.summary)])

@@ -47,8 +47,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     median_pnl: Decimal | None
     best_pnl: Decimal | None
     worst_pnl: Decimal | None
-    gains: Decimal
-    losses_quote: Decimal
+    gross_profit: Decimal
+    gross_loss: Decimal
     profit_factor: Decimal | None
     fees: dict[str, Decimal]
     turnover: Decimal

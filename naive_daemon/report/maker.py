@@ -13,7 +13,7 @@ from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.money import EXACT, ZERO
 from naive_daemon.report.curve import BlockCurve, SymbolCurve
 from naive_daemon.report.figures import Block, DayFigures, Report, SymbolFigures
-from naive_daemon.report.tally import DAY_NS, Span, Tally, add_fees, sum_of, turnover
+from naive_daemon.report.tally import DAY_NS, Span, Tally, add_fees, sum_of
 from naive_daemon.report.traded import TradedCycle
 
 _add, _subtract = EXACT.add, EXACT.subtract
@@ -79,6 +79,8 @@ class ReportMaker:
 
     def make(self, heading: Heading, prices: Mapping[str, LastPrice]) -> Made:
         """Give the report. Of a span that ends in the past nothing is told of what is open: that is of now."""
+        for last in prices.values():
+            self._see(last.time_ns)
         span = self._span(heading)
         blocks = (sums.block(quote, span, prices) for quote, sums in sorted(self._blocks.items()))
         report = Report(
@@ -121,7 +123,7 @@ class _Day:
         self.cycles += cycle.outcome == "completed"
         self.wins += cycle.realised_pnl > 0
         self.realised_pnl = _add(self.realised_pnl, cycle.realised_pnl)
-        self.turnover = _add(self.turnover, turnover(cycle))
+        self.turnover = _add(self.turnover, cycle.turnover)
         add_fees(self.fees, cycle.fees)
 
 

@@ -1,7 +1,8 @@
 """Figures as people read them: rounded half-even, with separators; None is a dash. Programs get them exact.
 
 Money of one quote asset has as many decimals everywhere as show three digits of a usual cycle's result, at least 2 and
-at most 8. A share is a percentage with 2 decimals, another ratio has 2 decimals.
+at most 8; an amount that stands for itself has as many as show four digits of it, within the same bounds. A share is a
+percentage with 2 decimals, another ratio has 2 decimals.
 """
 
 from collections.abc import Mapping
@@ -9,13 +10,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from naive_daemon.clock import to_datetime
-from naive_daemon.domain.money import plain
 from naive_daemon.report.figures import Block
 from naive_daemon.report.ratio import rounded
 
 NOT_KNOWN = "–"
 _PLACES_MIN, _PLACES_MAX = 2, 8
 _DIGITS = 3
+_DIGITS_ALONE = 4
 _HUNDREDTH = Decimal("0.01")
 _HUNDRED = Decimal(100)
 _LENGTHS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -27,7 +28,7 @@ def places_of(block: Block) -> int:
     usual = figures.average_pnl or figures.unrealised_pnl or figures.median_pnl
     if not usual:
         return _PLACES_MIN
-    return min(max(_DIGITS - 1 - usual.adjusted(), _PLACES_MIN), _PLACES_MAX)
+    return _places(usual, _DIGITS)
 
 
 def money(value: Decimal | None, places: int) -> str:
@@ -53,9 +54,14 @@ def figure(value: Decimal | None) -> str:
     return NOT_KNOWN if value is None else f"{rounded(value, _HUNDREDTH):,f}".replace("-", "−")
 
 
+def amount(value: Decimal) -> str:
+    """Write an amount that no other stands beside."""
+    return money(value, _places(value, _DIGITS_ALONE) if value else _PLACES_MIN)
+
+
 def amounts(by_asset: Mapping[str, Decimal]) -> str:
-    """Write amounts of several assets, exactly; a dash for none."""
-    return ", ".join(f"{plain(amount)} {asset}" for asset, amount in by_asset.items()) or NOT_KNOWN
+    """Write amounts of several assets; a dash for none."""
+    return ", ".join(f"{amount(value)} {asset}" for asset, value in by_asset.items()) or NOT_KNOWN
 
 
 def length(seconds: Decimal | None) -> str:
@@ -76,6 +82,10 @@ def length(seconds: Decimal | None) -> str:
 def moment(time_ns: int | None) -> str:
     """Write a time in UTC, floored to the second."""
     return NOT_KNOWN if time_ns is None else _written(to_datetime(time_ns))
+
+
+def _places(value: Decimal, digits: int) -> int:
+    return min(max(digits - 1 - value.adjusted(), _PLACES_MIN), _PLACES_MAX)
 
 
 def _written(time: datetime) -> str:

@@ -81,7 +81,7 @@ class Tally:
         self._abandoned += not completed
         self._commit(cycle, end_ns)
         add_fees(self.fees, cycle.fees)
-        self._turnover = _add(self._turnover, turnover(cycle))
+        self._turnover = _add(self._turnover, cycle.turnover)
         if cycle.bought:
             self._traded += 1
             self._results.append(cycle.realised_pnl)
@@ -113,8 +113,8 @@ class Tally:
             median_pnl=ratio.median(results),
             best_pnl=results[-1] if results else None,
             worst_pnl=results[0] if results else None,
-            gains=self._gains,
-            losses_quote=self._lost,
+            gross_profit=self._gains,
+            gross_loss=self._lost,
             profit_factor=ratio.ratio(self._gains, self._lost),
             fees=dict(sorted(self.fees.items())),
             turnover=self._turnover,
@@ -163,11 +163,6 @@ def add_fees(total: dict[str, Decimal], fees: dict[str, Decimal]) -> None:
     for asset, amount in fees.items():
         if amount:
             total[asset] = _add(total.get(asset, ZERO), amount)
-
-
-def turnover(cycle: TradedCycle) -> Decimal:
-    """Give what a cycle's purchases cost and its sales brought, added up."""
-    return _add(cycle.bought_quote, cycle.sold_quote)
 
 
 def sum_of(amounts: Sequence[Decimal] | Iterator[Decimal]) -> Decimal:

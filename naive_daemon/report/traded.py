@@ -45,6 +45,11 @@ class TradedCycle(msgspec.Struct, frozen=True, kw_only=True):
         """What a unit of base has brought on average, rounded as `quotient` does; None when nothing was sold."""
         return quotient(self.sold_quote, self.sold)
 
+    @property
+    def turnover(self) -> Decimal:
+        """What the purchases cost and the sales brought, added up."""
+        return EXACT.add(self.bought_quote, self.sold_quote)
+
     def held(self, base_asset: str) -> Decimal:
         """Give what is held, in base: bought and taken over, less commission in it, less what was sold."""
         gained = EXACT.subtract(EXACT.add(self.bought, self.dust_in), self.fees.get(base_asset, ZERO))

@@ -1,0 +1,138 @@
+"""`naive-daemon report`."""
+
+import csv
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from naive_daemon.cli.command import Command, Options, pass_options
+from naive_daemon.cli.database import open_engine
+from naive_daemon.cli.moment import MomentType
+from naive_daemon.cli.output import emit, progress
+from naive_daemon.cli.report_output import heading, print_report, say_written, write_page
+from naive_daemon.cli.symbols import SymbolType, check_known
+from naive_daemon.clock import WallClock
+from naive_daemon.domain.errors import UsageError
+from naive_daemon.storage.postgres.cycle_history import CycleHistory
+from naive_daemon.storage.postgres.settings import OperatorSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from naive_daemon.config import Config
+    from naive_daemon.domain.instrument import Instrument
+    from naive_daemon.report.maker import Heading, LastPrice, Made
+
+# Which assets a symbol is made of never changes, so an old list of Binance's is as good as a new one.
+_LISTING_KEPT_S = 365 * 86_400.0
+
+
+@click.command(cls=Command)
+@click.argument("symbols", nargs=-1, type=SymbolType(), metavar="[SYMBOL]...")
+@click.option("--symbol", "named", multiple=True, type=SymbolType(), metavar="SYMBOL", help="The same as an argument.")
+@click.option("--account", metavar="NAME", help="The account; the configured one unless given.")
+@click.option(
+    "--since",
+    "since_ns",
+    type=MomentType(),
+    metavar="TIME",
+    help="Cycles that ended then or later: 2024-05-01T10:00Z, 24h, 7d.",
+)
+@click.option(
+    "--until",
+    "until_ns",
+    type=MomentType(),
+    metavar="TIME",
+    help="Cycles that ended before; what is open now is left out.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print one row for each ended cycle, for spreadsheets.")
+@click.option(
+    "--html", "page", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a page with charts."
+)
+@pass_options
+def report(
+    options: Options,
+    *,
+    symbols: tuple[str, ...],
+    named: tuple[str, ...],
+    account: str | None,
+    since_ns: int | None,
+    until_ns: int | None,
+    as_csv: bool,
+    page: Path | None,
+) -> None:
+    """Report what trading has brought: PnL, fees, drawdown, Sharpe and Sortino, by symbol and by day.
+
+    The page that --html writes is one file that needs no network: how the profit grew, the cycles on the price, the
+    drawdown, and what every figure means. Without symbols, all that were ever traded are in it.
+
+    Example:
+      naive-daemon report
+      naive-daemon report BTCUSDT --since 7d --html report.html
+      naive-daemon report --csv > cycles.csv
+
+    """
+    if as_csv and options.json:
+        raise UsageError("--csv and --json both want standard output: give one of them")
+    if since_ns is not None and until_ns is not None and until_ns <= since_ns:
+        raise UsageError("--until is not after --since: nothing can have ended between")
+    config = options.load_config({"account": account})
+    chosen = list(dict.fromkeys([*symbols, *named]))
+    with open_engine(options, config, reads_only=True) as (_, engine):
+        everything = CycleHistory(engine, config.account)
+        traded = everything.symbols()
+        if chosen:
+            rows = OperatorSettings(engine).rows(config.account)
+            check_known(chosen, [*traded, *(row.symbol for row in rows)])
+        history = CycleHistory(engine, config.account, chosen) if chosen else everything
+        instruments = _instruments(config) if traded else {}
+        if as_csv:
+            _print_rows(history, instruments, since_ns, until_ns)
+        if page is None and as_csv:
+            return
+        above = heading(config.account, "From the journal", WallClock(), since_ns, until_ns)
+        with progress(options) as bar:
+            bar.add_task("report", total=None)
+            made = _make(history, instruments, above)
+    size_bytes = 0 if page is None else write_page(page, made)
+    if not as_csv:
+        _show(options, made)
+    if page is not None and not as_csv and not options.json:
+        say_written(page, size_bytes)
+
+
+def _show(options: Options, made: "Made") -> None:
+    from naive_daemon.report.data import report_data
+
+    emit(options, report_data(made.report), lambda: print_report(made.report))
+
+
+def _instruments(config: "Config") -> "Mapping[str, Instrument]":
+    from naive_daemon.exchange.listing import list_instruments
+
+    return list_instruments(config, WallClock(), kept_s=_LISTING_KEPT_S)
+
+
+def _print_rows(
+    history: CycleHistory, instruments: "Mapping[str, Instrument]", since_ns: int | None, until_ns: int | None
+) -> None:
+    from naive_daemon.report.sheet import COLUMNS, row
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(row(cycle, instruments) for cycle in history.ended(since_ns, until_ns))
+
+
+def _make(history: CycleHistory, instruments: "Mapping[str, Instrument]", above: "Heading") -> "Made":
+    from naive_daemon.report.maker import ReportMaker
+
+    maker = ReportMaker(instruments)
+    maker.extend(history.ended(above.since_ns, above.until_ns))
+    prices: Mapping[str, LastPrice] = {}
+    if above.until_ns is None:
+        opened = history.opened()
+        maker.extend(opened)
+        prices = history.last_fills(sorted({cycle.key.symbol for cycle in opened}))
+    return maker.make(above, prices)
