@@ -40,7 +40,8 @@ class Cycle(msgspec.Struct, frozen=True, kw_only=True):
     """A trade cycle: its settings hold from its first to its last order, whatever is set meanwhile.
 
     `budget` is this trader's share in the quote asset, `fee` the maker rate it reckons with. `dust_in` is what former
-    cycles could not sell (base asset) and this one was given to sell along; its cost is in their results.
+    cycles could not sell (base asset) and this one was given to sell along; its cost is in their results. It is less
+    than 0 where they paid more commission in the base asset than they had left: this one then sells as much less.
     """
 
     key: CycleKey

@@ -1,7 +1,9 @@
 """Exact decimal arithmetic: every rounding has a name here, and a float is refused."""
 
 import re
+from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+from functools import reduce
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -15,6 +17,11 @@ EXACT = Context(prec=200, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Div
 The usual 28 digits round a quotient that is floored then to one step too much, and a balance in the billions that holds
 commissions of 20 decimals.
 """
+
+
+def total(values: Iterable[Decimal]) -> Decimal:
+    """Add up, exactly; nothing at all is 0."""
+    return reduce(EXACT.add, values, ZERO)
 
 
 def floor_to(value: Decimal, step: Decimal) -> Decimal:

@@ -1,7 +1,8 @@
 """The naive strategy: buy a little below the market, sell a little above what was paid, buy again when it falls.
 
 One position is one cycle. Quantities and prices are floored to the instrument's step and tick; both roundings are
-named where they happen.
+named where they happen. What a cycle can not sell because it is less than a step is its dust. A cycle that was given
+the dust of former ones sells it along with what it bought; one that bought nothing ends, and gives it back.
 """
 
 from decimal import Decimal
@@ -9,7 +10,7 @@ from decimal import Decimal
 from naive_daemon.domain.cycle import CycleOutcome
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
-from naive_daemon.domain.money import ONE, ZERO, affordable, floor_to
+from naive_daemon.domain.money import EXACT, ONE, ZERO, affordable, floor_to
 from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.strategy.protocol import (
@@ -24,7 +25,7 @@ from naive_daemon.strategy.protocol import (
     StrategyEvent,
     Wake,
 )
-from naive_daemon.strategy.result import cycle_result, held
+from naive_daemon.strategy.result import cycle_result, held, is_dust_refused, was_refused
 
 RETRY_MOVE_MIN = Decimal("0.001")
 """After a refusal the price must have moved by this ratio at least before it is tried again; so it never loops hot."""
@@ -36,7 +37,7 @@ class NaiveStrategy:
     def decide(self, event: StrategyEvent, position: Position, instrument: Instrument) -> tuple[Decision, ...]:
         """Decide by where the cycle is: before the buy, while it rests, with something to sell, or over."""
         buy = position.latest(Side.BUY)
-        if buy is None or _never_bought(buy):
+        if buy is None or was_refused(buy):
             return _before_entry(event, position, instrument, buy)
         if not buy.status.is_terminal:
             return _while_buying(event, position, buy)
@@ -53,10 +54,6 @@ def buy_price(price: Decimal, buy_down_interval: Decimal, tick: Decimal) -> Deci
 def sell_price(bought_at: Decimal, fee: Decimal, profit_interval: Decimal, tick: Decimal) -> Decimal:
     """Give the exit's limit: what was paid, both fees and the profit, floored to the tick."""
     return floor_to(bought_at * (ONE + fee) * (ONE + profit_interval) * (ONE + fee), tick)
-
-
-def _never_bought(buy: Order) -> bool:
-    return buy.status is OrderStatus.REJECTED and buy.filled == ZERO
 
 
 def _before_entry(
@@ -81,7 +78,10 @@ def _before_entry(
 def _entry_refusal(
     position: Position, instrument: Instrument, market: Decimal, limit: Decimal, quantity: Decimal
 ) -> str | None:
-    """Refuse also what could be bought but then not be sold again, because the fee takes it below a minimum."""
+    """Refuse also what could be bought but then not be sold again, because the fee takes it below a minimum.
+
+    Dust does not help, for it may be gone from the account by then; what is owed of the base asset counts.
+    """
     if not instrument.is_trading:
         return f"{instrument.symbol} is not trading"
     reason = instrument.refusal(Side.BUY, limit, quantity, market)
@@ -89,7 +89,8 @@ def _entry_refusal(
         return reason
     cycle = position.cycle
     exit_price = sell_price(limit, cycle.fee, cycle.settings.profit_interval, instrument.tick_size)
-    exit_quantity = floor_to(quantity * (ONE - cycle.fee), instrument.step_size)
+    received = EXACT.add(quantity * (ONE - cycle.fee), min(cycle.dust_in, ZERO))
+    exit_quantity = floor_to(received, instrument.step_size)
     reason = instrument.refusal(Side.SELL, exit_price, exit_quantity)
     return None if reason is None else f"what is bought could not be sold: {reason}"
 
@@ -108,15 +109,16 @@ def _while_selling(
         return _rebuy_or_wait(event, position, buy)
     if sell is not None and sell.status is OrderStatus.FILLED:
         return (Finish(cycle_result(position, instrument, event.time_ns, CycleOutcome.COMPLETED)),)
-    quantity = floor_to(held(position, instrument), instrument.step_size)
+    quantity = floor_to(_sellable(position, instrument), instrument.step_size)
     limit = sell_price(buy.price, position.cycle.fee, position.cycle.settings.profit_interval, instrument.tick_size)
     if instrument.is_too_small(limit, quantity):
         # Too little to sell: it stays in the books as dust, and the cycle has a terminal state.
         has_sold = any(order.filled for order in position.orders_of(Side.SELL))
         outcome = CycleOutcome.COMPLETED if has_sold else CycleOutcome.ABANDONED
         return (Finish(cycle_result(position, instrument, event.time_ns, outcome)),)
-    # An exit that was refused or taken off the book: once more when the price has moved, at most that often.
-    waiting = _wait_for_move(event, position, sell)
+    # An exit that was refused or taken off the book: once more when the price has moved, at most that often. One that
+    # was refused with dust in it leaves at once without: that happens once in a cycle.
+    waiting = () if _had_dust(position, sell, quantity) else _wait_for_move(event, position, sell)
     if waiting:
         return (*_rebuy_report(event, position, buy), *waiting)
     reason = instrument.refusal(Side.SELL, limit, quantity)
@@ -130,6 +132,17 @@ def _while_selling(
             _wake_when_moved(position, event.price),
         )
     return (Place(Side.SELL, limit, quantity), *_rebuy_or_wait(event, position, buy))
+
+
+def _sellable(position: Position, instrument: Instrument) -> Decimal:
+    """Give what to sell: all that is held; only what the cycle bought itself, once a sell with dust was refused."""
+    quantity = held(position, instrument)
+    return EXACT.subtract(quantity, position.cycle.dust_in) if is_dust_refused(position) else quantity
+
+
+def _had_dust(position: Position, sell: Order | None, quantity: Decimal) -> bool:
+    """Say whether the last sell was refused, and wanted more than the quantity that is there without dust."""
+    return sell is not None and was_refused(sell) and is_dust_refused(position) and sell.quantity > quantity
 
 
 def _rebuy_or_wait(event: StrategyEvent, position: Position, buy: Order) -> tuple[Decision, ...]:

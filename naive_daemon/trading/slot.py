@@ -23,3 +23,15 @@ class Slot(msgspec.Struct):
         return not self.is_finished and not any(
             order.filled or not order.status.is_terminal for order in self.position.orders
         )
+
+    def take_notice(self, notice: OrderNotice) -> None:
+        """Hand an order event to the trader, or apply it for it while it does not run."""
+        if self.ref is not None and self.ref.is_alive():
+            self.ref.tell(notice)
+            return
+        self.missed.append(notice)  # it may have been made already, from the position before this
+        orders = tuple(
+            order.apply(notice.event) if order.client_order_id == notice.event.client_order_id else order
+            for order in self.position.orders
+        )
+        self.position = msgspec.structs.replace(self.position, orders=orders)

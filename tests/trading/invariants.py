@@ -113,7 +113,7 @@ def _check_traders(plant: "Plant", symbol: str, *, is_running: bool) -> None:
         waiting = feed._alerts._wakes.get(trader.ref, (0, Wake()))[1]
         assert waiting == wake
         assert _moves(trader._position.orders, wake), f"{opened.cycle.key} waits for nothing"
-        slot = plant.actor(names.leader(ACCOUNT, symbol))._slots[opened.cycle.key.trader]
+        slot = plant.actor(names.leader(ACCOUNT, symbol))._crew.slots[opened.cycle.key.trader]
         assert (slot.position.cycle, slot.position.orders) == (trader._position.cycle, opened.orders)
         assert slot.ref is trader.ref
     assert len(feed._alerts) == sum(trader._wake != Wake() for trader in traders.values())

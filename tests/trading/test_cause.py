@@ -13,7 +13,7 @@ from naive_daemon.trading.trader import Trader
 from tests.trading.plant import Plant, with_trade
 from tests.trading.table import ACCOUNT
 
-LOAD = "naive_daemon.trading.leader.load_strategy"
+LOAD = "naive_daemon.trading.crew.load_strategy"
 LONG = 2_000_000
 HOSTILE = "\x1b[2J no answer\nfrom redis://:sesame@h " + "y" * LONG
 

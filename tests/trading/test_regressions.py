@@ -17,7 +17,7 @@ from naive_daemon.execution.journal_store import SymbolJournal
 from naive_daemon.execution.memory_journal import MemoryJournal
 from naive_daemon.market.feed import DeliverTrade, TradeArrived
 from naive_daemon.strategy.protocol import Decision, Place, Position, StrategyEvent, Wake
-from naive_daemon.trading import leader
+from naive_daemon.trading import crew
 from tests.trading.plant import TRADE, Plant, with_trade
 from tests.trading.table import ACCOUNT
 from tests.trading.test_journal_away import Shaky
@@ -132,8 +132,8 @@ class Nonsense:
 def test_an_order_that_no_exchange_takes_reaches_neither_journal_nor_another_symbol(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    load = leader.load_strategy
-    monkeypatch.setattr(leader, "load_strategy", lambda name: Nonsense() if name == "bad" else load(name))
+    load = crew.load_strategy
+    monkeypatch.setattr(crew, "load_strategy", lambda name: Nonsense() if name == "bad" else load(name))
     plant = Plant("AAAQ", "BBBQ").start().on()
     plant.switch(TradingStatus.ON, "AAAQ", trade=with_trade(strategy="bad"))
     for price in ("100", "99.8", "100.3"):

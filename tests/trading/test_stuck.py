@@ -14,7 +14,7 @@ from tests.trading.live_plant import KILL_AFTER_S, PATIENCE_S, STUCK_AFTER_S, Ha
 from tests.trading.plant import TRADE, with_trade
 from tests.trading.table import ACCOUNT
 
-LOAD = "naive_daemon.trading.leader.load_strategy"
+LOAD = "naive_daemon.trading.crew.load_strategy"
 TRADER = names.trader(ACCOUNT, "AAAQ", 1)
 
 
