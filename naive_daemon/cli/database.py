@@ -19,7 +19,7 @@ from naive_daemon.domain.errors import NaiveError
 from naive_daemon.home import HomeInUseError, HomeLock, read_holder
 from naive_daemon.logs import configure_logs
 from naive_daemon.storage.embedded import EmbeddedPostgres
-from naive_daemon.storage.postgres import migrate
+from naive_daemon.storage.postgres import locks, migrate
 from naive_daemon.storage.postgres.engine import DatabaseAwayError, make_engine
 
 # How long a daemon that is just starting may take until its database answers, or another command until it leaves.
@@ -62,6 +62,20 @@ def open_engine(options: Options, config: Config, *, reads_only: bool = False) -
             yield url, engine
         finally:
             engine.dispose()
+
+
+def refuse_while_traded(config: Config, url: str) -> None:
+    """Refuse to change tables under a daemon: it would lose its journal, and crash again and again."""
+    holder = read_holder(config.home)
+    trading = [str(daemon) for daemon in locks.daemons(url)]
+    # A daemon that is only just starting in this home holds no account yet.
+    if config.database.url is None and holder.role == "daemon" and holder.pid is not None:
+        trading.append(f"process {holder.pid}, which uses {config.home},")
+    if trading:
+        raise NaiveError(
+            f"{trading[0]} trades with this database: nothing of it is changed now",
+            hint="stop that daemon first: Ctrl-C, kill, or systemctl stop naive-daemon",
+        )
 
 
 @contextmanager

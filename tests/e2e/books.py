@@ -95,11 +95,12 @@ class Books:
             bought, sold = _sum(fills, "BUY", _quantity), _sum(fills, "SELL", _quantity)
             assert (cycle["bought"], cycle["sold"]) == (bought, sold), cycle
             if cycle["outcome"] == "completed":
-                assert 0 < sold <= bought, cycle
+                assert 0 < sold <= bought + cycle["dust_in"], cycle
                 # Commission leaves what was received: base of a buy, quote of a sell.
                 profit = _sum(fills, "SELL", _quote) - _sum(fills, "SELL", _commission) - _sum(fills, "BUY", _quote)
                 assert cycle["realised_pnl"] == profit, cycle
-                assert cycle["dust_base"] == bought - _sum(fills, "BUY", _commission) - sold, cycle
+                held = cycle["dust_in"] + bought - _sum(fills, "BUY", _commission) - sold
+                assert cycle["dust_base"] == held, cycle
 
     def _check_positions(self) -> None:
         """Hold what is held to what the open cycles and the dust of the ended ones explain."""
@@ -109,7 +110,7 @@ class Books:
         for symbol, fills in fills_by_symbol.items():
             position = _sum(fills, "BUY", _quantity) - _sum(fills, "BUY", _commission) - _sum(fills, "SELL", _quantity)
             ended = {_cycle(row): row for row in self.cycles if row["symbol"] == symbol and row["outcome"] is not None}
-            dust = sum((row["dust_base"] for row in ended.values()), Decimal())
+            dust = sum((row["dust_base"] - row["dust_in"] for row in ended.values()), Decimal())
             in_open = [fill for fill in fills if _cycle(self._order(fill)) not in ended]
             held = _sum(in_open, "BUY", _quantity) - _sum(in_open, "BUY", _commission)
             held -= _sum(in_open, "SELL", _quantity)
