@@ -22,7 +22,8 @@ import msgspec
 
 from naive_daemon import names
 from naive_daemon.account.account import Account
-from naive_daemon.account.cache import Cache, HotStore
+from naive_daemon.cache.cache import Cache
+from naive_daemon.cache.database import CacheDatabase
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.exchange.paper.client import PaperClient
 from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
@@ -76,7 +77,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     open_journal: Callable[[], JournalStore]
     journal: JournalConfig = JournalConfig()
     execution: ExecutionConfig = ExecutionConfig()
-    open_cache: Callable[[], HotStore] | None = None
+    open_cache: Callable[[], CacheDatabase] | None = None
     make_player: Callable[[], Actor] | None = None
     control: ControlPorts | None = None
     notifier: ServiceNotifier | None = None

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import structlog
 
+from naive_daemon.cache.database import CacheDatabase
 from naive_daemon.clock import Clock
 from naive_daemon.config import Config
 from naive_daemon.config.exchange import BINANCE
@@ -46,7 +47,8 @@ from naive_daemon.storage.postgres.notify import Listener
 from naive_daemon.storage.postgres.presence import PostgresPresence, Presence
 from naive_daemon.storage.postgres.settings import OperatorSettings
 from naive_daemon.storage.postgres.venue import claim_venue
-from naive_daemon.storage.redis.hot_store import RedisHotStore
+from naive_daemon.storage.redis.cache_database import RedisCacheDatabase
+from naive_daemon.storage.redis.config import RedisCacheConfig
 from naive_daemon.trading.control import CHANNELS
 from naive_daemon.trading.desired_state import DesiredStateStore, SettingsListener, SettingsListenerOwner
 from naive_daemon.trading.quarantine import Quarantine
@@ -254,7 +256,7 @@ class World:
                 reconcile_interval_s=config.execution.reconcile_interval_s,
                 awaits_safeguards=True,
             ),
-            open_cache=lambda: RedisHotStore(self._servers.redis_url, self.owner),
+            open_cache=self._open_cache,
             make_player=self._player(),
             control=ControlPorts(
                 open_store=self._open_desired_state,
@@ -277,6 +279,23 @@ class World:
         journal = PostgresJournal(self._servers.postgres_url, claim=self._claim)
         self._instead_of_former("journal", journal.end)
         return journal
+
+    def _open_cache(self) -> CacheDatabase:
+        redis = self.config.redis
+        config = RedisCacheConfig.from_url(
+            self._servers.redis_url,
+            trader=self.owner,
+            encoding=redis.encoding,
+            connect_timeout_s=redis.connect_timeout_s,
+            answer_timeout_s=redis.answer_timeout_s,
+            wait_s=redis.answer_timeout_s,
+            buffer_interval_ms=redis.buffer_interval_ms,
+            queue_max=redis.queue_max,
+            bulk_read_batch_size=redis.bulk_read_batch_size,
+        )
+        database = RedisCacheDatabase(config)
+        self._instead_of_former("cache", database.close)
+        return database
 
     def _open_desired_state(self) -> DesiredStateStore:
         store = PostgresDesiredState(self._servers.postgres_url)

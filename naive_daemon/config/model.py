@@ -86,6 +86,27 @@ class Redis(Section):
         description="Your own Redis server; without it an embedded one runs under `home`.",
         json_schema_extra=in_words("a URL like redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket"),
     )
+    encoding: Literal["msgpack", "json"] = Field(
+        default="msgpack", description="How what is kept is encoded: msgpack is small, json is read by anything."
+    )
+    connect_timeout_s: float = Field(
+        default=1, gt=0, le=60, allow_inf_nan=False, description="A connection that takes longer is given up."
+    )
+    answer_timeout_s: float = Field(
+        default=2, gt=0, le=60, allow_inf_nan=False, description="A server that does not answer for so long is away."
+    )
+    buffer_interval_ms: int = Field(
+        default=0, ge=0, le=10_000, description="How long a write may wait for others to be sent with it."
+    )
+    queue_max: int = Field(
+        default=65_536,
+        ge=1_000,
+        le=10_000_000,
+        description="So many writes wait while Redis is away; what comes then is told again when it is back.",
+    )
+    bulk_read_batch_size: int = Field(
+        default=1_000, ge=1, le=100_000, description="So many objects are read at once when many are loaded."
+    )
 
 
 class Market(Section):

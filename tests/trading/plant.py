@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from naive_daemon import names
+from naive_daemon.cache.memory import MemoryCacheDatabase
 from naive_daemon.clock import NS_PER_S, VirtualClock
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
@@ -23,7 +24,7 @@ from naive_daemon.trading.symbol_record import SymbolView
 from naive_daemon.tree import ControlPorts, PaperExchange, Ports, root
 from tests.trading.invariants import check_rest, check_safety
 from tests.trading.stepper import stepped_system
-from tests.trading.table import ACCOUNT, Hash, Table, TableStore
+from tests.trading.table import ACCOUNT, Table, TableStore
 
 if TYPE_CHECKING:
     from naive_daemon.execution.journal_store import JournalStore
@@ -91,7 +92,6 @@ class Plant:
         self.symbols = symbols or ("AAAQ",)
         self.journal = MemoryJournal()
         self.table = Table()
-        self.hash = Hash()
         self.clock = VirtualClock(START_NS)
         self.opening = {"Q": Decimal(1_000_000)}
         self.trade_id = 0
@@ -114,7 +114,6 @@ class Plant:
         """End as by kill -9: nobody says a last word, and only the journal and the table are left."""
         self.table.deafen()
         self.system.stop()
-        self.hash = Hash()
 
     def stop(self) -> None:
         assert self.system.terminate(self.top, 10) is not None
@@ -127,7 +126,7 @@ class Plant:
             "instruments": {symbol: instrument(symbol) for symbol in self.symbols},
             "exchange": PaperExchange(fill_model=FillModel.THROUGH, maker_fee=FEE, balances=self.opening),
             "open_journal": self.open_journal,
-            "open_cache": lambda: self.hash,
+            "open_cache": MemoryCacheDatabase,
             "control": ControlPorts(
                 open_store=lambda: TableStore(self.table),
                 make_listener=self.table.listen,

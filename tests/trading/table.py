@@ -1,6 +1,6 @@
 """The settings' table in memory: it notifies of every change as the database's trigger does, and can go away."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -143,25 +143,3 @@ class TableStore:
     def _refuse_away(self) -> None:
         if self._table.is_away:
             raise TransientError("the table is away")
-
-
-class Hash:
-    """Implements HotStore."""
-
-    def __init__(self) -> None:
-        self.held: dict[str, bytes] = {}
-        self.is_away = False
-
-    def write(self, changed: Mapping[str, bytes], dropped: frozenset[str], heartbeat_ns: int) -> None:
-        assert heartbeat_ns >= 0
-        if self.is_away:
-            raise TransientError("the hash is away")
-        self.held.update(changed)
-        for key in dropped:
-            self.held.pop(key, None)
-
-    def load(self) -> dict[str, bytes]:
-        return dict(self.held)
-
-    def close(self) -> None:
-        """Nothing to give up."""

@@ -1,94 +1,385 @@
-"""The cache: newest state of each key, written with each beat, and everything again after the store was away."""
+"""The cache actor: what it writes when, what it does while its store is away, and how owners come to tell it again."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
 import structlog
 
-from naive_daemon.account.cache import HEARTBEAT_S, Cache
-from naive_daemon.cache.messages import AskCache, DropState, KeepState
+from naive_daemon import names
+from naive_daemon.cache.cache import HEARTBEAT_S, KEEP_S, PURGE_INTERVAL_S, SAVE_TIMEOUT_S, STATE, Cache
+from naive_daemon.cache.database import CacheAwayError, CacheFullError, CacheHealth
+from naive_daemon.cache.encoding import Encoding
+from naive_daemon.cache.memory import MemoryStore
+from naive_daemon.cache.messages import (
+    AskCache,
+    CacheEmptied,
+    DropActor,
+    DropState,
+    KeepAccount,
+    KeepActor,
+    KeepInstruments,
+    KeepOrder,
+    KeepPosition,
+    KeepState,
+    LoadDocument,
+    SaveDocument,
+)
+from naive_daemon.cache.objects import CacheObjects
+from naive_daemon.cache.store import Change
 from naive_daemon.clock import NS_PER_S, VirtualClock
-from naive_daemon.domain.errors import TransientError
-from naive_daemon.otp import ActorSystem, Ref, SimulatedSystem
+from naive_daemon.domain.account_state import AccountState
+from naive_daemon.domain.currency import Currency
+from naive_daemon.domain.events import BalanceUpdated, OrderAccepted, OrderFilled, OrderRejected
+from naive_daemon.domain.instrument import Instrument
+from naive_daemon.domain.order import CycleKey, Leg, Order
+from naive_daemon.domain.position import Position, PositionFill
+from naive_daemon.domain.side import Side
+from naive_daemon.otp import Actor, ActorSystem, Ref, RequestFailed, SimulatedSystem
+
+QUEUE_MAX = 10
 
 
-class Store:
-    """Implements HotStore, and can go away, and lose everything meanwhile."""
+class Store(MemoryStore):
+    """A store that can go away, with a bounded queue for what comes then."""
 
     def __init__(self) -> None:
-        self.held: dict[str, bytes] = {}
-        self.beats: list[int] = []
-        self.writes: list[set[str]] = []
-        self.is_away = False
-        self.is_closed = False
+        super().__init__()
+        self.away: str | None = None
+        self.losses = 0
+        self.warnings: tuple[str, ...] = ()
+        self._waiting: list[Callable[[], None]] = []
 
-    def write(self, changed: Mapping[str, bytes], dropped: frozenset[str], heartbeat_ns: int) -> None:
-        if self.is_away:
-            raise TransientError("away")
-        self.held.update(changed)
-        for key in dropped:
-            self.held.pop(key, None)
-        self.beats.append(heartbeat_ns)
-        self.writes.append(set(changed))
+    def write(self, change: Change, *, durable: bool = False) -> None:
+        if self.away is None:
+            super().write(change, durable=durable)
+            return
+        if len(self._waiting) >= QUEUE_MAX:
+            raise CacheFullError("10 writes wait already")
+        self._waiting.append(lambda: MemoryStore.write(self, change))
 
-    def load(self) -> dict[str, bytes]:
-        return dict(self.held)
+    def values(self, keys: Any) -> list[bytes | None]:
+        if self.away is not None:
+            raise CacheAwayError(self.away)
+        return super().values(keys)
 
-    def close(self) -> None:
-        self.is_closed = True
+    def flush(self, keep: Any) -> None:
+        if self.away is not None:
+            self._waiting.append(lambda: MemoryStore.flush(self, keep))
+            raise CacheAwayError(self.away)
+        super().flush(keep)
+
+    def notify(self, done: Callable[[], None]) -> None:
+        if self.away is None:
+            done()
+        else:
+            self._waiting.append(done)
+
+    def health(self) -> CacheHealth:
+        return CacheHealth(away=self.away, waiting=len(self._waiting), losses=self.losses, warnings=self.warnings)
+
+    def come_back(self) -> None:
+        self.away = None
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one()
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    before = structlog.get_config()
-    structlog.configure(processors=[structlog.testing.LogCapture()])
-    yield
-    structlog.configure(**before)
+class Owner(Actor):
+    """Hears what is published on the cache's topic, and asks the cache."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[Any] = []
+        self.answers: list[Any] = []
+
+    def init(self) -> None:
+        self.subscribe(names.CACHE)
+
+    def on_receive(self, message: Any) -> None:
+        if isinstance(message, SaveDocument | LoadDocument):
+            self.request(self.system.whereis(names.CACHE), message, self.answers.append, 60)
+        else:
+            self.heard.append(message)
+
+
+class Desk:
+    """A cache, its store and its owner, on a clock that the test turns."""
+
+    def __init__(self) -> None:
+        self.system: SimulatedSystem = ActorSystem.simulated(VirtualClock(1_700_000_000 * NS_PER_S))
+        self.store = Store()
+        self.database = CacheObjects(self.store, Encoding())
+        self.log = structlog.testing.LogCapture()
+        self.owner = Owner()
+        self.owner_ref = self.system.start(self.owner)
+        self.ref: Ref | None = None
+
+    def start(self) -> "Desk":
+        self.ref = self.system.start(Cache(self.database), name=names.CACHE)
+        self.system.run_until_idle()
+        return self
+
+    def tell(self, *messages: object) -> None:
+        assert self.ref is not None
+        for message in messages:
+            self.ref.tell(message)
+        self.system.run_until_idle()
+
+    def beat(self, *messages: object, seconds: float = HEARTBEAT_S) -> None:
+        self.tell(*messages)
+        self.system.advance_to(self.system.clock.now_ns() + round(seconds * NS_PER_S))
+        self.system.run_until_idle()
+
+    def ask(self, message: object) -> Any:
+        self.owner_ref.tell(message)
+        self.system.run_until_idle()
+
+    def states(self) -> dict[str, Any]:
+        return {
+            key: msgspec.msgpack.decode(fields[STATE])[1] for key, fields in self.database.load_strategies().items()
+        }
+
+    def logged(self, event: str) -> list[Any]:
+        return [entry for entry in self.log.entries if entry["event"] == event]
 
 
 @pytest.fixture
-def cache() -> tuple[SimulatedSystem, Ref, Store]:
-    system, store = ActorSystem.simulated(VirtualClock()), Store()
-    return system, system.start(Cache(store)), store
+def desk() -> Iterator[Desk]:
+    before = structlog.get_config()
+    desk = Desk()
+    structlog.configure(processors=[desk.log])
+    yield desk
+    structlog.configure(**before)
 
 
-def beat(system: SimulatedSystem, *messages: object, to: Ref) -> None:
-    for message in messages:
-        to.tell(message)
-    system.run_until_idle()
-    system.advance_to(system.clock.now_ns() + round(HEARTBEAT_S * NS_PER_S))
-    system.run_until_idle()
+def order(name: str) -> Order:
+    return Order(
+        client_order_id=name,
+        key=CycleKey("main", "BTCUSDT", 1, 1),
+        leg=Leg(Side.BUY),
+        price=Decimal(10),
+        quantity=Decimal(1),
+        created_ns=1,
+    )
 
 
-def test_the_newest_state_is_written_once_a_beat(cache: tuple[SimulatedSystem, Ref, Store]) -> None:
-    system, ref, store = cache
-    beat(system, KeepState("a", 1), KeepState("a", 2), KeepState("b", frozenset({"y", "x"})), to=ref)
-    assert {key: msgspec.msgpack.decode(value) for key, value in store.held.items()} == {"a": 2, "b": ["x", "y"]}
-    beat(system, DropState("a"), DropState("stranger"), to=ref)
-    assert set(store.held) == {"b"}
-    beat(system, to=ref)
-    assert store.writes == [{"a", "b"}, set(), set()]
-    assert len(store.beats) == 3
+def accepted(name: str) -> OrderAccepted:
+    return OrderAccepted(
+        account="main", symbol="BTCUSDT", client_order_id=name, exchange_order_id=f"E-{name}", time_ns=2
+    )
 
 
-def test_a_store_that_comes_back_empty_gets_everything(cache: tuple[SimulatedSystem, Ref, Store]) -> None:
-    system, ref, store = cache
-    beat(system, KeepState("a", 1), KeepState("b", 1), to=ref)
-    store.is_away = True
-    beat(system, KeepState("b", 2), DropState("a"), KeepState("c", 1), to=ref)
-    assert system.ask(ref, AskCache()).away == "away"
-    store.is_away = False
-    store.held.clear()
-    beat(system, to=ref)
-    assert {key: msgspec.msgpack.decode(value) for key, value in store.held.items()} == {"b": 2, "c": 1}
-    assert system.ask(ref, AskCache()).away is None
+def instrument(symbol: str, base: str, step: str, tick: str) -> Instrument:
+    return Instrument(
+        symbol=symbol, base_asset=base, quote_asset="USDT", step_size=Decimal(step), tick_size=Decimal(tick)
+    )
 
 
-def test_what_is_left_is_written_at_the_end(cache: tuple[SimulatedSystem, Ref, Store]) -> None:
-    system, ref, store = cache
-    ref.tell(KeepState("a", 1))
-    system.run_until_idle()
-    system.terminate(ref, 1)
-    assert set(store.held) == {"a"}
-    assert store.is_closed
+def test_the_newest_state_is_written_once_a_beat(desk: Desk) -> None:
+    desk.start().tell(KeepState("a", 1), KeepState("a", 2), KeepState("b", frozenset({"y", "x"})))
+    assert desk.states() == {}
+    desk.beat()
+    assert desk.states() == {"a": 2, "b": ["x", "y"]}
+    desk.beat(DropState("a"), DropState("stranger"))
+    assert desk.states() == {"b": ["x", "y"]}
+    assert desk.database.load_heartbeat() == desk.system.clock.now_ns()
+
+
+def test_a_state_that_is_dropped_before_the_beat_is_never_written(desk: Desk) -> None:
+    desk.start().beat(KeepState("a", 1), DropState("a"), KeepActor("x", {"n": 1}), DropActor("x"))
+    assert desk.database.keys("s*") + desk.database.keys("actors*") == []
+
+
+def test_an_actors_state_is_kept_by_name(desk: Desk) -> None:
+    desk.start().beat(KeepActor("x", {"n": 1, "t": Decimal("1.10")}))
+    fields = desk.database.load_actor("x")
+    assert {name: msgspec.msgpack.decode(value)[1] for name, value in fields.items()} == {"n": 1, "t": "1.10"}
+    desk.beat(DropActor("x"))
+    assert desk.database.load_actor("x") == {}
+
+
+def test_events_are_written_at_once(desk: Desk) -> None:
+    made, event = order("O-1"), accepted("O-1")
+    fill = OrderFilled(
+        account="main",
+        symbol="BTCUSDT",
+        client_order_id="O-1",
+        exchange_order_id="E-O-1",
+        trade_id="1",
+        price=Decimal(10),
+        quantity=Decimal(1),
+        commission=Decimal(0),
+        commission_asset="USDT",
+        time_ns=3,
+    )
+    position = Position(position_id="P", account="main", symbol="BTCUSDT", base_asset="BTC")
+    bought = PositionFill(Side.BUY, fill)
+    desk.start().tell(
+        KeepOrder(made, position_id="P"),
+        KeepOrder(made.apply(event), event),
+        KeepPosition(position),
+        KeepPosition(position.apply(bought), bought),
+    )
+    assert desk.database.load_orders() == {"O-1": made.apply(event)}
+    assert desk.database.load_index_order_position() == {"O-1": "P"}
+    assert desk.database.load_positions() == {"P": position.apply(bought)}
+
+
+def test_an_accounts_states_follow_each_other_and_an_older_one_is_left_out(desk: Desk) -> None:
+    def owned(free: int, time_ns: int) -> AccountState:
+        balance = BalanceUpdated(account="main", asset="USDT", free=Decimal(free), locked=Decimal(0), time_ns=time_ns)
+        return AccountState(account="main", balances=(balance,), time_ns=time_ns)
+
+    desk.start().tell(KeepAccount(owned(1, 5)), KeepAccount(owned(2, 7)), KeepAccount(owned(3, 7)))
+    desk.tell(KeepAccount(owned(4, 6)))
+    assert desk.database.load_account("main") == owned(2, 7)
+
+
+def test_the_assets_of_instruments_are_kept_with_the_decimals_of_the_finest_grid(desk: Desk) -> None:
+    first = instrument("BTCUSDT", "BTC", "0.00001000", "0.01000000")
+    second = instrument("ETHUSDT", "ETH", "10", "0.000100")
+    desk.start().tell(KeepInstruments((first,)), KeepInstruments((second,)))
+    assert desk.database.load_instruments() == {"BTCUSDT": first, "ETHUSDT": second}
+    assert desk.database.load_currencies() == {
+        "BTC": Currency(code="BTC", precision=5),
+        "ETH": Currency(code="ETH", precision=0),
+        "USDT": Currency(code="USDT", precision=4),
+    }
+
+
+def test_what_an_earlier_life_had_stored_goes_and_documents_stay(desk: Desk) -> None:
+    desk.database.update_strategy("over by now", {STATE: b"x"})
+    desk.database.add_order(order("O-1"))
+    desk.database.replace("metadata", b"1")
+    desk.database.replace("metadata", b"2")
+    desk.start()
+    assert desk.database.keys() == ["general:metadata", "previous:metadata"]
+
+
+def test_while_the_store_is_away_states_gather_and_the_newest_are_written_when_it_is_back(desk: Desk) -> None:
+    desk.start().beat(KeepState("a", 1), KeepState("b", 1))
+    desk.store.away = "Redis at host:1: gone"
+    for number in range(100):
+        desk.beat(KeepState("b", number), DropState("a") if number == 0 else KeepState("c", number))
+    assert desk.system.ask(desk.ref, AskCache()).away == "Redis at host:1: gone"
+    desk.store.come_back()
+    desk.beat()
+    assert desk.states() == {"b": 99, "c": 99}
+    assert desk.system.ask(desk.ref, AskCache()) == CacheHealth()
+    assert len(desk.logged("cache degraded")) == len(desk.logged("cache is back")) == 1
+    assert desk.owner.heard == []
+
+
+def test_a_store_that_is_away_at_the_start_is_emptied_before_anything_is_written(desk: Desk) -> None:
+    desk.database.update_strategy("over by now", {STATE: b"x"})
+    desk.store.away = "gone"
+    desk.start().beat(KeepState("a", 1))
+    desk.store.come_back()
+    desk.beat()
+    assert desk.states() == {"a": 1}
+
+
+def test_after_an_overflow_the_store_is_emptied_and_owners_tell_everything_again(desk: Desk) -> None:
+    desk.database.add("metadata", b"kept")
+    desk.start().beat(KeepState("a", 1))
+    desk.store.away = "gone"
+    for number in range(2 * QUEUE_MAX):
+        desk.beat(KeepOrder(order(f"O-{number}")))
+    assert len(desk.logged("cache overflowed")) == 1
+    desk.store.come_back()
+    desk.beat(KeepState("told while it was full", 1))
+    assert desk.database.keys() == ["general:metadata"]
+    assert desk.owner.heard == [CacheEmptied()]
+    desk.beat(KeepState("a", 2), KeepOrder(order("O-7")))
+    assert desk.states() == {"a": 2}
+    assert set(desk.database.load_orders()) == {"O-7"}
+
+
+def test_owners_tell_everything_again_when_the_store_has_lost_what_it_had(desk: Desk) -> None:
+    desk.start().beat(KeepState("a", 1))
+    desk.store.losses = 1
+    desk.beat()
+    desk.beat()
+    assert desk.owner.heard == [CacheEmptied()]
+    assert desk.states() == {"a": 1}
+
+
+def test_a_warning_of_the_store_is_logged_once(desk: Desk) -> None:
+    desk.store.warnings = ("it forgets keys",)
+    desk.start().beat()
+    desk.beat()
+    assert [entry["reason"] for entry in desk.logged("cache warning")] == ["it forgets keys"]
+
+
+def test_a_document_is_answered_once_it_is_acknowledged(desk: Desk) -> None:
+    desk.start().ask(SaveDocument("metadata", b"1"))
+    assert desk.owner.answers == [None]
+    desk.store.away = "gone"
+    desk.ask(SaveDocument("metadata", b"2"))
+    assert desk.owner.answers == [None]
+    desk.store.come_back()
+    desk.system.run_until_idle()
+    assert desk.owner.answers == [None, None]
+    desk.ask(LoadDocument("metadata"))
+    desk.ask(LoadDocument("never saved"))
+    assert desk.owner.answers == [None, None, b"2", None]
+    assert desk.database.load_object("metadata", previous=True) == b"1"
+
+
+def test_a_document_that_is_not_acknowledged_in_time_fails_and_is_written_all_the_same(desk: Desk) -> None:
+    desk.store.away = "gone"
+    desk.start().ask(SaveDocument("metadata", b"1"))
+    desk.ask(LoadDocument("metadata"))
+    [loaded] = desk.owner.answers
+    assert isinstance(loaded, RequestFailed)
+    assert "gone" in str(loaded.reason)
+    desk.beat(seconds=SAVE_TIMEOUT_S + HEARTBEAT_S)
+    _, saved = desk.owner.answers
+    assert isinstance(saved, RequestFailed)
+    desk.store.come_back()
+    desk.beat()
+    assert desk.database.load_object("metadata") == b"1"
+    assert len(desk.owner.answers) == 2
+
+
+def test_a_document_for_which_there_is_no_room_fails_at_once(desk: Desk) -> None:
+    desk.start()
+    desk.store.away = "gone"
+    for number in range(2 * QUEUE_MAX):
+        desk.tell(KeepOrder(order(f"O-{number}")))
+    desk.ask(SaveDocument("metadata", b"1"))
+    [failed] = desk.owner.answers
+    assert isinstance(failed, RequestFailed)
+
+
+def test_what_has_been_over_for_long_is_forgotten(desk: Desk) -> None:
+    now_ns = desk.system.clock.now_ns()
+    rejected = OrderRejected(
+        account="main", symbol="BTCUSDT", client_order_id="over", time_ns=now_ns, reason="Filter failure"
+    )
+    made = order("over")
+    desk.start().beat(KeepOrder(made), KeepOrder(made.apply(rejected), rejected), KeepOrder(order("open")))
+    desk.beat(seconds=KEEP_S)
+    desk.beat(seconds=PURGE_INTERVAL_S + HEARTBEAT_S)
+    assert set(desk.database.load_orders()) == {"open"}
+
+
+def test_what_is_left_is_written_at_the_end(desk: Desk) -> None:
+    desk.start().tell(KeepState("a", 1))
+    assert desk.ref is not None
+    held = desk.store._held
+    desk.system.terminate(desk.ref, 1)
+    assert set(held) == {"strategies:a"}
+    desk.database.close()
+
+
+def test_what_can_not_be_written_at_the_end_is_told(desk: Desk) -> None:
+    desk.start()
+    desk.store.away = "gone"
+    desk.tell(KeepOrder(order("O-1")))
+    assert desk.ref is not None
+    desk.system.terminate(desk.ref, 1)
+    assert [entry["writes"] for entry in desk.logged("cache not written")] == [1]

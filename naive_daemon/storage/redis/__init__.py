@@ -1,1 +1,1 @@
-"""Hot state in Redis."""
+"""The cache database in Redis."""
