@@ -13,6 +13,7 @@ from naive_daemon.cli.symbols import SymbolType
 from naive_daemon.domain.errors import UsageError
 
 if TYPE_CHECKING:
+    from naive_daemon.exchange.paper.fee_asset import FeeAsset
     from naive_daemon.exchange.server.server import ExchangeServer, ServerOptions
 
 _SPEED_MAX = Decimal(1_000_000)
@@ -48,6 +49,7 @@ _SPEED_MAX = Decimal(1_000_000)
 )
 @click.option("--maker-fee", default="0.001", show_default=True, metavar="RATIO", help="Commission of who rested.")
 @click.option("--taker-fee", default="0.001", show_default=True, metavar="RATIO", help="Commission of who came.")
+@click.option("--fee-asset", metavar="ASSET=PRICE", help="Take commission in this asset, while an account has of it.")
 @click.option(
     "--weight-limit", type=click.IntRange(0), default=6_000, show_default=True, help="Weight a minute; 0: none."
 )
@@ -75,6 +77,7 @@ def serve(
     fill_model: str,
     maker_fee: str,
     taker_fee: str,
+    fee_asset: str | None,
     weight_limit: int,
     order_limit: int,
     day_order_limit: int,
@@ -108,6 +111,7 @@ def serve(
             between_clients=market == CLIENTS,
             maker_fee=_ratio("--maker-fee", maker_fee),
             taker_fee=_ratio("--taker-fee", taker_fee),
+            fee_asset=None if fee_asset is None else _fee_asset(fee_asset),
         ),
         limits=RateLimits(
             weight_1min=weight_limit,
@@ -197,3 +201,18 @@ def _ratio(name: str, text: str) -> Decimal:
     if not 0 <= ratio < Decimal("0.5"):
         raise UsageError(f"{name} {text} is no ratio", hint="0.001 is 0.1 %")
     return ratio
+
+
+def _fee_asset(text: str) -> "FeeAsset":
+    from naive_daemon.domain.money import parse_decimal
+    from naive_daemon.exchange.paper.fee_asset import FeeAsset
+
+    hint = "an asset and what one of it is worth in the quote asset, like BNB=600"
+    asset, _, price = text.partition("=")
+    try:
+        worth = parse_decimal(price)
+    except ValueError as error:
+        raise UsageError(f"--fee-asset {text}: {error}", hint=hint) from None
+    if not (asset.isascii() and asset.isalnum() and asset == asset.upper()) or worth <= 0:
+        raise UsageError(f"--fee-asset {text} is refused", hint=hint)
+    return FeeAsset(asset, worth)

@@ -83,6 +83,9 @@ def test_an_exchange_that_is_not_there(console: Console, url: str, code: int) ->
         (("--speed", "fast"), 2, "--speed"),
         (("--speed", "0"), 2, "--speed"),
         (("--maker-fee", "2"), 2, "--maker-fee"),
+        (("--fee-asset", "BNB"), 2, "--fee-asset"),
+        (("--fee-asset", "BNB=0"), 2, "--fee-asset"),
+        (("--fee-asset", "bnb=600"), 2, "--fee-asset"),
         (("--host", "192.0.2.1"), 78, "192.0.2.1"),
     ],
 )

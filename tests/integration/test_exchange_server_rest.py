@@ -5,12 +5,16 @@ import hashlib
 import hmac
 import io
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 import pytest
 
+from naive_daemon.exchange.paper.fee_asset import FeeAsset
+from naive_daemon.exchange.server.server import ServerOptions
 from tests.exchange.served import Place, served
 from tests.exchange.trader import now_ms
 
@@ -23,6 +27,28 @@ def play(folder: Path, scenario: Scenario, **options: Any) -> None:
             await scenario(place)
 
     asyncio.run(run())
+
+
+def test_commission_is_paid_in_a_third_asset_until_that_runs_out(tmp_path: Path) -> None:
+    """As BNB does on Binance: the fills of one order are paid for in one asset and then in another."""
+    third = FeeAsset("BNB", Decimal("0.02"))  # so cheap that the thousand of them are gone at once
+
+    def change(options: ServerOptions) -> ServerOptions:
+        return options._replace(rules=msgspec.structs.replace(options.rules, fee_asset=third))
+
+    async def scenario(place: Place) -> None:
+        await place.trader.place("BUY", "60000", "0.5", "a-1")
+        for _ in range(2):
+            place.print_trade("60000", "0.2")
+        fills = (await place.trader.signed("GET", "/api/v3/myTrades", symbol="BTCUSDT")).body
+        paid = [(fill["commission"], fill["commissionAsset"]) for fill in fills]
+        assert paid == [("600.00000000", "BNB"), ("0.00020000", "BTC")]
+        assert await place.trader.balance("BNB") == ("400.00000000", "0.00000000")
+        assert await place.trader.balance("BTC") == ("10.39980000", "0.00000000")
+        told = (await place.trader.signed("GET", "/api/v3/account/commission", symbol="BTCUSDT")).body["discount"]
+        assert (told["enabledForAccount"], told["discountAsset"]) == (True, "BNB")
+
+    play(tmp_path, scenario, change=change)
 
 
 def test_an_order_rests_fills_by_volume_and_is_cancelled(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def with_dust(plan: BacktestPlan, dust: Dust) -> BacktestPlan:
     return msgspec.structs.replace(plan, settings=msgspec.structs.replace(plan.settings, dust=dust))
 
 
-# Where dust is kept, 20 cycles leave 8.262 XRP, which cost about 0.0117 ETH: more than they earn. Swept, whole XRP of it
+# Where dust is kept, 20 cycles leave 8.262 XRP, which cost some 0.0117 ETH: more than they earn. Swept, whole XRP of it
 # go into later sells (the third sell has 587 instead of 586): 7 XRP, at some 0.00142 ETH each net of fee, are the
 # difference of the two results, 0.00995658345 ETH. What is left is less than a step for each trader; it was given to
 # cycles that are open at the end, so that none is on the books.

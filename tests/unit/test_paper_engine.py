@@ -20,6 +20,7 @@ from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
+from naive_daemon.exchange.paper.fee_asset import FeeAsset
 from naive_daemon.exchange.paper.ledger import Balance, Ledger
 
 D = Decimal
@@ -213,6 +214,24 @@ def test_a_buy_pays_its_commission_in_base_and_a_sell_in_quote() -> None:
     assert isinstance(fill, OrderFilled)
     assert (fill.trade_id, fill.commission, fill.commission_asset) == ("8", D("0.303"), "USDT")
     assert paper.balances(ACCOUNT) == {"USDT": Balance(D("1102.697"), D(0)), "BTC": Balance(D("8.998"), D(0))}
+
+
+def test_commission_is_paid_in_a_third_asset_until_there_is_too_little_of_it() -> None:
+    balances = {ACCOUNT: {"USDT": D(1000), "BNB": D("0.0005")}}
+    third = FeeAsset("BNB", D(600))
+    paper = PaperEngine(LISTED, fill_model=FillModel.VOLUME, fee_asset=third, balances=balances)
+    paper.place(order("b", BUY, "100.00", "3"), 5)
+    paid = []
+    for quantity in ("1", "2"):
+        events = paper.match(trade("100", quantity))
+        paid += [(each.commission, each.commission_asset) for each in events if isinstance(each, OrderFilled)]
+    # 0.1 USDT are 0.00016666 BNB, rounded down; then there is enough for 0.2 USDT, too, and no more for the sell.
+    assert paid == [(D("0.00016666"), "BNB"), (D("0.00033333"), "BNB")]
+    assert paper.balances(ACCOUNT)["BNB"].free == D("0.00000001")
+    paper.place(order("s", SELL, "101.00", "1"), 6)
+    (sold,) = [each for each in paper.match(trade("101", "1")) if isinstance(each, OrderFilled)]
+    assert (sold.commission, sold.commission_asset) == (D("0.101"), "USDT")
+    assert paper.balances(ACCOUNT)["BTC"].free == 2
 
 
 @pytest.mark.parametrize("model", FillModel)

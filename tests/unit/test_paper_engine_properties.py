@@ -11,10 +11,14 @@ from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
+from naive_daemon.exchange.paper.fee_asset import FeeAsset
 from naive_daemon.exchange.paper.ledger import Balance
 
 ACCOUNTS = ("a", "b")
-BALANCES = {account: {"X": Decimal(300), "Y": Decimal(200), "Z": Decimal("1000.01")} for account in ACCOUNTS}
+BALANCES = {
+    account: {"X": Decimal(300), "Y": Decimal(200), "Z": Decimal("1000.01"), "F": Decimal("0.03")}
+    for account in ACCOUNTS
+}
 
 
 def instrument(base: str, quote: str) -> Instrument:
@@ -50,14 +54,16 @@ places = st.builds(
 trades = st.builds(Trade, symbols, prices, quantities, st.just(1), st.just(5), st.booleans())
 steps = st.lists(st.one_of(places, trades, st.tuples(accounts, symbols, ids)), max_size=60)
 fees = st.sampled_from([Decimal(0), Decimal("0.001"), Decimal("0.00075")])
+# Commission in what is received; in a third asset that runs out; in one that is itself traded on both sides.
+fee_assets = st.sampled_from([None, FeeAsset("F", Decimal(7)), FeeAsset("X", Decimal(1)), FeeAsset("NONE", Decimal(1))])
 
 
 class Witness:
     """Follows an engine by its events alone, and compares."""
 
-    def __init__(self, model: FillModel, fee: Decimal) -> None:
+    def __init__(self, model: FillModel, fee: Decimal, fee_asset: FeeAsset | None) -> None:
         self.model = model
-        self.engine = PaperEngine(LISTED, fill_model=model, maker_fee=fee, balances=BALANCES)
+        self.engine = PaperEngine(LISTED, fill_model=model, maker_fee=fee, fee_asset=fee_asset, balances=BALANCES)
         self.changes: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         self.trade_ids: list[int] = []
         self.reported: dict[tuple[str, str], Balance] = {}
@@ -126,23 +132,24 @@ class Witness:
                 assert self.reported.get((account, asset), balance) == balance
 
 
-@given(st.sampled_from(FillModel), fees, steps)
+@given(st.sampled_from(FillModel), fees, fee_assets, steps)
 def test_assets_are_conserved_and_fills_obey_their_model(
-    model: FillModel, fee: Decimal, done: list[Order | Trade | tuple[str, str, str]]
+    model: FillModel, fee: Decimal, fee_asset: FeeAsset | None, done: list[Order | Trade | tuple[str, str, str]]
 ) -> None:
-    witness = Witness(model, fee)
+    witness = Witness(model, fee, fee_asset)
     for step in done:
         witness.step(step)
     assert witness.trade_ids == list(range(1, len(witness.trade_ids) + 1))
 
 
-@given(st.sampled_from(FillModel), steps, steps)
+@given(st.sampled_from(FillModel), fee_assets, steps, steps)
 def test_a_restored_engine_answers_as_if_it_had_never_ended(
     model: FillModel,
+    fee_asset: FeeAsset | None,
     before: list[Order | Trade | tuple[str, str, str]],
     after: list[Order | Trade | tuple[str, str, str]],
 ) -> None:
-    former = Witness(model, Decimal("0.001"))
+    former = Witness(model, Decimal("0.001"), fee_asset)
     for step in before:
         former.step(step)
     totals = {
@@ -152,6 +159,7 @@ def test_a_restored_engine_answers_as_if_it_had_never_ended(
     restored = PaperEngine(
         LISTED,
         fill_model=model,
+        fee_asset=fee_asset,
         balances=totals,
         first_order_number=former.engine._next_order,
         first_trade_number=former.engine._next_trade,

@@ -6,7 +6,7 @@ orders may still spend, and nothing is ever negative.
 
 Every order rests first and is a maker: one whose price would trade at once (a buy above the last price) is accepted
 like any other and meets the *next* trade, at its own price. Commission leaves the received asset, unrounded: base on
-a buy, quote on a sell (reference "Fees").
+a buy, quote on a sell (reference "Fees"); or a third asset, while the account has enough of it free.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,6 +27,7 @@ from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.money import EXACT, ONE, ZERO, floor_to, plain
 from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.exchange.paper.book import Book, FillModel
+from naive_daemon.exchange.paper.fee_asset import FeeAsset
 from naive_daemon.exchange.paper.history import History
 from naive_daemon.exchange.paper.ledger import Balance, Ledger
 from naive_daemon.exchange.paper.resting import Resting, opened, order_number, received, spent
@@ -48,8 +49,8 @@ class PaperEngine:
 
     `balances` maps account to asset to what it owns; orders given to `restore` take their funds out of that.
     `maker_fee` is a ratio, at least 0 and below 1; commissions are rounded down to `commission_step`, 0 leaves them as
-    they are. Order and trade ids are whole numbers, counted upwards from the
-    two given ones over all symbols. Orders that are over and fills are remembered up to `history_limit` each.
+    they are; with a `fee_asset` they are paid in that one first. Order and trade ids are whole numbers, counted upwards
+    from the two given ones over all symbols. Orders that are over and fills are remembered up to `history_limit` each.
     Raises ConfigError for a fee out of range or a negative balance.
     """
 
@@ -60,6 +61,7 @@ class PaperEngine:
         fill_model: FillModel = FillModel.THROUGH,
         maker_fee: Decimal = Decimal("0.001"),
         commission_step: Decimal = ZERO,
+        fee_asset: FeeAsset | None = None,
         balances: Mapping[str, Mapping[str, Decimal]],
         first_order_number: int = 1,
         first_trade_number: int = 1,
@@ -72,6 +74,7 @@ class PaperEngine:
         self._only_through = fill_model is FillModel.THROUGH
         self._maker_fee = maker_fee
         self._commission_step = commission_step
+        self._fee_asset = fee_asset
         self._ledger = Ledger(balances)
         self._history = History(history_limit)
         self._resting: dict[tuple[str, str], Resting] = {}
@@ -238,6 +241,7 @@ class PaperEngine:
             events.append(fill)
             changed[(fill.account, book.instrument.base_asset)] = None
             changed[(fill.account, book.instrument.quote_asset)] = None
+            changed[(fill.account, fill.commission_asset)] = None
         events.extend(self._ledger.updated(account, asset, time_ns) for account, asset in changed)
         return events
 
@@ -266,11 +270,11 @@ class PaperEngine:
         """Book one trade, numbered next, of funds that are locked; a `taker_fee` makes the order its taker."""
         account = order.key.account
         asset, gross = received(instrument, order.side, price, quantity)
-        commission = EXACT.multiply(gross, self._maker_fee if taker_fee is None else taker_fee)
-        if self._commission_step:
-            commission = floor_to(commission, self._commission_step)
         self._ledger.spend(account, *spent(instrument, order.side, price, quantity))
-        self._ledger.receive(account, asset, EXACT.subtract(gross, commission))
+        self._ledger.receive(account, asset, gross)
+        rate = self._maker_fee if taker_fee is None else taker_fee
+        asset, commission = self._commission(account, (asset, gross), EXACT.multiply(price, quantity), rate)
+        self._ledger.pay(account, asset, commission)
         fill = OrderFilled(
             account=account,
             symbol=order.symbol,
@@ -286,6 +290,19 @@ class PaperEngine:
         )
         self._history.add_fill(fill)
         return fill
+
+    def _commission(
+        self, account: str, received: tuple[str, Decimal], quote: Decimal, rate: Decimal
+    ) -> tuple[str, Decimal]:
+        """Give the asset that a trade worth `quote` is paid for in, and how much of it."""
+        third = self._fee_asset
+        if third is not None:
+            commission = third.commission(quote, rate)
+            if self._ledger.balance(account, third.asset).free >= commission:
+                return third.asset, commission
+        asset, gross = received
+        commission = EXACT.multiply(gross, rate)
+        return asset, floor_to(commission, self._commission_step) if self._commission_step else commission
 
     def _check_restorable(self, orders: list[Order]) -> None:
         needed: dict[tuple[str, str], Decimal] = {}

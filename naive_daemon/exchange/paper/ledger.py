@@ -61,6 +61,10 @@ class Ledger:
         """Add `amount` to what is free."""
         self._change(account, asset, amount, ZERO)
 
+    def pay(self, account: str, asset: str, amount: Decimal) -> None:
+        """Take `amount` out of what is free; the caller has seen that it is there (ArithmeticError otherwise)."""
+        self._change(account, asset, EXACT.minus(amount), ZERO)
+
     def updated(self, account: str, asset: str, time_ns: int) -> BalanceUpdated:
         """Give the asset's absolute balance as an event of `time_ns`."""
         balance = self.balance(account, asset)

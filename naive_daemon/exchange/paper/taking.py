@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from naive_daemon.domain.events import AccountEvent, OrderAccepted, OrderExpired, OrderRejected, Trade
+from naive_daemon.domain.events import AccountEvent, OrderAccepted, OrderExpired, OrderFilled, OrderRejected, Trade
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.money import EXACT, ZERO, affordable
 from naive_daemon.domain.order import Order
@@ -140,7 +140,9 @@ class TakingEngine(PaperEngine):
         assets = [book.instrument.base_asset, book.instrument.quote_asset]
         if not shares:
             assets = [spent(book.instrument, order.side, order.price, order.quantity)[0]]
-        submitted.events.extend(self._ledger.updated(owner, asset, time_ns) for owner in owners for asset in assets)
+        paid = [(event.account, event.commission_asset) for event in submitted.events if isinstance(event, OrderFilled)]
+        changed = dict.fromkeys([*((owner, asset) for owner in owners for asset in assets), *paid])
+        submitted.events.extend(self._ledger.updated(owner, asset, time_ns) for owner, asset in changed)
         return submitted
 
     def _take(self, book: Book, taker: Resting, share: _Share, time_ns: int, submitted: Submitted) -> None:

@@ -11,7 +11,6 @@ from naive_daemon.exchange.server.venue import VenueRules
 _LIMIT, _LIMIT_MAX = 500, 1_000
 _ZERO = "0.00000000"
 _NO_RATES = {"maker": _ZERO, "taker": _ZERO}
-_DISCOUNT = {"enabledForAccount": False, "enabledForSymbol": False, "discountAsset": "BNB", "discount": _ZERO}
 
 
 def account(call: Call) -> dict[str, Any]:
@@ -55,7 +54,7 @@ def commission(call: Call) -> dict[str, Any]:
         "standardCommission": _rates(call.exchange.rules),
         "specialCommission": _NO_RATES | {"buyer": _ZERO, "seller": _ZERO},
         "taxCommission": _NO_RATES | {"buyer": _ZERO, "seller": _ZERO},
-        "discount": _DISCOUNT,
+        "discount": _discount(call.exchange.rules),
     }
 
 
@@ -65,7 +64,7 @@ def order_commission(rules: VenueRules) -> dict[str, Any]:
         "standardCommissionForOrder": {"maker": amount(rules.maker_fee), "taker": amount(rules.taker_fee)},
         "specialCommissionForOrder": _NO_RATES,
         "taxCommissionForOrder": _NO_RATES,
-        "discount": _DISCOUNT,
+        "discount": _discount(rules),
     }
 
 
@@ -126,3 +125,9 @@ def _rates(rules: VenueRules) -> dict[str, str]:
         "buyer": _ZERO,
         "seller": _ZERO,
     }
+
+
+def _discount(rules: VenueRules) -> dict[str, Any]:
+    """Show what commission is paid in instead of the received asset; it is no cheaper here."""
+    is_on, asset = rules.fee_asset is not None, "BNB" if rules.fee_asset is None else rules.fee_asset.asset
+    return {"enabledForAccount": is_on, "enabledForSymbol": is_on, "discountAsset": asset, "discount": _ZERO}

@@ -25,6 +25,7 @@ from naive_daemon.domain.events import (
 )
 from naive_daemon.domain.money import EXACT
 from naive_daemon.exchange.paper.engine import FillModel
+from naive_daemon.exchange.paper.fee_asset import FeeAsset
 from naive_daemon.exchange.paper.ledger import Balance
 from naive_daemon.exchange.paper.taking import Taking, TakingEngine
 from naive_daemon.exchange.server.engine_words import expired_status, fill_of, refusal_of
@@ -66,12 +67,13 @@ Happening = Report | Position
 
 
 class VenueRules(msgspec.Struct, frozen=True, kw_only=True):
-    """How the venue matches and what it takes; fees are ratios."""
+    """How the venue matches and what it takes; fees are ratios, paid in `fee_asset` while an account has of it."""
 
     fill_model: FillModel = FillModel.VOLUME
     between_clients: bool = False
     maker_fee: Decimal = Decimal("0.001")
     taker_fee: Decimal = Decimal("0.001")
+    fee_asset: FeeAsset | None = None
     history_limit: int = 100_000
 
 
@@ -110,6 +112,7 @@ class Venue:
             maker_fee=rules.maker_fee,
             taker_fee=rules.taker_fee,
             commission_step=_COMMISSION_STEP,
+            fee_asset=rules.fee_asset,
             balances=balances,
             first_order_number=1 + max((order.order_id for order in kept.orders), default=0),
             first_trade_number=1 + max((fill.trade_id for fill in kept.fills), default=fresh),
