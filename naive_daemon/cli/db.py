@@ -1,4 +1,4 @@
-"""`naive-daemon db upgrade|current|downgrade`."""
+"""`naive-daemon db upgrade|current|downgrade|purge|restored`."""
 
 from collections.abc import Callable
 
@@ -6,12 +6,12 @@ import click
 from alembic.util import CommandError
 
 from naive_daemon.cli.command import Group, Options, pass_options
-from naive_daemon.cli.database import open_database
+from naive_daemon.cli.database import open_database, refuse_while_traded
+from naive_daemon.cli.db_purge import purge
+from naive_daemon.cli.db_restored import restored
 from naive_daemon.cli.output import emit
-from naive_daemon.config import Config
-from naive_daemon.domain.errors import NaiveError, UsageError
-from naive_daemon.home import read_holder
-from naive_daemon.storage.postgres import locks, migrate
+from naive_daemon.domain.errors import UsageError
+from naive_daemon.storage.postgres import migrate
 
 _NOTHING = "base"
 _NEWEST = "head"
@@ -19,13 +19,18 @@ _NEWEST = "head"
 
 @click.group(cls=Group)
 def db() -> None:
-    """Bring the database's schema up, down, or say where it stands.
+    """Bring the database's schema up, down, or say where it stands; delete what is old.
 
     Example:
       naive-daemon db current
       naive-daemon db upgrade
+      naive-daemon db purge --older-than 90d
 
     """
+
+
+db.add_command(purge)
+db.add_command(restored)
 
 
 @db.command()
@@ -78,7 +83,7 @@ def _move(options: Options, move: Callable[[str], tuple[str | None, str | None]]
     config = options.load_config()
     with open_database(options, config, schema=False) as url:
         if not (revision == _NEWEST and migrate.current(url) == migrate.head()):
-            _refuse_while_traded(config, url)
+            refuse_while_traded(config, url)
         try:
             before, after = move(url)
         except CommandError as error:
@@ -87,17 +92,3 @@ def _move(options: Options, move: Callable[[str], tuple[str | None, str | None]]
             ) from None
     line = f"was {before or _NOTHING}, is {after or _NOTHING}" if before != after else f"nothing to do: {after}"
     emit(options, {"before": before, "after": after}, lambda: click.echo(line))
-
-
-def _refuse_while_traded(config: Config, url: str) -> None:
-    """Refuse to take the tables away from under a daemon: it would lose its journal, and crash again and again."""
-    holder = read_holder(config.home)
-    trading = [str(daemon) for daemon in locks.daemons(url)]
-    # A daemon that is only just starting in this home holds no account yet.
-    if config.database.url is None and holder.role == "daemon" and holder.pid is not None:
-        trading.append(f"process {holder.pid}, which uses {config.home},")
-    if trading:
-        raise NaiveError(
-            f"{trading[0]} trades with this database: its schema is not changed now",
-            hint="stop that daemon first: Ctrl-C, kill, or systemctl stop naive-daemon",
-        )

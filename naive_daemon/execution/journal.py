@@ -102,6 +102,10 @@ class _Keep(msgspec.Struct, frozen=True):
     pass
 
 
+class _Answer(msgspec.Struct, frozen=True):
+    pass
+
+
 class JournalConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Batches and retries; times in seconds. `keep_s`: how often an idle journal looks after its store, if at all.
 
@@ -127,6 +131,7 @@ class Journal(Actor):
         self._config = config or JournalConfig()
         self._waiting: deque[Any] = deque()
         self._retry: Timer | None = None
+        self._shall_answer = False
         self._pause_s = self._config.retry_first_s
 
     def init(self) -> None:
@@ -138,15 +143,23 @@ class Journal(Actor):
         for message in messages:
             if isinstance(message, _Retry):
                 self._retry = None
+            elif isinstance(message, _Answer):
+                self._shall_answer = False
             else:
                 self._waiting.append(message if self._retry is None else self._kept(message))
         self._work_off()
         self._refuse_too_much()
 
     def on_receive(self, message: Any) -> Deferred:
-        """Queue a request behind what came before it, so that it reads what was written."""
+        """Queue a request behind what came before it, so that it reads what was written; answered when all are queued.
+
+        A request comes by itself, never in a batch. Those that are here already are queued before the one message that
+        has them answered.
+        """
         self._waiting.append(self.caller())
-        self._work_off()
+        if not self._shall_answer:
+            self._shall_answer = True
+            self.ref.tell(_Answer())
         self._refuse_too_much()
         return DEFERRED
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 import structlog
 
@@ -20,6 +21,7 @@ from naive_daemon.execution.journal import (
     Journal,
     JournalConfig,
     LoadCycle,
+    LoadSymbol,
     OpenOrder,
     PassOn,
     PlaceIntent,
@@ -58,6 +60,8 @@ class Store(MemoryJournal):
     def __init__(self) -> None:
         super().__init__()
         self.commits: list[int] = []
+        self.loads: list[list[CycleKey]] = []
+        self.unreadable: CycleKey | None = None
         self.failure: Exception | None = None
         self.writes_before = False
 
@@ -68,10 +72,13 @@ class Store(MemoryJournal):
         if self.failure is not None:
             raise self.failure
 
-    def load_cycle(self, key: CycleKey) -> tuple[Order, ...]:
+    def load_cycles(self, keys: Sequence[CycleKey]) -> tuple[tuple[Order, ...], ...]:
         if self.failure is not None:
             raise self.failure
-        return super().load_cycle(key)
+        if self.unreadable in keys:
+            raise ValueError("expected int")
+        self.loads.append(list(keys))
+        return super().load_cycles(keys)
 
 
 class Bench:
@@ -109,6 +116,7 @@ def test_what_gathers_shares_commits_and_is_passed_on_in_order() -> None:
     bench = Bench().tell(*(PlaceIntent(order(number)) for number in range(1, 8)))
     assert bench.store.commits == [3, 3, 1]
     assert [message.order.client_order_id for message in bench.manager.take()] == [f"id{n}" for n in range(1, 8)]
+    assert bench.account.take() == [OrderRecorded(order(number)) for number in range(1, 8)]
     bench.tell(accepted())
     assert bench.account.take() == [OrderRecorded(accepted().order, accepted().event)]
 
@@ -132,6 +140,33 @@ def test_a_request_reads_what_was_told_before_it() -> None:
     answers: list[Any] = []
     bench.tell(PlaceIntent(order()), Call(LoadCycle(KEY), answers.append, answers.append), PlaceIntent(order(2)))
     assert answers == [(order(),)]
+
+
+def test_requests_that_gathered_are_read_at_once_in_the_order_of_things() -> None:
+    bench = Bench()
+    answers: list[Any] = []
+    keys = [msgspec.structs.replace(KEY, trader=number) for number in (1, 2, 3)]
+
+    def ask(key: CycleKey) -> Call:
+        return Call(LoadCycle(key), answers.append, answers.append)
+
+    symbol = Call(LoadSymbol("main", "AAAQ"), answers.append, answers.append)
+    bench.tell(*map(ask, keys), symbol, PlaceIntent(order()), *map(ask, keys))
+    assert bench.store.loads == [keys, keys]
+    assert answers == [(), (), (), bench.store.load_symbol("main", "BBBQ"), (order(),), (), ()]
+
+
+def test_what_can_not_be_read_costs_only_who_asked_for_it() -> None:
+    bench = Bench()
+    bench.tell(PlaceIntent(order()))
+    bench.store.unreadable = msgspec.structs.replace(KEY, trader=2)
+    answers: list[Any] = []
+    failures: list[Any] = []
+    keys = [KEY, bench.store.unreadable, KEY]
+    bench.tell(*(Call(LoadCycle(key), answers.append, failures.append) for key in keys))
+    assert answers == [(order(),), (order(),)]
+    assert [str(failure) for failure in failures] == ["ValueError: expected int"]
+    assert bench.ref.is_alive()
 
 
 def test_what_is_passed_on_never_overtakes_an_order() -> None:

@@ -22,7 +22,7 @@ from naive_daemon.domain.settings import (
     read_setting,
 )
 from naive_daemon.storage.postgres.engine import begin
-from naive_daemon.storage.postgres.models import ActualStateRow, CycleRow, OrderRow, SettingRow, StreamingRow
+from naive_daemon.storage.postgres.models import ActualStateRow, SettingRow, StreamingRow, TraderNumberRow
 
 _ORDERS_KEYS = ("stop_orders", "shutdown_entries")
 
@@ -141,7 +141,7 @@ class OperatorSettings:
 
         What an operator has stopped left a trace: the daemon's word on it, a cycle or an order.
         """
-        known = (SettingRow, ActualStateRow, CycleRow, OrderRow)
+        known = (SettingRow, ActualStateRow, TraderNumberRow)
         seen: set[str] = set()
         names = _upper(symbols)
         with begin(self._engine) as connection:

@@ -10,7 +10,7 @@ from naive_daemon.storage.postgres.session import Session
 _CLAIM = """
 INSERT INTO account_venues AS known (account, venue) VALUES (%(account)s, %(venue)s)
 ON CONFLICT (account) DO UPDATE SET venue = excluded.venue
-WHERE NOT EXISTS (SELECT FROM orders WHERE orders.account = known.account)
+WHERE NOT EXISTS (SELECT FROM order_totals WHERE order_totals.account = known.account)
 """
 
 
