@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from naive_daemon import names
+from naive_daemon.account.account import FlushMetadata
 from naive_daemon.config import parse_endpoint
 from naive_daemon.console.server import ConsoleServer
 from naive_daemon.domain.errors import NaiveError, TransientError
@@ -27,6 +28,7 @@ from naive_daemon.world import World
 TICK_S = 0.5
 HOME_WAIT_S = 3.0
 START_TIMEOUT_S = 120.0
+FLUSH_TIMEOUT_S = 2.0
 
 Reload = Callable[[], None]
 
@@ -165,6 +167,7 @@ class Daemon:
             return
         self._log.info("ending", reason=self._stop_reason)
         self._drain(system)
+        self._flush(system)
         if system.terminate(top, self._config.shutdown_timeout_s) is None:
             self._log.error("the tree did not end in time", waited_s=self._config.shutdown_timeout_s)
 
@@ -174,6 +177,15 @@ class Daemon:
             system.ask(names.execution_manager(self._config.account), Drain(), self._config.shutdown_timeout_s)
         except (ActorDiedError, TimeoutError) as error:
             self._log.warning("orders may be on their way", reason=str(error))
+
+    def _flush(self, system: ActorSystem) -> None:
+        """Have the account's metadata written while everybody who writes it is there."""
+        try:
+            is_written = system.ask(names.account(self._config.account), FlushMetadata(), FLUSH_TIMEOUT_S)
+        except (ActorDiedError, TimeoutError):
+            is_written = False
+        if not is_written:
+            self._log.warning("metadata is not written whole", hint="Redis is away or slow, the log says so above")
 
     def _fail(self, reason: str) -> None:
         self._failure = reason

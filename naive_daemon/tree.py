@@ -22,6 +22,7 @@ import msgspec
 
 from naive_daemon import names
 from naive_daemon.account.account import Account
+from naive_daemon.account.metadata_keeper import MetadataConfig
 from naive_daemon.cache.cache import Cache
 from naive_daemon.cache.database import CacheDatabase
 from naive_daemon.domain.instrument import Instrument
@@ -79,6 +80,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     execution: ExecutionConfig = ExecutionConfig()
     open_cache: Callable[[], CacheDatabase] | None = None
     make_player: Callable[[], Actor] | None = None
+    metadata: MetadataConfig = MetadataConfig()
     control: ControlPorts | None = None
     notifier: ServiceNotifier | None = None
     quarantine: Quarantine = Quarantine()
@@ -119,7 +121,7 @@ def _account(ports: Ports, account: str) -> Supervisor:
         [
             _worker(names.client(account), lambda: _client(ports, account)),
             _worker(names.execution_manager(account), lambda: _execution_manager(ports, account)),
-            _worker(names.account(account), lambda: Account(account)),
+            _worker(names.account(account), lambda: Account(account, ports.instruments, ports.metadata)),
         ],
         strategy=Strategy.REST_FOR_ONE,
         max_restarts=5,

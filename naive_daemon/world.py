@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import structlog
 
+from naive_daemon.account.metadata_keeper import MetadataConfig
 from naive_daemon.cache.database import CacheDatabase
 from naive_daemon.clock import Clock
 from naive_daemon.config import Config
@@ -256,6 +257,7 @@ class World:
                 reconcile_interval_s=config.execution.reconcile_interval_s,
                 awaits_safeguards=True,
             ),
+            metadata=MetadataConfig(debounce_s=config.metadata.debounce_s),
             open_cache=self._open_cache,
             make_player=self._player(),
             control=ControlPorts(

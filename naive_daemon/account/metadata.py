@@ -33,3 +33,17 @@ class CycleNoted(msgspec.Struct, frozen=True):
     symbol: str
     closed_price: Decimal | None
     profit: Decimal
+
+
+Note = EntriesNoted | CycleNoted
+
+
+def noted(known: SymbolMetadata | None, note: Note) -> SymbolMetadata:
+    """Give a symbol's metadata as it is after a note. A cycle that was sold at no known price leaves the last one."""
+    known = known or SymbolMetadata()
+    match note:
+        case EntriesNoted(_, long, short, opened_ns):
+            return msgspec.structs.replace(known, entries_long=long, entries_short=short, opened_ns=opened_ns)
+        case CycleNoted(_, closed_price, profit):
+            price = known.last_closed_price if closed_price is None else closed_price
+            return msgspec.structs.replace(known, last_closed_price=price, last_cycle_profit=profit)

@@ -10,9 +10,8 @@ from rich.live import Live
 from rich.text import Text
 
 from naive_daemon import names
-from naive_daemon.domain.events import Trade
+from naive_daemon.domain.events import LastPrice, Trade
 from naive_daemon.domain.money import plain
-from naive_daemon.market.feed import LastPrice
 from naive_daemon.otp import ActorDiedError, ActorSystem
 from naive_daemon.trading.switch_messages import AskSymbols
 from naive_daemon.trading.symbol_record import SymbolView

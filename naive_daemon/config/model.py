@@ -251,6 +251,18 @@ class Journal(Section):
         return _rising(self, "retry_first_s", "retry_max_s")
 
 
+class Metadata(Section):
+    """What is remembered of symbols beside what the exchange can tell, kept in Redis."""
+
+    debounce_s: float = Field(
+        default=0.25,
+        ge=0,
+        le=60,
+        allow_inf_nan=False,
+        description="What changes within so many seconds is written once; the same for balances.",
+    )
+
+
 class Metrics(Section):
     """Metrics for Prometheus."""
 
@@ -285,6 +297,7 @@ class Config(Section):
     exchange: Exchange = Field(default=Exchange(), description="The exchange that is traded on.")
     database: Database = Field(default=Database(), description="The PostgreSQL server.")
     redis: Redis = Field(default=Redis(), description="The Redis server.")
+    metadata: Metadata = Field(default=Metadata(), description="What is remembered of symbols.")
     log: Log = Field(default=Log(), description="What is logged, and where to.")
     supervision: Supervision = Field(default=Supervision(), description="How crashes escalate.")
     journal: Journal = Field(default=Journal(), description="How intents and fills are committed.")

@@ -31,6 +31,10 @@ class AskMarketHealth(msgspec.Struct, frozen=True):
     """Have MarketHealth published again, if it ever was; published on `names.MARKET_HEALTH_ASKED`."""
 
 
+class LastPrice(msgspec.Struct, frozen=True):
+    """Request to a symbol's feed: the last trade, or None."""
+
+
 class OrderAccepted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The exchange has the order on its book."""
 

@@ -238,6 +238,7 @@ class Journal(Actor):
         match message:
             case PlaceIntent(order):
                 self.system.tell(names.execution_manager(order.key.account), OpenOrder(order))
+                self.system.tell(names.account(order.key.account), OrderRecorded(order))
             case RecordEvent(order, event):
                 self.system.tell(names.account(order.key.account), OrderRecorded(order, event))
             case RecordCycles(cycles):

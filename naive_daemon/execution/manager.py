@@ -2,10 +2,10 @@
 
 Receives: OpenOrder (from the journal, so the intent is durable), CyclesEnded, CancelOrder, CancelSymbol, LeaveSymbol,
 Safeguards, MarketHealth, and whatever the exchange client tells; requests Reconcile, AskExecution and Drain.
-Sends: SendOrder, SendCancel, AskOrder, AskSnapshot to the client; RecordEvent to the journal; BalanceUpdated to the
-account; KillSwitchObeyed to control; EntriesHeld and EntriesReviewed, published on `names.entries`; AskMarketHealth, so
-that the market says again how it is, and ExecutionStarted to the switches, who say again what is to have no order and
-what the safeguards are.
+Sends: SendOrder, SendCancel, AskOrder, AskSnapshot to the client; RecordEvent to the journal; BalanceUpdated and
+CyclesEnded to the account; KillSwitchObeyed to control; EntriesHeld and EntriesReviewed, published on `names.entries`;
+AskMarketHealth, so that the market says again how it is, and ExecutionStarted to the switches, who say again what is to
+have no order and what the safeguards are.
 State: every live order, the latest that are over, and what its parts keep: what is on its way (`sending.py`), what is
 asked about (`asking.py`), what is to be cancelled (`cancels.py`, `clearing.py`), why entries wait
 (`gatekeeper.py`), what differs from the exchange (`reconciler.py`).
@@ -157,6 +157,7 @@ class ExecutionManager(Actor):
                 self.system.tell(names.account(self._account), message)
             case CyclesEnded(cycles):
                 self._gate.take_ends(cycles)
+                self.system.tell(names.account(self._account), message)
             case AskExecution():
                 return self._view()
             case Reconcile():

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from naive_daemon import names
-from naive_daemon.domain.events import Trade
+from naive_daemon.domain.events import LastPrice, Trade
 from naive_daemon.market.alerts import PriceAlerts
 from naive_daemon.otp import Actor, Down, KeepNewest, Ref
 from naive_daemon.strategy.protocol import Wake
@@ -53,10 +53,6 @@ class MarketMissing(msgspec.Struct, frozen=True):
     """There is no market data for the symbol: nothing will move it. Published on `names.MARKET_MISSING`."""
 
     symbol: str
-
-
-class LastPrice(msgspec.Struct, frozen=True):
-    """Request: the last trade, or None."""
 
 
 class AskQuiet(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ import structlog
 
 from naive_daemon import names
 from naive_daemon.clock import VirtualClock
-from naive_daemon.domain.events import Trade
+from naive_daemon.domain.events import LastPrice, Trade
 from naive_daemon.market.alerts import NOWHERE, PriceBand
 from naive_daemon.market.feed import (
     TRADES,
@@ -19,7 +19,6 @@ from naive_daemon.market.feed import (
     DeliverTrade,
     Feed,
     FeedStarted,
-    LastPrice,
     TradeArrived,
 )
 from naive_daemon.otp import ActorSystem, SimulatedSystem
