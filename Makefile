@@ -9,7 +9,7 @@ MINUTES ?= 30
 SPEED ?= 1
 KILLS ?= 0
 
-.PHONY: help setup run test otp-soak exchange-soak check bench docs golden lock clean
+.PHONY: help setup run test otp-soak exchange-soak state-soak memory-soak check bench docs golden lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,14 @@ otp-soak: setup  ## run the actor runtime's tests ROUNDS times on threads and on
 
 exchange-soak: setup  ## MINUTES of faults (and KILLS of the daemon) while it trades 20 symbols; prints its seed (SEED=n)
 	$(BIN)/python -m tests.exchange.soak --minutes $(MINUTES) --speed $(SPEED) --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+state-soak: ROUNDS = 200
+state-soak: setup  ## ROUNDS of kills of daemon, Redis and Postgres while it trades; prints its seed (SEED=n)
+	$(BIN)/python -m tests.state.soak --rounds $(ROUNDS) $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(SEED),--seed $(SEED))
+
+memory-soak: MINUTES = 60
+memory-soak: setup  ## MINUTES of trading on 50 symbols at speed; fails when the daemon's memory grows after minute five
+	$(BIN)/python -m tests.state.memory --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 check: setup  ## ruff, mypy and the layers
 	$(BIN)/ruff format --check .
