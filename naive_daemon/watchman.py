@@ -1,17 +1,25 @@
 """The watchman: started last, so that it says "ready" when the whole tree is up, and stopped first.
 
-It feeds systemd's watchdog only while the root of the tree answers, so a daemon that hangs is started afresh.
+It feeds systemd's watchdog only while the root of the tree answers, so a daemon that hangs is started afresh. It says
+in the service's status what the daemon does without: a server that is away, or holds up whoever asks it.
 It can not be suspended: the service manager would take its silence for a daemon that hangs.
-Sends: a request to the root. Crashes when: never.
+Sends: requests to the root, the journal and the cache. Crashes when: never.
 """
 
 from typing import Any, ClassVar, Protocol
 
 import msgspec
 
-from naive_daemon.otp import Actor, ExitReason, RequestFailed, WhichChildren
+from naive_daemon import names
+from naive_daemon.cache.database import CacheHealth
+from naive_daemon.cache.messages import AskCache
+from naive_daemon.condition import CACHE_HELD_UP, JOURNAL_HELD_UP
+from naive_daemon.execution.messages import AskJournal, JournalHealth
+from naive_daemon.otp import NOPROC, Actor, ExitReason, RequestFailed, WhichChildren
 
 PERIOD_S = 1.0
+HEALTH_TIMEOUT_S = 3.0
+TRADING = "trading"
 
 
 class ServiceNotifier(Protocol):
@@ -31,6 +39,14 @@ class _Look(msgspec.Struct, frozen=True):
     pass
 
 
+class _LookAtJournal(msgspec.Struct, frozen=True):
+    pass
+
+
+class _LookAtCache(msgspec.Struct, frozen=True):
+    pass
+
+
 class Watchman(Actor):
     """See the module."""
 
@@ -39,20 +55,34 @@ class Watchman(Actor):
     def __init__(self, notifier: ServiceNotifier) -> None:
         super().__init__()
         self._notifier = notifier
+        self._journal: JournalHealth | None = None
+        self._cache: CacheHealth | None = None
+        self._told = TRADING
 
     def init(self) -> None:
         """Say that everything is up."""
         self._notifier.ready()
-        self._notifier.status("trading")
+        self._notifier.status(TRADING)
         self.log.info("ready")
         self.send_after(PERIOD_S, _Look())
+        self._ask_journal()
+        self._ask_cache()
 
     def on_receive(self, message: Any) -> None:
         """Ask the root whether it still answers."""
         if isinstance(message, _Look):
             self.request(self.parent, WhichChildren(), self._take_answer)
         else:
-            super().on_receive(message)
+            self._receive_health(message)
+
+    def _receive_health(self, message: Any) -> None:
+        match message:
+            case _LookAtJournal():
+                self._ask_journal()
+            case _LookAtCache():
+                self._ask_cache()
+            case _:
+                super().on_receive(message)
 
     def on_terminate(self, reason: ExitReason) -> None:
         """Say that the end has begun."""
@@ -64,3 +94,37 @@ class Watchman(Actor):
         else:
             self._notifier.alive()
         self.send_after(PERIOD_S, _Look())
+
+    def _ask_journal(self) -> None:
+        self.request(self.system.whereis(names.JOURNAL), AskJournal(), self._take_journal, HEALTH_TIMEOUT_S)
+
+    def _take_journal(self, answer: JournalHealth | RequestFailed) -> None:
+        """Take one that is not there for being started again, and one that does not answer for held up."""
+        if isinstance(answer, JournalHealth):
+            self._journal = answer
+        else:
+            self._journal = None if answer.reason == NOPROC else JOURNAL_HELD_UP
+        self._tell()
+        self.send_after(PERIOD_S, _LookAtJournal())
+
+    def _ask_cache(self) -> None:
+        self.request(self.system.whereis(names.CACHE), AskCache(), self._take_cache, HEALTH_TIMEOUT_S)
+
+    def _take_cache(self, answer: CacheHealth | RequestFailed) -> None:
+        if isinstance(answer, CacheHealth):
+            self._cache = answer
+        else:
+            self._cache = None if answer.reason == NOPROC else CACHE_HELD_UP
+        self._tell()
+        self.send_after(PERIOD_S, _LookAtCache())
+
+    def _tell(self) -> None:
+        """Tell the service manager what has changed; how much waits changes all the time, and is in the metrics."""
+        away = [
+            *(["PostgreSQL"] if self._journal is not None and self._journal.away is not None else []),
+            *(["Redis"] if self._cache is not None and self._cache.away is not None else []),
+        ]
+        told = f"degraded: {' and '.join(away)} away" if away else TRADING
+        if told != self._told:
+            self._told = told
+            self._notifier.status(told)

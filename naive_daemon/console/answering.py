@@ -9,6 +9,8 @@ from typing import Literal
 
 import psutil
 
+from naive_daemon import names
+from naive_daemon.condition import TIMEOUT_S, cache_health, journal_health
 from naive_daemon.console import protocol
 from naive_daemon.console.protocol import Answer, Refused, Request
 from naive_daemon.console.reconciling import reconcile
@@ -30,6 +32,7 @@ from naive_daemon.otp import (
     tree,
     view,
 )
+from naive_daemon.trading.switch_messages import AskSymbols
 
 TRACE_PAUSE_S = 0.2
 
@@ -64,6 +67,8 @@ class Answering:
                 yield self._load(request)
             case protocol.AskHealth():
                 yield protocol.HealthShown(health(self._system), self._rss_bytes(), os.getpid())
+            case protocol.AskCondition():
+                yield self._condition()
             case protocol.AskReconcile(account):
                 yield reconcile(self._system, account)
             case protocol.AskTrace(name):
@@ -83,6 +88,18 @@ class Answering:
         meter = LoadMeter(self._system)
         self._rest(request.interval_s)
         return protocol.LoadShown(meter.read(request.order, request.count), self._rss_bytes())
+
+    def _condition(self) -> Answer:
+        try:
+            symbols = self._system.ask(names.SWITCHES, AskSymbols(), TIMEOUT_S)
+        except (ActorDiedError, TimeoutError):
+            symbols = ()
+        return protocol.ConditionShown(
+            pid=os.getpid(),
+            journal=journal_health(self._system),
+            cache=cache_health(self._system),
+            symbols=symbols,
+        )
 
     def _one_actor(
         self, place: Place, request: protocol.AskActor | protocol.SuspendActor | protocol.ResumeActor

@@ -8,6 +8,8 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
+from naive_daemon.cache.database import CacheHealth
+from naive_daemon.execution.messages import JournalHealth
 from naive_daemon.otp import (
     BUSIEST_MAX,
     SUSPEND_DEFAULT_S,
@@ -25,6 +27,7 @@ from naive_daemon.otp import (
     TraceEvent,
     Tree,
 )
+from naive_daemon.trading.symbol_record import SymbolView
 
 VERSION = 1
 SOCKET_NAME = "console.sock"
@@ -54,6 +57,10 @@ class AskLoad(msgspec.Struct, frozen=True, tag_field="kind", tag="load"):
 
 class AskHealth(msgspec.Struct, frozen=True, tag_field="kind", tag="health"):
     """Say how the runtime is; answered by HealthShown."""
+
+
+class AskCondition(msgspec.Struct, frozen=True, tag_field="kind", tag="condition"):
+    """Say what the daemon does without, and what its symbols do; answered by ConditionShown."""
 
 
 class AskActor(msgspec.Struct, frozen=True, tag_field="kind", tag="actor"):
@@ -89,7 +96,7 @@ class AskReconcile(msgspec.Struct, frozen=True, tag_field="kind", tag="reconcile
     account: Name | None = None
 
 
-Request = AskTree | AskLoad | AskHealth | AskActor | AskTrace | SuspendActor | ResumeActor | AskReconcile
+Request = AskTree | AskLoad | AskHealth | AskCondition | AskActor | AskTrace | SuspendActor | ResumeActor | AskReconcile
 
 
 class TreeShown(msgspec.Struct, frozen=True, tag_field="kind", tag="tree"):
@@ -111,6 +118,15 @@ class HealthShown(msgspec.Struct, frozen=True, tag_field="kind", tag="health"):
     health: SystemHealth
     rss_bytes: int
     pid: int
+
+
+class ConditionShown(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="condition"):
+    """How journal and cache are (None: being started, or not there), and all symbols that the daemon knows."""
+
+    pid: int
+    journal: JournalHealth | None
+    cache: CacheHealth | None
+    symbols: tuple[SymbolView, ...]
 
 
 class ActorShown(msgspec.Struct, frozen=True, tag_field="kind", tag="actor"):
@@ -171,7 +187,18 @@ class Refused(msgspec.Struct, frozen=True, tag_field="kind", tag="refused"):
     nearest: tuple[str, ...] = ()
 
 
-Answer = TreeShown | LoadShown | HealthShown | ActorShown | Traced | TraceEnded | Told | Reconciled | Refused
+Answer = (
+    TreeShown
+    | LoadShown
+    | HealthShown
+    | ConditionShown
+    | ActorShown
+    | Traced
+    | TraceEnded
+    | Told
+    | Reconciled
+    | Refused
+)
 
 
 def is_last(answer: Answer) -> bool:

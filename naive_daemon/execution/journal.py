@@ -1,6 +1,7 @@
 """The journal actor: makes things durable first and passes them on then. Intents that gather share a commit.
 
-Receives: PlaceIntent, RecordEvent, RecordCycles, PassOn; requests LoadSymbol, LoadAccount, LoadCycle, LoadRisk.
+Receives: PlaceIntent, RecordEvent, RecordCycles, PassOn; requests LoadSymbol, LoadAccount, LoadCycle, LoadRisk,
+AskJournal.
 Sends: OpenOrder and CyclesEnded to execution managers, OrderRecorded to accounts, after the commit and in order of
 arrival.
 State: what could not be written yet. While the store is away nothing is passed on; entries that had to wait are
@@ -23,6 +24,7 @@ from naive_daemon.domain.events import OrderEvent, OrderRejected
 from naive_daemon.domain.order import CycleKey, Order
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import CycleRecorded, JournalEntry, JournalStore, OrderRecorded
+from naive_daemon.execution.messages import AskJournal, JournalHealth
 from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, ExitReason, Timer, crash
 
 UNAVAILABLE = "the journal was unavailable: no new entries"
@@ -109,11 +111,11 @@ class _Answer(msgspec.Struct, frozen=True):
 class JournalConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Batches and retries; times in seconds. `keep_s`: how often an idle journal looks after its store, if at all.
 
-    `waiting_max`: messages that may wait for a store that is away.
+    `waiting_max`: messages that may wait for a store that is away; one takes about 2 kB.
     """
 
     batch_max: int = 500
-    waiting_max: int = 1_000_000
+    waiting_max: int = 100_000
     retry_first_s: float = 0.125
     retry_max_s: float = 5.0
     keep_s: float | None = None
@@ -133,6 +135,8 @@ class Journal(Actor):
         self._retry: Timer | None = None
         self._shall_answer = False
         self._pause_s = self._config.retry_first_s
+        self._away: str | None = None
+        self._away_since_ns: int | None = None
 
     def init(self) -> None:
         """Begin to look after the store."""
@@ -150,12 +154,14 @@ class Journal(Actor):
         self._work_off()
         self._refuse_too_much()
 
-    def on_receive(self, message: Any) -> Deferred:
-        """Queue a request behind what came before it, so that it reads what was written; answered when all are queued.
+    def on_receive(self, message: Any) -> JournalHealth | Deferred:
+        """Say how it is; queue any other request behind what came before it, so that it reads what was written.
 
         A request comes by itself, never in a batch. Those that are here already are queued before the one message that
         has them answered.
         """
+        if isinstance(message, AskJournal):
+            return JournalHealth(away=self._away, since_ns=self._away_since_ns, waiting=len(self._waiting))
         self._waiting.append(self.caller())
         if not self._shall_answer:
             self._shall_answer = True
@@ -174,8 +180,9 @@ class Journal(Actor):
             except TransientError as error:
                 self._wait_for_store(error)
                 return
-            if self._pause_s != self._config.retry_first_s:
+            if self._away is not None:
                 self.log.info("journal is back", waiting=len(self._waiting))
+                self._away = self._away_since_ns = None
                 self._pause_s = self._config.retry_first_s
 
     def _work_off_some(self) -> None:
@@ -259,7 +266,10 @@ class Journal(Actor):
             self.exit(crash(f"{len(self._waiting)} messages wait for the store"))
 
     def _wait_for_store(self, error: TransientError) -> None:
-        self.log.warning("journal unavailable", reason=str(error), waiting=len(self._waiting), retry_s=self._pause_s)
+        if self._away is None:
+            self.log.warning("journal unavailable", reason=str(error), waiting=len(self._waiting))
+            self._away_since_ns = self.system.clock.now_ns()
+        self._away = str(error)
         self._waiting = deque(self._kept(message) for message in self._waiting)
         self._retry = self.send_after(self._pause_s, _Retry())
         self._pause_s = min(self._pause_s * 2, self._config.retry_max_s)

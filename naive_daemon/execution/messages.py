@@ -50,6 +50,21 @@ class ExecutionView(msgspec.Struct, frozen=True, kw_only=True):
     held: tuple["EntriesHeld", ...]
 
 
+class AskJournal(msgspec.Struct, frozen=True):
+    """Request: how is the journal? Answered by JournalHealth at once, whatever waits."""
+
+
+class JournalHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """How a journal is: why and since when its store is away (None while it is there), how many messages wait for it.
+
+    `since_ns`: UTC nanoseconds.
+    """
+
+    away: str | None = None
+    since_ns: int | None = None
+    waiting: int = 0
+
+
 class Drain(msgspec.Struct, frozen=True):
     """Request: take no order any more; answered with None when none is on its way, each having had its time."""
 

@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from naive_daemon import names
+from naive_daemon.condition import cache_health, journal_health
 from naive_daemon.execution.messages import AskExecution, ExecutionView
 from naive_daemon.market.live import AskStreams, StreamState
 from naive_daemon.otp import CENSUS_PLACES_MAX, ActorDiedError, ActorSystem, Census, CensusTaker, NodeState
@@ -37,6 +38,7 @@ class DaemonCollector(Collector):
         yield from self._symbols()
         yield from self._execution()
         yield from self._market()
+        yield from self._stores()
         yield _gauge("naive_scrape_seconds", "What it took to collect all this.", now_s() - began_s)
 
     def _threads(self) -> Iterator[Metric]:
@@ -87,6 +89,18 @@ class DaemonCollector(Collector):
         yield _counter(
             "naive_market_reconnects", "Losses of market streams, by symbol.", sum(s.reconnects for s in streams)
         )
+
+    def _stores(self) -> Iterator[Metric]:
+        """Say what the daemon does without: one that does not come back from its server counts as away."""
+        journal = journal_health(self._system, ANSWER_TIMEOUT_S)
+        if journal is not None:
+            yield _gauge("naive_journal_away", "1 while PostgreSQL takes nothing.", journal.away is not None)
+            yield _gauge("naive_journal_waiting", "Messages that wait to be journaled.", journal.waiting)
+        cache = cache_health(self._system, ANSWER_TIMEOUT_S)
+        if cache is not None:
+            yield _gauge("naive_cache_degraded", "1 while Redis takes nothing.", cache.away is not None)
+            yield _gauge("naive_cache_waiting", "Writes that wait for Redis.", cache.waiting)
+            yield _counter("naive_cache_losses", "How often Redis had lost what it had taken.", cache.losses)
 
     def _execution_of(self, account: str) -> ExecutionView | None:
         try:
