@@ -20,7 +20,7 @@ from naive_daemon.domain.events import (
     OrderRejected,
     OrderUnknown,
 )
-from naive_daemon.domain.money import ZERO
+from naive_daemon.domain.money import EXACT, ZERO
 from naive_daemon.domain.side import Side
 
 __all__ = ["CycleKey", "Leg", "Order", "OrderStatus", "OrderType", "Side"]
@@ -88,7 +88,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """A limit order (good till cancelled) and everything known of it.
 
     `quantity` and `filled` are in the base asset, `filled_quote` is Σ price × quantity of its fills; commissions are
-    kept by asset. `created_ns` and `updated_ns` are UTC nanoseconds.
+    kept by asset. Every sum is exact. `created_ns` and `updated_ns` are UTC nanoseconds.
     """
 
     client_order_id: str
@@ -124,7 +124,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def remaining(self) -> Decimal:
         """What is still to be filled, in the base asset."""
-        return self.quantity - self.filled
+        return EXACT.subtract(self.quantity, self.filled)
 
     @property
     def average_price(self) -> Decimal | None:
@@ -176,7 +176,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     def _filled(self, event: OrderFilled) -> "Order":
         if event.trade_id in self.trade_ids:
             return self
-        filled = self.filled + event.quantity
+        filled = EXACT.add(self.filled, event.quantity)
         status = self.status
         if filled >= self.quantity:
             status = OrderStatus.FILLED
@@ -184,13 +184,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             status = OrderStatus.PARTLY_FILLED
         commissions = dict(self.commissions)
         if event.commission:
-            commissions[event.commission_asset] = self.commission(event.commission_asset) + event.commission
+            paid = self.commission(event.commission_asset)
+            commissions[event.commission_asset] = EXACT.add(paid, event.commission)
         return msgspec.structs.replace(
             self,
             status=status,
             exchange_order_id=event.exchange_order_id or self.exchange_order_id,
             filled=filled,
-            filled_quote=self.filled_quote + event.price * event.quantity,
+            filled_quote=EXACT.add(self.filled_quote, EXACT.multiply(event.price, event.quantity)),
             commissions=commissions,
             trade_ids=self.trade_ids | {event.trade_id},
             updated_ns=event.time_ns,

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from naive_daemon.domain.events import OrderFilled
-from naive_daemon.domain.money import EXACT, ZERO
+from naive_daemon.domain.money import EXACT, ZERO, total
 from naive_daemon.domain.order import CycleKey, Order
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import (
@@ -57,8 +57,8 @@ class MemoryJournal:
             open_cycles=tuple(OpenCycle(cycle, self.load_cycle(cycle.key)) for cycle in cycles if cycle.result is None),
             last_cycles=_last_cycles([*(cycle.key for cycle in cycles), *ordered]),
             completed=sum(result.outcome is CycleOutcome.COMPLETED for result in results),
-            realised_pnl=sum((result.realised_pnl for result in results), ZERO),
-            dust_base=sum((result.dust_base for result in results), ZERO) - sum((c.dust_in for c in cycles), ZERO),
+            realised_pnl=total(result.realised_pnl for result in results),
+            dust_base=EXACT.subtract(total(result.dust_base for result in results), total(c.dust_in for c in cycles)),
         )
 
     def load_symbols(self, keys: Sequence[tuple[str, str]]) -> tuple[SymbolJournal, ...]:
