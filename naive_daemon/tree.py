@@ -28,6 +28,7 @@ from naive_daemon.cache.database import CacheDatabase
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.exchange.paper.client import PaperClient
 from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
+from naive_daemon.exchange.paper.fee_asset import FeeAsset
 from naive_daemon.execution.journal import Journal, JournalConfig
 from naive_daemon.execution.journal_store import JournalStore
 from naive_daemon.execution.manager import ExecutionConfig, ExecutionManager
@@ -47,6 +48,7 @@ class PaperExchange(msgspec.Struct, frozen=True, kw_only=True):
     fill_model: FillModel
     maker_fee: Decimal
     balances: Mapping[str, Decimal]
+    fee_asset: FeeAsset | None = None
 
 
 class RealExchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,9 +80,9 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     open_journal: Callable[[], JournalStore]
     journal: JournalConfig = JournalConfig()
     execution: ExecutionConfig = ExecutionConfig()
+    metadata: MetadataConfig = MetadataConfig()
     open_cache: Callable[[], CacheDatabase] | None = None
     make_player: Callable[[], Actor] | None = None
-    metadata: MetadataConfig = MetadataConfig()
     control: ControlPorts | None = None
     notifier: ServiceNotifier | None = None
     quarantine: Quarantine = Quarantine()
@@ -183,6 +185,7 @@ def _paper_client(ports: Ports, exchange: PaperExchange, account: str) -> PaperC
             ports.instruments,
             fill_model=exchange.fill_model,
             maker_fee=exchange.maker_fee,
+            fee_asset=exchange.fee_asset,
             balances=balances,
             first_order_number=first_order_number,
             first_trade_number=first_trade_number,
