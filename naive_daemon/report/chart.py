@@ -18,12 +18,13 @@ from naive_daemon.report.line import Line
 from naive_daemon.report.traded import TradedCycle
 
 _BLUE, _RED, _GREEN, _ORANGE, _GREY = "#3d7bd9", "#cf4c4c", "#239a84", "#dd8a2b", "#8b95a3"
+_LARGE_MARKS_MAX = 100
 _TIME = "%{x|%Y-%m-%d %H:%M:%S} UTC"
 
 
 def equity_chart(curve: BlockCurve, quote: str, span: tuple[int, int]) -> dict[str, Any]:
     """Draw the realised PnL, added up, from 0 at the start of the span to its end."""
-    return _chart([_steps(curve.realised_pnl, _BLUE, quote, span)], f"Realised PnL ({quote})")
+    return _chart([_steps(curve.realised_pnl, _BLUE, quote, span)], f"Realised PnL ({quote})", span)
 
 
 def drawdown_chart(curve: BlockCurve, quote: str, span: tuple[int, int]) -> dict[str, Any]:
@@ -32,10 +33,10 @@ def drawdown_chart(curve: BlockCurve, quote: str, span: tuple[int, int]) -> dict
     line.update(fill="tozeroy", fillcolor=f"{_RED}33")
     # Around a line of nothing but 0 plotly would show gains as well.
     lowest = None if any(line.y) else [-1, 0.05]
-    return _chart([line], f"Drawdown ({quote})", range_y=lowest)
+    return _chart([line], f"Drawdown ({quote})", span, range_y=lowest)
 
 
-def price_chart(curve: SymbolCurve, quote: str) -> dict[str, Any]:
+def price_chart(curve: SymbolCurve, quote: str, span: tuple[int, int]) -> dict[str, Any]:
     """Draw the price, where cycles went in and out, and what joins the two of a cycle."""
     cycles = curve.cycles.things()
     entries = [(cycle.entered_ns, cycle.buy_price) for cycle in cycles]
@@ -49,6 +50,7 @@ def price_chart(curve: SymbolCurve, quote: str) -> dict[str, Any]:
             _marks(_known(exits), "triangle-down", _ORANGE, "sells"),
         ],
         f"Price ({quote})",
+        span,
         showlegend=True,
     )
 
@@ -89,7 +91,7 @@ def _line(points: Sequence[tuple[int, Decimal]], colour: str, name: str, width: 
 
 
 def _marks(points: Sequence[tuple[int, Decimal]], symbol: str, colour: str, name: str) -> graph_objects.Scatter:
-    marker = {"symbol": symbol, "size": 8, "color": colour}
+    marker = {"symbol": symbol, "size": 8 if len(points) <= _LARGE_MARKS_MAX else 5, "color": colour}
     hover = f"{_TIME}<br>%{{y:,}}<extra>{name}</extra>"
     return graph_objects.Scatter(**_axes(points), mode="markers", marker=marker, name=name, hovertemplate=hover)
 
@@ -111,6 +113,7 @@ def _joined(cycles: Iterable[TradedCycle]) -> graph_objects.Scatter:
 def _chart(
     traces: Sequence[graph_objects.Scatter],
     title: str,
+    span: tuple[int, int],
     *,
     showlegend: bool = False,
     range_y: Sequence[float] | None = None,
@@ -118,7 +121,12 @@ def _chart(
     layout = graph_objects.Layout(
         template="none",
         margin={"l": 8, "r": 12, "t": 34 if showlegend else 8, "b": 54},
-        xaxis={"type": "date", "title": {"text": "Time (UTC)"}, "tickangle": 0},
+        xaxis={
+            "type": "date",
+            "title": {"text": "Time (UTC)"},
+            "tickangle": 0,
+            "range": [time_ns // NS_PER_MS for time_ns in span],
+        },
         yaxis={
             "title": {"text": escape(title)},
             "automargin": True,

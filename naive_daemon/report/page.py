@@ -26,6 +26,8 @@ from naive_daemon.report.wording import Row, figure_rows, price_lines, span_line
 
 SYMBOL_CHARTS_MAX = 6
 """So many symbols of a block have a price chart: those with the largest turnover."""
+BLOCK_CHARTS_MAX = 4
+"""So many blocks have charts: those with the most cycles."""
 ROWS_MAX = 400
 """So many symbols, and days, a table has at the most."""
 _TILES = ("realised_pnl", "unrealised_pnl", "win_rate", "profit_factor", "max_drawdown", "sharpe")
@@ -58,7 +60,8 @@ class _Section(msgspec.Struct, frozen=True):
 def render(made: Made) -> str:
     """Give the page."""
     report = made.report
-    sections = [_section(block, made) for block in report.blocks]
+    charted = sorted(report.blocks, key=_cycles, reverse=True)[:BLOCK_CHARTS_MAX]
+    sections = [_section(block, made, draws=block in charted) for block in report.blocks]
     figures = [chart.figure for section in sections for chart in section.charts]
     scripts = [get_plotlyjs(), (_FOLDER / "page.js").read_text(encoding="utf-8")] if figures else []
     environment = jinja2.Environment(
@@ -84,7 +87,7 @@ def render(made: Made) -> str:
     )
 
 
-def _section(block: Block, made: Made) -> _Section:
+def _section(block: Block, made: Made, *, draws: bool) -> _Section:
     places = rounding.places_of(block)
     rows = figure_rows(block.figures, block.dust, block.quote_asset, places)
     by_name = {row.name: row for row in rows}
@@ -93,13 +96,17 @@ def _section(block: Block, made: Made) -> _Section:
         quote=block.quote_asset,
         places=places,
         tiles=[by_name[name] for name in _TILES],
-        charts=_charts(block, made, [one.symbol for one in symbols]),
+        charts=_charts(block, made, [one.symbol for one in symbols]) if draws else [],
         rows=rows,
         symbols=symbols[:ROWS_MAX],
         symbols_left_out=len(symbols[ROWS_MAX:]),
         days=block.days[: -ROWS_MAX - 1 : -1],
         days_left_out=len(block.days[:-ROWS_MAX]),
     )
+
+
+def _cycles(block: Block) -> int:
+    return block.figures.cycles + (block.figures.open_cycles or 0)
 
 
 def _charts(block: Block, made: Made, symbols: Sequence[str]) -> list[_Chart]:
@@ -111,7 +118,7 @@ def _charts(block: Block, made: Made, symbols: Sequence[str]) -> list[_Chart]:
     equity = _Chart("equity", f"Realised PnL, {quote}", note, equity_chart(curve, quote, span))
     drawdown = _Chart("drawdown", f"Drawdown, {quote}", note, drawdown_chart(curve, quote, span))
     prices = [
-        _Chart("price", f"{name}: cycles on the price, {quote}", _price_note(shown), price_chart(shown, quote))
+        _Chart("price", f"{name}: cycles on the price, {quote}", _price_note(shown), price_chart(shown, quote, span))
         for name in drawn
         for shown in [made.symbol_curves[name]]
     ]
