@@ -24,6 +24,7 @@ class Books:
 
     def __init__(self, url: str, account: str = "main", *, fills_whole: bool = True) -> None:
         self._fills_whole = fills_whole
+        self.account = account
         with _snapshot(url) as cursor:
             # A daemon that was killed early may not have drawn its identity yet, and has no orders then.
             self.owner = "".join(row["owner"] for row in cursor.execute("SELECT owner FROM identity"))

@@ -17,6 +17,7 @@ from tests.e2e.books import Books, read
 from tests.e2e.daemon import Daemon, eventually
 from tests.exchange.trial import UNREACHABLE, Trial
 from tests.state.blow import CONT, KILL, Blow, send
+from tests.state.cache_audit import cache_differences
 from tests.state.continuity import steps_back
 from tests.state.layout import POSTGRES, REDIS, Layout, await_ends, make_layout
 
@@ -82,7 +83,7 @@ class KillTrial:
         blows = ", ".join(f"{count} × {name}" for name, count in sorted(self._struck.items()))
         return (
             f"{len(books.orders)} orders, {len(books.fills)} fills, {books.completed} cycles completed: "
-            f"journal and exchange agree after {blows}"
+            f"journal, exchange and cache agree after {blows}"
         )
 
     def end(self) -> None:
@@ -156,13 +157,16 @@ class KillTrial:
     # Audit -----------------------------------------------------------------------------------------------------------
 
     def _settle(self) -> Books:
-        """Wait until journal and exchange agree, and every trader is there; nothing known before may have changed."""
+        """Wait until all agree and every trader is there; nothing that was known before may have changed."""
         books = self._trial.await_agreement()
         for attempt in eventually():
             with attempt:
                 rows = read(self._trial.place.url, TRADERS)
                 assert len(rows) == len(self._trial.symbols), rows
                 assert all(state == "on" and running == opened for _, state, running, opened in rows), rows
+                books = Books(self._trial.place.url, fills_whole=False)
+                differences = cache_differences(books, self._layout.redis_url())
+                assert not differences, "\n".join(differences)
         if self._former is not None:
             found = steps_back(self._former, books)
             assert not found, "\n".join(found)

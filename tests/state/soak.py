@@ -1,7 +1,7 @@
 """`make state-soak`: rounds of kills of daemon, Redis and Postgres under load; its seed is printed.
 
-A line a round says what was struck and after how many seconds the daemon traded again; every few rounds journal
-and exchange are compared to the last order and fill.
+A line a round says what was struck and after how many seconds the daemon traded again; every few rounds journal,
+exchange and cache are compared to the last order and fill.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.e2e.books import Books
 from tests.state.blow import BLOWS, Blow
 from tests.state.kill_trial import KillTrial
 from tests.state.layout import LAYOUTS
@@ -25,7 +26,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--audit-every", type=int, default=10)
     parser.add_argument("--symbols", type=int, default=20)
-    parser.add_argument("--speed", type=int, default=2)
+    parser.add_argument("--speed", type=int, default=5)
     parser.add_argument("--layout", choices=LAYOUTS, help="drawn by the seed unless given")
     parser.add_argument("--seed", type=int)
     asked = parser.parse_args()
@@ -58,15 +59,21 @@ def drawn(draw: random.Random, rounds: int) -> Iterator[Blow]:
 def play(trial: KillTrial, blows: Iterator[Blow], audit_every: int) -> list[float]:
     """Play the rounds, with an audit every few and at the end; gives what each took until it traded again."""
     took_s: list[float] = []
+    books: Books | None = None
     for number, blow in enumerate(blows, start=1):
         say(f"{number:4}  {blow.name} …")
         took_s.append(trial.play(blow))
         say(f"{number:4}  {blow.name}: traded again after {took_s[-1]:.1f} s")
-        if number % audit_every == 0:
-            say(f"      {trial.told(trial.audit())}")
-    if len(took_s) % audit_every:
-        say(f"      {trial.told(trial.audit())}")
+        books = audited(trial) if number % audit_every == 0 else None
+    say(trial.told(books or audited(trial)))
     return took_s
+
+
+def audited(trial: KillTrial) -> Books:
+    """Audit everything, and say that all is well."""
+    books = trial.audit()
+    say(f"      journal, exchange and cache agree on {len(books.orders)} orders and {len(books.fills)} fills")
+    return books
 
 
 def keep_log(trial: KillTrial) -> None:

@@ -1,0 +1,94 @@
+"""What the daemon keeps in Redis, compared with the journal once all is at rest: what lives is in both."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from naive_daemon.cache.cache import STATE
+from naive_daemon.cache.database import Integrity
+from naive_daemon.storage.redis.cache_database import RedisCacheDatabase
+from naive_daemon.storage.redis.config import RedisCacheConfig
+from naive_daemon.strategy.protocol import Position as TraderPosition
+from tests.e2e.books import LIVE, Books, Row
+
+CycleOf = tuple[str, int, int]
+
+
+def cache_differences(books: Books, redis_url: str) -> list[str]:
+    """Tell everything on which cache and journal do not agree."""
+    database = RedisCacheDatabase(RedisCacheConfig.from_url(redis_url, trader=books.owner))
+    try:
+        integrity = database.check_integrity()
+        return [
+            *([] if integrity == Integrity() else [f"the cache's indexes do not fit: {integrity}"]),
+            *_of_orders(books, database),
+            *_of_positions(books, database),
+            *_of_traders(books, database),
+        ]
+    finally:
+        database.close()
+
+
+def _of_orders(books: Books, database: RedisCacheDatabase) -> Iterator[str]:
+    cached = database.load_orders()
+    journaled = {order["client_order_id"]: order for order in books.orders}
+    for name, order in cached.items():
+        row = journaled.get(name)
+        if row is None:
+            yield f"order {name} is in the cache, and in no journal"
+        elif (order.status.value, order.filled) != (row["status"], row["filled"]):
+            yield f"order {name}: {order.status}, {order.filled} in the cache, {row['status']}, {row['filled']} here"
+    live = {name for name, order in journaled.items() if order["status"] in LIVE}
+    yield from (f"order {name} lives, and is not in the cache" for name in live - cached.keys())
+    indexed = database.load_index_orders_open() | database.load_index_orders_in_flight()
+    yield from (f"order {name} is live in one of journal and index only" for name in live ^ indexed)
+
+
+def _of_positions(books: Books, database: RedisCacheDatabase) -> Iterator[str]:
+    expected = {f"{books.account}/{'/'.join(map(str, cycle))}": held for cycle, held in _held(books).items()}
+    cached = {name: position.quantity for name, position in database.load_positions().items() if position.is_open}
+    for name in expected.keys() | cached.keys():
+        if expected.get(name) != cached.get(name):
+            yield f"position {name}: {cached.get(name)} in the cache, {expected.get(name)} by the fills"
+
+
+def _of_traders(books: Books, database: RedisCacheDatabase) -> Iterator[str]:
+    """Compare what traders have reported with the journal; one that has placed nothing yet need not have reported."""
+    orders: defaultdict[CycleOf, dict[str, Any]] = defaultdict(dict)
+    for order in books.orders:
+        orders[_cycle(order)][order["client_order_id"]] = (order["status"], order["filled"])
+    opened = {_cycle(row): row for row in books.cycles if row["outcome"] is None}
+    known: set[CycleOf] = set()
+    for name, fields in database.load_strategies().items():
+        position = database.encoding.decode(fields[STATE], TraderPosition, name)
+        key = position.cycle.key
+        cycle = key.symbol, key.trader, key.cycle
+        known.add(cycle)
+        if cycle not in opened:
+            yield f"the trader of cycle {cycle} is in the cache, and the cycle is not open"
+            continue
+        if position.cycle.rebuy_reported != opened[cycle]["rebuy_reported"]:
+            yield f"the trader of cycle {cycle} does not know its rebuy: {position.cycle.rebuy_reported}"
+        here = {order.client_order_id: (order.status.value, order.filled) for order in position.orders}
+        if here != orders[cycle]:
+            yield f"the trader of cycle {cycle} knows {here}, and the journal {orders[cycle]}"
+    missing = {cycle for cycle in opened if orders[cycle]} - known
+    yield from (f"the trader of cycle {cycle} is not in the cache" for cycle in missing)
+
+
+def _held(books: Books) -> dict[CycleOf, Decimal]:
+    """Give what each open cycle has bought and not sold, net of commission; a cycle that holds nothing is left out."""
+    cycles = {order["client_order_id"]: _cycle(order) for order in books.orders}
+    opened = {_cycle(row) for row in books.cycles if row["outcome"] is None}
+    held: defaultdict[CycleOf, Decimal] = defaultdict(Decimal)
+    for fill in books.fills:
+        cycle = cycles[fill["client_order_id"]]
+        if cycle in opened:
+            is_buy = fill["side"] == "BUY"
+            held[cycle] += fill["quantity"] - fill["commission"] if is_buy else -fill["quantity"]
+    return {cycle: quantity for cycle, quantity in held.items() if quantity}
+
+
+def _cycle(row: Row) -> CycleOf:
+    return row["symbol"], row["trader"], row["cycle"]
