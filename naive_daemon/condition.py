@@ -43,6 +43,11 @@ def degradations(journal: JournalHealth | None, cache: CacheHealth | None) -> tu
     return tuple(lines)
 
 
+def warnings_of(cache: CacheHealth | None) -> tuple[str, ...]:
+    """Tell what somebody should mend though all works for now, a line each."""
+    return () if cache is None else tuple(f"Redis: {warning}" for warning in cache.warnings)
+
+
 def _ask(system: ActorSystem, name: str, request: object, held_up: Answer, timeout_s: float) -> Answer | None:
     try:
         answer: Answer = system.ask(name, request, timeout_s)

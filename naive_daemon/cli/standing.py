@@ -7,8 +7,9 @@ import msgspec
 from sqlalchemy import Engine, func, select
 
 from naive_daemon.clock import to_datetime
+from naive_daemon.condition import degradations, warnings_of
 from naive_daemon.console.client import ConsoleClient, ConsoleRefusedError
-from naive_daemon.console.protocol import AskHealth, HealthShown
+from naive_daemon.console.protocol import AskCondition, AskHealth, ConditionShown, HealthShown
 from naive_daemon.domain.errors import UnreachableError
 from naive_daemon.domain.limits import KillSwitch
 from naive_daemon.domain.order import OrderStatus
@@ -20,6 +21,9 @@ from naive_daemon.storage.postgres.presence import PostgresPresence, Presence
 from naive_daemon.storage.postgres.report import Report
 from naive_daemon.storage.postgres.safeguards import OperatorSafeguards
 
+CONDITION_MORE_S = 3.0
+"""Three actors are asked for their condition, one after the other, and a server that is frozen may hold them up."""
+
 _LIVE = tuple(status.value for status in OrderStatus if not status.is_terminal)
 
 
@@ -27,7 +31,8 @@ class DaemonStanding(msgspec.Struct, frozen=True, kw_only=True):
     """The daemon that trades an account; times are ISO in UTC, the rest None where it is not known.
 
     `silent_s` is the age of its last heartbeat. `actors`, `stuck_threads`, `replaced_threads` and `lost_threads` say
-    how its runtime is, to who may use its home.
+    how its runtime is, `degraded` what it does without and `warnings` what is to be mended, a line each, to who may
+    use its home.
     """
 
     account: str
@@ -45,13 +50,16 @@ class DaemonStanding(msgspec.Struct, frozen=True, kw_only=True):
     stuck_threads: int | None = None
     replaced_threads: int | None = None
     lost_threads: int | None = None
+    degraded: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class SymbolStanding(msgspec.Struct, frozen=True, kw_only=True):
     """A symbol: what is wanted, what is so, what it has brought; `realised_pnl` in the quote asset.
 
     `actual` is None for a symbol that no daemon ever spoke of; while no daemon runs it is what the last one said.
-    `held`: why no entry is placed for now: a limit, the kill switch, no connection.
+    `held`: why no entry is placed for now: a limit, the kill switch, no connection. `desired` and `open_orders` are
+    None while the database is away.
     """
 
     account: str
@@ -59,7 +67,7 @@ class SymbolStanding(msgspec.Struct, frozen=True, kw_only=True):
     desired: TradingStatus | None
     actual: str | None
     traders: int
-    open_orders: int
+    open_orders: int | None
     cycles: int
     realised_pnl: Decimal
     restarts: int
@@ -68,10 +76,10 @@ class SymbolStanding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What `status --json` prints."""
+    """What `status --json` prints; nobody knows of the kill switch while the database is away."""
 
     daemon: DaemonStanding
-    kill_switch: KillSwitch
+    kill_switch: KillSwitch | None
     symbols: list[SymbolStanding]
 
 
@@ -136,9 +144,10 @@ def _with_health(daemon: DaemonStanding, console: ConsoleClient) -> DaemonStandi
         return daemon
     try:
         shown = console.ask(AskHealth(), HealthShown)
+        if shown.pid != daemon.pid:  # the home belongs to a daemon that trades another account
+            return daemon
+        condition = console.ask(AskCondition(), ConditionShown, CONDITION_MORE_S)
     except (UnreachableError, ConsoleRefusedError):
-        return daemon
-    if shown.pid != daemon.pid:  # the home belongs to a daemon that trades another account
         return daemon
     health = shown.health
     return msgspec.structs.replace(
@@ -147,6 +156,8 @@ def _with_health(daemon: DaemonStanding, console: ConsoleClient) -> DaemonStandi
         stuck_threads=health.stuck,
         replaced_threads=health.replaced,
         lost_threads=health.lost,
+        degraded=degradations(condition.journal, condition.cache),
+        warnings=warnings_of(condition.cache),
     )
 
 

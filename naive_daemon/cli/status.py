@@ -10,10 +10,11 @@ from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.kill_switch import state_line
 from naive_daemon.cli.output import emit, print_table
 from naive_daemon.cli.standing import DaemonStanding, Standing, SymbolStanding, read_standing
+from naive_daemon.cli.standing_alone import read_alone
 from naive_daemon.cli.symbols import SymbolType, check_known, listed_symbols
 from naive_daemon.clock import WallClock
 from naive_daemon.console.client import ConsoleClient
-from naive_daemon.domain.errors import NaiveError, UsageError
+from naive_daemon.domain.errors import NaiveError, UnreachableError, UsageError
 from naive_daemon.logs.bounded_text import printable
 from naive_daemon.storage.postgres.notify import Listener
 from naive_daemon.storage.postgres.settings import OperatorSettings
@@ -39,7 +40,8 @@ def status(options: Options, *, symbols: tuple[str, ...], account: str | None, e
     """Show what is wanted of symbols, and what is so.
 
     Without symbols, those that are off, and are meant to be, are left out. A symbol that is held trades on, but places
-    no entry for now; the reason stands below the table.
+    no entry for now; the reason stands below the table. While the database is away, the daemon of this home tells what
+    it knows itself.
 
     Example:
       naive-daemon status
@@ -50,6 +52,17 @@ def status(options: Options, *, symbols: tuple[str, ...], account: str | None, e
         raise UsageError("--watch is for people: it does not go with --json")
     config = options.load_config({"account": account})
     console = ConsoleClient(config.home, WallClock().monotonic_s, _CONSOLE_TIMEOUT_S)
+
+    def read_without_database() -> Standing | None:
+        return read_alone(config.account, symbols, everything=everything, console=console)
+
+    # Asked first: a database that is away, or frozen, would be waited for.
+    alone = read_without_database()
+    if alone is not None:
+        if not watch:
+            emit(options, alone, lambda: _print(alone))
+            return
+        _watch_alone(read_without_database)
     with open_engine(options, config, reads_only=True) as (url, engine):
         if symbols:
             rows = OperatorSettings(engine).rows(config.account)
@@ -59,20 +72,34 @@ def status(options: Options, *, symbols: tuple[str, ...], account: str | None, e
             return read_standing(url, engine, config.account, symbols, everything=everything, console=console)
 
         if watch:
-            _watch(url, read)
+            _watch(url, read, read_without_database)
         else:
             standing = read()
             emit(options, standing, lambda: _print(standing))
 
 
-def _watch(url: str, read: Callable[[], Standing]) -> None:
+def _watch_alone(read: Callable[[], Standing | None]) -> None:
+    """Show what the daemon says, until its database is back."""
+    wakening = Wakening()
+    while (standing := read()) is not None:
+        click.clear()
+        _print(standing)
+        wakening.wait(_REFRESH_S)
+
+
+def _watch(url: str, read: Callable[[], Standing], read_without_database: Callable[[], Standing | None]) -> None:
     wakening = Wakening()
     listener = Listener(url, _CHANNELS, wakening)
     listener.start()
     try:
         while not wakening.ended:
+            try:
+                standing = read_without_database() or read()
+            except UnreachableError:  # it went away just now, and the daemon has not noticed yet
+                wakening.wait(_REFRESH_S)
+                continue
             click.clear()
-            _print(read())
+            _print(standing)
             wakening.wait(_REFRESH_S)
     finally:
         listener.stop()
@@ -81,7 +108,11 @@ def _watch(url: str, read: Callable[[], Standing]) -> None:
 
 def _print(standing: Standing) -> None:
     click.echo(_daemon_line(standing.daemon))
-    if standing.kill_switch.is_on:
+    for line in standing.daemon.degraded:
+        click.echo(f"degraded: {printable(line)}")
+    for line in standing.daemon.warnings:
+        click.echo(f"warning: {printable(line)}")
+    if standing.kill_switch is not None and standing.kill_switch.is_on:
         click.echo(state_line(standing.kill_switch))
     if not standing.symbols:
         click.echo("no symbol is on; naive-daemon start SYMBOL switches one on, status --all shows all")

@@ -270,7 +270,7 @@ def test_db_moves_the_schema(console: Any, database_url: str, monkeypatch: pytes
     head = migrate.head()
     assert console("db", "current", "--json").data == {"current": None, "head": head, "up_to_date": False}
     answer = console("status")
-    assert (answer.code, "hint: run naive-daemon db upgrade" in answer.err) == (1, True)
+    assert (answer.code, "hint: run naive-daemon db upgrade" in answer.err) == (78, True)
     assert console("db", "upgrade", "0001", "--json").data == {"before": None, "after": "0001"}
     assert console("db", "upgrade").out == f"was 0001, is {head}\n"
     assert console("db", "upgrade").out == f"nothing to do: {head}\n"

@@ -15,15 +15,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 import naive_daemon
-from naive_daemon.domain.errors import PermanentError
+from naive_daemon.domain.errors import ConfigError, PermanentError
 from naive_daemon.storage.postgres.engine import make_engine
 
 # Any constant that no account's lock has; held by the session, because each revision commits by itself.
 _LOCK_KEY = 0x6E61_6976_6500_0001
 
 
-class SchemaMismatchError(PermanentError):
-    """The database's schema and this program do not fit."""
+class SchemaMismatchError(ConfigError):
+    """The database's schema and this program do not fit: to start again mends nothing (exit code 78)."""
 
 
 def migrations_path() -> Path:

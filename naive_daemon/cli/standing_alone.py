@@ -1,0 +1,53 @@
+"""How things stand while the database is away: by the running daemon's own word, which is less than is usual."""
+
+from collections.abc import Sequence
+
+from naive_daemon.cli.standing import CONDITION_MORE_S, DaemonStanding, Standing, SymbolStanding
+from naive_daemon.condition import degradations, warnings_of
+from naive_daemon.console.client import ConsoleClient, ConsoleRefusedError
+from naive_daemon.console.protocol import AskCondition, ConditionShown
+from naive_daemon.domain.errors import UnreachableError
+from naive_daemon.trading.symbol_record import SymbolView
+
+
+def read_alone(account: str, symbols: Sequence[str], *, everything: bool, console: ConsoleClient) -> Standing | None:
+    """Ask the home's daemon; None unless it trades this account and its database is away.
+
+    `symbols` and `everything` as in `read_standing`.
+    """
+    try:
+        shown = console.ask(AskCondition(), ConditionShown, CONDITION_MORE_S)
+    except (UnreachableError, ConsoleRefusedError):
+        return None
+    views = [view for view in shown.symbols if view.account == account]
+    if shown.journal is None or shown.journal.away is None or (shown.symbols and not views):
+        return None
+    daemon = DaemonStanding(
+        account=account,
+        running=True,
+        pid=shown.pid,
+        degraded=degradations(shown.journal, shown.cache),
+        warnings=warnings_of(shown.cache),
+    )
+    rows = [_row(view) for view in views if _is_shown(view, symbols, everything=everything)]
+    return Standing(daemon, None, rows)
+
+
+def _is_shown(view: SymbolView, symbols: Sequence[str], *, everything: bool) -> bool:
+    return view.symbol in symbols if symbols else everything or view.state != "off"
+
+
+def _row(view: SymbolView) -> SymbolStanding:
+    return SymbolStanding(
+        account=view.account,
+        symbol=view.symbol,
+        desired=None,
+        actual=view.state,
+        traders=view.traders,
+        open_orders=None,
+        cycles=view.completed,
+        realised_pnl=view.realised_pnl,
+        restarts=view.restarts,
+        held=view.held,
+        last_error=view.last_error,
+    )
