@@ -9,18 +9,18 @@ from naive_daemon.account.account import AccountQuery, AccountView
 from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.order import CycleKey, Order, OrderStatus
 from naive_daemon.domain.settings import TradingStatus
+from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.client import balances_after
 from naive_daemon.strategy.protocol import Wake
 
 if TYPE_CHECKING:
-    from naive_daemon.domain.side import Side
     from tests.trading.plant import Plant
 
 ACCOUNT = "main"
 
 
 def check_safety(plant: "Plant") -> None:
-    """No order doubled, none without an intent, every fill once."""
+    """No order doubled, none without an intent, every fill once, no dust lost or given twice."""
     known = {order.client_order_id: order for order in plant.journal.orders()}
     if plant.system.whereis(names.client(ACCOUNT)) is not None and hasattr(
         plant.actor(names.client(ACCOUNT)), "_engine"
@@ -33,6 +33,7 @@ def check_safety(plant: "Plant") -> None:
         assert not doubled, f"live twice: {doubled}"
     _check_attempts(known.values())
     _check_fills(plant, known)
+    _check_dust(plant)
 
 
 def _check_attempts(orders: "object") -> None:
@@ -55,6 +56,33 @@ def _check_fills(plant: "Plant", known: dict[str, Order]) -> None:
     for client_order_id, order in known.items():
         assert order.filled == filled[client_order_id], order
         assert order.filled <= order.quantity, order
+
+
+def _check_dust(plant: "Plant") -> None:
+    """See that ended cycles have left what they were given and bought, less what they sold, and no more is given on.
+
+    Here by the fills; in a cycle's result by its orders, as the strategy saw them.
+    """
+    flows: dict[CycleKey, Decimal] = defaultdict(Decimal)
+    keys = {order.client_order_id: order.key for order in plant.journal.orders()}
+    for side, fill in plant.journal._fills.values():
+        key = keys[fill.client_order_id]
+        paid = fill.commission if fill.commission_asset == _base(key) else ZERO
+        flows[key] += (fill.quantity if side is Side.BUY else -fill.quantity) - paid
+    for symbol in plant.symbols:
+        cycles = [cycle for cycle in plant.journal.cycles() if cycle.key.symbol == symbol]
+        ended = [(cycle, cycle.result) for cycle in cycles if cycle.result is not None]
+        for cycle, result in ended:
+            assert result.dust_base == cycle.dust_in + flows[cycle.key], cycle
+        open_dust = sum((cycle.dust_in for cycle in cycles if cycle.result is None), ZERO)
+        on_books = plant.journal.load_symbol(ACCOUNT, symbol).dust_base
+        assert on_books + open_dust == sum((flows[cycle.key] for cycle, _ in ended), ZERO)
+        if plant.fee_asset is None or plant.fee_asset.asset != symbol[:-1]:  # else a sell may cost more than is left
+            assert on_books >= ZERO
+
+
+def _base(key: CycleKey) -> str:
+    return key.symbol[:-1]
 
 
 def check_rest(plant: "Plant") -> None:
@@ -101,6 +129,7 @@ def _check_traders(plant: "Plant", symbol: str, *, is_running: bool) -> None:
         assert plant.system.whereis(names.symbol_supervisor(ACCOUNT, symbol)) is None
         return
     feed = plant.actor(names.feed(symbol))
+    assert plant.actor(names.leader(ACCOUNT, symbol))._book.dust == journal.dust_base
     assert {opened.cycle.key: opened.cycle for opened in journal.open_cycles} == {
         key: trader._position.cycle for key, trader in traders.items()
     }

@@ -27,6 +27,7 @@ from tests.trading.stepper import stepped_system
 from tests.trading.table import ACCOUNT, Table, TableStore
 
 if TYPE_CHECKING:
+    from naive_daemon.exchange.paper.fee_asset import FeeAsset
     from naive_daemon.execution.journal_store import JournalStore
 
 START_NS = 1_700_000_000 * NS_PER_S
@@ -94,6 +95,8 @@ class Plant:
         self.table = Table()
         self.clock = VirtualClock(START_NS)
         self.opening = {"Q": Decimal(1_000_000)}
+        self.fill_model = FillModel.THROUGH
+        self.fee_asset: FeeAsset | None = None
         self.trade_id = 0
         self.is_checked = is_checked
         self._order = order
@@ -124,7 +127,9 @@ class Plant:
             "owner": "test",
             "account": ACCOUNT,
             "instruments": {symbol: instrument(symbol) for symbol in self.symbols},
-            "exchange": PaperExchange(fill_model=FillModel.THROUGH, maker_fee=FEE, balances=self.opening),
+            "exchange": PaperExchange(
+                fill_model=self.fill_model, maker_fee=FEE, balances=self.opening, fee_asset=self.fee_asset
+            ),
             "open_journal": self.open_journal,
             "open_cache": MemoryCacheDatabase,
             "control": ControlPorts(
