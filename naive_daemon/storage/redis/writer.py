@@ -170,8 +170,9 @@ class Writer:
                 self._link = None
                 link.close()
                 raise
+            finally:
+                self._server_warnings = tuple(f"Redis at {self._config.where}: {one}" for one in link.server.warnings)
             self._former = link.server
-            self._server_warnings = tuple(f"Redis at {self._config.where}: {one}" for one in link.server.warnings)
             if not (self._is_in_doubt and known == self._number):
                 self._compare(known)
             self._known = known
