@@ -3,11 +3,13 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 from naive_daemon.domain.settings import TradeSettings, TradingStatus
@@ -59,6 +61,13 @@ def test_each_revision_goes_down_and_up_by_itself(database_url: str) -> None:
         migrate.upgrade(database_url, "+1")
         migrate.downgrade(database_url, "-1")
     assert migrate.current(database_url) is None
+
+
+def test_the_newest_revision_is_alembics_head() -> None:
+    scripts = ScriptDirectory(str(migrate.migrations_path()))
+    assert migrate.head() == scripts.get_current_head()
+    for script in scripts.walk_revisions():
+        assert Path(script.path).name.startswith(f"{script.revision}_")
 
 
 def test_models_equal_migrations(database_url: str, engine: Engine) -> None:

@@ -1,23 +1,25 @@
 """Brings the schema up, down, or says where it stands, through alembic's API.
 
 Two processes that upgrade at once take turns: the second one finds the work done. A schema that this program does not
-know is never touched.
+know is never touched. Alembic is loaded when there is something to move: it takes longer to load than most commands
+and a third of a start take, and what revision a schema has can be read without it.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 import naive_daemon
 from naive_daemon.domain.errors import ConfigError, PermanentError
 from naive_daemon.storage.postgres.engine import make_engine
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_NEWEST = "head"
 # Any constant that no account's lock has; held by the session, because each revision commits by itself.
 _LOCK_KEY = 0x6E61_6976_6500_0001
 
@@ -37,10 +39,7 @@ def migrations_path() -> Path:
 
 def head() -> str:
     """Give the newest revision that this program knows."""
-    revision = ScriptDirectory(str(migrations_path())).get_current_head()
-    if revision is None:
-        raise PermanentError(f"no migrations in {migrations_path()}", hint="install naive-daemon again")
-    return revision
+    return _revisions()[-1]
 
 
 def current(url: str) -> str | None:
@@ -65,14 +64,18 @@ def check(url: str) -> None:
     )
 
 
-def upgrade(url: str, revision: str = "head") -> tuple[str | None, str | None]:
+def upgrade(url: str, revision: str = _NEWEST) -> tuple[str | None, str | None]:
     """Upgrade the schema and give the revisions before and after; nothing to do is no error.
 
     Raises SchemaMismatchError when the schema is newer than this program; a failed revision leaves those before it.
     """
     with _serialised(url) as connection:
         before = _current(connection)
+        if revision == _NEWEST and before == head():
+            return before, before
         _refuse_unknown(before)
+        from alembic import command  # noqa: PLC0415 - slow to load
+
         command.upgrade(_config(connection), revision)
         return before, _current(connection)
 
@@ -82,6 +85,8 @@ def downgrade(url: str, revision: str) -> tuple[str | None, str | None]:
     with _serialised(url) as connection:
         before = _current(connection)
         _refuse_unknown(before)
+        from alembic import command  # noqa: PLC0415 - slow to load
+
         command.downgrade(_config(connection), revision)
         return before, _current(connection)
 
@@ -98,21 +103,34 @@ def _serialised(url: str) -> Iterator[Connection]:
         engine.dispose()  # ends the session, and the lock with it, on every way out
 
 
-def _config(connection: Connection) -> Config:
+def _config(connection: Connection) -> "Config":
+    from alembic.config import Config  # noqa: PLC0415 - slow to load
+
     config = Config()
     config.set_main_option("script_location", str(migrations_path()).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 
 
+def _revisions() -> list[str]:
+    """Give all revisions that this program knows, in their order: each file's name begins with its own."""
+    found = sorted(path.name.partition("_")[0] for path in (migrations_path() / "versions").glob("[0-9]*_*.py"))
+    if not found:
+        raise PermanentError(f"no migrations in {migrations_path()}", hint="install naive-daemon again")
+    return found
+
+
 def _current(connection: Connection) -> str | None:
-    revision = MigrationContext.configure(connection).get_current_revision()
+    """Read what alembic has written; a schema that it never moved has no such table."""
+    has_table = connection.execute(text("SELECT to_regclass('alembic_version') IS NOT NULL")).scalar_one()
+    rows = connection.execute(text("SELECT version_num FROM alembic_version")) if has_table else None
+    revision: str | None = None if rows is None else rows.scalar_one_or_none()
     connection.rollback()  # reading began a transaction, and alembic wants to begin its own
     return revision
 
 
 def _refuse_unknown(found: str | None) -> None:
-    known = {script.revision for script in ScriptDirectory(str(migrations_path())).walk_revisions()}
+    known = _revisions()
     if found is not None and found not in known:
         raise SchemaMismatchError(
             f"the database's schema is at revision {found}, which this program does not know: its newest is {head()}",
