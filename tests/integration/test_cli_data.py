@@ -161,6 +161,7 @@ def test_settings_are_changed_and_listed(console: Any, schema_url: str) -> None:
             "profit_interval": "0.001",
             "rebuy_interval": "0.5",
             "strategy": "naive",
+            "dust": "sweep",
             "stop_orders": "keep",
             "shutdown_entries": "keep",
         }
