@@ -23,6 +23,8 @@ from tests.state.layout import POSTGRES, REDIS, Layout, await_ends, make_layout
 
 TRADED_WITHIN_S = 90.0
 FROZEN_S = (0.5, 3.0)
+KILLED_AT_START = 0.3
+LINES_STARTING_MAX = 12
 PAUSES_S = (0.0, 0.3, 1.5)
 ORDERS = "SELECT count(*) FROM orders"
 TRADERS = """
@@ -128,7 +130,15 @@ class KillTrial:
         for server in struck_servers(blow):
             self._layout.revive(server)
         if not self.daemon.is_running():
+            if blow.daemon is KILL and self.draw.random() < KILLED_AT_START:
+                self._kill_as_it_starts()
             self._trial.start_daemon()
+
+    def _kill_as_it_starts(self) -> None:
+        """Kill the next daemon too, somewhere on its way to trading."""
+        early = self._trial.place.run()
+        early.log.await_lines(self.draw.randrange(LINES_STARTING_MAX))
+        early.kill()
 
     def _start_too_early(self, blow: Blow) -> None:
         """Start the daemon before its servers: without Postgres it says so and ends, without Redis it trades."""
