@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BROWSERS := chromium chromium-browser google-chrome
 ROUNDS ?= 50
 SEEDS ?= 1000
 MINUTES ?= 30
 SPEED ?= 1
 KILLS ?= 0
 
-.PHONY: help setup run test otp-soak exchange-soak state-soak memory-soak check bench docs golden lock clean
+.PHONY: help setup run test browser otp-soak exchange-soak state-soak memory-soak check bench docs golden lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,8 +27,16 @@ run: setup  ## trade on paper against a generated market, with everything it nee
 	@$(BIN)/naive-daemon run --feed generated --exchange paper --start BTCUSDT
 
 # A file's tests stay on one core: they share a running daemon, and go from one state of it to the next.
-test: setup  ## run every test, on all cores
+test: setup browser  ## run every test, on all cores
 	$(BIN)/python -m pytest -n logical --dist loadfile --cov --cov-report=term
+
+browser:  ## see that there is a browser for the test of a report's page: Debian's Chromium, installed where root may
+	@for name in $(BROWSERS); do command -v $$name > /dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium; \
+	else \
+		echo "no browser is here, and a test opens a report in one: install Chromium (apt-get install chromium)" >&2; exit 1; \
+	fi
 
 otp-soak: setup  ## run the actor runtime's tests ROUNDS times on threads and on SEEDS seeds
 	$(BIN)/python -m tests.otp.soak --rounds $(ROUNDS) --seeds $(SEEDS)

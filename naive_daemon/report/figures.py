@@ -25,7 +25,7 @@ DEFINITIONS = {
     "rate 0. Not known of fewer than 2 days or without any spread.",
     "sortino": "The same returns: mean ÷ downside deviation × √365; the downside deviation is the root of the mean, "
     "over all days, of the squared losses; target 0. Not known of fewer than 2 days or without a day of loss.",
-    "length": "From a cycle's start, before its first buy is sent, to its end.",
+    "length": "From when a cycle's first order was made to its end.",
     "time_in_market": "The share of the span in which at least one cycle held something: from the moment its first buy "
     "was filled to its end.",
     "losing_streak": "The most cycles with a realised PnL below 0 that ended one after the other.",

@@ -62,10 +62,12 @@ class ReportMaker:
     def add(self, cycle: TradedCycle) -> None:
         """Take the next cycle."""
         symbol = cycle.key.symbol
-        self._see(cycle.started_ns)
-        for time_ns in (cycle.entered_ns, cycle.exited_ns, cycle.finished_ns):
-            if time_ns is not None:
-                self._see(time_ns)
+        happened = [
+            time_ns for time_ns in (cycle.entered_ns, cycle.exited_ns, cycle.finished_ns) if time_ns is not None
+        ]
+        if happened:
+            self._see(min(cycle.started_ns, *happened))
+            self._see(max(happened))
         base, quote = assets_of(symbol, self._instruments)
         block = self._blocks.get(quote)
         if block is None:

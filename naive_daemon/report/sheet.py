@@ -15,7 +15,7 @@ COLUMNS = {
     "trader": "the trader's place in its symbol",
     "cycle": "counts in that place",
     "outcome": "completed (sold) or abandoned",
-    "started_at": "when the cycle began, UTC",
+    "started_at": "when its first order was made, UTC",
     "entered_at": "when its first buy was filled, UTC",
     "exited_at": "when its last sell was filled, UTC",
     "finished_at": "when the cycle ended, UTC",

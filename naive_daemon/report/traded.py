@@ -15,8 +15,10 @@ from naive_daemon.report.ratio import quotient
 class TradedCycle(msgspec.Struct, frozen=True, kw_only=True):
     """A cycle and the sums over its orders; times are UTC nanoseconds.
 
-    `bought` and `sold` are in the base asset, what they cost and brought in quote. `entered_ns` is when its first buy
-    was last filled, `exited_ns` the same of its last sell. An open cycle has no outcome, no end and no realised PnL.
+    `bought` and `sold` are in the base asset, what they cost and brought in quote. It has started when its first order
+    was made (the daemon's own clock counts only where there is none: in a replay it is not that of the market).
+    `entered_ns` is when its first buy was last filled, `exited_ns` the same of its last sell. An open cycle has no
+    outcome, no end and no realised PnL.
     """
 
     key: CycleKey
@@ -73,13 +75,14 @@ def traded_cycles(cycles: Iterable[Cycle], orders: Iterable[Order]) -> Iterator[
 
 def traded_cycle(cycle: Cycle, orders: Iterable[Order]) -> TradedCycle:
     """Add up a cycle's orders."""
-    filled = [order for order in orders if order.filled]
+    made = list(orders)
+    filled = [order for order in made if order.filled]
     buys = [order for order in filled if order.side is Side.BUY]
     sells = [order for order in filled if order.side is Side.SELL]
     traded = TradedCycle(
         key=cycle.key,
         budget=cycle.budget,
-        started_ns=cycle.started_ns,
+        started_ns=min((order.created_ns for order in made), default=_started_ns(cycle)),
         entered_ns=min((order.updated_ns for order in buys), default=None),
         exited_ns=max((order.updated_ns for order in sells), default=None),
         bought=_sum(order.filled for order in buys),
@@ -103,6 +106,10 @@ def traded_cycle(cycle: Cycle, orders: Iterable[Order]) -> TradedCycle:
 
 def _end(cycle: Cycle) -> tuple[bool, int, CycleKey]:
     return cycle.result is None, 0 if cycle.result is None else cycle.result.finished_ns, cycle.key
+
+
+def _started_ns(cycle: Cycle) -> int:
+    return cycle.started_ns if cycle.result is None else min(cycle.started_ns, cycle.result.finished_ns)
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:

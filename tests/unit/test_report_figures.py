@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive_daemon.domain.cycle import Cycle, CycleOutcome, CycleResult
@@ -144,6 +144,7 @@ def test_a_cycle_that_has_not_ended_is_refused_by_what_adds_up_ends() -> None:
         Tally().add(opened())
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(PNL, st.integers(0, 60), st.sampled_from(["BTCUSDT", "ETHUSDT"])), min_size=1, max_size=40))
 def test_parts_add_up_to_the_whole(drawn: list[tuple[str, int, str]]) -> None:
     cycles = [ended(n, pnl, starts_h=hour, symbol=name) for n, (pnl, hour, name) in enumerate(drawn)]
@@ -168,12 +169,14 @@ def deepest(results: list[Decimal]) -> Decimal:
 SPANS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 15)), max_size=25)
 
 
+@settings(deadline=None)
 @given(SPANS)
 def test_covered_time_is_that_of_the_moments_in_any_span(drawn: list[tuple[int, int]]) -> None:
     spans = [(start, start + length) for start, length in drawn]
     assert covered(spans) == len({moment for start, end in spans for moment in range(start, end)})
 
 
+@settings(deadline=None)
 @given(SPANS)
 def test_the_peak_is_the_fullest_moment(drawn: list[tuple[int, int]]) -> None:
     spans = [(start, start + length, Decimal(length)) for start, length in drawn]
@@ -203,7 +206,7 @@ def test_cycles_and_orders_of_a_journal_become_traded_cycles() -> None:
     ]
     first, second = traded_cycles([still_open, cycle], orders)
     assert (first.key, second.key) == (key, still_open.key), "what is open comes last"
-    assert (first.entered_ns, first.exited_ns, first.finished_ns) == (20, 80, 90)
+    assert (first.started_ns, first.entered_ns, first.exited_ns, first.finished_ns) == (2, 20, 80, 90)
     assert (first.bought, first.bought_quote, first.buy_price) == (3, 30, 10)
     assert (first.sold, first.sold_quote, first.turnover) == (2, 20, 50)
     assert first.fees == {"BNB": Decimal("0.1")}
@@ -212,7 +215,7 @@ def test_cycles_and_orders_of_a_journal_become_traded_cycles() -> None:
 
 def order(key: CycleKey, leg: Leg, filled: str, time_ns: int) -> Order:
     return Order(
-        client_order_id=str(leg), key=key, leg=leg, price=Decimal(10), quantity=Decimal(5), created_ns=1,
+        client_order_id=str(leg), key=key, leg=leg, price=Decimal(10), quantity=Decimal(5), created_ns=2,
         updated_ns=time_ns, status=OrderStatus.CANCELLED, filled=Decimal(filled), filled_quote=Decimal(filled) * 10,
         commissions={"BNB": Decimal(filled) / 10},
     )  # fmt: skip

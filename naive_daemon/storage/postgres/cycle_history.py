@@ -23,19 +23,21 @@ LAST_FILL = "last fill"
 # An order's row has what its fills sum up to, so that fills need not be read. Orders that were purged are made up for
 # by the averages of the cycle, which are those of its last buy and sell.
 _CYCLES = """
-SELECT c.symbol, c.trader, c.cycle, c.budget, c.started_ns, c.finished_ns, c.outcome, c.fees, c.dust_in,
+SELECT c.symbol, c.trader, c.cycle, c.budget, coalesce(o.started_ns, LEAST(c.started_ns, c.finished_ns)) AS started_ns,
+       c.finished_ns, c.outcome, c.fees, c.dust_in,
        coalesce(c.dust_base, 0) AS dust_base, coalesce(c.realised_pnl, 0) AS realised_pnl,
        coalesce(o.bought, c.bought, 0) AS bought, coalesce(o.sold, c.sold, 0) AS sold,
        coalesce(o.bought_quote, c.bought * c.buy_price, 0) AS bought_quote,
        coalesce(o.sold_quote, c.sold * c.sell_price, 0) AS sold_quote, o.entered_ns, o.exited_ns
 FROM cycles AS c CROSS JOIN LATERAL (
-    SELECT sum(filled) FILTER (WHERE side = 'BUY') AS bought, sum(filled) FILTER (WHERE side = 'SELL') AS sold,
+    SELECT min(created_ns) AS started_ns,
+           sum(filled) FILTER (WHERE side = 'BUY') AS bought, sum(filled) FILTER (WHERE side = 'SELL') AS sold,
            sum(filled_quote) FILTER (WHERE side = 'BUY') AS bought_quote,
            sum(filled_quote) FILTER (WHERE side = 'SELL') AS sold_quote,
-           min(updated_ns) FILTER (WHERE side = 'BUY') AS entered_ns,
-           max(updated_ns) FILTER (WHERE side = 'SELL') AS exited_ns
+           min(updated_ns) FILTER (WHERE side = 'BUY' AND filled > 0) AS entered_ns,
+           max(updated_ns) FILTER (WHERE side = 'SELL' AND filled > 0) AS exited_ns
     FROM orders
-    WHERE account = c.account AND symbol = c.symbol AND trader = c.trader AND cycle = c.cycle AND filled > 0) AS o
+    WHERE account = c.account AND symbol = c.symbol AND trader = c.trader AND cycle = c.cycle) AS o
 WHERE c.account = :account AND (:every OR c.symbol = ANY(:symbols))
 """
 _ENDED = f"""{_CYCLES}
