@@ -1,8 +1,7 @@
 """Brings the schema up, down, or says where it stands, through alembic's API.
 
 Two processes that upgrade at once take turns: the second one finds the work done. A schema that this program does not
-know is never touched. Alembic is loaded when there is something to move: it takes longer to load than most commands
-and a third of a start take, and what revision a schema has can be read without it.
+know is never touched. Alembic is loaded when there is something to move: the revision of a schema can be read without.
 """
 
 from collections.abc import Iterator
