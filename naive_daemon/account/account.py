@@ -232,18 +232,25 @@ class Account(Actor):
 
     def _view(self) -> AccountView:
         store = self._store
+        sessions = self._sessions.summaries(self._traded_assets())
         return AccountView(
             account=self._account,
             balances=store.balances.all(),
             orders=store.orders.all(),
             positions=store.open_positions(),
-            sessions=self._sessions.summaries(),
-            depths=self._sessions.depths(),
+            sessions=sessions,
+            depths={session.asset: store.depth(session.asset) for session in sessions},
             since_ns=self._sessions.since_ns,
             metadata=store.metadata.all(),
             metadata_health=MetadataHealth() if self._keeper is None else self._keeper.health,
             base_assets=self._base_assets,
         )
+
+    def _traded_assets(self) -> set[str]:
+        """Name the quote assets of the symbols that are traded, or were."""
+        symbols = {*self._positions.symbols(), *self._store.metadata.symbols()}
+        symbols.update(order.symbol for order in self._store.orders.all())
+        return {self._instruments[symbol].quote_asset for symbol in symbols if symbol in self._instruments}
 
     def _flush(self, call: Call) -> Deferred | bool:
         if self._keeper is None:

@@ -84,6 +84,7 @@ class CyclePositions:
             side=PositionSide.LONG,
             quantity=total.quantity,
             entry_price=total.value / total.quantity if total.quantity else ZERO,
+            base_asset=self._instruments[symbol].base_asset,
             quote_asset=self._instruments[symbol].quote_asset,
             time_ns=total.time_ns,
         )

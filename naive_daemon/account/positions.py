@@ -18,6 +18,7 @@ class HeldPosition(msgspec.Struct, frozen=True, kw_only=True):
     side: PositionSide
     quantity: Decimal
     entry_price: Decimal
+    base_asset: str = ""
     quote_asset: str = ""
     time_ns: int = 0
 

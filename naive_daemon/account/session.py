@@ -4,7 +4,7 @@ What stands here follows from what is held, at the last prices. Products and sum
 depth) have 28 digits, half-even. The commission of closing is not in any of it.
 
 *Settled balance*: the balance, plus what the open positions have cost where that was taken from it. On Spot a buy pays
-with the balance; on margin the balance stays, and the position is a debt.
+with the balance, and what it has bought is a balance too, of another asset; on margin the balance stays as it is.
 """
 
 from collections.abc import Iterable

@@ -56,9 +56,19 @@ class AccountStateStore(Generic[Metadata]):
         return totals_of(self.open_positions(asset))
 
     def settled_balance(self, asset: str) -> Decimal:
-        """Give the balance as if every position had been closed at what it has cost."""
-        balance = self.balances.get(asset).total
-        return EXACT.add(balance, self.totals(asset).value) if self._is_spot else balance
+        """Give the balance as if every position had been closed at what it has cost.
+
+        On Spot what is held of the asset in positions of other quote assets is theirs, and no money of this one.
+        """
+        settled = self.balances.get(asset).total
+        if not self._is_spot:
+            return settled
+        for held in self.positions.all():
+            if held.quote_asset == asset:
+                settled = EXACT.add(settled, held.value)
+            if held.base_asset == asset:
+                settled = EXACT.subtract(settled, held.quantity)
+        return settled
 
     def session_summary(self, asset: str, starting_balance: Decimal) -> SessionSummary:
         """Sum up what a session has brought that began with a settled balance."""

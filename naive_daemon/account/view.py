@@ -27,7 +27,7 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     """An account as of now, at the last prices that are known; by asset or symbol.
 
     `sessions` began at `since_ns` (UTC), when the account actor had read what there is. There is one, and a depth, for
-    each quote asset that the account has some of. `base_assets` names what each instrument trades.
+    each quote asset that the account trades in. `base_assets` names what each instrument trades.
     """
 
     account: str

@@ -22,6 +22,9 @@ COMMANDS = {
     "actor": Loading("naive_daemon.cli.actor:actor", "Look into one actor of a running daemon."),
     "orders": Loading("naive_daemon.cli.orders:orders", "List orders, newest first."),
     "report": Loading("naive_daemon.cli.report:report", "Report what trading has brought, by symbol and by day."),
+    "account": Loading(
+        "naive_daemon.cli.account:account", "Show balances, positions, orders and the session of a running daemon."
+    ),
     "reconcile": Loading(
         "naive_daemon.cli.reconcile:reconcile", "Have a running daemon compare its journal with the exchange now."
     ),

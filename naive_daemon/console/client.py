@@ -163,6 +163,7 @@ _UNAVAILABLE_HINTS: Mapping[str, str | None] = {
     "traced already": "that trace ends by itself; try again then",
     "top actor": "naive-daemon tree shows what is below it",
     "must not rest": None,
+    "account silent": "it may be just starting: try again; else naive-daemon tree shows how its actor is",
     "not reconciled": "naive-daemon status and the log say how the exchange is",
 }
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
+from naive_daemon.account.view import AccountView
 from naive_daemon.cache.database import CacheHealth
 from naive_daemon.execution.messages import JournalHealth
 from naive_daemon.otp import (
@@ -96,7 +97,24 @@ class AskReconcile(msgspec.Struct, frozen=True, tag_field="kind", tag="reconcile
     account: Name | None = None
 
 
-Request = AskTree | AskLoad | AskHealth | AskCondition | AskActor | AskTrace | SuspendActor | ResumeActor | AskReconcile
+class AskAccount(msgspec.Struct, frozen=True, tag_field="kind", tag="account"):
+    """Show what the daemon's account has, or the one named; answered by AccountShown."""
+
+    account: Name | None = None
+
+
+Request = (
+    AskTree
+    | AskLoad
+    | AskHealth
+    | AskCondition
+    | AskActor
+    | AskTrace
+    | SuspendActor
+    | ResumeActor
+    | AskReconcile
+    | AskAccount
+)
 
 
 class TreeShown(msgspec.Struct, frozen=True, tag_field="kind", tag="tree"):
@@ -176,12 +194,18 @@ class Reconciled(msgspec.Struct, frozen=True, tag_field="kind", tag="reconciled"
     orphans: int
 
 
+class AccountShown(msgspec.Struct, frozen=True, tag_field="kind", tag="account"):
+    """What an account has now."""
+
+    view: AccountView
+
+
 class Refused(msgspec.Struct, frozen=True, tag_field="kind", tag="refused"):
     """Why there is no answer; `nearest`: names that may have been meant, or numbers of those that bear the name."""
 
     why: Literal[
         "unknown actor", "actor ended", "actor busy", "traced already", "top actor", "must not rest",
-        "unknown account", "not reconciled", "bad request", "too many", "version",
+        "unknown account", "account silent", "not reconciled", "bad request", "too many", "version",
     ]  # fmt: skip
     message: str
     nearest: tuple[str, ...] = ()
@@ -197,6 +221,7 @@ Answer = (
     | TraceEnded
     | Told
     | Reconciled
+    | AccountShown
     | Refused
 )
 

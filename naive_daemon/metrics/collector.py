@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from naive_daemon import names
+from naive_daemon.account.view import AccountQuery, AccountView
 from naive_daemon.condition import cache_health, journal_health
 from naive_daemon.execution.messages import AskExecution, ExecutionView
 from naive_daemon.market.live import AskStreams, StreamState
@@ -37,6 +38,7 @@ class DaemonCollector(Collector):
         yield from self._threads()
         yield from self._symbols()
         yield from self._execution()
+        yield from self._account()
         yield from self._market()
         yield from self._stores()
         yield _gauge("naive_scrape_seconds", "What it took to collect all this.", now_s() - began_s)
@@ -72,6 +74,32 @@ class DaemonCollector(Collector):
             for view in views:
                 counter.add_metric([view.account], value(view))
             yield counter
+
+    def _account(self) -> Iterator[Metric]:
+        """Tell what positions have gained, and how the keeping of metadata stands."""
+        views = [view for account in self._accounts if (view := self._account_of(account)) is not None]
+        pnl = GaugeMetricFamily(
+            "naive_account_pnl_unrealised",
+            "What open positions have gained at the last prices, by quote asset.",
+            labels=["account", "asset"],
+        )
+        for view in views:
+            for session in view.sessions:
+                pnl.add_metric([view.account, session.asset], float(session.totals.unrealised_pnl))
+        yield pnl
+        for name, what, value in _ACCOUNT_GAUGES:
+            gauge = GaugeMetricFamily(name, what, labels=["account"])
+            for view in views:
+                gauge.add_metric([view.account], value(view))
+            yield gauge
+
+    def _account_of(self, account: str) -> AccountView | None:
+        query = AccountQuery(within_s=ANSWER_TIMEOUT_S / 2)
+        try:
+            view: AccountView = self._system.ask(names.account(account), query, ANSWER_TIMEOUT_S)
+        except (ActorDiedError, TimeoutError):
+            return None
+        return view
 
     def _market(self) -> Iterator[Metric]:
         """Count a live market's streams; a market that is played has none."""
@@ -110,6 +138,19 @@ class DaemonCollector(Collector):
         return view
 
 
+_ACCOUNT_GAUGES: tuple[tuple[str, str, Callable[[AccountView], float]], ...] = (
+    ("naive_account_positions", "Positions in which something is held.", lambda view: len(view.positions)),
+    (
+        "naive_account_metadata_pending",
+        "1 while metadata has changed and is not written yet.",
+        lambda view: view.metadata_health.is_pending,
+    ),
+    (
+        "naive_account_metadata_failed",
+        "1 while metadata could not be read, or the last write of it came to nothing.",
+        lambda view: view.metadata_health.trouble is not None,
+    ),
+)
 _Value = Callable[[ExecutionView], float]
 
 _EXECUTION_GAUGES: tuple[tuple[str, str, _Value], ...] = (

@@ -6,6 +6,7 @@ import socket
 import stat
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ import pytest
 import structlog
 
 from naive_daemon import names
+from naive_daemon.account.store import Balance
+from naive_daemon.account.view import AccountQuery, AccountView
 from naive_daemon.clock import WallClock
+from naive_daemon.console.account_view import show_account
 from naive_daemon.console.address import make_socket, socket_address
 from naive_daemon.console.client import (
     ActorUnavailableError,
@@ -25,8 +29,10 @@ from naive_daemon.console.client import (
 from naive_daemon.console.protocol import (
     REQUEST_BYTES_MAX,
     SOCKET_NAME,
+    AccountShown,
     ActorShown,
     Answer,
+    AskAccount,
     AskActor,
     AskHealth,
     AskLoad,
@@ -240,6 +246,37 @@ def test_what_can_not_be_reconciled(client: ConsoleClient, system: ActorSystem) 
         "not reconciled",
         "account slow: the exchange has not told all within 0 s",
     )
+
+
+class Owning(Actor):
+    """Stands for an account."""
+
+    def on_receive(self, message: Any) -> Any:
+        assert isinstance(message, AccountQuery)
+        match self.ref.name:
+            case (_, "broken"):
+                raise RuntimeError("no such account")
+            case (_, "slow"):
+                return DEFERRED
+        return VIEW
+
+
+VIEW = AccountView(account="main", balances={"USDT": Balance(Decimal("1.50"), Decimal(2), 3)}, orders=())
+
+
+def test_showing_an_account(client: ConsoleClient, system: ActorSystem) -> None:
+    with pytest.raises(UsageError, match="the daemon trades no account yet"):
+        client.ask(AskAccount(), AccountShown)
+    start_accounts(system, "main", "broken", "slow")
+    for account in ("main", "broken", "slow"):
+        spec = ChildSpec(id=f"state of {account}", start=Owning, name=names.account(account), restart=Restart.TEMPORARY)
+        system.ask(system.roots()[0], StartChild(spec))
+    assert client.ask(AskAccount("main"), AccountShown) == AccountShown(VIEW)
+    with pytest.raises(ActorUnavailableError, match=r"account broken can not be asked: .*no such account") as broken:
+        client.ask(AskAccount("broken"), AccountShown)
+    assert broken.value.exit_code == 1
+    refused = show_account(system, "slow", timeout_s=0)
+    assert refused == Refused("account silent", "account slow does not answer within 0 s")
 
 
 def test_a_trace_comes_as_it_happens(client: ConsoleClient, system: ActorSystem) -> None:

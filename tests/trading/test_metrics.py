@@ -1,12 +1,16 @@
 """What Prometheus is told of the whole tree: figures that agree with what happened."""
 
+import re
 from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from naive_daemon import names
+from naive_daemon.account.account import AccountQuery
 from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.metrics.collector import DaemonCollector
 from naive_daemon.trading.symbol_record import STATES
@@ -66,6 +70,34 @@ def test_actors_and_messages(plant: Plant) -> None:
     assert after["naive_restarts_total,symbol"] >= 1
     assert after["naive_messages_dropped_total"] == 0
     assert after["naive_scrape_seconds"] == 0  # of virtual time
+
+
+def test_the_account_tells_its_positions_and_what_they_have_gained(plant: Plant) -> None:
+    scraper = Scraper(plant)
+    plant.trades("100", "99.8", "99.95")
+    figures = scraper.scrape()
+    assert figures[f"naive_account_positions,{ACCOUNT}"] == 1
+    view = plant.system.ask(names.account(ACCOUNT), AccountQuery())
+    (position,) = view.positions
+    assert position.quantity > 0
+    assert position.last_price == Decimal("99.95")
+    told = figures[f"naive_account_pnl_unrealised,{ACCOUNT},Q"]
+    assert told == float(position.quantity * (position.last_price - position.entry_price)) > 0
+    assert figures[f"naive_account_metadata_failed,{ACCOUNT}"] == 0
+    plant.system.suspend(plant.ref(names.account(ACCOUNT)), 60.0)
+    plant.settle()
+    assert f"naive_account_positions,{ACCOUNT}" not in scraper.scrape()
+
+
+def test_readme_has_a_row_for_every_metric(plant: Plant) -> None:
+    _, _, rest = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").partition("| metric |")
+    plant.kill(names.leader(ACCOUNT, "AAAQ"))
+    plant.settle()
+    rows = set(re.findall(r"`(naive_\w+)", rest.partition("\n\n")[0]))
+    served = {
+        name.partition(",")[0] for name in Scraper(plant).scrape() if not name.partition(",")[0].endswith("_created")
+    }
+    assert served == {row for row in rows if not row.startswith("naive_market_")}  # a played market has none of those
 
 
 def test_what_is_not_known_is_left_out(plant: Plant) -> None:

@@ -58,6 +58,7 @@ def test_a_symbols_position_is_the_sum_over_its_cycles(positions: CyclePositions
         side=PositionSide.LONG,
         quantity=Decimal(4),
         entry_price=Decimal(9),
+        base_asset="AAA",
         quote_asset="Q",
         time_ns=7,
     )

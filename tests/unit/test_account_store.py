@@ -35,13 +35,16 @@ def balance(asset: str, free: str, time_ns: int = 0, locked: str = "0") -> Balan
     return BalanceUpdated(account="main", asset=asset, free=Decimal(free), locked=Decimal(locked), time_ns=time_ns)
 
 
-def held(symbol: str, quantity: str, entry: str = "10", time_ns: int = 0, asset: str = "Q") -> HeldPosition:
+def held(
+    symbol: str, quantity: str, entry: str = "10", *, time_ns: int = 0, asset: str = "Q", base: str = ""
+) -> HeldPosition:
     side = SHORT if quantity.startswith("-") else LONG
     return HeldPosition(
         symbol=symbol,
         side=side,
         quantity=Decimal(quantity),
         entry_price=Decimal(entry),
+        base_asset=base,
         quote_asset=asset,
         time_ns=time_ns,
     )
@@ -227,6 +230,15 @@ def test_a_session_on_spot_counts_what_positions_have_cost_as_not_spent(store: S
     assert summary.totals.unpriced == ("BQ",)
     assert summary.realised_pnl == 950 + 60 - 1000
     assert summary.balance_if_closed == 950 + 60 + 4
+
+
+def test_what_positions_hold_of_a_quote_asset_is_no_money_of_its_own(store: Store) -> None:
+    store.balances.set(balance("BTC", "10.5"))
+    store.balances.set(balance("USDT", "900"))
+    store.positions.set(held("BTCUSDT", "0.5", "200", asset="USDT", base="BTC"))
+    store.positions.set(held("ETHBTC", "20", "0.05", asset="BTC", base="ETH"))
+    assert store.settled_balance("BTC") == 10 + 1
+    assert store.settled_balance("USDT") == 1000
 
 
 def test_a_session_on_margin_leaves_the_balance_as_it_is(store: Store) -> None:

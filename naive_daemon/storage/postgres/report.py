@@ -122,6 +122,16 @@ class Report:
                 for row in connection.execute(query)
             )
 
+    def dust(self, account: str) -> dict[str, Decimal]:
+        """Read what cycles that ended could not sell, less what later ones were given, by symbol, in the base asset."""
+        query = (
+            select(CycleTotalRow.symbol, CycleTotalRow.dust_base)
+            .where(CycleTotalRow.account == account, CycleTotalRow.dust_base != 0)
+            .order_by(CycleTotalRow.symbol)
+        )
+        with begin(self._engine) as connection:
+            return {row.symbol: row.dust_base for row in connection.execute(query)}
+
     def orders(
         self,
         account: str | None = None,
