@@ -1,10 +1,12 @@
 """What the daemon keeps in Redis, compared with the journal once all is at rest: what lives is in both."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from naive_daemon.account.metadata import SymbolMetadata
+from naive_daemon.account.metadata_document import decode, key_of
 from naive_daemon.cache.cache import STATE
 from naive_daemon.cache.database import Integrity
 from naive_daemon.storage.redis.cache_database import RedisCacheDatabase
@@ -25,6 +27,7 @@ def cache_differences(books: Books, redis_url: str) -> list[str]:
             *_of_orders(books, database),
             *_of_positions(books, database),
             *_of_traders(books, database),
+            *_of_metadata(books, database),
         ]
     finally:
         database.close()
@@ -75,6 +78,25 @@ def _of_traders(books: Books, database: RedisCacheDatabase) -> Iterator[str]:
             yield f"the trader of cycle {cycle} knows {here}, and the journal {orders[cycle]}"
     missing = {cycle for cycle in opened if orders[cycle]} - known
     yield from (f"the trader of cycle {cycle} is not in the cache" for cycle in missing)
+
+
+def _of_metadata(books: Books, database: RedisCacheDatabase) -> Iterator[str]:
+    """Compare what the account remembers of symbols: how many cycles hold something, and what some cycle has brought.
+
+    Which one was the last may be a little older after a kill: what changes is written a moment later.
+    """
+    kept = database.load_object(key_of(books.account))
+    symbols = {} if kept is None else decode(books.account, kept)
+    bought = {order["client_order_id"]: _cycle(order) for order in books.orders if order["side"] == "BUY"}
+    with_fills = {bought[fill["client_order_id"]] for fill in books.fills if fill["side"] == "BUY"}
+    entries = Counter(row["symbol"] for row in books.cycles if row["outcome"] is None and _cycle(row) in with_fills)
+    for symbol in entries.keys() | symbols.keys():
+        known = symbols.get(symbol, SymbolMetadata())
+        if known.entries_long != entries[symbol]:
+            yield f"{symbol} has {entries[symbol]} cycles that hold something, and {known.entries_long} in the metadata"
+        brought = {row["realised_pnl"] for row in books.cycles if row["symbol"] == symbol and row["outcome"]}
+        if known.last_cycle_profit is not None and known.last_cycle_profit not in brought:
+            yield f"no cycle of {symbol} has brought {known.last_cycle_profit}, as the metadata have it"
 
 
 def _held(books: Books) -> dict[CycleOf, Decimal]:

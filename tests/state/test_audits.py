@@ -10,6 +10,8 @@ import msgspec
 import pytest
 import redis
 
+from naive_daemon.account.metadata import SymbolMetadata
+from naive_daemon.account.metadata_document import encode, key_of
 from naive_daemon.cache.cache import STATE
 from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.events import OrderFilled
@@ -133,12 +135,17 @@ def database(redis_url: str, owner: str) -> Iterator[RedisCacheDatabase]:
     made.add_order(order, str(KEY))
     made.add_position(position.apply(PositionFill(Side.BUY, fill)))
     write_trader(made, TraderPosition(cycle=cycle, orders=(order,)))
+    write_metadata(made, entries=1)
     yield made
     made.close()
 
 
 def write_trader(database: RedisCacheDatabase, position: TraderPosition) -> None:
     database.update_strategy(TRADER, {STATE: database.encoding.encode(position)}, durable=True)
+
+
+def write_metadata(database: RedisCacheDatabase, entries: int) -> None:
+    database.add(key_of("main"), encode("main", {"AAAUSDT": SymbolMetadata(entries_long=entries)}))
 
 
 def forget_rebuy(database: RedisCacheDatabase) -> None:
@@ -160,6 +167,7 @@ def test_a_cache_that_holds_what_the_journal_does_agrees(
         (lambda database: database.delete_order(NAME), "and is not in the cache"),
         (lambda database: database.delete_position(str(KEY)), "position main/AAAUSDT/1/7: None in the cache, 3.5"),
         (lambda database: database.delete_strategy(TRADER), "the trader of cycle ('AAAUSDT', 1, 7) is not in"),
+        (lambda database: write_metadata(database, 2), "has 1 cycles that hold something, and 2 in the metadata"),
         (forget_rebuy, "does not know its rebuy"),
     ],
 )
@@ -175,5 +183,5 @@ def test_what_is_otherwise_in_the_journal_is_told(database: RedisCacheDatabase, 
     database.add("done", b"", durable=True)
     over = books(ORDER | {"status": "cancelled"}, owner=owner)
     assert "partly_filled, 4 in the cache, cancelled, 4 here" in "\n".join(cache_differences(over, redis_url))
-    ended = books(cycle=CYCLE | {"outcome": "completed"}, owner=owner)
+    ended = books(cycle=CYCLE | {"outcome": "completed", "realised_pnl": Decimal(1)}, owner=owner)
     assert "the cycle is not open" in "\n".join(cache_differences(ended, redis_url))
