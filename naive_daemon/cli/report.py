@@ -14,12 +14,12 @@ from naive_daemon.cli.output import emit, progress
 from naive_daemon.cli.report_output import heading, print_report, say_written, write_page
 from naive_daemon.cli.symbols import SymbolType, check_known
 from naive_daemon.clock import WallClock
-from naive_daemon.domain.errors import UsageError
+from naive_daemon.domain.errors import NaiveError, UsageError
 from naive_daemon.storage.postgres.cycle_history import CycleHistory
 from naive_daemon.storage.postgres.settings import OperatorSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from naive_daemon.config import Config
     from naive_daemon.domain.instrument import Instrument
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Which assets a symbol is made of never changes, so an old list of Binance's is as good as a new one.
 _LISTING_KEPT_S = 365 * 86_400.0
+DAEMON_PRICE = "running daemon"
+_CONSOLE_TIMEOUT_S = 2.0
 
 
 @click.command(cls=Command)
@@ -95,7 +97,7 @@ def report(
         above = heading(config.account, "From the journal", WallClock(), since_ns, until_ns)
         with progress(options) as bar:
             bar.add_task("report", total=None)
-            made = _make(history, instruments, above)
+            made = _make(config, history, instruments, above)
     size_bytes = 0 if page is None else write_page(page, made)
     if not as_csv:
         _show(options, made)
@@ -125,7 +127,7 @@ def _print_rows(
     writer.writerows(row(cycle, instruments) for cycle in history.ended(since_ns, until_ns))
 
 
-def _make(history: CycleHistory, instruments: "Mapping[str, Instrument]", above: "Heading") -> "Made":
+def _make(config: "Config", history: CycleHistory, instruments: "Mapping[str, Instrument]", above: "Heading") -> "Made":
     from naive_daemon.report.maker import ReportMaker
 
     maker = ReportMaker(instruments)
@@ -134,5 +136,29 @@ def _make(history: CycleHistory, instruments: "Mapping[str, Instrument]", above:
     if above.until_ns is None:
         opened = history.opened()
         maker.extend(opened)
-        prices = history.last_fills(sorted({cycle.key.symbol for cycle in opened}))
+        symbols = sorted({cycle.key.symbol for cycle in opened if cycle.entered_ns is not None})
+        prices = {**history.last_fills(symbols), **_daemon_prices(config, symbols)}
     return maker.make(above, prices)
+
+
+def _daemon_prices(config: "Config", symbols: "Sequence[str]") -> "dict[str, LastPrice]":
+    """Ask the home's daemon for the last prices of what it holds; where it does not tell, last fills have to do."""
+    from naive_daemon.account.view import PRICES_WITHIN_S
+    from naive_daemon.console.client import ConsoleClient
+    from naive_daemon.console.protocol import AccountShown, AskAccount
+    from naive_daemon.report.maker import LastPrice
+
+    clock = WallClock()
+    if not symbols:
+        return {}
+    try:
+        console = ConsoleClient(config.home, clock.monotonic_s, _CONSOLE_TIMEOUT_S)
+        view = console.ask(AskAccount(config.account), AccountShown, PRICES_WITHIN_S).view
+    except NaiveError:  # no daemon, or one that trades another account, or one that is busy
+        return {}
+    asked_ns = clock.now_ns()
+    return {
+        one.symbol: LastPrice(one.last_price, asked_ns, DAEMON_PRICE)
+        for one in view.positions
+        if one.last_price is not None and one.symbol in symbols
+    }

@@ -100,7 +100,7 @@ def span_line(report: Report) -> str:
 def price_lines(report: Report) -> list[str]:
     """Say of each symbol that holds something whose price its unrealised PnL was reckoned with, and of when."""
     return [
-        f"{one.symbol}: {plain(one.price)} {block.quote_asset}, {one.price_of} of {rounding.moment(one.price_at_ns)}"
+        f"{one.symbol}: {plain(one.price)} {block.quote_asset}, {one.price_of}, {rounding.moment(one.price_at_ns)}"
         if one.price is not None
         else f"{one.symbol}: no price is known"
         for block in report.blocks

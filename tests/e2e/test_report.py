@@ -11,6 +11,8 @@ from playwright.sync_api import Browser
 from tests.e2e import browser as browsers
 from tests.e2e.browser import DESKTOP, PHONE, Seen
 from tests.e2e.conftest import MakePlace
+from tests.e2e.daemon import eventually
+from tests.e2e.place import Place
 
 RECORDING = Path(__file__).parents[2] / "docs" / "BTCUSDT-trades-generated.csv.gz"
 EVIL = "BTCUSDT-<img src=x onerror=alert(1)>.csv.gz"
@@ -136,6 +138,15 @@ def test_a_replay_writes_the_page_of_its_backtest(make_place: MakePlace, backtes
     data = make_place()("replay", str(RECORDING), "--report", str(page), "--json").data
     assert data["report"]["blocks"] == backtested.data["blocks"]
     assert page.stat().st_size > 1_000_000
+
+
+def test_what_is_open_is_worth_what_the_running_daemon_says(elsewhere: Place) -> None:
+    elsewhere.trade("--feed", "generated", "--exchange", "paper", "--start", "BTCUSDT")
+    for attempt in eventually():
+        with attempt:
+            symbols = elsewhere("report", "--json").data["blocks"][0]["symbols"]
+            assert {one["price_of"] for one in symbols if one["held"] not in ("0", None)} == {"running daemon"}
+            assert all(one["figures"]["unrealised_pnl"] is not None for one in symbols if one["figures"]["open_cycles"])
 
 
 def test_a_dark_setting_gives_a_dark_page_whose_charts_can_be_read(browser: Browser, backtested: Written) -> None:

@@ -168,7 +168,7 @@ def test_a_table_for_people(console: Any, tmp_path: Path) -> None:
     shown = {parts[0]: parts[-1].strip() for parts in lines if len(parts) > 1}
     assert out.splitlines()[0] == "account main, 2026-01-02 06:00:00 UTC to 2026-01-07 06:30:00 UTC"
     assert shown["Profit factor"] == "4.40"
-    assert "unrealised PnL: ETHUSDT: 50 USDT, last fill of 2026-01-07 06:30:00 UTC" in out
+    assert "unrealised PnL: ETHUSDT: 50 USDT, last fill, 2026-01-07 06:30:00 UTC" in out
     assert f"{page} written (4." in out
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 

@@ -140,7 +140,7 @@ def test_many_days_are_cut_to_the_newest_and_the_rest_is_counted() -> None:
 def test_the_price_of_unrealised_pnl_is_named_with_its_time() -> None:
     opened = msgspec.structs.replace(ended(2, "0"), finished_ns=None, outcome=None, exited_ns=None, sold=Decimal(0))
     price = {"BTCUSDT": LastPrice(Decimal(60), START_NS + HOUR_NS, "last fill")}
-    assert "BTCUSDT: 60 USDT, last fill of 2026-01-01 01:00:00 UTC" in render(made(ended(1, "1"), opened, prices=price))
+    assert "BTCUSDT: 60 USDT, last fill, 2026-01-01 01:00:00 UTC" in render(made(ended(1, "1"), opened, prices=price))
     assert "BTCUSDT: no price is known" in render(made(ended(1, "1"), opened))
 
 
