@@ -1,4 +1,4 @@
-"""NautilusTrader, where an environment with it is named by NAIVE_NAUTILUS_PYTHON: a process of its own."""
+"""NautilusTrader, where an environment with it is named by NAUTILUS_PYTHON: a process of its own."""
 
 import os
 import subprocess
@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PYTHON = "NAIVE_NAUTILUS_PYTHON"
+PYTHON = "NAUTILUS_PYTHON"
+"""Not one of NAIVE_: those are keys of the configuration, and a daemon that is measured would refuse it."""
 PROGRAM = Path(__file__).with_name("nautilus_program.py")
 
 
