@@ -21,6 +21,7 @@ from naive_daemon.domain.settings import SETTING_RULES, TradeSettings
 from naive_daemon.exchange.server.fault import KINDS
 from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS
 from naive_daemon.market.recording import Recording
+from naive_daemon.report.sheet import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -101,6 +102,10 @@ def test_the_table_of_settings_is_the_rules() -> None:
         key: [plain(value) if isinstance(value := getattr(defaults, key), Decimal) else str(value), rule.allowed]
         for key, rule in SETTING_RULES.items()
     }
+
+
+def test_the_table_of_a_reports_columns_is_the_columns() -> None:
+    assert {row[0].strip("`"): row[1] for row in table(README, "column")} == COLUMNS
 
 
 def test_the_table_of_the_configuration_is_the_model() -> None:
