@@ -15,6 +15,8 @@ from naive_daemon.strategy.protocol import Position as TraderPosition
 from tests.e2e.books import LIVE, Books, Row
 
 CycleOf = tuple[str, int, int]
+QUOTE = "USDT"
+"""The quote asset of all symbols of a trial."""
 
 
 def cache_differences(books: Books, redis_url: str) -> list[str]:
@@ -107,8 +109,8 @@ def _held(books: Books) -> dict[CycleOf, Decimal]:
     for fill in books.fills:
         cycle = cycles[fill["client_order_id"]]
         if cycle in opened:
-            is_buy = fill["side"] == "BUY"
-            held[cycle] += fill["quantity"] - fill["commission"] if is_buy else -fill["quantity"]
+            held[cycle] += fill["quantity"] if fill["side"] == "BUY" else -fill["quantity"]
+            held[cycle] -= fill["commission"] if fill["commission_asset"] == fill["symbol"].removesuffix(QUOTE) else 0
     return {cycle: quantity for cycle, quantity in held.items() if quantity}
 
 

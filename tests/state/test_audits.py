@@ -51,6 +51,7 @@ FILL: Row = {
     "price": Decimal(2),
     "quantity": Decimal(4),
     "commission": Decimal("0.5"),
+    "commission_asset": "AAA",
 }
 CYCLE: Row = {
     "symbol": "AAAUSDT",

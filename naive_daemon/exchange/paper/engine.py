@@ -40,8 +40,8 @@ MARKET_CLOSED = "Market is closed."
 TOO_MANY_ORDERS = "Filter failure: MAX_NUM_ORDERS"
 UNKNOWN_ORDER = "Unknown order sent."
 
-HISTORY_LIMIT = 20_000
-"""Several times what may rest at once: whoever missed the end of an order asks for it soon. About 2 kB each."""
+HISTORY_LIMIT = 10_000
+"""Twice what a thousand symbols with five traders each may have at rest: whoever missed an end asks for it soon."""
 
 
 class PaperEngine:
