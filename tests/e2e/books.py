@@ -97,10 +97,9 @@ class Books:
             assert (cycle["bought"], cycle["sold"]) == (bought, sold), cycle
             if cycle["outcome"] == "completed":
                 assert 0 < sold <= bought + cycle["dust_in"], cycle
-                # Commission leaves what was received: base of a buy, quote of a sell.
-                profit = _sum(fills, "SELL", _quote) - _sum(fills, "SELL", _commission) - _sum(fills, "BUY", _quote)
+                profit = _sum(fills, "SELL", _quote) - _sum(fills, "BUY", _quote) - _paid(fills, _quote_commission)
                 assert cycle["realised_pnl"] == profit, cycle
-                held = cycle["dust_in"] + bought - _sum(fills, "BUY", _commission) - sold
+                held = cycle["dust_in"] + bought - _paid(fills, _base_commission) - sold
                 assert cycle["dust_base"] == held, cycle
 
     def _check_positions(self) -> None:
@@ -109,12 +108,12 @@ class Books:
         for fill in self.fills:
             fills_by_symbol[fill["symbol"]].append(fill)
         for symbol, fills in fills_by_symbol.items():
-            position = _sum(fills, "BUY", _quantity) - _sum(fills, "BUY", _commission) - _sum(fills, "SELL", _quantity)
+            position = _sum(fills, "BUY", _quantity) - _sum(fills, "SELL", _quantity) - _paid(fills, _base_commission)
             ended = {_cycle(row): row for row in self.cycles if row["symbol"] == symbol and row["outcome"] is not None}
             dust = sum((row["dust_base"] - row["dust_in"] for row in ended.values()), Decimal())
             in_open = [fill for fill in fills if _cycle(self._order(fill)) not in ended]
-            held = _sum(in_open, "BUY", _quantity) - _sum(in_open, "BUY", _commission)
-            held -= _sum(in_open, "SELL", _quantity)
+            held = _sum(in_open, "BUY", _quantity) - _sum(in_open, "SELL", _quantity)
+            held -= _paid(in_open, _base_commission)
             assert position == dust + held, symbol
 
     def _story(self, cycle: tuple[str, int, int]) -> str:
@@ -182,8 +181,16 @@ def _quote(fill: Row) -> Decimal:
     return Decimal(fill["quantity"] * fill["price"])
 
 
-def _commission(fill: Row) -> Decimal:
-    return Decimal(fill["commission"])
+def _base_commission(fill: Row) -> Decimal:
+    return Decimal(fill["commission"]) if fill["symbol"].startswith(fill["commission_asset"]) else Decimal()
+
+
+def _quote_commission(fill: Row) -> Decimal:
+    return Decimal(fill["commission"]) if fill["symbol"].endswith(fill["commission_asset"]) else Decimal()
+
+
+def _paid(fills: list[Row], amount: Callable[[Row], Decimal]) -> Decimal:
+    return sum((amount(fill) for fill in fills), Decimal())
 
 
 def _sum(fills: list[Row], side: str, amount: Callable[[Row], Decimal]) -> Decimal:

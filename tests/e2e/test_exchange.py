@@ -12,6 +12,8 @@ from tests.exchange.soak import run
 from tests.exchange.trial import Trial
 
 STRIKES_S = 20.0
+FEES = "SELECT DISTINCT commission_asset FROM fills"
+SWEPT = "SELECT 1 FROM cycles WHERE dust_in > 0"
 COMPLETED = "SELECT count(*) FROM cycles WHERE outcome = 'completed'"
 
 
@@ -49,6 +51,8 @@ def test_under_faults_and_kills_nothing_is_lost_doubled_or_orphaned(trial: Trial
     run(trial, STRIKES_S / 2)
     trial.kill_daemon()
     trial.kill_exchange(0)
+    await_rows(trial.place.url, FEES, lambda rows: {"BNB", "USDT"} <= {asset for (asset,) in rows})
+    await_rows(trial.place.url, SWEPT, bool)
     trial.heal()
     books = trial.await_agreement()
     assert trial.daemon is not None

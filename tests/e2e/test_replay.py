@@ -25,7 +25,9 @@ SETTINGS = {
               "rebuy_interval": "0.00005", "fee": "0.00001"},
 }  # fmt: skip
 FIGURES = {"events": 12477, "orders": 43, "cycles": 20, "open_buys": 3, "open_sells": 0,
-           "realised_pnl": "-0.00351366595", "dust_base": "8.262"}  # fmt: skip
+           "realised_pnl": "0.0064429175", "dust_base": "0"}  # fmt: skip
+KEPT = FIGURES | {"realised_pnl": "-0.00351366595", "dust_base": "8.262"}
+"""Where dust is kept on the books instead of being sold along with later cycles."""
 REPLAYS = 3
 
 
@@ -55,6 +57,7 @@ def test_a_replay_gives_the_orders_of_the_backtest(
     assert len(wanted.read_text().splitlines()) == backtest.data["orders"] + 1 > 10
     if recording is XRPETH:
         assert figures(backtest) == FIGURES
+        assert figures(elsewhere("backtest", str(XRPETH), *words(XRPETH), "--set", "dust=keep", "--json")) == KEPT
         assert isinstance(backtest.data["wall_s"], float)
         assert wanted.read_text().splitlines()[1].startswith("BUY,0.001412,590,filled,")
     for number in range(REPLAYS):

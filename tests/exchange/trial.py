@@ -93,9 +93,9 @@ class Trial:
         self.struck: Counter[str] = Counter()
         listing = folder / "listing.json"
         write_listing(listing, self.symbols)
-        self.exchange = LocalExchange(
-            folder, "--exchange-info", str(listing), "--seed", str(seed % 2**31), "--speed", str(speed), limited=False
-        )
+        market = ("--exchange-info", str(listing), "--seed", str(seed % 2**31), "--speed", str(speed))
+        # So cheap that the account's thousand BNB are used up soon: fees change, also between the fills of one order.
+        self.exchange = LocalExchange(folder, *market, "--fee-asset", "BNB=0.003", limited=False)
         self.place = Place(folder / "home", NAIVE_LOG__FORMAT="json")
         self.daemon: Daemon | None = None
 
