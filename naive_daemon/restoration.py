@@ -45,13 +45,13 @@ class Restoration:
     def recognise(self) -> str:
         """Compare with the witness, and give the journal's owner mark. A journal that is older has its floor raised."""
         owner = self._known.owner
-        seen = self._witness.starts(owner)
-        if seen > self._known.starts:
+        seen, known = self._witness.starts(owner), self._known.starts
+        if seen > known:
             floor = self._identity.raise_floor(self._clock.now_ns(), seen)
             self._known = self._identity.read(random.SystemRandom())
             _log().error(
                 "journal is older than the daemon",
-                starts_in_journal=self._known.starts,
+                starts_in_journal=known,
                 starts_seen=seen,
                 cycles_go_on_from=floor,
                 hint="it was restored from a back-up: what it lost is asked of the exchange",
