@@ -118,7 +118,24 @@ def _check_books(plant: "Plant") -> None:
     assert {asset: (each.free, each.locked) for asset, each in view.balances.items() if each.free or each.locked} == {
         asset: (each.free, each.locked) for asset, each in balances.items() if each.free or each.locked
     }
+    assert {one.symbol: one.quantity for one in view.positions} == _positions(plant)
     assert set(plant.actor(names.execution_manager(ACCOUNT))._books.live) == live.keys()
+
+
+def _positions(plant: "Plant") -> dict[str, Decimal]:
+    """Give what open cycles hold of each symbol by their fills, as the account must know it."""
+    keys = {order.client_order_id: order.key for order in plant.journal.orders()}
+    held: dict[CycleKey, Decimal] = {cycle.key: ZERO for cycle in plant.journal.cycles() if cycle.result is None}
+    for side, fill in plant.journal._fills.values():
+        key = keys[fill.client_order_id]
+        if key in held and side is Side.BUY:
+            held[key] += fill.quantity - (fill.commission if fill.commission_asset == _base(key) else ZERO)
+        elif key in held:
+            held[key] -= fill.quantity
+    positions: dict[str, Decimal] = defaultdict(Decimal)
+    for key, quantity in held.items():
+        positions[key.symbol] += max(quantity, ZERO)  # beyond its own a cycle sells what others had left
+    return {symbol: quantity for symbol, quantity in positions.items() if quantity}
 
 
 def _check_traders(plant: "Plant", symbol: str, *, is_running: bool) -> None:
