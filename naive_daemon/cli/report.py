@@ -133,7 +133,7 @@ def _make(config: "Config", history: CycleHistory, instruments: "Mapping[str, In
     maker = ReportMaker(instruments)
     maker.extend(history.ended(above.since_ns, above.until_ns))
     prices: Mapping[str, LastPrice] = {}
-    if above.until_ns is None:
+    if not above.is_past:
         opened = history.opened()
         maker.extend(opened)
         symbols = sorted({cycle.key.symbol for cycle in opened if cycle.entered_ns is not None})

@@ -10,10 +10,10 @@ import msgspec
 
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.instrument import Instrument
-from naive_daemon.domain.money import EXACT, ZERO
+from naive_daemon.domain.money import EXACT, ZERO, total
 from naive_daemon.report.curve import BlockCurve, SymbolCurve
 from naive_daemon.report.figures import Block, DayFigures, Report, SymbolFigures
-from naive_daemon.report.tally import DAY_NS, Span, Tally, add_fees, sum_of
+from naive_daemon.report.tally import DAY_NS, Span, Tally, add_fees
 from naive_daemon.report.traded import TradedCycle
 
 _add, _subtract = EXACT.add, EXACT.subtract
@@ -36,6 +36,11 @@ class Heading(msgspec.Struct, frozen=True, kw_only=True):
     made_at_ns: int
     since_ns: int | None = None
     until_ns: int | None = None
+
+    @property
+    def is_past(self) -> bool:
+        """Say whether what is open now is not of what was asked for."""
+        return self.until_ns is not None and self.until_ns <= self.made_at_ns
 
 
 class Made(NamedTuple):
@@ -111,7 +116,7 @@ class ReportMaker:
         return Span(
             first_ns if since_ns is None else max(first_ns, since_ns),
             last_ns + 1 if until_ns is None else min(last_ns + 1, until_ns),
-            is_past=until_ns is not None,
+            is_past=heading.is_past,
         )
 
 
@@ -155,7 +160,7 @@ class _SymbolSums:
             base_asset=self._base_asset,
             figures=self.tally.figures(span, None if span.is_past else self._unrealised_pnl(quote_asset, last)),
             dust=self.dust,
-            held=None if span.is_past else sum_of(cycle.held(self._base_asset) for cycle in self.opened),
+            held=None if span.is_past else total(cycle.held(self._base_asset) for cycle in self.opened),
             price=None if last is None else last.price,
             price_of=None if last is None else last.origin,
             price_at_ns=None if last is None else last.time_ns,
@@ -164,7 +169,7 @@ class _SymbolSums:
     def _unrealised_pnl(self, quote_asset: str, last: LastPrice | None) -> Decimal | None:
         if last is None:
             return None
-        return sum_of(cycle.open_pnl(self._base_asset, quote_asset, last.price) for cycle in self.opened)
+        return total(cycle.open_pnl(self._base_asset, quote_asset, last.price) for cycle in self.opened)
 
 
 class _BlockSums:
@@ -202,15 +207,15 @@ class _BlockSums:
         )
 
     def _day_figures(self) -> Iterable[DayFigures]:
-        total = ZERO
+        so_far = ZERO
         for number, day in sorted(self._days.items()):
-            total = _add(total, day.realised_pnl)
+            so_far = _add(so_far, day.realised_pnl)
             yield DayFigures(
                 day=datetime.fromtimestamp(number * DAY_NS // NS_PER_S, UTC).date().isoformat(),
                 cycles=day.cycles,
                 wins=day.wins,
                 realised_pnl=day.realised_pnl,
-                realised_pnl_total=total,
+                realised_pnl_total=so_far,
                 turnover=day.turnover,
                 fees=dict(sorted(day.fees.items())),
             )
@@ -226,10 +231,7 @@ def assets_of(symbol: str, instruments: Mapping[str, Instrument]) -> tuple[str, 
 
 def _total_unrealised(symbols: Iterable[SymbolFigures]) -> Decimal | None:
     """Add up; what is not known of one symbol that has open cycles is not known of all."""
-    total = ZERO
-    for one in symbols:
-        if one.figures.unrealised_pnl is not None:
-            total = _add(total, one.figures.unrealised_pnl)
-        elif one.figures.open_cycles:
-            return None
-    return total
+    listed = list(symbols)
+    if any(one.figures.open_cycles and one.figures.unrealised_pnl is None for one in listed):
+        return None
+    return total(one.figures.unrealised_pnl or ZERO for one in listed)

@@ -1,12 +1,12 @@
 """Adds up ended cycles of one group, a block or a symbol, in the order of their ends."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.cycle import CycleOutcome
-from naive_daemon.domain.money import EXACT, ZERO
+from naive_daemon.domain.money import EXACT, ZERO, total
 from naive_daemon.report import ratio
 from naive_daemon.report.figures import Figures
 from naive_daemon.report.overlap import covered, peak
@@ -109,7 +109,7 @@ class Tally:
             win_rate=ratio.ratio(self._wins, self._traded),
             realised_pnl=self.fall.total,
             unrealised_pnl=unrealised_pnl,
-            average_pnl=ratio.average(sum_of(results), len(results)),
+            average_pnl=ratio.average(total(results), len(results)),
             median_pnl=ratio.median(results),
             best_pnl=results[-1] if results else None,
             worst_pnl=results[0] if results else None,
@@ -158,19 +158,11 @@ class Tally:
         return ratio.ratio(covered([one for one in within if one[0] < one[1]]), span.to_ns - span.from_ns)
 
 
-def add_fees(total: dict[str, Decimal], fees: dict[str, Decimal]) -> None:
-    """Add fees to a total, each asset for itself."""
+def add_fees(paid: dict[str, Decimal], fees: Mapping[str, Decimal]) -> None:
+    """Add fees to what was paid, each asset for itself."""
     for asset, amount in fees.items():
         if amount:
-            total[asset] = _add(total.get(asset, ZERO), amount)
-
-
-def sum_of(amounts: Sequence[Decimal] | Iterator[Decimal]) -> Decimal:
-    """Add up exactly."""
-    total = ZERO
-    for amount in amounts:
-        total = _add(total, amount)
-    return total
+            paid[asset] = _add(paid.get(asset, ZERO), amount)
 
 
 def _seconds(length_ns: Decimal | None) -> Decimal | None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from naive_daemon.domain.cycle import Cycle, CycleOutcome
-from naive_daemon.domain.money import EXACT, ZERO
+from naive_daemon.domain.money import EXACT, ZERO, total
 from naive_daemon.domain.order import CycleKey, Order
 from naive_daemon.domain.side import Side
 from naive_daemon.report.ratio import quotient
@@ -85,10 +85,10 @@ def traded_cycle(cycle: Cycle, orders: Iterable[Order]) -> TradedCycle:
         started_ns=min((order.created_ns for order in made), default=_started_ns(cycle)),
         entered_ns=min((order.updated_ns for order in buys), default=None),
         exited_ns=max((order.updated_ns for order in sells), default=None),
-        bought=_sum(order.filled for order in buys),
-        sold=_sum(order.filled for order in sells),
-        bought_quote=_sum(order.filled_quote for order in buys),
-        sold_quote=_sum(order.filled_quote for order in sells),
+        bought=total(order.filled for order in buys),
+        sold=total(order.filled for order in sells),
+        bought_quote=total(order.filled_quote for order in buys),
+        sold_quote=total(order.filled_quote for order in sells),
         fees=_fees(filled),
         dust_in=cycle.dust_in,
     )
@@ -110,13 +110,6 @@ def _end(cycle: Cycle) -> tuple[bool, int, CycleKey]:
 
 def _started_ns(cycle: Cycle) -> int:
     return cycle.started_ns if cycle.result is None else min(cycle.started_ns, cycle.result.finished_ns)
-
-
-def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    total = ZERO
-    for amount in amounts:
-        total = EXACT.add(total, amount)
-    return total
 
 
 def _fees(orders: Iterable[Order]) -> dict[str, Decimal]:

@@ -133,6 +133,12 @@ def test_a_span_of_the_past_tells_nothing_of_what_is_open_now() -> None:
     assert made_report.report.to_ns == START_NS + 3 * HOUR_NS + 1
 
 
+def test_a_span_that_ends_in_the_future_is_of_now() -> None:
+    heading = msgspec.structs.replace(HEADING, until_ns=HEADING.made_at_ns + 1)
+    block = only_block(ended(1, "1"), opened(), heading=heading)
+    assert block.figures.open_cycles == 1
+
+
 def test_every_figure_that_can_be_misread_is_defined() -> None:
     assert set(DEFINITIONS) - {"dust", "length"} <= set(Figures.__struct_fields__)
     assert "365" in DEFINITIONS["sharpe"]

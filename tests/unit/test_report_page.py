@@ -6,10 +6,12 @@ import html
 import json
 import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from naive_daemon.cli.report_output import write_page
 from naive_daemon.report.line import POINTS_MAX, Line
 from naive_daemon.report.maker import LastPrice, Made, ReportMaker
 from naive_daemon.report.page import BLOCK_CHARTS_MAX, ROWS_MAX, SYMBOL_CHARTS_MAX, render
@@ -152,3 +154,10 @@ def test_every_figure_stands_on_the_page_exactly_as_well() -> None:
     assert shown["win_rate"] == "0.5"
     assert shown["sortino"] == f"{figures.sortino:f}".rstrip("0")
     assert set(figures.__struct_fields__) | {"dust"} == set(shown)
+
+
+def test_a_file_name_that_is_no_text_is_shown_escaped(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    size_bytes = write_page(page, made(heading=msgspec.structs.replace(HEADING, source="Backtest of \udcff.csv")))
+    assert page.stat().st_size == size_bytes
+    assert "Backtest of \\udcff.csv" in page.read_text(encoding="utf-8")

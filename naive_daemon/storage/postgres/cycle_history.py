@@ -20,8 +20,8 @@ from naive_daemon.storage.postgres.engine import begin
 _FETCH_ROWS = 5_000
 LAST_FILL = "last fill"
 
-# An order's row has what its fills sum up to, so that fills need not be read. Orders that were purged are made up for
-# by the averages of the cycle, which are those of its last buy and sell.
+# An order's row has what its fills sum up to, so that fills need not be read. Where no order is left, the averages of
+# the cycle's own row stand in.
 _CYCLES = """
 SELECT c.symbol, c.trader, c.cycle, c.budget, coalesce(o.started_ns, LEAST(c.started_ns, c.finished_ns)) AS started_ns,
        c.finished_ns, c.outcome, c.fees, c.dust_in,
