@@ -1,18 +1,32 @@
-"""The account's state store: orders looked up among 10,000, price events on 500 symbols."""
+"""The account: orders looked up among 10,000, price events on 500 symbols, and what events cost its actor."""
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
+from naive_daemon import names
+from naive_daemon.account.account import Account
 from naive_daemon.account.positions import HeldPosition
 from naive_daemon.account.store import AccountStateStore
+from naive_daemon.clock import VirtualClock
+from naive_daemon.domain.cycle import Cycle
+from naive_daemon.domain.events import OrderAccepted, OrderFilled
+from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.position import PositionSide
+from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.domain.side import Side
+from naive_daemon.execution.journal import CyclesEnded
+from naive_daemon.execution.journal_store import OrderRecorded
+from naive_daemon.otp import DEFERRED, Actor, ActorSystem, Deferred, SimulatedSystem
+from tests.benchmarks.figure import ROUNDS as ROUNDS_OF_FIGURE
 from tests.benchmarks.figure import Comparison, Figure, best_rate
 
 ORDERS = 10_000
+CYCLES = 5_000
+EVENTS_OF_LIFE = 4
 SYMBOLS = tuple(f"S{number}USDT" for number in range(500))
 ROUNDS = 200
 SLOW_ROUNDS = 1
@@ -54,6 +68,91 @@ def figures() -> Iterator[Figure]:
         name="account, an order's new state",
         value=best_rate(ORDERS, lambda: _change(store)),
         unit="orders/s",
+    )
+
+    without = _events_per_s(ActorSystem.simulated(VirtualClock()))
+    with_cache = ActorSystem.simulated(VirtualClock())
+    with_cache.start(_Deaf(), names.CACHE)
+    yield Figure(
+        name="account, events of orders with fills, the cache told",
+        value=_events_per_s(with_cache),
+        unit="events/s",
+        peers=(Comparison(peer="without a cache", value=without),),
+    )
+
+
+class _Deaf(Actor):
+    """Stands for a cache, and has nothing."""
+
+    def on_receive(self, message: Any) -> None:
+        pass
+
+
+def _events_per_s(system: SimulatedSystem) -> float:
+    """Give a buy's intent, acceptance and fill to an account, one cycle after the other; then its cycle ends."""
+    instruments = {
+        symbol: Instrument(
+            symbol=symbol,
+            base_asset=symbol.removesuffix("USDT"),
+            quote_asset="USDT",
+            tick_size=Decimal("0.01"),
+            step_size=Decimal("0.00001"),
+        )
+        for symbol in SYMBOLS
+    }
+    for name in (names.JOURNAL, names.client("bench")):
+        system.start(_Silent(), name)
+    account = Account("bench", instruments)
+    ref = system.start(account, names.account("bench"))
+    system.run_until_idle()
+    account._knows_positions = True  # the journal is never asked here
+    measured = ROUNDS_OF_FIGURE + 1  # once to warm up
+    lives = iter([[_life(one * CYCLES + number) for number in range(CYCLES)] for one in range(measured)])
+
+    def work() -> None:
+        for life in next(lives):
+            for message in life:
+                ref.tell(message)
+        system.run_until_idle()
+
+    return best_rate(CYCLES * EVENTS_OF_LIFE, work)
+
+
+class _Silent(Actor):
+    """Stands for a journal or an exchange that takes its time."""
+
+    def on_receive(self, message: Any) -> Deferred:
+        return DEFERRED
+
+
+def _life(number: int) -> tuple[Any, ...]:
+    order = msgspec.structs.replace(_order(number), status=OrderStatus.IN_FLIGHT, exchange_order_id=None)
+    accepted = OrderAccepted(
+        account="bench",
+        symbol=order.symbol,
+        client_order_id=order.client_order_id,
+        exchange_order_id=str(number),
+        time_ns=1,
+    )
+    filled = OrderFilled(
+        account="bench",
+        symbol=order.symbol,
+        client_order_id=order.client_order_id,
+        exchange_order_id=str(number),
+        trade_id=str(number),
+        price=order.price,
+        quantity=order.quantity,
+        commission=Decimal("0.00000123"),
+        commission_asset=order.symbol.removesuffix("USDT"),
+        time_ns=2,
+    )
+    resting = order.apply(accepted)
+    cycle = Cycle(key=order.key, budget=Decimal(1), fee=Decimal(0), settings=TradeSettings(), started_ns=1)
+    return (
+        OrderRecorded(order),
+        OrderRecorded(resting, accepted),
+        OrderRecorded(resting.apply(filled), filled),
+        CyclesEnded((cycle,)),
     )
 
 
