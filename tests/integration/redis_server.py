@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import queue
 import signal
 import socket
 import subprocess
@@ -119,7 +120,10 @@ def opened(url: str, **fields: Any) -> Iterator[RedisCacheDatabase]:
 
 
 class Line:
-    """A line to a port: hands bytes on, both ways. Told to, it loses the answer to the next EXEC and ends."""
+    """A line to a port: hands bytes on, both ways.
+
+    Told to, it loses the answer to the next EXEC and ends; or it holds that EXEC back, whoever has given up meanwhile.
+    """
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -127,6 +131,9 @@ class Line:
         self.port = self._listener.getsockname()[1]
         self.lost = 0
         self.shall_lose = False
+        self.shall_hold = False
+        self._holds: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._released = threading.Event()
         self._ends: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._run(self._accept)
@@ -135,7 +142,13 @@ class Line:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
+    def release(self) -> None:
+        """Hand on what is held back; returns once that is done."""
+        self._holds.put(None)
+        assert self._released.wait(PATIENCE_S)
+
     def close(self) -> None:
+        self._holds.put(None)
         for end in (self._listener, *self._ends):
             _shut(end)
         for thread in self._threads:
@@ -159,8 +172,17 @@ class Line:
                 if self.shall_lose and b"EXEC\r\n" in content:
                     self.shall_lose = False
                     loses.set()
-                far.sendall(content)
+                if self.shall_hold and b"EXEC\r\n" in content:
+                    self._hold()
+                    _hand_on(far, content)
+                    self._released.set()
+                else:
+                    far.sendall(content)
         _shut(far)
+
+    def _hold(self) -> None:
+        self.shall_hold = False
+        self._holds.get()
 
     def _answer(self, near: socket.socket, far: socket.socket, loses: threading.Event) -> None:
         with contextlib.suppress(OSError):
@@ -176,6 +198,16 @@ class Line:
         thread = threading.Thread(target=work)
         self._threads.append(thread)
         thread.start()
+
+
+def _hand_on(far: socket.socket, content: bytes) -> None:
+    """Send, and wait until the server has read it, or has ended the connection."""
+    with contextlib.suppress(OSError):
+        far.sendall(content)
+        far.shutdown(socket.SHUT_WR)
+        far.settimeout(PATIENCE_S)
+        while far.recv(65_536):
+            pass
 
 
 def _shut(end: socket.socket) -> None:

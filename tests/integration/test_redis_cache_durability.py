@@ -75,8 +75,19 @@ def test_a_batch_whose_answer_was_lost_is_not_written_twice(line: Line) -> None:
         assert database.health().losses == 0
 
 
-def test_a_batch_that_the_server_reads_late_is_not_written_twice(server: RedisServer) -> None:
-    """What was sent to a server that stood still is not made behind the back of the next attempt."""
+def test_a_batch_that_reaches_the_server_late_is_not_written_twice(line: Line) -> None:
+    """What was sent and given up is not made behind the back of the next attempt: its connection is ended first."""
+    with opened(line.url, answer_timeout_s=0.3) as database:
+        database.snapshot_order_state(numbered(0), durable=True)
+        line.shall_hold = True
+        database.snapshot_order_state(numbered(1), durable=True)
+        line.release()
+        database.snapshot_order_state(numbered(2), durable=True)
+        assert numbers(database) == [0, 1, 2]
+        assert database.health().losses == 0
+
+
+def test_a_server_that_stands_still_for_a_while_gets_each_write_once(server: RedisServer) -> None:
     with opened(server.url, answer_timeout_s=0.2, connect_timeout_s=0.2) as database:
         database.snapshot_order_state(numbered(0), durable=True)
         server.freeze()

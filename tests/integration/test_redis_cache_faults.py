@@ -68,7 +68,7 @@ def test_a_user_without_the_rights_is_told_so(server: RedisServer) -> None:
 
 
 def test_without_memory_everything_waits_whole_and_is_written_when_there_is_some(server: RedisServer) -> None:
-    with opened(server.url) as database:
+    with opened(server.url, trader="x", buffer_interval_ms=200) as database:
         database.add_order(order("O-0"), durable=True)
         server.do("CONFIG", "SET", "maxmemory", "1")
         for number in range(1, 50):
@@ -79,7 +79,8 @@ def test_without_memory_everything_waits_whole_and_is_written_when_there_is_some
         database.delete_order("O-0")
         until(lambda: database.health().away is not None)
         assert "it has no memory left (maxmemory)" in str(database.health().away)
-        assert server.do("EXISTS", f"{database._store._config.prefix}orders:O-1") == 0  # type: ignore[attr-defined]
+        assert server.do("EXISTS", "naive:x:orders:O-1") == 0
+        assert server.do("EXISTS", "naive:x:orders:O-0") == 1
         server.do("CONFIG", "SET", "maxmemory", "0")
         until(lambda: database.health().waiting == 0)
         assert len(database.load_index_orders_open()) == len(database.load_orders()) == 49
