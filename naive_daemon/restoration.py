@@ -88,7 +88,10 @@ class ExchangeHistory(Protocol):
 
 
 class LostJournal(msgspec.Struct, frozen=True, kw_only=True):
-    """An account whose journal has lost something. `newest`: how far it goes, by symbol."""
+    """An account whose journal has lost something. `newest`: how far it goes, by symbol.
+
+    An order that was over before `purged_before_ns` (UTC) was not lost: it may have been purged, and is counted.
+    """
 
     account: str
     owner: str
@@ -96,6 +99,7 @@ class LostJournal(msgspec.Struct, frozen=True, kw_only=True):
     fee: Decimal
     newest: Mapping[str, int | None]
     settings: Sequence[SymbolSettings]
+    purged_before_ns: int = 0
 
     def rebuild(self, journal: JournalStore, history: ExchangeHistory) -> None:
         """Bring it level with the exchange, one symbol at a time, each in one commit."""
@@ -106,7 +110,7 @@ class LostJournal(msgspec.Struct, frozen=True, kw_only=True):
                 log.warning("symbol not rebuilt: the exchange does not list it", symbol=symbol)
                 continue
             known = journal.load_symbol(self.account, symbol)
-            reports = history.reports(symbol, self._first(symbol, known), self._is_ours)
+            reports = history.reports(symbol, self._first(symbol, known), self._is_wanted)
             rebuilder = Rebuilder(
                 account=self.account,
                 owner=self.owner,
@@ -131,6 +135,9 @@ class LostJournal(msgspec.Struct, frozen=True, kw_only=True):
         numbers = [int(number) for order in live if (number := order.exchange_order_id) and number.isdecimal()]
         newest = self.newest.get(symbol)
         return min(numbers, default=None if newest is None else newest + 1)
+
+    def _is_wanted(self, order: ExchangeOrder) -> bool:
+        return self._is_ours(order) and not (order.status.is_terminal and order.time_ns < self.purged_before_ns)
 
     def _is_ours(self, order: ExchangeOrder) -> bool:
         return is_ours(order.client_order_id, self.owner)

@@ -46,6 +46,7 @@ from naive_daemon.storage.postgres.locks import AccountClaim
 from naive_daemon.storage.postgres.newest_orders import newest_orders
 from naive_daemon.storage.postgres.notify import Listener
 from naive_daemon.storage.postgres.presence import PostgresPresence, Presence
+from naive_daemon.storage.postgres.purge import purged_before_ns
 from naive_daemon.storage.postgres.settings import OperatorSettings
 from naive_daemon.storage.postgres.venue import claim_venue
 from naive_daemon.storage.redis.cache_database import RedisCacheDatabase
@@ -55,6 +56,9 @@ from naive_daemon.trading.desired_state import DesiredStateStore, SettingsListen
 from naive_daemon.trading.quarantine import Quarantine
 from naive_daemon.tree import ControlPorts, PaperExchange, Ports, RealExchange
 from naive_daemon.witness import Witness
+
+STEP_S = 60
+"""How long one question about what the exchange remembers may take, in the service manager's eyes."""
 
 KEEP_S = 1.0
 """For so long, at most, may an account look as if nobody traded it, after its idle connection was lost."""
@@ -88,6 +92,8 @@ class World:
         return self
 
     def _open(self, shall_end: Callable[[], bool]) -> None:
+        self._notifier = SystemdNotifier()
+        self._stack.callback(self._notifier.close)
         self._stack.callback(self._servers.stop)
         self._servers.start(shall_end)
         url = self._servers.postgres_url
@@ -146,7 +152,13 @@ class World:
         if isinstance(self._exchange, RealExchange):
             from naive_daemon.exchange.binance.history import BinanceHistory  # noqa: PLC0415 - slow to load
 
-            history = BinanceHistory(config.account, config.exchange.binance, self.instruments, self.clock, shall_end)
+            def shall_stop_reading() -> bool:
+                self._notifier.starting("reading what the exchange remembers", STEP_S)
+                return shall_end()
+
+            history = BinanceHistory(
+                config.account, config.exchange.binance, self.instruments, self.clock, shall_stop_reading
+            )
             with self._settings() as settings:
                 rows = settings.rows(config.account)
             lost = LostJournal(
@@ -156,6 +168,7 @@ class World:
                 fee=self._exchange.maker_fee,
                 newest=newest_orders(self._servers.postgres_url, config.account),
                 settings=rows,
+                purged_before_ns=purged_before_ns(self._servers.postgres_url, config.account),
             )
             lost.rebuild(journal, history)
         restoration.note_level(config.account)
@@ -236,8 +249,6 @@ class World:
         """Give the tree what it needs."""
         config = self.config
         supervision = config.supervision
-        notifier = SystemdNotifier()
-        self._stack.callback(notifier.close)
         return Ports(
             owner=self.owner,
             cycle_floor=self._cycle_floor,
@@ -265,7 +276,7 @@ class World:
                 make_listener=self._make_listener,
                 heartbeat=lambda: self._presence.beat(self.owner, "running"),
             ),
-            notifier=notifier,
+            notifier=self._notifier,
             quarantine=Quarantine(first_s=supervision.quarantine_first_s, max_s=supervision.quarantine_max_s),
             trader_restarts=supervision.trader_restarts,
             trader_period_s=supervision.trader_period_s,

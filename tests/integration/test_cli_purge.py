@@ -6,7 +6,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from naive_daemon.clock import NS_PER_S, WallClock
+from naive_daemon.clock import NS_PER_S, WallClock, to_datetime
+from naive_daemon.storage.postgres.purge import purged_before_ns
 
 DAY_NS = 24 * 3_600 * NS_PER_S
 # 700 cycles that ended 100 days ago (more than go in one transaction), one that ended 2 days ago, one that is open.
@@ -14,7 +15,8 @@ PAST = """
 INSERT INTO settings (symbol) VALUES ('BTCUSDT');
 INSERT INTO cycles (account, symbol, trader, cycle, budget, fee, settings, started_ns, outcome, finished_ns,
                     realised_pnl)
-SELECT 'main', 'BTCUSDT', 1, n, 1, 0, '{{}}'::jsonb, {old}, 'completed', {old} + n % 7, 0.5 FROM generate_series(1, 700) AS n
+SELECT 'main', 'BTCUSDT', 1, n, 1, 0, '{{}}'::jsonb, {old}, 'completed', {old} + n % 7, 0.5
+FROM generate_series(1, 700) AS n
 UNION ALL SELECT 'main', 'BTCUSDT', 1, 701, 1, 0, '{{}}', {young}, 'completed', {young}, 0.5
 UNION ALL SELECT 'main', 'BTCUSDT', 1, 702, 1, 0, '{{}}', {old}, NULL, NULL, NULL;
 INSERT INTO orders (client_order_id, account, symbol, trader, cycle, side, attempt, price, quantity, status, created_ns,
@@ -39,7 +41,9 @@ def cycles(connection: psycopg.Connection) -> list[int]:
     return [number for (number,) in connection.execute("SELECT cycle FROM cycles ORDER BY 1")]
 
 
-def test_old_cycles_go_with_their_orders_and_stay_counted(console: Any, past: psycopg.Connection) -> None:
+def test_old_cycles_go_with_their_orders_and_stay_counted(
+    console: Any, past: psycopg.Connection, schema_url: str
+) -> None:
     before = console("status", "--json", "BTCUSDT").data
     counted = console("db", "purge", "--older-than", "90d", "--dry-run", "--json").data
     assert counted.pop("dry_run")
@@ -49,6 +53,9 @@ def test_old_cycles_go_with_their_orders_and_stay_counted(console: Any, past: ps
     assert (gone["cycles"], gone["orders"], gone["fills"], gone["dry_run"]) == (700, 700, 700, False)
     assert cycles(past) == [701, 702]
     assert len(console("orders", "--json").data) == 2
+    noted_ns = purged_before_ns(schema_url, "main")
+    assert to_datetime(noted_ns).isoformat()[:19] == gone["older_than"][:19]
+    assert purged_before_ns(schema_url, "nobody") == 0
     assert console("status", "--json", "BTCUSDT").data == before
     again = console("db", "purge", "--older-than", "90d")
     assert again.out.startswith("deleted 0 cycles, 0 orders and 0 fills, over since before 20")

@@ -34,7 +34,7 @@ VALUES ('main', 'AAAQ', 't1', 'a', 'BUY', 2, 1, 0.1, 'BNB', true, 1),
 TOTALS = {
     "cycle_totals": [("main", "AAAQ", 1, Decimal("1.25"), Decimal("0.15")), ("two", "AAAQ", 1, Decimal(4), Decimal(0))],
     "trader_numbers": [("main", "AAAQ", 1, 2), ("main", "AAAQ", 2, 7), ("main", "AAAQ", 3, 4), ("two", "AAAQ", 1, 9)],
-    "order_totals": [("main", 2)],
+    "order_totals": [("main", 2, 0)],
     "fill_totals": [("main", "AAAQ", "BUY", 2, Decimal(3), Decimal(6)), ("main", "AAAQ", "SELL", 1, Decimal(1), 3)],
     "commission_totals": [("main", "BNB", Decimal("0.3"))],
 }

@@ -162,12 +162,13 @@ class TraderNumberRow(Base):
 
 
 class OrderTotalRow(Base):
-    """How many orders an account ever had."""
+    """How many orders an account ever had, and of which age those are that were purged."""
 
     __tablename__ = "order_totals"
 
     account: Mapped[KeyName]
     orders: Mapped[int] = mapped_column(BigInteger)
+    purged_before_ns: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
 class FillTotalRow(Base):

@@ -61,6 +61,11 @@ WITH old_orders AS MATERIALIZED (SELECT client_order_id FROM orders AS o WHERE {
 {_GONE}
 SELECT 0, (SELECT count(*) FROM gone_orders), (SELECT count(*) FROM gone_fills), 0
 """
+# For a journal that is restored later: what it does not have and the exchange still tells was not lost, but purged.
+_NOTE = """
+UPDATE order_totals SET purged_before_ns = greatest(purged_before_ns, %(before_ns)s) WHERE account = %(account)s
+"""
+_NOTED = "SELECT coalesce(max(purged_before_ns), 0) FROM order_totals WHERE account = %s"
 
 
 class Purged(msgspec.Struct, frozen=True):
@@ -88,6 +93,8 @@ class JournalPurge:
 
     def batches(self) -> Iterator[Purged]:
         """Take it, one transaction after another; gives what went with each."""
+        with self._session.connection() as connection:
+            connection.execute(_NOTE, self._asked)
         for statement in (_PURGE_CYCLES, _PURGE_ORPHANS):
             while True:
                 gone, last_ns = self._execute(statement)
@@ -107,3 +114,16 @@ class JournalPurge:
         assert row is not None  # noqa: S101  # a SELECT without FROM always gives a row
         *counts, last_ns = row
         return Purged(*counts), last_ns
+
+
+def purged_before_ns(url: str, account: str) -> int:
+    """Say up to when orders of an account may have been purged; 0 for never. Raises TransientError."""
+    session = Session(url)
+    try:
+        with session.connection() as connection:
+            row = connection.execute(_NOTED, (account,)).fetchone()
+    finally:
+        session.close()
+    assert row is not None  # noqa: S101  # a SELECT of an aggregate always gives a row
+    noted: int = row[0]
+    return noted
