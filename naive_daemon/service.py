@@ -29,6 +29,10 @@ class SystemdNotifier:
         """Feed the watchdog, at every call: a clock that somebody sets must not decide whether it is due."""
         self._say(self._watchdog.notify)
 
+    def starting(self, text: str, seconds: int) -> None:
+        """Say in words why the start takes long, and that it may take so many seconds more (EXTEND_TIMEOUT_USEC)."""
+        self._say(lambda: self._watchdog.status(f"{text}\nEXTEND_TIMEOUT_USEC={seconds * 1_000_000}"))
+
     def status(self, text: str) -> None:
         """Say in words what the daemon does."""
         self._say(lambda: self._watchdog.status(text))
