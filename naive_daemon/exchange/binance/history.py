@@ -82,7 +82,7 @@ class BinanceHistory:
                 timeout_s=self._config.answer_timeout_s,
             )
             try:
-                await measure(rest, self._time, self._url)
+                await self._patiently(lambda: measure(rest, self._time, self._url))
                 return await ask(rest)
             finally:
                 await rest.close()
@@ -115,10 +115,10 @@ class BinanceHistory:
     async def _fills(self, rest: Rest, order: ExchangeOrder) -> tuple[OrderFilled, ...]:
         trades: dict[int, OwnTrade] = {}
         while True:
-            start: Parameters = (("fromId", str(max(trades) + 1)),) if trades else ()
-            parameters = (
-                ("symbol", order.symbol), ("orderId", order.exchange_order_id), *start, ("limit", str(PAGE))
-            )  # fmt: skip
+            # From the first one on: without it the newest are given.
+            first = str(max(trades, default=-1) + 1)
+            place = (("symbol", order.symbol), ("orderId", order.exchange_order_id), ("fromId", first))
+            parameters = (*place, ("limit", str(PAGE)))
             page = await self._ask(rest, "/api/v3/myTrades", parameters, list[OwnTrade])
             fresh = {trade.id: trade for trade in page if trade.id not in trades}
             trades |= fresh
@@ -130,17 +130,9 @@ class BinanceHistory:
         return tuple(order for order in orders if order is not None)
 
     async def _ask(self, rest: Rest, path: str, parameters: Parameters, shape: type[Result]) -> Result:
-        for pause_s in (*RETRY_PAUSES_S, None):
-            if self._shall_end():
-                raise TransientError("ended while it read what the exchange remembers")
+        async def ask() -> Result:
             result = await rest.ask("GET", path, parameters)
-            try:
-                body = body_of(result, self._time, self._url)
-            except UnreachableError:
-                if pause_s is None:
-                    raise
-                await asyncio.sleep(pause_s)
-                continue
+            body = body_of(result, self._time, self._url)
             weight = result.headers.get(_WEIGHT_HEADER, "0")
             if weight.isdecimal() and int(weight) > WEIGHT_MAX:
                 await asyncio.sleep(REST_S)
@@ -148,4 +140,16 @@ class BinanceHistory:
                 return decode(body, shape)
             except WireError as error:
                 raise UnreachableError(f"Binance's answer to {path} makes no sense: {error}") from error
-        raise AssertionError("the last pause is None")
+
+        return await self._patiently(ask)
+
+    async def _patiently(self, ask: Callable[[], Awaitable[Result]]) -> Result:
+        """Ask again a few times; raises what the last attempt raised."""
+        for pause_s in RETRY_PAUSES_S:
+            if self._shall_end():
+                raise TransientError("ended while it read what the exchange remembers")
+            try:
+                return await ask()
+            except UnreachableError:
+                await asyncio.sleep(pause_s)
+        return await ask()

@@ -1,0 +1,112 @@
+"""What the exchange remembers, read page by page from the local exchange, whatever lies between."""
+
+import asyncio
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from naive_daemon.clock import WallClock
+from naive_daemon.config.exchange import Binance
+from naive_daemon.domain.errors import TransientError, UnreachableError
+from naive_daemon.domain.order import OrderStatus
+from naive_daemon.exchange.binance import history
+from naive_daemon.exchange.binance.history import BinanceHistory
+from naive_daemon.market.generated_instruments import GENERATED_LISTINGS
+from tests.exchange.local_exchange import LocalExchange
+from tests.exchange.trader import Trader
+
+ORDERS = 8
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalExchange]:
+    """Give an exchange on which one account has placed eight orders: filled in two trades, cancelled, resting."""
+    with LocalExchange(tmp_path_factory.mktemp("exchange"), market="clients") as made:
+        asyncio.run(place(made))
+        yield made
+
+
+async def place(exchange: LocalExchange) -> None:
+    exchange.trade("BTCUSDT", "100")
+    async with Trader(exchange.rest_url.removeprefix("http://"), exchange.api_key, exchange.api_secret) as trader:
+        for number in range(ORDERS):
+            answer = await trader.place("BUY", "99", "1", f"ours-{number}")
+            assert answer.status == 200, answer
+            if number % 3 == 0:
+                exchange.trade("BTCUSDT", "98", "0.4", buyer_is_maker=True)
+                exchange.trade("BTCUSDT", "98", "0.6", buyer_is_maker=True)
+            elif number % 3 == 1:
+                await trader.cancel(f"ours-{number}")
+
+
+@pytest.fixture
+def settings(exchange: LocalExchange) -> Binance:
+    return Binance.model_validate(
+        {
+            "rest_url": exchange.rest_url,
+            "ws_api_url": exchange.ws_api_url,
+            "stream_url": exchange.stream_url,
+            "api_key": exchange.api_key,
+            "api_secret": exchange.api_secret,
+        }
+    )
+
+
+def reader(settings: Binance, *, ends: bool = False) -> BinanceHistory:
+    instruments = {"BTCUSDT": GENERATED_LISTINGS["BTCUSDT"].instrument}
+    return BinanceHistory("main", settings, instruments, WallClock(), lambda: ends)
+
+
+@pytest.mark.parametrize("page", [1, 3, ORDERS, 1_000])
+def test_every_order_comes_once_with_its_fills(settings: Binance, monkeypatch: pytest.MonkeyPatch, page: int) -> None:
+    monkeypatch.setattr(history, "PAGE", page)
+    reports = reader(settings).reports("BTCUSDT", 1, lambda _: True)
+    assert [report.client_order_id for report in reports] == [f"ours-{number}" for number in range(ORDERS)]
+    for number, report in enumerate(reports):
+        assert report.order is not None
+        filled = sum((fill.quantity for fill in report.fills), Decimal())
+        assert filled == report.order.filled
+        assert len({fill.trade_id for fill in report.fills}) == len(report.fills)
+        if number % 3 == 1:
+            assert report.order.status is OrderStatus.CANCELLED
+    assert sum(len(report.fills) for report in reports) >= 2
+
+
+def test_from_an_order_on_and_only_what_is_wanted(settings: Binance) -> None:
+    asked = reader(settings)
+    everything = asked.reports("BTCUSDT", None, lambda _: True)
+    assert len(everything) == ORDERS
+    third = everything[2].order
+    assert third is not None
+    later = asked.reports("BTCUSDT", int(third.exchange_order_id), lambda order: order.client_order_id != "ours-5")
+    assert [report.client_order_id for report in later] == ["ours-2", "ours-3", "ours-4", "ours-6", "ours-7"]
+
+
+def test_what_rests(settings: Binance) -> None:
+    resting = {order.client_order_id for order in reader(settings).resting()}
+    everything = reader(settings).reports("BTCUSDT", None, lambda _: True)
+    assert resting == {one.client_order_id for one in everything if one.order and one.order.status.is_resting}
+    assert resting
+
+
+def test_answers_that_are_lost_are_asked_for_again(exchange: LocalExchange, settings: Binance) -> None:
+    exchange.fault("error", where="all", count=2)
+    try:
+        assert len(reader(settings).resting()) > 0
+    except UnreachableError:
+        pytest.fail("two failures are no reason to give up")
+    finally:
+        exchange.heal()
+
+
+def test_a_daemon_that_shall_end_reads_no_further(settings: Binance) -> None:
+    with pytest.raises(TransientError, match="ended while"):
+        reader(settings, ends=True).resting()
+
+
+def test_an_exchange_that_is_away_is_told(settings: Binance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "RETRY_PAUSES_S", ())
+    away = settings.model_copy(update={"rest_url": "http://127.0.0.1:1"})
+    with pytest.raises(UnreachableError):
+        reader(away).resting()
