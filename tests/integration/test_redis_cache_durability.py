@@ -99,6 +99,21 @@ def test_a_server_that_stands_still_for_a_while_gets_each_write_once(server: Red
         assert numbers(database) == list(range(6))
 
 
+def test_a_load_from_a_server_that_stands_still_is_an_error_and_not_an_empty_answer(server: RedisServer) -> None:
+    with opened(server.url, answer_timeout_s=0.2, connect_timeout_s=0.2, wait_s=0.5) as database:
+        database.add("k", b"1", durable=True)
+        server.freeze()
+        with pytest.raises(CacheAwayError, match=f"Redis at 127.0.0.1:{server.port}: Timeout"):
+            database.load_object("k")
+        database.add("k", b"2")
+        until(lambda: database.health().away is not None)
+        with pytest.raises(CacheAwayError, match=f"Redis at 127.0.0.1:{server.port}: .*1 writes wait"):
+            database.load_object("k")
+        server.thaw()
+        until(lambda: database.health().waiting == 0)
+        assert database.load_object("k") == b"2"
+
+
 PROGRAM = """
 import os, signal, sys
 from naive_daemon.storage.redis.cache_database import RedisCacheDatabase

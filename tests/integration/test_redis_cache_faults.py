@@ -75,7 +75,6 @@ def test_without_memory_everything_waits_whole_and_is_written_when_there_is_some
             made = order(f"O-{number}")
             database.add_order(made)
             database.update_order(made.apply(accepted(f"O-{number}")), accepted(f"O-{number}"))
-            database.snapshot_order_state(made)
         database.delete_order("O-0")
         until(lambda: database.health().away is not None)
         assert "it has no memory left (maxmemory)" in str(database.health().away)
@@ -84,7 +83,6 @@ def test_without_memory_everything_waits_whole_and_is_written_when_there_is_some
         server.do("CONFIG", "SET", "maxmemory", "0")
         until(lambda: database.health().waiting == 0)
         assert len(database.load_index_orders_open()) == len(database.load_orders()) == 49
-        assert len(database.load_order_snapshots("O-7")) == 1
         assert database.health().away is None
 
 

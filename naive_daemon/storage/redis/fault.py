@@ -60,6 +60,11 @@ def away(where: str, error: BaseException) -> CacheAwayError:
     return CacheAwayError(reason(where, error))
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether there was no memory, also for what a script has called."""
+    return code_of(error) == "OOM" or "OOM command not allowed" in str(error)
+
+
 def is_wrong_type(error: BaseException) -> bool:
     """Say whether a key holds something of another type."""
     return "WRONGTYPE" in str(error)

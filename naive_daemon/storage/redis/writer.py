@@ -151,7 +151,7 @@ class Writer:
         for write, error in zip(batch, errors, strict=True):
             if error is None:
                 continue
-            if fault.code_of(error) == "OOM":
+            if fault.is_out_of_memory(error):
                 left.append(write)
                 continue
             write.error = CacheCorruptError(f"{write.key} was not written: {error}")
