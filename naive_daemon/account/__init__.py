@@ -1,1 +1,1 @@
-"""One account's state: balances and open orders, held by an actor that passes account events on to their traders."""
+"""One account's state: what it has, holds and remembers, kept by an actor that tells traders what became of orders."""

@@ -64,7 +64,8 @@ def _dust(options: Options, view: "AccountView") -> dict[str, Decimal] | None:
         with open_engine(options, options.load_config({"account": view.account}), reads_only=True) as (_, engine):
             by_symbol = Report(engine).dust(view.account)
     except NaiveError as error:
-        click.echo(f"dust is not known: {error.message}", err=True)
+        if not options.json:  # there it is null
+            click.echo(f"dust is not known: {error.message}", err=True)
         return None
     dust: dict[str, Decimal] = {}
     for symbol, amount in by_symbol.items():
