@@ -129,7 +129,7 @@ class KillTrial:
             self._trial.rest(self.draw.choice(PAUSES_S))
         for server in struck_servers(blow):
             self._layout.revive(server)
-        if not self.daemon.is_running():
+        if blow.daemon is not None and not self.daemon.is_running():
             if blow.daemon is KILL and self.draw.random() < KILLED_AT_START:
                 self._kill_as_it_starts()
             self._trial.start_daemon()

@@ -24,6 +24,7 @@ from naive_daemon.account.live_orders import ENDED_MAX
 from naive_daemon.exchange.paper.engine import HISTORY_LIMIT
 from naive_daemon.execution.order_books import OVER_KEPT_MAX
 from tests.e2e.books import read
+from tests.e2e.daemon import PATIENCE_S, eventually
 from tests.e2e.place import Place
 from tests.exchange.trial import symbols_of, write_listing
 
@@ -80,6 +81,9 @@ class Soak:
             assert answer.code == 0, answer.err
         self.daemon = self.place.run()
         self._process = psutil.Process(self.daemon.pid)
+        for attempt in eventually():
+            with attempt:
+                assert self._serves(), self.daemon.log.lines()
 
     def run(self, seconds: float) -> None:
         """Sample until the time is over; a daemon that ends by itself is a failure."""
@@ -88,7 +92,7 @@ class Soak:
         while (at_s := time.monotonic() - began) < seconds:
             assert not self.daemon.ends_within(SAMPLE_S), f"it ended by itself:\n{self.last_words()}"
             self.samples.append(self._sample(at_s + SAMPLE_S))
-            self._read_metrics()
+            assert self._serves(), self.last_words()
             self._shorten_log()
             if at_s // 60 >= told_min:
                 told_min += 1
@@ -96,8 +100,11 @@ class Soak:
 
     def settled_s(self) -> float:
         """Give when everything bounded had reached its bound: after five minutes, later where the machine is slow."""
-        filled_s = next((s.at_s for s in self.samples if s.orders > ORDERS_KEPT_MAX), self.samples[-1].at_s)
-        return max(SETTLED_S, filled_s + WINDOW_S)
+        last = self.samples[-1]
+        filled_s = next((s.at_s for s in self.samples if s.orders > ORDERS_KEPT_MAX), last.at_s)
+        settled_s = max(SETTLED_S, filled_s + WINDOW_S)
+        assert settled_s + 2 * WINDOW_S <= last.at_s, f"{last.orders} orders are too few: take more minutes or speed"
+        return settled_s
 
     def growth(self) -> float:
         """Give by which ratio the daemon's own memory has grown since then."""
@@ -107,9 +114,13 @@ class Soak:
         """Give what the daemon said last."""
         return self.daemon.log.text()[-SHOWN:] + self.log.read_text(errors="replace")[-SHOWN:]
 
-    def _read_metrics(self) -> None:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
-            assert b"process_resident_memory_bytes" in answer.read()
+    def _serves(self) -> bool:
+        """Read its metrics, and say whether they tell its memory."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=PATIENCE_S) as answer:
+                return b"process_resident_memory_bytes" in answer.read()
+        except OSError:
+            return False
 
     def _shorten_log(self) -> None:
         """Keep the disk free: the log is opened to append, so it goes on from its new end."""
