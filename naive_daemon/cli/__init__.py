@@ -21,7 +21,9 @@ COMMANDS = {
     "top": Loading("naive_daemon.cli.top:top", "Show which actors of a running daemon have the most work."),
     "actor": Loading("naive_daemon.cli.actor:actor", "Look into one actor of a running daemon."),
     "orders": Loading("naive_daemon.cli.orders:orders", "List orders, newest first."),
-    "report": Loading("naive_daemon.cli.report:report", "Report what trading has brought, by symbol and by day."),
+    "report": Loading(
+        "naive_daemon.cli.report:report", "Report what trading has brought: PnL, fees, drawdown, by symbol and by day."
+    ),
     "account": Loading(
         "naive_daemon.cli.account:account", "Show balances, positions, orders and the session of a running daemon."
     ),

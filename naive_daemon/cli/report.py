@@ -65,7 +65,7 @@ def report(
     as_csv: bool,
     page: Path | None,
 ) -> None:
-    """Report what trading has brought: PnL, fees, drawdown, Sharpe and Sortino, by symbol and by day.
+    """Report what trading has brought: PnL, fees, drawdown, by symbol and by day.
 
     The page that --html writes is one file that needs no network: how the profit grew, the cycles on the price, the
     drawdown, and what every figure means. Without symbols, all that were ever traded are in it.
