@@ -12,6 +12,9 @@ from tests.e2e.daemon import Daemon
 from tests.e2e.place import Place
 from tests.exchange.trial import Trial
 
+# Four lives of a daemon each, and what passes between them.
+pytestmark = pytest.mark.timeout(400)
+
 COMPLETED = "SELECT count(*) FROM cycles WHERE outcome = 'completed'"
 
 
@@ -43,11 +46,11 @@ def end(trial: Trial, how: Callable[[Daemon], None]) -> None:
 
 def test_yesterdays_journal_gets_back_what_the_exchange_remembers(trial: Trial, tmp_path: Path) -> None:
     place, data = trial.place, trial.place.home / "postgres" / "data"
-    await_cycles(trial, 5)
+    await_cycles(trial, 3)
     end(trial, Daemon.stop)
     shutil.copytree(data, tmp_path / "yesterday", symlinks=True)
     trial.start_daemon()
-    await_cycles(trial, 8)
+    await_cycles(trial, 5)
     lost = Books(place.url, fills_whole=False)
     end(trial, Daemon.kill)
 
@@ -62,7 +65,7 @@ def test_yesterdays_journal_gets_back_what_the_exchange_remembers(trial: Trial, 
     assert log.events("cycle adopted"), "whatever lived when it was killed goes on"
     log.await_event("journal is level with the exchange")
 
-    await_cycles(trial, 8)
+    await_cycles(trial, 5)
     trial.heal()
     books = trial.await_agreement()  # every order and fill of the exchange is here, and none was placed twice
     assert {order["client_order_id"] for order in lost.orders if order["exchange_order_id"]} <= {
@@ -84,7 +87,7 @@ def test_on_a_new_machine_the_operator_says_that_the_journal_was_restored(trial:
     end(trial, Daemon.stop)
     shutil.copytree(data, tmp_path / "yesterday", symlinks=True)
     trial.start_daemon()
-    await_cycles(trial, 8)
+    await_cycles(trial, 5)
     end(trial, Daemon.kill)
 
     shutil.rmtree(place.home)
