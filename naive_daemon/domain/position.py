@@ -33,7 +33,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
     `quantity` (base asset) is above 0 when long and below 0 when short; `entry_price` is the average price of what
     opened it, in the quote asset, in 28 digits, half-even; 0 while nothing is held. `realised_pnl` (quote asset) counts
-    closed quantity × (price − entry), without commission. A fill counts once, by its trade id.
+    closed quantity × (price − entry), without commission. Commission in the base asset leaves the position, whichever
+    side has paid it. A fill counts once, by its trade id.
     """
 
     position_id: str
@@ -63,13 +64,14 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         if fill.trade_id in self.trade_ids:
             return self
         opens = (event.side is Side.BUY) is (self.side is PositionSide.LONG)
-        moved = EXACT.subtract(fill.quantity, self._commission(fill)) if event.side is Side.BUY else fill.quantity
-        quantity = EXACT.add(self.quantity, moved if event.side is Side.BUY else EXACT.minus(moved))
+        traded = fill.quantity if event.side is Side.BUY else EXACT.minus(fill.quantity)
+        change = EXACT.subtract(traded, self._commission(fill))
+        quantity = EXACT.add(self.quantity, change)
         return msgspec.structs.replace(
             self,
             quantity=quantity,
-            entry_price=self._entry_price(fill.price, moved, opens=opens) if quantity else ZERO,
-            realised_pnl=self.realised_pnl + (ZERO if opens else self._closed(fill.price, moved)),
+            entry_price=self._entry_price(fill.price, abs(change), opens=opens) if quantity else ZERO,
+            realised_pnl=self.realised_pnl + (ZERO if opens else self._closed(fill)),
             opened_ns=self.opened_ns or fill.time_ns,
             updated_ns=fill.time_ns,
             trade_ids=self.trade_ids | {fill.trade_id},
@@ -84,6 +86,6 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         held = abs(self.quantity)
         return (held * self.entry_price + moved * price) / (held + moved)
 
-    def _closed(self, price: Decimal, moved: Decimal) -> Decimal:
-        gain = price - self.entry_price
-        return moved * (gain if self.side is PositionSide.LONG else -gain)
+    def _closed(self, fill: OrderFilled) -> Decimal:
+        gain = fill.price - self.entry_price
+        return fill.quantity * (gain if self.side is PositionSide.LONG else -gain)
