@@ -24,7 +24,7 @@ def seed() -> int:
     return int(os.environ.get("NAIVE_TEST_SEED") or random.SystemRandom().randrange(2**31))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_whatever_is_killed_under_load_nothing_is_lost_doubled_or_orphaned(
     layout: str, seed: int, tmp_path: Path, tell: Callable[[str], None]
