@@ -25,7 +25,8 @@ COMMANDS = {
         "naive_daemon.cli.report:report", "Report what trading has brought: PnL, fees, drawdown, by symbol and by day."
     ),
     "account": Loading(
-        "naive_daemon.cli.account:account", "Show balances, positions, orders and the session of a running daemon."
+        "naive_daemon.cli.account:account",
+        "Show what the account of a running daemon has: balances, positions, open orders, and the session so far.",
     ),
     "reconcile": Loading(
         "naive_daemon.cli.reconcile:reconcile", "Have a running daemon compare its journal with the exchange now."
