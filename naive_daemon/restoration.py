@@ -1,7 +1,8 @@
 """A journal that was restored from a back-up: how that is noticed, and how what was lost comes back.
 
-Noticed by the home's witness, or told by `naive-daemon db restored`. Then fresh cycles get numbers that were never
-used, and the exchange is asked for every order of ours that the journal does not know, before anything acts on it.
+Noticed by the home's witness, who counts the daemon's signs of life beside the database; or told by `naive-daemon db
+restored`. Then fresh cycles get numbers that were never used, and the exchange is asked for every order of ours that
+the journal does not know, before anything acts on it.
 Owned by the world, under the home's lock and the account's. Invariant: an account is called level only after its
 journal holds what the exchange remembers; a process that dies on the way does it again.
 """
@@ -15,6 +16,7 @@ import msgspec
 import structlog
 
 from naive_daemon.clock import Clock
+from naive_daemon.domain.errors import PermanentError
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
@@ -36,6 +38,7 @@ class Restoration:
         self._witness = witness
         self._clock = clock
         self._known = self._identity.read(random.SystemRandom())
+        self._is_blind = False
 
     @property
     def cycle_floor(self) -> int:
@@ -45,14 +48,14 @@ class Restoration:
     def recognise(self) -> str:
         """Compare with the witness, and give the journal's owner mark. A journal that is older has its floor raised."""
         owner = self._known.owner
-        seen, known = self._witness.starts(owner), self._known.starts
+        seen, known = self._witness.signs(owner), self._known.signs
         if seen > known:
             floor = self._identity.raise_floor(self._clock.now_ns(), seen)
             self._known = self._identity.read(random.SystemRandom())
             _log().error(
                 "journal is older than the daemon",
-                starts_in_journal=known,
-                starts_seen=seen,
+                signs_in_journal=known,
+                signs_seen=seen,
                 cycles_go_on_from=floor,
                 hint="it was restored from a back-up: what it lost is asked of the exchange",
             )
@@ -67,8 +70,20 @@ class Restoration:
         self._identity.note_level(account, self._known.cycle_floor)
 
     def note_start(self) -> None:
-        """Count this start, in the database first."""
-        self._witness.note(self._known.owner, self._identity.note_start())
+        """Give a sign of life, in the database first; raises PermanentError when the home can not be written."""
+        self._witness.note(self._known.owner, self._identity.note_sign())
+
+    def note_life(self) -> None:
+        """Give one more: a back-up that was taken before it is known by it. Goes on where the home takes no writes."""
+        signs = self._identity.note_sign()
+        try:
+            self._witness.note(self._known.owner, signs)
+        except PermanentError as error:
+            if not self._is_blind:
+                _log().warning("home takes no notes", reason=error.message, hint=error.hint)
+            self._is_blind = True
+        else:
+            self._is_blind = False
 
     def close(self) -> None:
         """Give up the connection; may be called twice."""

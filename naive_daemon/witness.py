@@ -1,8 +1,9 @@
-"""The home's witness: which journals a daemon of this home has traded with, and how often it had started by then.
+"""The home's witness: which journals a daemon of this home has traded with, and how far each had come by then.
 
-A journal that was restored from a back-up has forgotten starts that the witness remembers: so it is known, before
-anything trades, that the exchange has seen orders which the journal has not. Owned by the world, under the home's lock.
-Invariant: the witness never knows of a start that the database did not have on disk before.
+A daemon gives signs of life, which the journal's database counts. A journal that was restored from a back-up has
+forgotten some that the witness remembers: so it is known, before anything trades, that the exchange has seen orders
+which the journal has not. Owned by the world, under the home's lock.
+Invariant: the witness never knows of a sign that the database did not have on disk before.
 """
 
 import os
@@ -18,27 +19,27 @@ OWNERS_MAX = 100
 
 
 class _Seen(msgspec.Struct, frozen=True):
-    starts: dict[str, int]
+    signs: dict[str, int]
 
 
 class Witness:
-    """Starts by the journal's owner mark, in a file of the home; missing is the same as new."""
+    """Signs of life by the journal's owner mark, in a file of the home; missing is the same as new."""
 
     def __init__(self, home: Path) -> None:
         self._path = home / FILE_NAME
 
-    def starts(self, owner: str) -> int:
-        """Give how often a daemon had started with this owner's journal, 0 for one that was never seen.
+    def signs(self, owner: str) -> int:
+        """Give how many signs this owner's journal had counted, 0 for one that was never seen.
 
         Raises PermanentError that names the file when it can not be read: to guess would be to forget a restore.
         """
         return self._seen().get(owner, 0)
 
-    def note(self, owner: str, starts: int) -> None:
+    def note(self, owner: str, signs: int) -> None:
         """Keep it, on disk before this returns; raises PermanentError when the home can not be written."""
         seen = self._seen()
         seen.pop(owner, None)
-        seen[owner] = starts
+        seen[owner] = signs
         kept = dict(list(seen.items())[-OWNERS_MAX:])
         fresh = self._path.with_suffix(".new")
         try:
@@ -53,7 +54,7 @@ class Witness:
 
     def _seen(self) -> dict[str, int]:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=_Seen).starts
+            return msgspec.json.decode(self._path.read_bytes(), type=_Seen).signs
         except FileNotFoundError:
             return {}
         except (OSError, msgspec.DecodeError) as error:

@@ -105,7 +105,7 @@ class World:
         self._stack.callback(self._end_all)
         self._instead_of_former("journal", self._first_journal.end)
         self._first_journal.open()
-        restoration = Restoration(url, Witness(self.config.home), self.clock)
+        self._restoration = restoration = Restoration(url, Witness(self.config.home), self.clock)
         self._stack.callback(restoration.close)
         self.owner = restoration.recognise()
         self._exchange = self._open_exchange(self._first_journal)
@@ -198,7 +198,12 @@ class World:
     def say_stopped(self) -> None:
         """Note in the database that the daemon ended in order."""
         self._forget_actual()
-        self._presence.beat(self.owner, "stopped")
+        self._beat("stopped")
+
+    def _beat(self, state: str) -> None:
+        """Say in the database that the daemon lives, and count it where a restored database would not have it."""
+        self._presence.beat(self.owner, state)
+        self._restoration.note_life()
 
     def seed(self, start: Sequence[str] = ()) -> None:
         """Add settings for every listed symbol; those of `start` that nobody ever switched are switched on.
@@ -274,7 +279,7 @@ class World:
             control=ControlPorts(
                 open_store=self._open_desired_state,
                 make_listener=self._make_listener,
-                heartbeat=lambda: self._presence.beat(self.owner, "running"),
+                heartbeat=lambda: self._beat("running"),
             ),
             notifier=self._notifier,
             quarantine=Quarantine(first_s=supervision.quarantine_first_s, max_s=supervision.quarantine_max_s),

@@ -59,7 +59,7 @@ def test_yesterdays_journal_gets_back_what_the_exchange_remembers(trial: Trial, 
     trial.start_daemon()
     log = daemon_of(trial).log
     noticed = log.await_event("journal is older than the daemon")
-    assert (noticed["starts_in_journal"], noticed["starts_seen"]) == (1, 2)
+    assert 0 < noticed["signs_in_journal"] < noticed["signs_seen"]
     assert noticed["cycles_go_on_from"] > 60_000_000
     assert sum(event["cycles_ended"] for event in log.events("journal rebuilt")) > 0
     assert log.events("cycle adopted"), "whatever lived when it was killed goes on"
@@ -109,6 +109,8 @@ def test_a_paper_journal_that_was_restored_goes_on_with_numbers_above_all_it_los
     place("settings", "set", "BTCUSDT", "profit_interval=0.0001")
     daemon = place.trade("--start", "BTCUSDT")
     daemon.log.await_event("cycle finished")
+    # A daemon that runs goes on to count, so that a back-up that is taken now will be known.
+    await_rows(place.url, "SELECT signs FROM identity", lambda rows: rows[0][0] > 1)
     daemon.stop()
     data = place.home / "postgres" / "data"
     shutil.copytree(data, tmp_path / "yesterday", symlinks=True)

@@ -1,4 +1,4 @@
-"""The identity of a journal: drawn once for ever, starts counted, a floor that only rises, accounts that are level."""
+"""The identity of a journal: drawn once for ever, signs of life, a floor that only rises, accounts that are level."""
 
 import random
 from collections.abc import Iterator
@@ -29,26 +29,26 @@ def test_the_identity_is_drawn_once_for_ever(migrated_url: str, identity: Postgr
     second, generator = PostgresIdentity(migrated_url), random.Random(1)
     drawn = identity.read(generator)
     assert len(drawn.owner) == 6
-    assert (drawn.starts, drawn.cycle_floor) == (0, 0)
+    assert (drawn.signs, drawn.cycle_floor) == (0, 0)
     assert second.read(generator) == drawn
     second.close()
     assert second.read(generator) == drawn
     second.close()
 
 
-def test_starts_are_counted(identity: PostgresIdentity) -> None:
+def test_signs_of_life_are_counted(identity: PostgresIdentity) -> None:
     identity.read(random.Random(1))
-    assert [identity.note_start(), identity.note_start()] == [1, 2]
-    assert identity.read(random.Random(2)).starts == 2
+    assert [identity.note_sign(), identity.note_sign()] == [1, 2]
+    assert identity.read(random.Random(2)).signs == 2
 
 
 def test_a_floor_is_the_time_and_rises_also_when_the_clock_went_back(identity: PostgresIdentity) -> None:
     identity.read(random.Random(1))
     floor = identity.raise_floor(NOW_NS, 7)
     assert floor == 60_310_400  # seconds since 2025
-    assert identity.read(random.Random(1)).starts == 7
+    assert identity.read(random.Random(1)).signs == 7
     assert identity.raise_floor(NOW_NS - NS_PER_S) == floor + 1
-    assert identity.read(random.Random(1)).starts == 7
+    assert identity.read(random.Random(1)).signs == 7
     assert identity.raise_floor(0) == floor + 2
 
 

@@ -1,4 +1,4 @@
-"""The witness of a home: remembers starts by journal, survives what kills a process, and never guesses."""
+"""The witness of a home: remembers signs by journal, survives what kills a process, and never guesses."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from naive_daemon.witness import FILE_NAME, OWNERS_MAX, Witness
 
 
 def test_it_remembers_each_journal_by_itself(tmp_path: Path) -> None:
-    assert Witness(tmp_path).starts("abcdef") == 0
+    assert Witness(tmp_path).signs("abcdef") == 0
     Witness(tmp_path).note("abcdef", 3)
     Witness(tmp_path).note("ghijkl", 1)
-    assert (Witness(tmp_path).starts("abcdef"), Witness(tmp_path).starts("ghijkl")) == (3, 1)
+    assert (Witness(tmp_path).signs("abcdef"), Witness(tmp_path).signs("ghijkl")) == (3, 1)
     Witness(tmp_path).note("abcdef", 4)
-    assert Witness(tmp_path).starts("abcdef") == 4
+    assert Witness(tmp_path).signs("abcdef") == 4
 
 
 def test_it_forgets_the_journals_of_long_ago(tmp_path: Path) -> None:
@@ -23,14 +23,14 @@ def test_it_forgets_the_journals_of_long_ago(tmp_path: Path) -> None:
         witness.note(f"owner{number}", 1)
     witness.note("owner1", 2)
     witness.note("another", 1)
-    assert [witness.starts(f"owner{number}") for number in range(4)] == [0, 2, 0, 1]
+    assert [witness.signs(f"owner{number}") for number in range(4)] == [0, 2, 0, 1]
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"starts": {"abcdef": "many"}}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"signs": {"abcdef": "many"}}', b"\xff"])
 def test_a_file_that_can_not_be_read_is_named_and_never_taken_for_a_new_one(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(content)
     with pytest.raises(PermanentError) as refused:
-        Witness(tmp_path).starts("abcdef")
+        Witness(tmp_path).signs("abcdef")
     assert str(tmp_path / FILE_NAME) in refused.value.message
     assert "db restored" in str(refused.value.hint)
     with pytest.raises(PermanentError):
@@ -46,6 +46,6 @@ def test_a_home_that_can_not_be_written_is_told(tmp_path: Path) -> None:
 def test_what_a_killed_process_left_half_written_is_no_witness(tmp_path: Path) -> None:
     Witness(tmp_path).note("abcdef", 3)
     (tmp_path / FILE_NAME).with_suffix(".new").write_bytes(b'{"sta')
-    assert Witness(tmp_path).starts("abcdef") == 3
+    assert Witness(tmp_path).signs("abcdef") == 3
     Witness(tmp_path).note("abcdef", 4)
-    assert Witness(tmp_path).starts("abcdef") == 4
+    assert Witness(tmp_path).signs("abcdef") == 4

@@ -1,6 +1,6 @@
-"""Who a journal is for ever, how often a daemon has started with it, and whether it was restored from a back-up.
+"""Who a journal is for ever, how far the daemons that traded with it had come, and whether it was restored.
 
-Order ids hold numbers of cycles, and those follow from the journal. One that was restored would give numbers again
+Order ids hold numbers of cycles, and those follow from the journal. One restored from a back-up would give some again
 that the exchange has seen. So a restore raises the *floor*: no cycle below it is begun any more. It is the time, in
 seconds since 2025: no trader ends a cycle each second for years, so it is above every number that was given before,
 and short enough for an order id. An account is *level* again once the exchange was asked what the journal has lost.
@@ -19,16 +19,16 @@ _FLOOR_EPOCH_S = 1_735_689_600
 """2025-01-01T00:00:00Z."""
 
 _RAISE_FLOOR = """
-UPDATE identity SET cycle_floor = greatest(cycle_floor + 1, %s), starts = greatest(starts, %s)
+UPDATE identity SET cycle_floor = greatest(cycle_floor + 1, %s), signs = greatest(signs, %s)
 RETURNING cycle_floor
 """
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """The mark in our order ids; starts of daemons that are noted; the lowest number of a fresh cycle (0: any)."""
+    """The mark in our order ids; signs of life that daemons gave; the lowest number of a fresh cycle (0: any)."""
 
     owner: str
-    starts: int
+    signs: int
     cycle_floor: int
 
 
@@ -43,22 +43,22 @@ class PostgresIdentity:
         drawn = "".join(generator.choice(_BASE32) for _ in range(_OWNER_CHARACTERS))
         with self._session.connection() as connection:
             connection.execute("INSERT INTO identity (owner) VALUES (%s) ON CONFLICT (id) DO NOTHING", (drawn,))
-            row = connection.execute("SELECT owner, starts, cycle_floor FROM identity").fetchone()
+            row = connection.execute("SELECT owner, signs, cycle_floor FROM identity").fetchone()
         assert row is not None  # noqa: S101  # the row was written just now if it was not there before
-        owner, starts, cycle_floor = row
-        return Identity(owner=str(owner), starts=starts, cycle_floor=cycle_floor)
+        owner, signs, cycle_floor = row
+        return Identity(owner=str(owner), signs=signs, cycle_floor=cycle_floor)
 
-    def raise_floor(self, now_ns: int, starts: int = 0) -> int:
-        """Know that the journal was restored; gives the new floor. `starts`: how many a witness remembers."""
+    def raise_floor(self, now_ns: int, signs: int = 0) -> int:
+        """Know that the journal was restored; gives the new floor. `signs`: how many a witness remembers."""
         floor = now_ns // NS_PER_S - _FLOOR_EPOCH_S
         with self._session.connection() as connection:
-            row = connection.execute(_RAISE_FLOOR, (max(floor, 1), starts)).fetchone()
+            row = connection.execute(_RAISE_FLOOR, (max(floor, 1), signs)).fetchone()
         return 0 if row is None else int(row[0])  # a database that no daemon ever used has no row, and needs none
 
-    def note_start(self) -> int:
-        """Count one more start, and give how many that makes."""
+    def note_sign(self) -> int:
+        """Count one more sign of life, and give how many that makes."""
         with self._session.connection() as connection:
-            row = connection.execute("UPDATE identity SET starts = starts + 1 RETURNING starts").fetchone()
+            row = connection.execute("UPDATE identity SET signs = signs + 1 RETURNING signs").fetchone()
         assert row is not None  # noqa: S101  # `read` has seen to it
         return int(row[0])
 

@@ -151,7 +151,7 @@ class IdentityRow(Base):
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"))
     owner: Mapped[Name]
-    starts: Mapped[int] = mapped_column(BigInteger, server_default=text("0"), doc="how often a daemon has started")
+    signs: Mapped[int] = mapped_column(BigInteger, server_default=text("0"), doc="signs of life that daemons gave")
     cycle_floor: Mapped[int] = mapped_column(
         BigInteger, server_default=text("0"), doc="no cycle below this number is begun any more"
     )
