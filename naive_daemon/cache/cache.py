@@ -2,7 +2,6 @@
 
 The journal is the truth; losing this loses nothing but an account's metadata, which its owner has while it lives.
 
-
 Receives: KeepState, KeepActor (only the newest of each key is written, with each beat), DropState, DropActor,
 KeepInstruments, KeepAccount, KeepOrder, KeepPosition (written at once); requests SaveDocument, LoadDocument, AskCache.
 Sends: CacheEmptied, published on `names.CACHE`, when what was stored is lost: its owners then tell everything anew.
@@ -27,6 +26,7 @@ from naive_daemon.cache.database import (
     CacheFullError,
     CacheHealth,
 )
+from naive_daemon.cache.latest import Latest
 from naive_daemon.cache.messages import (
     AskCache,
     CacheEmptied,
@@ -56,6 +56,12 @@ PURGE_INTERVAL_S = 3_600.0
 KEEP_S = 86_400.0
 """For so long after their end orders and positions stay; a heap of them for ever is what a journal is for."""
 
+OVER_MAX = 10_000
+"""So many orders that are over, and as many flat positions, stay at most; of their age see `KEEP_S`."""
+
+ACCOUNT_STATES_MAX = 100
+"""An account's list begins anew with its state after so many: only the newest one is ever needed."""
+
 STATE = "state"
 """The one field of a trader's state."""
 
@@ -79,6 +85,13 @@ class _Saving(msgspec.Struct, frozen=True):
     until_s: float
 
 
+class _Listed(msgspec.Struct, frozen=True):
+    """The newest state in an account's list, and how many there are."""
+
+    time_ns: int
+    count: int
+
+
 class Cache(Actor):
     """See the module."""
 
@@ -91,7 +104,9 @@ class Cache(Actor):
         self._states: dict[str, Any] = {}
         self._actors: dict[str, KeepActor] = {}
         self._precisions: dict[str, int] = {}
-        self._accounts: dict[str, int] = {}
+        self._accounts: dict[str, _Listed] = {}
+        self._over_orders = Latest(OVER_MAX)
+        self._flat_positions = Latest(OVER_MAX)
         self._saving: dict[int, _Saving] = {}
         self._saves = 0
         self._away: str | None = None
@@ -175,10 +190,14 @@ class Cache(Actor):
                 database.add_order(order, position_id)
             case KeepOrder(order, event, _) if event is not None:
                 database.update_order(order, event)
+                if order.status.is_terminal and (oldest := self._over_orders.add(order.client_order_id)):
+                    database.delete_order(oldest)
             case KeepPosition(position, None):
                 database.add_position(position)
             case KeepPosition(position, fill) if fill is not None:
                 database.update_position(position, fill)
+                if not position.is_open and (oldest := self._flat_positions.add(position.position_id)):
+                    database.delete_position(oldest)
             case KeepAccount(state):
                 self._keep_account(state)
             case KeepInstruments(instruments):
@@ -188,14 +207,16 @@ class Cache(Actor):
 
     def _keep_account(self, state: AccountState) -> None:
         """Append a state to its account's list, or begin one; a list takes nothing that is not newer."""
-        known_ns = self._accounts.get(state.account)
-        if known_ns is None:
-            self._database.add_account(state)
-        elif state.time_ns > known_ns:
-            self._database.update_account(state)
-        else:
+        known = self._accounts.get(state.account)
+        if known is not None and state.time_ns <= known.time_ns:
             return
-        self._accounts[state.account] = state.time_ns
+        if known is None or known.count >= ACCOUNT_STATES_MAX:
+            self._database.add_account(state)
+            count = 1
+        else:
+            self._database.update_account(state)
+            count = known.count + 1
+        self._accounts[state.account] = _Listed(state.time_ns, count)
 
     def _keep_currencies(self, instruments: tuple[Instrument, ...]) -> None:
         """Keep the assets, with the most decimals that any of their instruments has."""
@@ -294,6 +315,8 @@ class Cache(Actor):
 
     def _empty(self) -> bool:
         """Forget everything but documents; False when that has to wait, before all that is written later."""
+        self._over_orders.clear()
+        self._flat_positions.clear()
         try:
             self._database.flush(keep_general=True)
         except CacheAwayError:

@@ -7,8 +7,9 @@ import msgspec
 import pytest
 import structlog
 
+from naive_daemon.cache import cache as cache_module
 from naive_daemon.cache.cache import HEARTBEAT_S, KEEP_S, PURGE_INTERVAL_S, SAVE_TIMEOUT_S, STATE
-from naive_daemon.cache.database import CacheHealth
+from naive_daemon.cache.database import CacheHealth, Integrity
 from naive_daemon.cache.messages import (
     AskCache,
     CacheEmptied,
@@ -60,6 +61,21 @@ def accepted(name: str) -> OrderAccepted:
     )
 
 
+def filled(name: str, time_ns: int) -> OrderFilled:
+    return OrderFilled(
+        account="main",
+        symbol="BTCUSDT",
+        client_order_id=name,
+        exchange_order_id=f"E-{name}",
+        trade_id=f"{name} {time_ns}",
+        price=Decimal(10),
+        quantity=Decimal(1),
+        commission=Decimal(0),
+        commission_asset="USDT",
+        time_ns=time_ns,
+    )
+
+
 def instrument(symbol: str, base: str, step: str, tick: str) -> Instrument:
     return Instrument(
         symbol=symbol, base_asset=base, quote_asset="USDT", step_size=Decimal(step), tick_size=Decimal(tick)
@@ -91,20 +107,8 @@ def test_an_actors_state_is_kept_by_name(desk: Desk) -> None:
 
 def test_events_are_written_at_once(desk: Desk) -> None:
     made, event = order("O-1"), accepted("O-1")
-    fill = OrderFilled(
-        account="main",
-        symbol="BTCUSDT",
-        client_order_id="O-1",
-        exchange_order_id="E-O-1",
-        trade_id="1",
-        price=Decimal(10),
-        quantity=Decimal(1),
-        commission=Decimal(0),
-        commission_asset="USDT",
-        time_ns=3,
-    )
     position = Position(position_id="P", account="main", symbol="BTCUSDT", base_asset="BTC")
-    bought = PositionFill(Side.BUY, fill)
+    bought = PositionFill(Side.BUY, filled("O-1", 3))
     desk.start().tell(
         KeepOrder(made, position_id="P"),
         KeepOrder(made.apply(event), event),
@@ -253,6 +257,34 @@ def test_what_has_been_over_for_long_is_forgotten(desk: Desk) -> None:
     desk.beat(seconds=KEEP_S)
     desk.beat(seconds=PURGE_INTERVAL_S + HEARTBEAT_S)
     assert set(desk.database.load_orders()) == {"open"}
+
+
+def test_of_what_is_over_only_the_latest_stay_and_what_is_open_stays(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_module, "OVER_MAX", 3)
+    desk.start().tell(KeepOrder(order("open")))
+    opened = Position(position_id="", account="main", symbol="BTCUSDT", base_asset="BTC")
+    for number in range(1, 6):
+        made, position = order(f"O-{number}"), msgspec.structs.replace(opened, position_id=f"P-{number}")
+        bought, sold = PositionFill(Side.BUY, filled("b", 3)), PositionFill(Side.SELL, filled("s", 4))
+        desk.tell(KeepOrder(made, position_id=f"P-{number}"), KeepPosition(position))
+        held = position.apply(bought)
+        desk.tell(KeepPosition(held, bought), KeepPosition(held.apply(sold), sold))
+        desk.tell(KeepOrder(made.apply(filled(f"O-{number}", 3)), filled(f"O-{number}", 3)))
+    assert set(desk.database.load_orders()) == {"open", "O-3", "O-4", "O-5"}
+    assert set(desk.database.load_positions()) == {"P-3", "P-4", "P-5"}
+    assert desk.database.check_integrity() == Integrity()
+
+
+def test_an_accounts_list_begins_anew_when_it_is_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_module, "ACCOUNT_STATES_MAX", 3)
+    desk.start()
+    for time_ns in range(1, 9):
+        desk.tell(KeepAccount(AccountState(account="main", balances=(), time_ns=time_ns)))
+    [entries] = desk.store.lists(["accounts:main"])
+    assert len(entries) == 2
+    assert desk.database.load_account("main") == AccountState(account="main", balances=(), time_ns=8)
 
 
 def test_what_is_left_is_written_at_the_end(desk: Desk) -> None:
