@@ -99,7 +99,7 @@ class ExchangeHistory(Protocol):
     def reports(
         self, symbol: str, first_order_id: int | None, is_wanted: Callable[[ExchangeOrder], bool]
     ) -> tuple[OrderReport, ...]:
-        """Give the wanted orders of a symbol with their fills, oldest first, from one on; else the newest."""
+        """Give the wanted orders of a symbol with their fills, oldest first, from one on, else all."""
 
 
 class LostJournal(msgspec.Struct, frozen=True, kw_only=True):

@@ -59,9 +59,12 @@ def reader(settings: Binance, *, ends: bool = False) -> BinanceHistory:
 
 
 @pytest.mark.parametrize("page", [1, 3, ORDERS, 1_000])
-def test_every_order_comes_once_with_its_fills(settings: Binance, monkeypatch: pytest.MonkeyPatch, page: int) -> None:
+@pytest.mark.parametrize("first", [None, 1])
+def test_every_order_comes_once_with_its_fills(
+    settings: Binance, monkeypatch: pytest.MonkeyPatch, page: int, first: int | None
+) -> None:
     monkeypatch.setattr(history, "PAGE", page)
-    reports = reader(settings).reports("BTCUSDT", 1, lambda _: True)
+    reports = reader(settings).reports("BTCUSDT", first, lambda _: True)
     assert [report.client_order_id for report in reports] == [f"ours-{number}" for number in range(ORDERS)]
     for number, report in enumerate(reports):
         assert report.order is not None

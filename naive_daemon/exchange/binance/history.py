@@ -30,6 +30,7 @@ RETRY_PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 """After a question that was not answered, and after fills that do not add up yet."""
 WEIGHT_MAX = 3_000
 REST_S = 10.0
+_FIRST_ID = 1
 _WEIGHT_HEADER = "x-mbx-used-weight-1m"
 
 Result = TypeVar("Result")
@@ -68,7 +69,7 @@ class BinanceHistory:
     ) -> tuple[OrderReport, ...]:
         """Give the wanted orders of a symbol with their fills, oldest first, from an exchange order id on.
 
-        Without an id among the newest 1,000. Raises as `resting`.
+        Without an id from the first one on. Raises as `resting`.
         """
         return self._run(lambda rest: self._reports(rest, symbol, first_order_id, is_wanted))
 
@@ -98,8 +99,11 @@ class BinanceHistory:
             start: Parameters = () if first is None else (("orderId", str(first)),)
             parameters = (("symbol", symbol), *start, ("limit", str(PAGE)))
             page = await self._ask(rest, "/api/v3/allOrders", parameters, list[KnownOrder])
+            if first is None and len(page) == PAGE:
+                first = _FIRST_ID  # these are the newest, and there may be more
+                continue
             wanted += [order for order in self._read(page) if is_wanted(order)]
-            if first is None or len(page) < PAGE:
+            if len(page) < PAGE:
                 return tuple([await self._report(rest, order) for order in wanted])
             first = max(known.order_id for known in page) + 1
 
