@@ -2,9 +2,12 @@
 
 from naive_daemon.storage.postgres.session import Session
 
+# A symbol whose orders were all purged still has its numbers.
 _NEWEST = """
-SELECT symbol, max(exchange_order_id::numeric) FILTER (WHERE exchange_order_id ~ '^[0-9]{1,18}$')::bigint
-FROM orders WHERE account = %s GROUP BY symbol
+SELECT symbol, max(o.exchange_order_id::numeric) FILTER (WHERE o.exchange_order_id ~ '^[0-9]{1,18}$')::bigint
+FROM (SELECT DISTINCT account, symbol FROM trader_numbers WHERE account = %s) AS traded
+LEFT JOIN orders AS o USING (account, symbol)
+GROUP BY symbol
 """
 
 
