@@ -62,6 +62,12 @@ OVER_MAX = 10_000
 ACCOUNT_STATES_MAX = 100
 """An account's list begins anew with its state after so many: only the newest one is ever needed."""
 
+MEND_INTERVAL_S = 60.0
+"""A store that refuses what it is told, as other values are under our keys, is emptied no more often than that."""
+
+_WHOLE = "cache is whole again"
+_LOST = "cache had lost what it had"
+
 STATE = "state"
 """The one field of a trader's state."""
 
@@ -112,7 +118,9 @@ class Cache(Actor):
         self._away: str | None = None
         self._warned: set[str] = set()
         self._losses = 0
-        self._is_full = False
+        self._refused = 0
+        self._gap: str | None = None
+        self._mend_at_s = 0.0
         self._purge_at_s = 0.0
         self._timer: Timer | None = None
 
@@ -175,12 +183,12 @@ class Cache(Actor):
 
     def _write(self, write: Callable[[], None]) -> None:
         """Write unless too much waits; what is left out then is told again by its owners."""
-        if self._is_full:
+        if self._gap is not None:
             return
         try:
             write()
         except CacheFullError as error:
-            self._is_full = True
+            self._gap = _WHOLE
             self.log.warning("cache overflowed", reason=str(error))
 
     def _keep(self, message: KeepOrder | KeepPosition | KeepAccount | KeepInstruments) -> None:
@@ -279,23 +287,39 @@ class Cache(Actor):
         health = self._database.health()
         self._tell(health)
         self._refuse_late_saves(health)
-        if self._is_full:
-            self._states.clear()
-            self._actors.clear()
-            if health.away is None and not health.waiting and self._empty():
-                self._is_full = False
-                self._losses = health.losses
-                self._ask_owners("cache is whole again")
+        self._look_for_gaps(health)
+        if self._gap is not None:
+            self._fill_gap(self._gap, health)
             return
-        if health.losses != self._losses:
-            self._losses = health.losses
-            self._ask_owners("cache had lost what it had")
         if health.away is not None:
             return  # states are kept here meanwhile, where a newer one replaces an older one
         self._write_states()
         if not health.waiting:
             self._write(partial(self._database.heartbeat, self.system.clock.now_ns()))
             self._purge()
+
+    def _look_for_gaps(self, health: CacheHealth) -> None:
+        """See whether the store has lost what it had, or refused some of it: what is left there is not as it should be.
+
+        Who writes under our keys again and again has it mended now and then only.
+        """
+        if health.losses != self._losses:
+            self._losses = health.losses
+            self._gap = self._gap or _LOST
+        now_s = self.system.clock.monotonic_s()
+        if health.refused != self._refused and now_s >= self._mend_at_s:
+            self._refused = health.refused
+            self._mend_at_s = now_s + MEND_INTERVAL_S
+            self._gap = self._gap or _WHOLE
+
+    def _fill_gap(self, told: str, health: CacheHealth) -> None:
+        """Empty the store and have all told again, as soon as it is there; what comes until then is in that."""
+        self._states.clear()
+        self._actors.clear()
+        if health.away is None and not health.waiting and self._empty():
+            self._gap = None
+            self._losses = self._database.health().losses
+            self._ask_owners(told)
 
     def _purge(self) -> None:
         """Forget what has been over for long, now and then."""
@@ -338,8 +362,8 @@ class Cache(Actor):
         self._away = health.away
         for warning in health.warnings:
             if warning not in self._warned:
-                self._warned.add(warning)
                 self.log.warning("cache warning", reason=warning)
+        self._warned = set(health.warnings)
 
 
 def _decimals(grid: Decimal) -> int:

@@ -58,13 +58,15 @@ class CacheHealth(msgspec.Struct, frozen=True, kw_only=True):
     """How a database is: why it is away (None while it is not), how many writes wait, what an operator should mend.
 
     `losses` counts how often the store was found to have lost what it had acknowledged (emptied, restored, failed
-    over): whoever owns the state then writes it again.
+    over), `refused` how many writes it could never make, as somebody else's values are under their keys: whoever owns
+    the state then writes it again.
     """
 
     away: str | None = None
     waiting: int = 0
     warnings: tuple[str, ...] = ()
     losses: int = 0
+    refused: int = 0
 
 
 class PositionSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from naive_daemon.cache.database import CacheAwayError, CacheCorruptError, Integrity
 from naive_daemon.cache.glob import escape, matcher
 from naive_daemon.storage.redis.cache_database import VALUE_BYTES_MAX
+from naive_daemon.storage.redis.writer import WARNINGS_MAX
 from tests.contract.cache_objects import NOW_NS, accepted, account_state, bought, order, position
 from tests.integration.redis_server import RedisServer, opened, running, until
 
@@ -191,6 +192,22 @@ def test_a_write_onto_somebody_elses_value_is_told_once_and_holds_up_nothing(ser
         assert "order-snapshots:O-2" in warnings[2]
         assert database.health().waiting == 0
         assert database.health().away is None
+        assert database.health().refused == 5
+        database.flush(keep_general=True)
+        assert database.health().warnings == ()
+        database.add_order(order("O-1"), durable=True)
+
+
+def test_what_many_orders_could_not_be_written_onto_is_told_so_often_and_no_more(server: RedisServer) -> None:
+    with opened(server.url, trader="x") as database:
+        server.do("SET", "naive:x:index:orders-in-flight", "somebody's")
+        for number in range(3 * WARNINGS_MAX):
+            database.add_order(order(f"O-{number}"))
+        database.add("k", b"1", durable=True)
+        assert [text.partition(" ")[0] for text in database.health().warnings] == [
+            f"orders:O-{number}" for number in range(WARNINGS_MAX)
+        ]
+        assert database.health().refused == 3 * WARNINGS_MAX
 
 
 def test_a_foreign_value_under_a_key_of_ours_is_an_error_that_names_it_and_never_nothing(server: RedisServer) -> None:

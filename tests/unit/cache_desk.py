@@ -30,6 +30,7 @@ class Store(MemoryStore):
         super().__init__()
         self.away: str | None = None
         self.losses = 0
+        self.refused = 0
         self.warnings: tuple[str, ...] = ()
         self._waiting: list[Callable[[], None]] = []
 
@@ -59,7 +60,13 @@ class Store(MemoryStore):
             self._waiting.append(done)
 
     def health(self) -> CacheHealth:
-        return CacheHealth(away=self.away, waiting=len(self._waiting), losses=self.losses, warnings=self.warnings)
+        return CacheHealth(
+            away=self.away,
+            waiting=len(self._waiting),
+            losses=self.losses,
+            refused=self.refused,
+            warnings=self.warnings,
+        )
 
     def come_back(self) -> None:
         self.away = None

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from naive_daemon.cache import cache as cache_module
-from naive_daemon.cache.cache import HEARTBEAT_S, KEEP_S, PURGE_INTERVAL_S, SAVE_TIMEOUT_S, STATE
+from naive_daemon.cache.cache import HEARTBEAT_S, KEEP_S, MEND_INTERVAL_S, PURGE_INTERVAL_S, SAVE_TIMEOUT_S, STATE
 from naive_daemon.cache.database import CacheHealth, Integrity
 from naive_daemon.cache.messages import (
     AskCache,
@@ -190,13 +190,29 @@ def test_after_an_overflow_the_store_is_emptied_and_owners_tell_everything_again
     assert set(desk.database.load_orders()) == {"O-7"}
 
 
-def test_owners_tell_everything_again_when_the_store_has_lost_what_it_had(desk: Desk) -> None:
-    desk.start().beat(KeepState("a", 1))
+def test_a_store_that_has_lost_what_it_had_is_emptied_of_what_may_be_old_and_told_everything_again(desk: Desk) -> None:
+    desk.database.add("metadata", b"kept")
+    desk.start().beat(KeepState("over since the store's back-up", 1))
     desk.store.losses = 1
     desk.beat()
-    desk.beat()
+    desk.beat(KeepState("a", 1))
     assert desk.owner.heard == [CacheEmptied()]
     assert desk.states() == {"a": 1}
+    assert desk.database.load() == {"metadata": b"kept"}
+
+
+def test_what_the_store_has_refused_is_told_again_at_most_once_a_minute(desk: Desk) -> None:
+    desk.start().beat(KeepState("a", 1))
+    for refused in range(1, 10):
+        desk.store.refused = refused
+        desk.beat()
+    assert desk.owner.heard == [CacheEmptied()]
+    desk.beat(seconds=MEND_INTERVAL_S)
+    desk.beat(KeepState("b", 1))
+    assert desk.owner.heard == [CacheEmptied(), CacheEmptied()]
+    assert desk.states() == {"b": 1}
+    desk.beat(seconds=2 * MEND_INTERVAL_S)
+    assert len(desk.owner.heard) == 2, "what it has refused is told again once"
 
 
 def test_a_warning_of_the_store_is_logged_once(desk: Desk) -> None:

@@ -68,6 +68,7 @@ class RedisStore:
             waiting=self._queue.waiting,
             warnings=self._writer.warnings,
             losses=self._writer.losses,
+            refused=self._writer.refused,
         )
 
     def notify(self, done: Callable[[], None]) -> None:

@@ -6,7 +6,6 @@ doubles up to 2 s; a write that it can never make (somebody else's value is unde
 
 import threading
 import uuid
-from collections import deque
 
 import redis
 import tenacity
@@ -20,7 +19,7 @@ from naive_daemon.storage.redis.write import Write, WriteQueue
 PAUSE_FIRST_S = 0.05
 PAUSE_MAX_S = 2.0
 WARNINGS_MAX = 8
-"""So many writes that could not be made are remembered for who looks; the oldest is forgotten first."""
+"""So many writes that could not be made are remembered for who looks, until all is forgotten there."""
 
 _FAILURES = (*fault.FAILURES, RefusedError)
 
@@ -39,9 +38,10 @@ class Writer:
         self._known: int | None = None  # the last number that the server has told us it has
         self._is_in_doubt = False
         self._abandon = threading.Event()
-        self._bad: deque[str] = deque(maxlen=WARNINGS_MAX)
+        self._bad: list[str] = []
         self._server_warnings: tuple[str, ...] = ()
         self.losses = 0
+        self.refused = 0
         self._thread = threading.Thread(target=self._run, name=f"redis writer {config.where}", daemon=True)
         self._thread.start()
 
@@ -144,6 +144,7 @@ class Writer:
         link.flush([f"{prefix}{kind}:".encode() for kind in write.keep], self._pattern, self._number)
         self._is_in_doubt = False
         self._known = self._number
+        self._bad = []  # what was under their keys has gone
 
     def _left_of(self, batch: list[Write], errors: list[Exception | None]) -> list[Write]:
         """Tell of writes that can not be made; gives those that can, later: memory ran out between two looks at it."""
@@ -154,9 +155,10 @@ class Writer:
             if fault.is_out_of_memory(error):
                 left.append(write)
                 continue
+            self.refused += 1
             write.error = CacheCorruptError(f"{write.key} was not written: {error}")
             text = str(write.error)
-            if text not in self._bad:
+            if text not in self._bad and len(self._bad) < WARNINGS_MAX:
                 self._bad.append(text)
         return left
 
