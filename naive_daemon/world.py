@@ -108,6 +108,7 @@ class World:
         self._restoration = restoration = Restoration(url, Witness(self.config.home), self.clock)
         self._stack.callback(restoration.close)
         self.owner = restoration.recognise()
+        self._cache_config = self._read_cache_config()
         self._exchange = self._open_exchange(self._first_journal)
         self._level(restoration, self._first_journal, shall_end)
         restoration.note_start()
@@ -298,9 +299,10 @@ class World:
         self._instead_of_former("journal", journal.end)
         return journal
 
-    def _open_cache(self) -> CacheDatabase:
+    def _read_cache_config(self) -> RedisCacheConfig:
+        """Read what no server has to be asked for; raises ConfigError, now rather than when the cache starts."""
         redis = self.config.redis
-        config = RedisCacheConfig.from_url(
+        return RedisCacheConfig.from_url(
             self._servers.redis_url,
             trader=self.owner,
             encoding=redis.encoding,
@@ -311,7 +313,9 @@ class World:
             queue_max=redis.queue_max,
             bulk_read_batch_size=redis.bulk_read_batch_size,
         )
-        database = RedisCacheDatabase(config)
+
+    def _open_cache(self) -> CacheDatabase:
+        database = RedisCacheDatabase(self._cache_config)
         self._instead_of_former("cache", database.close)
         return database
 

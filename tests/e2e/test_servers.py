@@ -95,6 +95,9 @@ def test_own_servers(elsewhere: Place, database_url: str, redis_url: str) -> Non
     assert "naive-daemon db upgrade" in hint
 
     assert elsewhere("db", "upgrade").code == 0
+    refused = elsewhere.run(NAIVE_REDIS_URL="redis://localhost?colour=blue")
+    assert refused.await_end() == 78
+    assert "parameters that are not known: colour" in refused.log.plain_lines()[0]
     daemon = elsewhere.trade("--start", "BTCUSDT")
     daemon.log.await_event("buy placed")
     assert elsewhere.servers() == []

@@ -56,6 +56,13 @@ def test_what_is_no_url_is_refused_without_quoting_it(url: str) -> None:
     assert refused.value.hint is not None
 
 
+@pytest.mark.parametrize("parameter", ["ssl_cert_reqs=never", "ssl_colour=blue"])
+def test_parameters_of_tls_that_can_not_be_are_refused(parameter: str) -> None:
+    with pytest.raises(ConfigError, match="parameters of TLS") as refused:
+        RedisCacheConfig.from_url(f"rediss://:secret@host?{parameter}")
+    assert "secret" not in str(refused.value)
+
+
 def test_a_parameter_that_is_not_known_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="parameters that are not known: colour") as refused:
         RedisCacheConfig.from_url("redis://:secret@host?colour=secret")
@@ -63,6 +70,8 @@ def test_a_parameter_that_is_not_known_is_refused_by_name() -> None:
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
+    ({"host": "a" * 64}, "host is no name"),
+    ({"host": "a..b"}, "host is no name"),
     ({"port": 0}, "port 0"),
     ({"port": 70_000}, "port 70000"),
     ({"db": -1}, "database -1"),

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from redis import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
 from redis.backoff import NoBackoff
 from redis.connection import parse_url
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from naive_daemon.cache.encoding import EncodingName
@@ -73,6 +74,10 @@ class RedisCacheConfig(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigError(f"redis: {name} is {getattr(self, name)}, and must be more than 0")
         if not 0 <= self.buffer_interval_ms <= 60_000:  # noqa: PLR2004 - a minute
             raise ConfigError(f"redis: buffer_interval_ms is {self.buffer_interval_ms}: from 0 to 60000")
+        try:
+            self.host.encode("idna")  # as looking it up does
+        except UnicodeError:
+            raise ConfigError("redis: host is no name that a host can have") from None
         if not 0 < self.port < 2**16 or self.db < 0:
             raise ConfigError(f"redis: port {self.port}, database {self.db}: there is none such")
         if self.encoding not in ("msgpack", "json"):
@@ -101,7 +106,12 @@ class RedisCacheConfig(msgspec.Struct, frozen=True, kw_only=True):
         tls = {name: parts.pop(name) for name in list(parts) if name.startswith("ssl_")}
         if strangers := sorted(set(parts) - {"host", "port", "db", "username", "password", "path"}):
             raise ConfigError(f"the URL of Redis has parameters that are not known: {', '.join(strangers)}")
-        return cls(ssl=has_tls, tls=tls, **parts, **fields)
+        config = cls(ssl=has_tls, tls=tls, **parts, **fields)
+        try:
+            config.make_connection()
+        except (RedisError, TypeError, ValueError) as error:  # what redis-py makes of `tls`, which holds no secret
+            raise ConfigError(f"the URL of Redis has parameters of TLS that can not be: {error}") from None
+        return config
 
     @property
     def where(self) -> str:
