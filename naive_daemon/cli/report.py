@@ -136,7 +136,7 @@ def _make(config: "Config", history: CycleHistory, instruments: "Mapping[str, In
     if not above.is_past:
         opened = history.opened()
         maker.extend(opened)
-        symbols = sorted({cycle.key.symbol for cycle in opened if cycle.entered_ns is not None})
+        symbols = sorted({cycle.key.symbol for cycle in opened if cycle.entered_ns is not None or cycle.dust_in})
         prices = {**history.last_fills(symbols), **_daemon_prices(config, symbols)}
     return maker.make(above, prices)
 

@@ -14,7 +14,7 @@ DEFINITIONS = {
     "without a fee for that. Not known for a span that ends in the past, or where no price is known.",
     "fees": "Commission paid by the cycles that ended, by asset; never added up over assets.",
     "dust": "What cycles that ended could not sell, less what later ones were given of it, by asset. Its cost is in "
-    "the realised PnL, its worth is not.",
+    "the realised PnL, its worth is not. Of a span that is not the whole journal it is the change, and may be below 0.",
     "turnover": "What the purchases cost and the sales brought, added up.",
     "profit_factor": "Sum of the gains ÷ sum of the losses. Not known without a loss.",
     "capital": "Capital employed: the largest sum of the budgets of cycles that were open at one moment.",

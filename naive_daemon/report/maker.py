@@ -155,21 +155,24 @@ class _SymbolSums:
     def symbol(self, quote_asset: str, span: Span, last: LastPrice | None) -> SymbolFigures:
         for cycle in self.opened:
             self.tally.add_open(cycle, span.to_ns)
+        held = total(cycle.held(self._base_asset) for cycle in self.opened)
         return SymbolFigures(
             symbol=self._symbol,
             base_asset=self._base_asset,
-            figures=self.tally.figures(span, None if span.is_past else self._unrealised_pnl(quote_asset, last)),
+            figures=self.tally.figures(span, None if span.is_past else self._unrealised_pnl(quote_asset, held, last)),
             dust=self.dust,
-            held=None if span.is_past else total(cycle.held(self._base_asset) for cycle in self.opened),
+            held=None if span.is_past else held,
             price=None if last is None else last.price,
             price_of=None if last is None else last.origin,
             price_at_ns=None if last is None else last.time_ns,
         )
 
-    def _unrealised_pnl(self, quote_asset: str, last: LastPrice | None) -> Decimal | None:
-        if last is None:
+    def _unrealised_pnl(self, quote_asset: str, held: Decimal, last: LastPrice | None) -> Decimal | None:
+        """Give it; where nothing is held, as by buys that wait, no price is needed for that."""
+        if last is None and held:
             return None
-        return total(cycle.open_pnl(self._base_asset, quote_asset, last.price) for cycle in self.opened)
+        price = ZERO if last is None else last.price
+        return total(cycle.open_pnl(self._base_asset, quote_asset, price) for cycle in self.opened)
 
 
 class _BlockSums:

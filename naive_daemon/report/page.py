@@ -116,7 +116,12 @@ def _charts(block: Block, made: Made, symbols: Sequence[str]) -> list[_Chart]:
     left_out = len(symbols) - len(drawn)
     note = _thinned(curve.realised_pnl)
     equity = _Chart("equity", f"Realised PnL, {quote}", note, equity_chart(curve, quote, span))
-    drawdown = _Chart("drawdown", f"Drawdown, {quote}", note, drawdown_chart(curve, quote, span))
+    drawdown = _Chart(
+        "drawdown",
+        f"Drawdown of the realised PnL, {quote}",
+        f"What open cycles would lose at the last price is not in it. {note}".rstrip(),
+        drawdown_chart(curve, quote, span),
+    )
     prices = [
         _Chart("price", f"{name}: cycles on the price, {quote}", _price_note(shown), price_chart(shown, quote, span))
         for name in drawn

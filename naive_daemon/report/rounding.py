@@ -56,7 +56,7 @@ def figure(value: Decimal | None) -> str:
 
 def amount(value: Decimal) -> str:
     """Write an amount that no other stands beside."""
-    return money(value, _places(value, _DIGITS_ALONE) if value else _PLACES_MIN)
+    return money(value, _places(value, _DIGITS_ALONE) if value else _PLACES_MIN).replace("-", "−")
 
 
 def amounts(by_asset: Mapping[str, Decimal]) -> str:

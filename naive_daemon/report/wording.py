@@ -88,13 +88,16 @@ def figure_rows(figures: Figures, dust: Mapping[str, Decimal], quote: str, place
 
 def span_line(report: Report) -> str:
     """Say from when to when a report goes, and which part of that was asked for."""
-    span = f"{rounding.moment(report.from_ns)} to {rounding.moment(report.to_ns)}"
     asked = [
         f"{word} {rounding.moment(time_ns)}"
         for word, time_ns in (("since", report.since_ns), ("until", report.until_ns))
         if time_ns is not None
     ]
-    return f"{span} (asked for: {', '.join(asked)})" if asked else span
+    wanted = ", ".join(asked)
+    if report.from_ns is None:
+        return wanted or "since the beginning"
+    span = f"{rounding.moment(report.from_ns)} to {rounding.moment(report.to_ns)}"
+    return f"{span} (asked for: {wanted})" if asked else span
 
 
 def price_lines(report: Report) -> list[str]:

@@ -129,6 +129,17 @@ def test_json_is_exactly_what_programs_are_promised(console: Any) -> None:
     }  # fmt: skip
 
 
+def test_dust_in_the_hands_of_a_buy_that_waits_has_a_price_too(console: Any, schema_url: str) -> None:
+    store = PostgresJournal(schema_url)
+    store.write(entries(CYCLES[0]))
+    store.write([CycleRecorded(msgspec.structs.replace(cycle(2, None), dust_in=Decimal("0.3")))])
+    store.close()
+    (block,) = console("report", "--json").data["blocks"]
+    (symbol,) = block["symbols"]
+    assert (symbol["held"], symbol["price"], symbol["price_of"]) == ("0.3", "52", "last fill")
+    assert block["figures"]["unrealised_pnl"] == "15.6"
+
+
 @pytest.mark.usefixtures("journal")
 def test_symbols_and_spans_choose_what_is_reported(console: Any) -> None:
     def pnl(*arguments: str) -> dict[str, str]:

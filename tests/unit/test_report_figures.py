@@ -124,6 +124,15 @@ def test_without_a_price_the_worth_is_not_known() -> None:
     assert block.symbols[0].held == Decimal("2.4")
 
 
+def test_a_buy_that_waits_needs_no_price_to_be_worth_nothing() -> None:
+    nothing = msgspec.structs.replace(opened(bought="0", dust_in="0"), bought_quote=Decimal(0), fees={})
+    elsewhere = msgspec.structs.replace(nothing, key=CycleKey("main", "ETHUSDT", 1, 1))
+    price = LastPrice(Decimal(60), START_NS + 10 * HOUR_NS, "last fill")
+    block = only_block(ended(1, "1"), opened(sold="1"), elsewhere, prices={"BTCUSDT": price})
+    assert [one.figures.unrealised_pnl for one in block.symbols] == [60 + Decimal("1.4") * 60 - 100 - 3, 0]
+    assert block.figures.unrealised_pnl == block.symbols[0].figures.unrealised_pnl
+
+
 def test_a_span_of_the_past_tells_nothing_of_what_is_open_now() -> None:
     heading = msgspec.structs.replace(HEADING, since_ns=START_NS - HOUR_NS, until_ns=START_NS + 48 * HOUR_NS)
     made_report = made(ended(1, "1", hours=3), heading=heading)

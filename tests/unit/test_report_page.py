@@ -76,6 +76,19 @@ def test_a_report_of_nothing_says_so_and_is_small() -> None:
     assert "Nothing was traded in this span." in page
     assert len(page) < 20_000
     assert charts(page) == []
+    assert '<p class="about">since the beginning</p>' in page
+
+
+def test_a_report_of_nothing_says_what_was_asked_for() -> None:
+    heading = msgspec.structs.replace(HEADING, since_ns=START_NS, until_ns=START_NS + HOUR_NS)
+    asked = "since 2026-01-01 00:00:00 UTC, until 2026-01-01 01:00:00 UTC"
+    assert f'<p class="about">{asked}</p>' in render(made(heading=heading))
+
+
+def test_a_drawdown_says_what_is_not_in_it() -> None:
+    page = render(made(ended(1, "1")))
+    assert "<h3>Drawdown of the realised PnL, USDT</h3>" in page
+    assert "What open cycles would lose at the last price is not in it." in page
 
 
 def of_a_year(count: int) -> Made:

@@ -37,6 +37,7 @@ def test_shares_ratios_and_amounts() -> None:
     assert rounding.percentage(Decimal("0.66667")) == "66.67 %"
     assert rounding.figure(Decimal("-1.005")) == "−1.00"
     assert rounding.amounts({"BNB": Decimal("0.000045919"), "USDT": Decimal(12345)}) == "0.00004592 BNB, 12,345.00 USDT"
+    assert rounding.amounts({"BTC": Decimal("-3E-7")}) == "−0.00000030 BTC"
     assert [rounding.percentage(None), rounding.figure(None), rounding.length(None), rounding.amounts({})] == ["–"] * 4
 
 
