@@ -7,6 +7,7 @@ Invariant: the witness never knows of a sign that the database did not have on d
 """
 
 import os
+import threading
 from pathlib import Path
 
 import msgspec
@@ -23,10 +24,14 @@ class _Seen(msgspec.Struct, frozen=True):
 
 
 class Witness:
-    """Signs of life by the journal's owner mark, in a file of the home; missing is the same as new."""
+    """Signs of life by the journal's owner mark, in a file of the home; missing is the same as new.
+
+    Threads that note at once take turns: one that was given up may be writing still.
+    """
 
     def __init__(self, home: Path) -> None:
         self._path = home / FILE_NAME
+        self._turn = threading.Lock()
 
     def signs(self, owner: str) -> int:
         """Give how many signs this owner's journal had counted, 0 for one that was never seen.
@@ -37,9 +42,12 @@ class Witness:
 
     def note(self, owner: str, signs: int) -> None:
         """Keep it, on disk before this returns; raises PermanentError when the home can not be written."""
+        with self._turn:
+            self._note(owner, signs)
+
+    def _note(self, owner: str, signs: int) -> None:
         seen = self._seen()
-        seen.pop(owner, None)
-        seen[owner] = signs
+        seen[owner] = max(signs, seen.pop(owner, 0))
         kept = dict(list(seen.items())[-OWNERS_MAX:])
         fresh = self._path.with_suffix(".new")
         try:

@@ -1,5 +1,6 @@
 """The witness of a home: remembers signs by journal, survives what kills a process, and never guesses."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,13 @@ def test_it_remembers_each_journal_by_itself(tmp_path: Path) -> None:
     assert (Witness(tmp_path).signs("abcdef"), Witness(tmp_path).signs("ghijkl")) == (3, 1)
     Witness(tmp_path).note("abcdef", 4)
     assert Witness(tmp_path).signs("abcdef") == 4
+
+
+def test_threads_that_note_at_once_leave_a_whole_file(tmp_path: Path) -> None:
+    witness = Witness(tmp_path)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda signs: witness.note("abcdef", signs), range(1, 101)))
+    assert Witness(tmp_path).signs("abcdef") == 100
 
 
 def test_it_forgets_the_journals_of_long_ago(tmp_path: Path) -> None:
