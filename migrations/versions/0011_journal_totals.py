@@ -67,6 +67,21 @@ NUMBERS = """(
     UNION ALL SELECT account, symbol, trader, cycle FROM orders)
 """
 
+# Numbers whose rows were purged are known to nothing but the totals: fresh cycles go on above all of them.
+KEEP_NUMBERS = """
+    UPDATE identity SET cycle_floor = greatest(cycle_floor, purged.last_cycle + 1)
+    FROM (
+        SELECT max(last_cycle) AS last_cycle FROM trader_numbers AS n
+        WHERE NOT EXISTS (
+            SELECT FROM cycles AS c
+            WHERE (c.account, c.symbol, c.trader, c.cycle) = (n.account, n.symbol, n.trader, n.last_cycle))
+          AND NOT EXISTS (
+            SELECT FROM orders AS o
+            WHERE (o.account, o.symbol, o.trader, o.cycle) = (n.account, n.symbol, n.trader, n.last_cycle))
+    ) AS purged
+    WHERE purged.last_cycle IS NOT NULL
+"""
+
 FUNCTIONS = {
     "total_orders": (ADD_ORDERS.format(source="come"), ADD_NUMBERS.format(source="come")),
     "total_fills": (ADD_FILLS.format(source="come"), ADD_COMMISSIONS.format(source="come")),
@@ -158,6 +173,7 @@ def _fill_totals() -> None:
 
 
 def downgrade() -> None:
+    op.execute(KEEP_NUMBERS)
     for table in ("orders", "cycles"):
         op.execute(f"ALTER TABLE {table} RESET (autovacuum_vacuum_scale_factor)")
     op.drop_index("orders_created", "orders")

@@ -86,6 +86,18 @@ def test_an_upgrade_counts_what_is_there(migrated_url: str, query: Query) -> Non
     assert query("SELECT realised_pnl FROM cycle_totals WHERE account = 'two'") == [(5,)]
 
 
+@pytest.mark.parametrize(("purged", "floor"), [("trader = 2", 8), ("trader = 1 AND cycle = 1", 0)])
+def test_a_downgrade_lets_no_number_be_given_again_whose_rows_were_purged(
+    migrated_url: str, query: Query, purged: str, floor: int
+) -> None:
+    query("INSERT INTO identity (owner) VALUES ('abcdef')")
+    query(f"DELETE FROM cycles WHERE {purged}")
+    migrate.downgrade(migrated_url, "0010")
+    assert query("SELECT cycle_floor FROM identity") == [(floor,)]
+    migrate.upgrade(migrated_url)
+    assert query("SELECT cycle_floor FROM identity") == [(floor,)]
+
+
 PAST = """
 INSERT INTO cycles (account, symbol, trader, cycle, budget, fee, settings, started_ns, outcome, finished_ns)
 SELECT 'main', 'S' || n % 50, 1, 10 + n, 1, 0, '{}', n, 'completed', n FROM generate_series(1, 5000) AS n;
