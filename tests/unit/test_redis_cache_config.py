@@ -32,6 +32,9 @@ def test_user_name_and_password_are_read_and_the_password_is_never_shown() -> No
     assert config.password is not None
     assert config.password.get_secret_value() == "o/pen-sesame"
     assert "sesame" not in f"{config}{config!r}"
+    with_key = RedisCacheConfig.from_url("rediss://host?ssl_password=open-sesame", trader="t")
+    assert with_key.tls == {"ssl_password": "open-sesame"}
+    assert f"{with_key}{with_key!r}" == 2 * "RedisCacheConfig(host:6379)"
 
 
 @pytest.mark.parametrize(

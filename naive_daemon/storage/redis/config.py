@@ -90,6 +90,10 @@ class RedisCacheConfig(msgspec.Struct, frozen=True, kw_only=True):
         if self.use_instance_id and not self.instance_id:
             raise ConfigError("redis: use_instance_id needs an instance_id")
 
+    def __repr__(self) -> str:
+        """Name the server; `tls` may hold the password of a key."""
+        return f"{type(self).__name__}({self.where})"
+
     @classmethod
     def from_url(cls, url: str, **fields: Any) -> Self:
         """Read a URL (redis, rediss or unix); raises ConfigError that does not quote it, as it may hold a password."""
@@ -109,7 +113,7 @@ class RedisCacheConfig(msgspec.Struct, frozen=True, kw_only=True):
         config = cls(ssl=has_tls, tls=tls, **parts, **fields)
         try:
             config.make_connection()
-        except (RedisError, TypeError, ValueError) as error:  # what redis-py makes of `tls`, which holds no secret
+        except (RedisError, TypeError, ValueError) as error:  # what redis-py says of `tls`, by names only
             raise ConfigError(f"the URL of Redis has parameters of TLS that can not be: {error}") from None
         return config
 
