@@ -185,7 +185,7 @@ class Daemon:
         except (ActorDiedError, TimeoutError):
             is_written = False
         if not is_written:
-            self._log.warning("metadata is not written whole", hint="Redis is away or slow, the log says so above")
+            self._log.warning("metadata is not written whole", hint="the log says above why Redis did not take it")
 
     def _fail(self, reason: str) -> None:
         self._failure = reason

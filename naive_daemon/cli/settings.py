@@ -24,7 +24,7 @@ from naive_daemon.storage.postgres.settings import OperatorSettings
 _STRATEGIES = "naive_daemon.strategies"
 _TRADE_KEYS = TradeSettings.__struct_fields__
 _COLUMNS = (
-    "symbol", "status", "chunks>", "budget>", "buy down>", "profit>", "rebuy>", "strategy",
+    "symbol", "status", "chunks>", "budget>", "buy down>", "profit>", "rebuy>", "strategy", "dust",
 )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def set_settings(options: Options, *, words: tuple[str, ...], account: str | Non
     """Change settings of symbols; traders that run take them at their next cycle.
 
     An order that rests is never changed. Keys: chunks, budget (quote asset), buy_down_interval, profit_interval,
-    rebuy_interval (ratios, 0.01 is 1 %), strategy.
+    rebuy_interval (ratios, 0.01 is 1 %), strategy, dust (sweep or keep).
 
     Example:
       naive-daemon settings set BTCUSDT ETHUSDT budget=500 chunks=3

@@ -147,7 +147,8 @@ def _held(rows: Sequence[SymbolStanding]) -> dict[str, list[str]]:
 def _daemon_line(daemon: DaemonStanding) -> str:
     if not daemon.running:
         return f"account {daemon.account}: the daemon is not running; what is wanted is kept until it starts"
-    place = f"process {daemon.pid} on {daemon.host}" if daemon.pid else "its process is not known"
+    there = f" on {daemon.host}" if daemon.host else ""
+    place = f"process {daemon.pid}{there}" if daemon.pid else "its process is not known"
     if daemon.state is None:
         return f"account {daemon.account}: the daemon is running ({place})"
     return (

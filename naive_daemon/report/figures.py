@@ -13,8 +13,9 @@ DEFINITIONS = {
     "unrealised_pnl": "What the open cycles would have brought if all that they hold were sold at the last price, "
     "without a fee for that. Not known for a span that ends in the past, or where no price is known.",
     "fees": "Commission paid by the cycles that ended, by asset; never added up over assets.",
-    "dust": "What cycles that ended could not sell, less what later ones were given of it, by asset. Its cost is in "
-    "the realised PnL, its worth is not. Of a span that is not the whole journal it is the change, and may be below 0.",
+    "dust": "What cycles that ended could not sell, less what they were given of it by former ones, by asset; so what "
+    "open cycles were given is in it. Its cost is in the realised PnL, its worth is not. Of a span that is not the "
+    "whole journal it is the change, and may be below 0.",
     "turnover": "What the purchases cost and the sales brought, added up.",
     "profit_factor": "Sum of the gains ÷ sum of the losses. Not known without a loss.",
     "capital": "Capital employed: the largest sum of the budgets of cycles that were open at one moment.",

@@ -144,12 +144,11 @@ class _SymbolSums:
         self._base_asset = base_asset
 
     def add(self, cycle: TradedCycle) -> None:
-        self.dust = _subtract(self.dust, cycle.dust_in)
         self.curve.add(cycle)
         if cycle.finished_ns is None:
             self.opened.append(cycle)
         else:
-            self.dust = _add(self.dust, cycle.dust_base)
+            self.dust = _add(self.dust, _subtract(cycle.dust_base, cycle.dust_in))
             self.tally.add(cycle)
 
     def symbol(self, quote_asset: str, span: Span, last: LastPrice | None) -> SymbolFigures:

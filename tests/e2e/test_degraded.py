@@ -123,6 +123,7 @@ def test_without_postgres_status_still_answers_and_all_is_written_when_it_is_bac
     told = desk.await_degraded("PostgreSQL")
     assert "degraded: no new entries: PostgreSQL is away since " in told
     assert "BTCUSDT" in told
+    assert f"the daemon is running (process {daemon.pid})" in told
     data = desk.place("status", "BTCUSDT", "--json").data
     (row,) = data["symbols"]
     assert (row["actual"], row["desired"], data["kill_switch"]) == ("on", None, None)

@@ -166,7 +166,9 @@ def test_settings_are_changed_and_listed(console: Any, schema_url: str) -> None:
             "shutdown_entries": "keep",
         }
     ]
-    assert "ETHUSDT" in console("settings", "list").out
+    head, _, *rows = console("settings", "list").out.splitlines()
+    assert head.split()[-2:] == ["strategy", "dust"]
+    assert [row.split()[0] for row in rows] == ["BTCUSDT", "ETHUSDT"]
     with psycopg.connect(schema_url) as connection:
         assert connection.execute("SELECT count(*) FROM settings").fetchone() == (2,)
 

@@ -7,6 +7,8 @@ import psycopg
 import pytest
 
 from naive_daemon.storage.postgres import journal_sql, migrate
+from naive_daemon.storage.postgres.engine import make_engine
+from naive_daemon.storage.postgres.report import Report
 
 Query = Callable[..., list[tuple[object, ...]]]
 
@@ -76,6 +78,16 @@ def test_rows_that_go_stay_counted(query: Query) -> None:
     for table in ("fills", "orders", "cycles"):
         query(f"DELETE FROM {table}")
     assert totals(query) == TOTALS
+
+
+@pytest.mark.usefixtures("query")
+def test_the_dust_that_is_shown_has_what_open_cycles_were_given(migrated_url: str) -> None:
+    engine = make_engine(migrated_url)
+    try:
+        assert Report(engine).dust("main") == {"AAAQ": Decimal("0.2")}
+        assert Report(engine).dust("two") == {}
+    finally:
+        engine.dispose()
 
 
 def test_an_upgrade_counts_what_is_there(migrated_url: str, query: Query) -> None:

@@ -115,7 +115,13 @@ def test_open_cycles_are_worth_what_they_hold_at_the_last_price() -> None:
     assert block.figures.unrealised_pnl == 60 + Decimal("1.4") * 60 - 100 - 3
     assert block.figures.open_cycles == 1
     assert (block.symbols[0].price, block.symbols[0].price_of) == (60, "last fill")
-    assert block.dust == {"BTC": Decimal("-0.5")}
+
+
+def test_dust_is_what_ended_cycles_have_left_whoever_has_it_now() -> None:
+    left = msgspec.structs.replace(ended(1, "1"), dust_base=Decimal("0.7"))
+    swept = msgspec.structs.replace(ended(2, "1"), dust_in=Decimal("0.7"), dust_base=Decimal("0.5"))
+    assert only_block(left, swept, opened(dust_in="0.5")).dust == {"BTC": Decimal("0.5")}
+    assert only_block(swept).dust == {"BTC": Decimal("-0.2")}, "of a part of the journal it is the change"
 
 
 def test_without_a_price_the_worth_is_not_known() -> None:

@@ -123,14 +123,25 @@ class Report:
             )
 
     def dust(self, account: str) -> dict[str, Decimal]:
-        """Read what cycles that ended could not sell, less what later ones were given, by symbol, in the base asset."""
+        """Read what cycles that ended could not sell, by symbol, in the base asset.
+
+        What of it open cycles were given is in it until they have ended, too.
+        """
+        given = (
+            select(CycleRow.symbol, func.sum(CycleRow.dust_in).label("dust_in"))
+            .where(CycleRow.account == account, CycleRow.finished_ns.is_(None))
+            .group_by(CycleRow.symbol)
+            .subquery()
+        )
+        dust = CycleTotalRow.dust_base + func.coalesce(given.c.dust_in, 0)
         query = (
-            select(CycleTotalRow.symbol, CycleTotalRow.dust_base)
-            .where(CycleTotalRow.account == account, CycleTotalRow.dust_base != 0)
+            select(CycleTotalRow.symbol, dust.label("dust"))
+            .join(given, given.c.symbol == CycleTotalRow.symbol, isouter=True)
+            .where(CycleTotalRow.account == account, dust != 0)
             .order_by(CycleTotalRow.symbol)
         )
         with begin(self._engine) as connection:
-            return {row.symbol: row.dust_base for row in connection.execute(query)}
+            return {row.symbol: row.dust for row in connection.execute(query)}
 
     def orders(
         self,
