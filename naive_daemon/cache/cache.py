@@ -9,6 +9,7 @@ State: what is written with the next beat, one entry for each trader and actor; 
 but documents begins afresh with it: what an earlier life had stored may be of what is over by now.
 While the store is away the daemon trades on, *degraded*: what comes waits in the database's bounded queue, and when
 that is full, nothing more is taken until the store is back; then it is emptied, and its owners are asked.
+Crashes when: the database's writer has.
 """
 
 from collections.abc import Callable

@@ -32,9 +32,9 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     """What is held of one symbol, and since when.
 
     `quantity` (base asset) is above 0 when long and below 0 when short; `entry_price` is the average price of what
-    opened it, in the quote asset, in 28 digits, half-even; 0 while nothing is held. `realised_pnl` (quote asset) counts
-    closed quantity × (price − entry), without commission. Commission in the base asset leaves the position, whichever
-    side has paid it. A fill counts once, by its trade id.
+    opened it, in the quote asset, 0 while nothing is held. `realised_pnl` (quote asset) counts closed quantity ×
+    (price − entry), without commission. Prices and PnL are kept to 28 digits, half-even; quantities are exact. Commission
+    in the base asset leaves the position, whichever side has paid it. A fill counts once, by its trade id.
     """
 
     position_id: str
@@ -55,7 +55,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         return self.quantity != ZERO
 
     def unrealised_pnl(self, price: Decimal) -> Decimal:
-        """Give quantity × (price − entry), in the quote asset."""
+        """Give quantity × (price − entry), in the quote asset, in 28 digits, half-even."""
         return self.quantity * (price - self.entry_price)
 
     def apply(self, event: PositionFill) -> "Position":

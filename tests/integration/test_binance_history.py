@@ -103,6 +103,17 @@ def test_answers_that_are_lost_are_asked_for_again(exchange: LocalExchange, sett
         exchange.heal()
 
 
+def test_nothing_is_asked_for_as_long_as_the_exchange_says(
+    exchange: LocalExchange, settings: Binance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "RETRY_PAUSES_S", (0.01,) * 4)
+    exchange.fault("429", where="account", value="2", seconds=1)
+    try:
+        assert len(reader(settings).resting()) > 0
+    finally:
+        exchange.heal()
+
+
 def test_a_daemon_that_shall_end_reads_no_further(settings: Binance) -> None:
     with pytest.raises(TransientError, match="ended while"):
         reader(settings, ends=True).resting()

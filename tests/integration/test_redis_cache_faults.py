@@ -8,9 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from naive_daemon.cache.database import CacheAwayError, CacheCorruptError, Integrity
+from naive_daemon.cache.database import CacheAwayError, CacheClosedError, CacheCorruptError, Integrity
 from naive_daemon.cache.glob import escape, matcher
 from naive_daemon.storage.redis.cache_database import VALUE_BYTES_MAX
+from naive_daemon.storage.redis.link import Link
 from naive_daemon.storage.redis.writer import WARNINGS_MAX
 from tests.contract.cache_objects import NOW_NS, accepted, account_state, bought, order, position
 from tests.integration.redis_server import RedisServer, opened, running, until
@@ -66,6 +67,30 @@ def test_a_user_without_the_rights_is_told_so(server: RedisServer) -> None:
         pytest.raises(CacheAwayError, match="its user may not do what is needed"),
     ):
         database.add("k", b"1", durable=True)
+
+
+def test_a_user_who_may_not_end_connections_is_warned_of(server: RedisServer) -> None:
+    server.do("ACL", "SETUSER", "mild", "on", "nopass", "~*", "+@all", "-client", "+client|id")
+    with opened(f"redis://mild@127.0.0.1:{server.port}/0") as database:
+        database.add("k", b"1", durable=True)
+        [warning] = database.health().warnings
+        assert "may not say CLIENT KILL" in warning
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_writer_that_has_crashed_is_told_to_whoever_looks(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with opened(server.url, wait_s=5, close_timeout_s=0.1) as database:
+        database.add("k", b"1", durable=True)
+        monkeypatch.setattr(Link, "transact", crash)
+        with pytest.raises(CacheAwayError, match="its writer has crashed: ZeroDivisionError"):
+            database.add("k", b"2", durable=True)
+        with pytest.raises(CacheClosedError, match="its writer has crashed: ZeroDivisionError"):
+            database.health()
 
 
 def test_without_memory_everything_waits_whole_and_is_written_when_there_is_some(server: RedisServer) -> None:

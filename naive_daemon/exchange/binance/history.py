@@ -5,6 +5,7 @@ on purpose: half of the minute's weight stays free. Invariant: an answer is whol
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.permission import body_of, measure
 from naive_daemon.exchange.binance.reading import Reader, total
 from naive_daemon.exchange.binance.rest import Rest
+from naive_daemon.exchange.binance.signal import Answer
 from naive_daemon.exchange.binance.signing import Parameters, load_signer
 from naive_daemon.exchange.binance.wire import KnownOrder, OwnTrade, WireError, decode
 from naive_daemon.execution.client import ExchangeOrder, OrderReport
@@ -28,6 +30,8 @@ from naive_daemon.execution.client import ExchangeOrder, OrderReport
 PAGE = 1_000
 RETRY_PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 """After a question that was not answered, and after fills that do not add up yet."""
+RETRY_AFTER_MAX_S = 120.0
+LOOK_S = 0.5
 WEIGHT_MAX = 3_000
 REST_S = 10.0
 _FIRST_ID = 1
@@ -136,6 +140,8 @@ class BinanceHistory:
     async def _ask(self, rest: Rest, path: str, parameters: Parameters, shape: type[Result]) -> Result:
         async def ask() -> Result:
             result = await rest.ask("GET", path, parameters)
+            if isinstance(result.answer, Answer) and result.answer.retry_after_s:
+                await self._heed(result.answer.retry_after_s)
             body = body_of(result, self._time, self._url)
             weight = result.headers.get(_WEIGHT_HEADER, "0")
             if weight.isdecimal() and int(weight) > WEIGHT_MAX:
@@ -146,6 +152,13 @@ class BinanceHistory:
                 raise UnreachableError(f"Binance's answer to {path} makes no sense: {error}") from error
 
         return await self._patiently(ask)
+
+    async def _heed(self, retry_after_s: float) -> None:
+        """Ask nothing for as long as Binance says, up to a bound: to ask during a ban prolongs it."""
+        for _ in range(math.ceil(min(retry_after_s, RETRY_AFTER_MAX_S) / LOOK_S)):
+            if self._shall_end():
+                return
+            await asyncio.sleep(LOOK_S)
 
     async def _patiently(self, ask: Callable[[], Awaitable[Result]]) -> Result:
         """Ask again a few times; raises what the last attempt raised."""

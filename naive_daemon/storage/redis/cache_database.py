@@ -62,7 +62,12 @@ class RedisStore:
         self._write(flush(tuple(keep)), is_durable=True)
 
     def health(self) -> CacheHealth:
-        """Say how the store is; never waits for it."""
+        """Say how the store is; never waits for it.
+
+        Raises CacheClosedError once its writer has crashed, on what nobody has foreseen: its owner then begins anew.
+        """
+        if self._writer.crash is not None:
+            raise CacheClosedError(self._writer.crash)
         return CacheHealth(
             away=self._queue.away,
             waiting=self._queue.waiting,

@@ -25,6 +25,9 @@ SLOWEST_BYTES_PER_S = 2**20
 
 CHUNK_BYTES = 2**18
 
+NOBODY = b"%d" % (2**53 - 1)
+"""The number of a connection that will never be."""
+
 
 class RefusedError(Exception):
     """Redis refused a batch whole: nothing of it was made. The cause is what it said."""
@@ -38,6 +41,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     version: tuple[int, ...] = ()
     is_replica: bool = False
     is_cluster: bool = False
+    may_end_connections: bool = True
     eviction: str = "noeviction"
     has_maxmemory: bool = False
 
@@ -53,6 +57,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
             found.append("it is a replica, which takes no writes")
         if self.has_maxmemory and self.eviction != "noeviction":
             found.append(f"it forgets keys when memory is short (maxmemory-policy {self.eviction}): set noeviction")
+        if not self.may_end_connections:
+            found.append("its user may not say CLIENT KILL: a batch may be made twice after a lost connection")
         return tuple(found)
 
 
@@ -135,6 +141,7 @@ class Link:
             client=client if isinstance(client, int) else None,
             version=tuple(int(part) for part in said.get("redis_version", "").split(".") if part.isdigit()),
             is_replica=said.get("role") == "slave",
+            may_end_connections=self._ask_quietly(b"CLIENT", b"KILL", b"ID", NOBODY) is not None,
             is_cluster=said.get("cluster_enabled") == "1",
             eviction=said.get("maxmemory_policy", "noeviction"),
             has_maxmemory=said.get("maxmemory", "0") != "0",

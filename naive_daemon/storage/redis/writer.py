@@ -41,6 +41,7 @@ class Writer:
         self._bad: list[str] = []
         self._server_warnings: tuple[str, ...] = ()
         self.losses = 0
+        self.crash: str | None = None
         self.refused = 0
         self._thread = threading.Thread(target=self._run, name=f"redis writer {config.where}", daemon=True)
         self._thread.start()
@@ -75,7 +76,8 @@ class Writer:
         except _FAILURES as error:
             self._fail(error)
         except BaseException as error:
-            self._queue.set_away(f"its writer has crashed: {type(error).__name__}")
+            self.crash = f"its writer has crashed: {type(error).__name__}"
+            self._queue.set_away(self.crash)
             raise
         finally:
             self._drop_link()
