@@ -33,8 +33,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
     `quantity` (base asset) is above 0 when long and below 0 when short; `entry_price` is the average price of what
     opened it, in the quote asset, 0 while nothing is held. `realised_pnl` (quote asset) counts closed quantity ×
-    (price − entry), without commission. Prices and PnL are kept to 28 digits, half-even; quantities are exact. Commission
-    in the base asset leaves the position, whichever side has paid it. A fill counts once, by its trade id.
+    (price − entry), without commission. Prices and PnL are kept to 28 digits, half-even; quantities are exact.
+    Commission in the base asset leaves the position, whichever side has paid it. A fill counts once, by its trade id.
     """
 
     position_id: str
