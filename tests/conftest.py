@@ -12,12 +12,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from naive_daemon.storage.embedded import EmbeddedPostgres, EmbeddedRedis
 from naive_daemon.storage.postgres import migrate
 
 TEMPLATE = "with_schema"
+
+# No test is timed: on a busy machine an example of 2 ms may take a second.
+settings.register_profile("untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture
