@@ -128,7 +128,8 @@ class Witness:
             for asset, balance in self.engine.balances(account).items():
                 assert balance.free >= 0
                 assert balance.locked == locked[asset]
-                assert balance.free + balance.locked == BALANCES[account].get(asset, Decimal(0)) + self.changes[account, asset]
+                before = BALANCES[account].get(asset, Decimal(0))
+                assert balance.free + balance.locked == before + self.changes[account, asset]
                 assert self.reported.get((account, asset), balance) == balance
 
 
