@@ -60,10 +60,12 @@ def reader(settings: Binance, *, ends: bool = False) -> BinanceHistory:
 
 @pytest.mark.parametrize("page", [1, 3, ORDERS, 1_000])
 @pytest.mark.parametrize("first", [None, 1])
+@pytest.mark.parametrize("together", [1, 1_000])
 def test_every_order_comes_once_with_its_fills(
-    settings: Binance, monkeypatch: pytest.MonkeyPatch, page: int, first: int | None
+    settings: Binance, monkeypatch: pytest.MonkeyPatch, page: int, first: int | None, together: int
 ) -> None:
     monkeypatch.setattr(history, "PAGE", page)
+    monkeypatch.setattr(history, "TOGETHER_MIN", together)
     reports = reader(settings).reports("BTCUSDT", first, lambda _: True)
     assert [report.client_order_id for report in reports] == [f"ours-{number}" for number in range(ORDERS)]
     for number, report in enumerate(reports):

@@ -6,7 +6,8 @@ on purpose: half of the minute's weight stays free. Invariant: an answer is whol
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TypeVar
 
 import structlog
@@ -30,6 +31,8 @@ from naive_daemon.execution.client import ExchangeOrder, OrderReport
 PAGE = 1_000
 RETRY_PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 """After a question that was not answered, and after fills that do not add up yet."""
+TOGETHER_MIN = 5
+"""From so many filled orders of a symbol on their trades are read a page at once: it weighs as much as four of them."""
 RETRY_AFTER_MAX_S = 120.0
 LOOK_S = 0.5
 WEIGHT_MAX = 3_000
@@ -108,30 +111,52 @@ class BinanceHistory:
                 continue
             wanted += [order for order in self._read(page) if is_wanted(order)]
             if len(page) < PAGE:
-                return tuple([await self._report(rest, order) for order in wanted])
+                return await self._with_fills(rest, wanted)
             first = max(known.order_id for known in page) + 1
+
+    async def _with_fills(self, rest: Rest, orders: list[ExchangeOrder]) -> tuple[OrderReport, ...]:
+        """Give a symbol's orders with their fills; where these were not all among many read at once, order by order."""
+        filled = [order for order in orders if order.filled]
+        together = await self._fills_since(rest, filled[0]) if len(filled) >= TOGETHER_MIN else {}
+        reports = []
+        for order in orders:
+            fills = together.get(order.exchange_order_id, [])
+            known = self._reader.trades(fills, order.client_order_id)
+            is_whole = order.filled > 0 and total(known) >= order.filled
+            reports.append(_report_of(order, known) if is_whole else await self._report(rest, order))
+        return tuple(reports)
+
+    async def _fills_since(self, rest: Rest, first: ExchangeOrder) -> dict[str, list[OwnTrade]]:
+        """Read all trades of a symbol since the first one of an order, by exchange order id."""
+        own = await self._trades(rest, (("symbol", first.symbol), ("orderId", first.exchange_order_id)))
+        found: defaultdict[str, list[OwnTrade]] = defaultdict(list)
+        if own:
+            for trade in await self._trades(rest, (("symbol", first.symbol),), min(trade.id for trade in own)):
+                found[str(trade.order_id)].append(trade)
+        return found
 
     async def _report(self, rest: Rest, order: ExchangeOrder) -> OrderReport:
         for pause_s in (*RETRY_PAUSES_S, None):
-            fills = await self._fills(rest, order) if order.filled else ()
+            place = (("symbol", order.symbol), ("orderId", order.exchange_order_id))
+            trades = await self._trades(rest, place) if order.filled else ()
+            fills = self._reader.trades(trades, order.client_order_id)
             if total(fills) >= order.filled:
-                return OrderReport(symbol=order.symbol, client_order_id=order.client_order_id, order=order, fills=fills)
+                return _report_of(order, fills)
             if pause_s is not None:
                 await asyncio.sleep(pause_s)
         raise UnreachableError(f"Binance's trades of order {order.client_order_id} do not add up to what is filled")
 
-    async def _fills(self, rest: Rest, order: ExchangeOrder) -> tuple[OrderFilled, ...]:
+    async def _trades(self, rest: Rest, place: Parameters, first_id: int = 0) -> Collection[OwnTrade]:
         trades: dict[int, OwnTrade] = {}
         while True:
             # From the first one on: without it the newest are given.
-            first = str(max(trades, default=-1) + 1)
-            place = (("symbol", order.symbol), ("orderId", order.exchange_order_id), ("fromId", first))
-            parameters = (*place, ("limit", str(PAGE)))
+            first = str(max(trades, default=first_id - 1) + 1)
+            parameters = (*place, ("fromId", first), ("limit", str(PAGE)))
             page = await self._ask(rest, "/api/v3/myTrades", parameters, list[OwnTrade])
             fresh = {trade.id: trade for trade in page if trade.id not in trades}
             trades |= fresh
             if len(page) < PAGE or not fresh:
-                return self._reader.trades(trades.values(), order.client_order_id)
+                return trades.values()
 
     def _read(self, known: list[KnownOrder]) -> tuple[ExchangeOrder, ...]:
         orders = (self._reader.order(each) for each in sorted(known, key=lambda each: each.order_id))
@@ -170,3 +195,7 @@ class BinanceHistory:
             except UnreachableError:
                 await asyncio.sleep(pause_s)
         return await ask()
+
+
+def _report_of(order: ExchangeOrder, fills: tuple[OrderFilled, ...]) -> OrderReport:
+    return OrderReport(symbol=order.symbol, client_order_id=order.client_order_id, order=order, fills=fills)
