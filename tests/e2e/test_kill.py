@@ -8,7 +8,7 @@ from naive_daemon.storage.embedded import EmbeddedPostgres
 from tests.e2e.books import Books, await_rows
 from tests.e2e.place import Place
 
-KILLS = 6
+KILLS = 4
 LINES_STARTING_MAX = 6
 LINES_TRADING_MAX = 400
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
