@@ -10,7 +10,7 @@ MINUTES ?= 30
 SPEED ?= 1
 KILLS ?= 0
 
-.PHONY: help setup run test browser otp-soak exchange-soak state-soak memory-soak check bench docs golden lock clean
+.PHONY: help setup run test coverage browser otp-soak exchange-soak state-soak memory-soak check bench docs golden lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,7 +28,10 @@ run: setup  ## trade on paper against a generated market, with everything it nee
 
 # A file's tests stay on one core: they share a running daemon, and go from one state of it to the next.
 test: setup browser  ## run every test, on all cores
-	$(BIN)/python -m pytest -n logical --dist loadfile --cov --cov-report=term
+	$(BIN)/python -m pytest -n logical --dist loadfile $(COVERAGE)
+
+coverage:  ## run every test and say which lines and branches none has run; a third slower
+	$(MAKE) test COVERAGE="--cov --cov-report=term"
 
 browser:  ## see that there is a browser for the test of a report's page: Debian's Chromium, installed where root may
 	@for name in $(BROWSERS); do command -v $$name > /dev/null && exit 0; done; \
