@@ -228,7 +228,7 @@ class Account(Actor):
 
     def _show(self, call: Call, within_s: float) -> None:
         prices = PriceRound(self, self._store.positions.take_price, lambda: call.reply(self._view()))
-        prices.ask((held.symbol for held in self._store.positions.all()), within_s)
+        prices.begin((held.symbol for held in self._store.positions.all()), within_s)
 
     def _view(self) -> AccountView:
         store = self._store

@@ -51,7 +51,7 @@ class PriceRound:
         self._then = then
         self._unanswered = 0
 
-    def ask(self, symbols: Iterable[str], within_s: float) -> None:
+    def begin(self, symbols: Iterable[str], within_s: float) -> None:
         """Ask the feed of each symbol."""
         wanted = tuple(symbols)
         self._unanswered = len(wanted)
