@@ -191,5 +191,5 @@ def machine(request: pytest.FixtureRequest, redis_url: str) -> Iterator[type[Two
 
 
 def test_redis_does_what_memory_does(machine: type[TwoDatabases]) -> None:
-    chosen = settings(max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+    chosen = settings(max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(machine, settings=chosen)

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from naive_daemon.cache import cache as cache_module
-from naive_daemon.cache.cache import HEARTBEAT_S, KEEP_S, MEND_INTERVAL_S, PURGE_INTERVAL_S, SAVE_TIMEOUT_S, STATE
+from naive_daemon.cache.cache import HEARTBEAT_S, MEND_INTERVAL_S, SAVE_TIMEOUT_S, STATE
 from naive_daemon.cache.database import CacheHealth, Integrity
 from naive_daemon.cache.messages import (
     AskCache,
@@ -263,15 +263,18 @@ def test_a_document_for_which_there_is_no_room_fails_at_once(desk: Desk) -> None
     assert isinstance(failed, RequestFailed)
 
 
-def test_what_has_been_over_for_long_is_forgotten(desk: Desk) -> None:
+def test_what_has_been_over_for_long_is_forgotten(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_module, "KEEP_S", 60.0)
+    monkeypatch.setattr(cache_module, "PURGE_INTERVAL_S", 10.0)
     now_ns = desk.system.clock.now_ns()
     rejected = OrderRejected(
         account="main", symbol="BTCUSDT", client_order_id="over", time_ns=now_ns, reason="Filter failure"
     )
     made = order("over")
     desk.start().beat(KeepOrder(made), KeepOrder(made.apply(rejected), rejected), KeepOrder(order("open")))
-    desk.beat(seconds=KEEP_S)
-    desk.beat(seconds=PURGE_INTERVAL_S + HEARTBEAT_S)
+    desk.beat(seconds=50)
+    assert set(desk.database.load_orders()) == {"over", "open"}
+    desk.beat(seconds=20)
     assert set(desk.database.load_orders()) == {"open"}
 
 
