@@ -18,4 +18,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_constraint(op.f("settings_dust_check"), "settings")
     op.drop_column("settings", "dust")
+    # What was given is taken off what the same cycle left: the sum stays that of what is there to give. Without that a
+    # later upgrade would find all dust that was ever sold on the books once more, and sell what is not the daemon's.
+    op.execute("UPDATE cycles SET dust_base = coalesce(dust_base, 0) - dust_in WHERE dust_in <> 0")
     op.drop_column("cycles", "dust_in")

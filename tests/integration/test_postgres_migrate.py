@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import psycopg
@@ -150,6 +151,29 @@ def test_taking_shutdown_away_turns_drains_off(database_url: str) -> None:
     execute(database_url, "INSERT INTO settings (symbol) VALUES ('D')")
     migrate.upgrade(database_url)
     execute(database_url, "UPDATE settings SET status = 'shutdown' WHERE symbol = 'D'")
+
+
+DUSTY_CYCLES = """
+    INSERT INTO cycles (account, symbol, trader, cycle, budget, fee, settings, started_ns, outcome, finished_ns,
+                        dust_in, dust_base)
+    VALUES ('main', 'S', 1, 1, 1, 0, '{}', 1, 'completed', 2, 0, 0.7),
+           ('main', 'S', 1, 2, 1, 0, '{}', 3, 'completed', 4, 0.7, 0.4),
+           ('main', 'S', 2, 1, 1, 0, '{}', 5, 'completed', 6, 0, 0.2),
+           ('main', 'S', 1, 3, 1, 0, '{}', 7, NULL, NULL, 0.4, NULL)
+"""
+
+
+def test_dust_that_was_sold_is_not_on_the_books_again_after_a_way_back_and_forth(database_url: str) -> None:
+    migrate.upgrade(database_url)
+    execute(database_url, DUSTY_CYCLES)
+    on_the_books = "SELECT dust_base FROM cycle_totals"
+    assert rows(database_url, on_the_books) == [(Decimal("0.2"),)]
+    migrate.downgrade(database_url, "0008")
+    migrate.upgrade(database_url)
+    assert rows(database_url, on_the_books) == [(Decimal("0.2"),)]
+    # The open cycle sells what it was given as well: it knows nothing of that any more, and ends that much below.
+    execute(database_url, "UPDATE cycles SET outcome = 'completed', finished_ns = 8, dust_base = -0.3 WHERE cycle = 3")
+    assert rows(database_url, on_the_books) == [(Decimal("0.3"),)]
 
 
 def test_two_upgrades_at_once_take_turns(database_url: str) -> None:
