@@ -87,6 +87,7 @@ def _steps(factory: Any, count: int) -> list[tuple[Any, list[Any]]]:
 
 
 def _await_entries(redis: socket.socket, key: str, count: int) -> None:
+    """Look until all is there: the peer acknowledges nothing that could be waited for."""
     while _ask(redis, f"LLEN {key}") != f":{count}":
         time.sleep(POLL_S)
 
