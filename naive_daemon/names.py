@@ -9,6 +9,8 @@ STREAMS = "streams"
 FEEDS = "feeds"
 PLAYER = "player"
 STREAM_DESK = "stream desk"
+ACCOUNTS = "accounts"
+ACCOUNT_DESK = "account desk"
 WATCHMAN = "watchman"
 
 MARKET_MISSING = "market missing"
@@ -56,6 +58,16 @@ def account(account_id: str) -> Name:
 def feed(symbol: str) -> Name:
     """Name a symbol's feed; also the topic on which it says that it has started."""
     return ("feed", symbol)
+
+
+def candles(symbol: str, interval: str) -> Name:
+    """Name a symbol's candles of one interval; also the topic on which they and their start are published."""
+    return ("candles", symbol, interval)
+
+
+def signals(symbol: str, signature: str) -> Name:
+    """Name what computes the signals of one set of needs; also the topic on which they and its start are published."""
+    return ("signals", symbol, signature)
 
 
 def symbol_supervisor(account_id: str, symbol: str) -> Name:

@@ -16,6 +16,7 @@ from naive_daemon.config.endpoint import parse_endpoint
 from naive_daemon.config.exchange import BINANCE, Exchange
 from naive_daemon.config.section import LocalPath, Section, expanded, in_words
 from naive_daemon.config.service_url import postgres_url, redis_url
+from naive_daemon.domain.account import ACCOUNT_NAME, ACCOUNT_NAME_WORDS
 from naive_daemon.domain.money import parse_decimal
 
 PROGRAM = "naive-daemon"
@@ -282,9 +283,9 @@ class Config(Section):
     )
     account: str = Field(
         default="main",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$",
+        pattern=ACCOUNT_NAME,
         description="The account that is traded.",
-        json_schema_extra=in_words("1 to 32 letters, digits, dots, dashes and underscores"),
+        json_schema_extra=in_words(ACCOUNT_NAME_WORDS),
     )
     shutdown_timeout_s: float = Field(
         default=5,

@@ -5,14 +5,16 @@ trader that crashed can be taken over with its last position.
 """
 
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
+from naive_daemon.domain.candle import Candle
 from naive_daemon.domain.cycle import Cycle, CycleResult
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import Order
+from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.domain.side import Side
 
 
@@ -57,7 +59,20 @@ class EntriesClosed(msgspec.Struct, frozen=True):
     cancel: bool
 
 
-StrategyEvent = Trade | OrderChanged | Resumed | EntriesClosed
+class Signal(msgspec.Struct, frozen=True):
+    """What the market says to everybody who trades with the same settings: BUY is to enter, SELL is to leave.
+
+    `price` is the market's (quote), `time_ns` when it was so; a candle's signal has its close and the end of it.
+    `is_new` is False when it is told again, to a trader that starts: nobody enters late, but whoever holds leaves.
+    """
+
+    side: Side
+    price: Decimal
+    time_ns: int
+    is_new: bool = True
+
+
+StrategyEvent = Trade | OrderChanged | Resumed | EntriesClosed | Signal
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -75,11 +90,15 @@ class Cancel(msgspec.Struct, frozen=True):
 
 
 class Wake(msgspec.Struct, frozen=True):
-    """What to wait for; stands until the next decision. Strictly below, strictly above, or whatever comes next."""
+    """What to wait for; stands until the next decision. Strictly below, strictly above, or whatever comes next.
+
+    With `every_trade` it is woken by each trade until it waits for something else, without asking again.
+    """
 
     next_trade: bool = False
     below: Decimal | None = None
     above: Decimal | None = None
+    every_trade: bool = False
 
 
 class ReportRebuy(msgspec.Struct, frozen=True):
@@ -109,3 +128,31 @@ class Strategy(Protocol):
 
     def decide(self, event: StrategyEvent, position: Position, instrument: Instrument) -> tuple[Decision, ...]:
         """Give what to do now; a Wake among the decisions replaces what was waited for before."""
+
+
+class MarketNeeds(msgspec.Struct, frozen=True, kw_only=True):
+    """What signals are made of: closed candles of `interval`, or every trade where that is None.
+
+    `history`: how many closed candles come before the first decision. `settings`: all that the signals depend on, in
+    one order and one spelling: works that have equal needs share them.
+    """
+
+    interval: str | None = None
+    history: int = 0
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+class SignalStrategy(Strategy, Protocol):
+    """A strategy with a side that only looks at the market, and is computed once for all who need the same.
+
+    `decide` then gets a Signal among its events, for each position with its own size and limits.
+    """
+
+    def needs(self, settings: TradeSettings) -> MarketNeeds:
+        """Say what the signals of these settings are made of; raises InvalidSettingError for settings that are bad."""
+
+    def analyse(self, state: Any, event: Candle | Trade, needs: MarketNeeds) -> tuple[Any, Signal | None]:
+        """Take the next closed candle, or trade, and give the new state and the signal in it, if there is one.
+
+        Pure: `state` is what it gave before, None at first, and is never changed in place.
+        """

@@ -1,0 +1,28 @@
+"""An account that a daemon trades, as its operator has set it."""
+
+import msgspec
+
+ACCOUNT_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$"
+"""What an account may be called; `ACCOUNT_NAME_WORDS` says it to people."""
+
+ACCOUNT_NAME_WORDS = "1 to 32 letters, digits, dots, dashes and underscores"
+
+
+class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One account. `credentials` says where its key is, never what it is; None on an exchange that needs none."""
+
+    name: str
+    credentials: str | None = None
+    is_enabled: bool = True
+
+
+class AccountCondition(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account really does, as the daemon last said: `state` is opening, up, down (tried again) or off.
+
+    `reason` says why it is down, without any secret; `retry_at_ns` when it is tried again.
+    """
+
+    account: str
+    state: str
+    reason: str | None = None
+    retry_at_ns: int | None = None
