@@ -7,6 +7,15 @@ ACCOUNT_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$"
 
 ACCOUNT_NAME_WORDS = "1 to 32 letters, digits, dots, dashes and underscores"
 
+REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|credential:[A-Za-z0-9][A-Za-z0-9_.-]*|file:/.+)$"
+"""What a reference to credentials looks like; `REFERENCE_WORDS` says it to people."""
+
+REFERENCE_WORDS = "env:PREFIX, credential:NAME or file:/absolute/path"
+
+REFERENCE_LENGTH_MAX = 4_096
+
+ACCOUNT_STATES = ("opening", "up", "down", "off")
+
 
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One account. `credentials` says where its key is, never what it is; None on an exchange that needs none."""
@@ -17,7 +26,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountCondition(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account really does, as the daemon last said: `state` is opening, up, down (tried again) or off.
+    """What an account really does, as the daemon last said: `state` is one of ACCOUNT_STATES; down is tried again.
 
     `reason` says why it is down, without any secret; `retry_at_ns` when it is tried again.
     """

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from naive_daemon.domain.account import AccountCondition, AccountSettings
 from naive_daemon.domain.errors import TransientError
 from naive_daemon.domain.limits import Safeguards
 from naive_daemon.domain.settings import SymbolSettings, TradingStatus
@@ -35,6 +36,15 @@ class DesiredStateStore(Protocol):
 
     def load_safeguards(self) -> Safeguards:
         """Read the kill switch and all limits."""
+
+    def load_accounts(self) -> Sequence[AccountSettings]:
+        """Read all accounts that there shall be beside the configured one, those that are not enabled too."""
+
+    def record_account_conditions(self, conditions: Sequence[AccountCondition]) -> None:
+        """Write what accounts really do, and notify whoever waits for it."""
+
+    def forget_conditions(self) -> None:
+        """Say that no account runs: before a daemon's first word of its own, and after its last."""
 
     def confirm_kill_switch(self, account: str, revision: int) -> None:
         """Note that the account obeys the kill switch of this revision, so that whoever switched it knows.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from naive_daemon.domain.account import AccountCondition, AccountSettings
 from naive_daemon.domain.errors import TransientError
 from naive_daemon.domain.limits import KillCancel, KillSwitch, RiskLimits, Safeguards
 from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradeSettings, TradingStatus
@@ -19,6 +20,8 @@ class Table:
     def __init__(self) -> None:
         self.rows: dict[Key, SymbolSettings] = {}
         self.actual: dict[Key, ActualState] = {}
+        self.accounts: dict[str, AccountSettings] = {}
+        self.conditions: dict[str, AccountCondition] = {}
         self.is_away = False
         self.reads = 0
         self.safeguards = Safeguards()
@@ -73,6 +76,13 @@ class Table:
         """Say whether the daemon has confirmed the switch as it now is."""
         return self.kill_switch_seen.get(ACCOUNT) == self.safeguards.kill_switch.revision
 
+    def set_account(self, account: AccountSettings) -> None:
+        """Add an account, or change it, as the command line does."""
+        self.accounts[account.name] = account
+        payload = msgspec.json.encode({"account": account.name}).decode()
+        for listener in list(self._listeners):
+            listener.owner.notified("naive_accounts", payload)
+
     def _notify_safeguards(self, payload: str) -> None:
         for listener in list(self._listeners):
             listener.owner.notified("naive_safeguards", payload)
@@ -117,6 +127,19 @@ class TableStore:
     def load_safeguards(self) -> Safeguards:
         self._refuse_away()
         return self._table.safeguards
+
+    def load_accounts(self) -> Sequence[AccountSettings]:
+        self._refuse_away()
+        return list(self._table.accounts.values())
+
+    def record_account_conditions(self, conditions: Sequence[AccountCondition]) -> None:
+        self._refuse_away()
+        for condition in conditions:
+            self._table.conditions[condition.account] = condition
+
+    def forget_conditions(self) -> None:
+        self._refuse_away()
+        self._table.conditions.clear()
 
     def confirm_kill_switch(self, account: str, revision: int) -> None:
         self._refuse_away()

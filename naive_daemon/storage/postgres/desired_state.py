@@ -7,6 +7,7 @@ import msgspec
 from psycopg.rows import TupleRow
 
 from naive_daemon.clock import to_datetime
+from naive_daemon.domain.account import AccountCondition, AccountSettings
 from naive_daemon.domain.limits import KillCancel, KillSwitch, RiskLimits, Safeguards
 from naive_daemon.domain.settings import Dust, RestingOrders, SymbolSettings, TradeSettings, TradingStatus
 from naive_daemon.storage.postgres.session import Session
@@ -45,6 +46,18 @@ UPDATE actual_states SET state = 'off', traders = 0, retry_at = NULL, held = NUL
 WHERE account = %(account)s AND (state <> 'off' OR held IS NOT NULL)
 """
 
+_ACCOUNTS = "SELECT account, credentials, is_enabled FROM accounts ORDER BY account"
+
+# Silent where nothing has changed, as for the kill switch.
+_RECORD_CONDITIONS = """
+INSERT INTO account_conditions AS known (account, daemon, state, reason, retry_at)
+SELECT account, %s, state, reason, retry_at
+FROM json_to_recordset(%s::json) AS r(account text, state text, reason text, retry_at timestamptz)
+ON CONFLICT (account, daemon) DO UPDATE SET
+    state = excluded.state, reason = excluded.reason, retry_at = excluded.retry_at
+WHERE (known.state, known.reason, known.retry_at) IS DISTINCT FROM (excluded.state, excluded.reason, excluded.retry_at)
+"""
+
 # One row for each account with limits; one without an account where no account has any.
 _SAFEGUARDS = """
 SELECT k.is_on, k.cancel, k.reason, k.revision,
@@ -62,11 +75,13 @@ ON CONFLICT (account) DO UPDATE SET revision = excluded.revision WHERE seen.revi
 class PostgresDesiredState:
     """Implements DesiredStateStore on one connection. Not for use by two threads at once.
 
-    Every method raises TransientError when the database is away, and connects again at its next use.
+    Every method raises TransientError when the database is away, and connects again at its next use. `daemon` is the
+    configured account of the daemon that speaks: two of them may have a word on one account, and each keeps its own.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, daemon: str = "main") -> None:
         self._session = Session(url)
+        self._daemon = daemon
 
     def load_settings(self) -> Sequence[SymbolSettings]:
         """Read the rows of all symbols whose status is not off, and of all that have an actual state."""
@@ -81,6 +96,29 @@ class PostgresDesiredState:
         limits = {account: _limits(values) for _, _, _, _, account, *values in rows if account is not None}
         switch = KillSwitch(is_on=is_on, cancel=KillCancel(cancel), reason=reason, revision=revision)
         return Safeguards(kill_switch=switch, limits=limits)
+
+    def load_accounts(self) -> Sequence[AccountSettings]:
+        """Read all accounts that there shall be beside the configured one, those that are not enabled too."""
+        with self._session.connection() as connection:
+            rows = connection.execute(_ACCOUNTS).fetchall()
+        return [AccountSettings(name=name, credentials=where, is_enabled=enabled) for name, where, enabled in rows]
+
+    def record_account_conditions(self, conditions: Sequence[AccountCondition]) -> None:
+        """Write all conditions in one transaction, the last one of each account, and notify `naive_actual` of news.
+
+        `retry_at_ns` is only shown to people and is floored to microseconds.
+        """
+        if not conditions:
+            return
+        rows = {condition.account: _condition_row(condition) for condition in conditions}
+        with self._session.connection() as connection:
+            encoded = msgspec.json.encode(list(rows.values())).decode()
+            connection.execute(_RECORD_CONDITIONS, (self._daemon, encoded))
+
+    def forget_conditions(self) -> None:
+        """Say that no account runs; what other daemons say stays."""
+        with self._session.connection() as connection:
+            connection.execute("DELETE FROM account_conditions WHERE daemon = %s", (self._daemon,))
 
     def confirm_kill_switch(self, account: str, revision: int) -> None:
         """Note that the account obeys this revision of the kill switch, and notify `naive_actual` if that is news."""
@@ -165,4 +203,13 @@ def _actual_row(state: ActualState) -> dict[str, object]:
         "last_error": storable_or_none(state.last_error),
         "held": storable_or_none(state.held),
         "retry_at": None if state.retry_at_ns is None else to_datetime(state.retry_at_ns),
+    }
+
+
+def _condition_row(condition: AccountCondition) -> dict[str, object]:
+    return {
+        "account": condition.account,
+        "state": condition.state,
+        "reason": storable_or_none(condition.reason),
+        "retry_at": None if condition.retry_at_ns is None else to_datetime(condition.retry_at_ns),
     }
