@@ -5,6 +5,7 @@ named where they happen. What a cycle can not sell because it is less than a ste
 the dust of former ones sells it along with what it bought; one that bought nothing ends, and gives it back.
 """
 
+from collections.abc import Hashable
 from decimal import Decimal
 
 from naive_daemon.domain.cycle import CycleOutcome
@@ -44,6 +45,21 @@ class NaiveStrategy:
         if buy.filled == ZERO:
             return (Finish(cycle_result(position, instrument, event.time_ns, CycleOutcome.ABANDONED)),)
         return _while_selling(event, position, instrument, buy)
+
+    def sees(self, position: Position) -> Hashable | None:
+        """Share what is decided on a trade before the entry; dust that is there does not count, what is owed does."""
+        if position.orders:
+            return None
+        cycle, settings = position.cycle, position.cycle.settings
+        return (
+            cycle.budget,
+            cycle.fee,
+            min(cycle.dust_in, ZERO),
+            position.refused_price,
+            settings.buy_down_interval,
+            settings.profit_interval,
+            settings.rebuy_interval,
+        )
 
 
 def buy_price(price: Decimal, buy_down_interval: Decimal, tick: Decimal) -> Decimal:

@@ -4,6 +4,7 @@ It does no I/O, reads no clock, draws nothing, and holds no state outside its po
 trader that crashed can be taken over with its last position.
 """
 
+from collections.abc import Hashable
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -128,6 +129,17 @@ class Strategy(Protocol):
 
     def decide(self, event: StrategyEvent, position: Position, instrument: Instrument) -> tuple[Decision, ...]:
         """Give what to do now; a Wake among the decisions replaces what was waited for before."""
+
+
+class SharingStrategy(Strategy, Protocol):
+    """A strategy whose decision on a trade is made once for all positions that look the same to it."""
+
+    def sees(self, position: Position) -> Hashable | None:
+        """Give all that `decide` looks at in a position when it gets a trade; None: decide for this one alone.
+
+        Equal positions in that sense must have equal decisions, whose accounts and cycles they belong to being left
+        out. It counts for the `decide` of its own class and of those above it, not for one that is written below.
+        """
 
 
 class MarketNeeds(msgspec.Struct, frozen=True, kw_only=True):

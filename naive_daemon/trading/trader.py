@@ -29,6 +29,7 @@ from naive_daemon.execution.messages import CancelOrder, EntriesHeld, EntriesRev
 from naive_daemon.execution.order_id import client_order_id
 from naive_daemon.market.feed import Await, FeedStarted
 from naive_daemon.otp import Actor, Continue, Ref, RequestFailed, crash
+from naive_daemon.strategy.deciding import decide_once
 from naive_daemon.strategy.protocol import (
     Cancel,
     Decision,
@@ -209,7 +210,7 @@ class Trader(Actor):
     # Carrying out ---------------------------------------------------------------------------------------------------
 
     def _decide(self, event: StrategyEvent) -> None:
-        decisions = self._strategy.decide(event, self._position, self._context.instrument)
+        decisions = decide_once(self._strategy, event, self._position, self._context.instrument)
         if (
             self.is_dead
         ):  # killed while the strategy hung: what it decides now reaches nobody, so it is not told as done
