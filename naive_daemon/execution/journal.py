@@ -1,13 +1,14 @@
 """The journal actor: makes things durable first and passes them on then. Intents that gather share a commit.
 
-Receives: PlaceIntent, RecordEvent, RecordCycles, PassOn; requests LoadSymbol, LoadAccount, LoadCycle, LoadRisk,
-AskJournal.
+Receives: PlaceIntent, RecordEvent, RecordCycles, PassOn, ReleaseAccount; requests ClaimAccount, LoadSymbol,
+LoadAccount, LoadCycle, LoadRisk, AskJournal.
 Sends: OpenOrder and CyclesEnded to execution managers, OrderRecorded to accounts, after the commit and in order of
 arrival.
 State: what could not be written yet. While the store is away nothing is passed on; entries that had to wait are
 refused rather than sent late, exits go out when it is back.
-Crashes when: the store refuses something for good, or is away for so long that too much waits. It stands first in the
-tree, so everything starts again after it.
+Crashes when: the store refuses something for good, or is away for so long that too much waits, or another daemon has
+taken an account that was ours, while the connection was lost. It stands first in the tree, so everything starts again
+after it; of all that was claimed, only what that daemon has taken is then not traded here any more.
 """
 
 from collections import deque
@@ -62,6 +63,25 @@ class OpenOrder(msgspec.Struct, frozen=True):
     """The order's intent is durable; send it."""
 
     order: Order
+
+
+class ClaimAccount(msgspec.Struct, frozen=True):
+    """Request: be the one writer of an account. Answered by AccountClaimed."""
+
+    account: str
+
+
+class AccountClaimed(msgspec.Struct, frozen=True):
+    """The answer: `held_by` says who writes for the account; None when it is ours."""
+
+    account: str
+    held_by: str | None = None
+
+
+class ReleaseAccount(msgspec.Struct, frozen=True):
+    """Let others write for an account, behind everything that was written before."""
+
+    account: str
 
 
 class LoadSymbol(msgspec.Struct, frozen=True):
@@ -189,9 +209,13 @@ class Journal(Actor):
         if isinstance(self._waiting[0], Call):
             self._answer_all(self._alike())
             return
+        if isinstance(self._waiting[0], ReleaseAccount):
+            self._store.release(self._waiting[0].account)
+            self._waiting.popleft()
+            return
         batch: list[Any] = []
         for message in self._waiting:
-            if isinstance(message, Call) or len(batch) >= self._config.batch_max:
+            if isinstance(message, Call | ReleaseAccount) or len(batch) >= self._config.batch_max:
                 break
             batch.append(message)
         entries = [entry for message in batch for entry in _entries(message)]
@@ -239,6 +263,8 @@ class Journal(Actor):
                 return (self._store.load_account(account),)
             case [LoadRisk(account, since_ns)]:
                 return (self._store.load_risk(account, since_ns),)
+            case [ClaimAccount(account)]:
+                return (AccountClaimed(account, self._store.claim(account)),)
         raise TypeError(f"the journal is not asked {type(requests[0]).__name__}")
 
     def _pass_on(self, message: Any) -> None:

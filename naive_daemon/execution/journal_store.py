@@ -145,6 +145,15 @@ class JournalStore(Protocol):
     def load_risk(self, account: str, since_ns: int) -> RiskJournal:
         """Read what the account's limits are measured by; `since_ns` is when today began."""
 
+    def claim(self, account: str) -> str | None:
+        """Become the one writer of one more account; says in words who is it already, where somebody is.
+
+        What was claimed stays so over lost connections. Raises TransientError when the store is away.
+        """
+
+    def release(self, account: str) -> None:
+        """Let somebody else write for an account that was claimed."""
+
     def keep(self) -> None:
         """Look whether the store is there, and hold again what went with a lost connection; raises TransientError."""
 

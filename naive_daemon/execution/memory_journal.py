@@ -27,7 +27,10 @@ from naive_daemon.execution.journal_store import (
 
 
 class MemoryJournal:
-    """Implements JournalStore. Loading looks at everything, which a backtest does once for each symbol."""
+    """Implements JournalStore. Loading looks at everything, which a backtest does once for each symbol.
+
+    `held_elsewhere`: accounts that somebody else writes for, and who; a backtest's are all its own.
+    """
 
     def __init__(self) -> None:
         self._orders: dict[str, Order] = {}
@@ -35,6 +38,7 @@ class MemoryJournal:
         self._ids_by_cycle: defaultdict[CycleKey, list[str]] = defaultdict(list)
         self._fills: dict[tuple[str, str, str], tuple[Side, OrderFilled]] = {}
         self._trade_ids: defaultdict[str, set[str]] = defaultdict(set)
+        self.held_elsewhere: dict[str, str] = {}
 
     def write(self, entries: Sequence[JournalEntry]) -> None:
         """Apply all entries in order."""
@@ -106,6 +110,13 @@ class MemoryJournal:
     def cycles(self) -> tuple[Cycle, ...]:
         """Give all cycles as they are now, by their keys."""
         return tuple(sorted(self._cycles.values(), key=lambda cycle: cycle.key))
+
+    def claim(self, account: str) -> str | None:
+        """Say who writes for the account, if not we."""
+        return self.held_elsewhere.get(account)
+
+    def release(self, account: str) -> None:
+        """Do nothing: nobody waits for it."""
 
     def keep(self) -> None:
         """Do nothing: memory is always there."""

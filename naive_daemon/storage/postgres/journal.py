@@ -48,7 +48,8 @@ class PostgresJournal:
 
     def __init__(self, url: str, *, claim: AccountClaim | None = None) -> None:
         claim = claim or AccountClaim(())
-        self._session = Session(url, application_name=claim.application_name, on_connect=claim.bearer())
+        self._bearer = claim.bearer()
+        self._session = Session(url, application_name=claim.application_name, on_connect=self._bearer.take)
 
     def open(self) -> None:
         """Connect and take the locks now; raises DatabaseAwayError or AccountHeldError."""
@@ -117,6 +118,21 @@ class PostgresJournal:
             tuple(record.order() for record in _orders(orders)),
             tuple(record.as_cycle() for record in _cycles(cycles)),
         )
+
+    def claim(self, account: str) -> str | None:
+        """Hold one more account's lock from now on, over lost connections too; says who has it where that fails.
+
+        Where another daemon has come between at a new connection, the next use raises AccountHeldError: a fresh
+        journal holds none but what its claim names.
+        """
+        with self._session.connection() as connection:
+            held_by = self._bearer.add(connection, account)
+        return None if held_by is None else str(held_by)
+
+    def release(self, account: str) -> None:
+        """Give back what was claimed; nothing happens with any other."""
+        with self._session.connection() as connection:
+            self._bearer.remove(connection, account)
 
     def keep(self) -> None:
         """Take the locks again if the connection was lost: an account that nobody writes for just now has its daemon.

@@ -1,6 +1,7 @@
 """One writer for each account: an advisory lock that a database session holds, and that dies with it.
 
-The session's application name says which process on which host it belongs to, so a daemon that is refused, and a
+Some accounts are held for as long as the process lives: without their locks it holds no session at all. More may be
+claimed and given back while a session lives. The session's application name says which process on which host it belongs to, so a daemon that is refused, and a
 command that asks, can say who trades the account.
 """
 
@@ -9,7 +10,7 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -83,69 +84,97 @@ class AccountClaim:
 
     def __init__(self, accounts: Iterable[str]) -> None:
         # In one order everywhere, so that two claims can not wait for each other.
-        self._accounts = tuple(sorted(set(accounts)))
-        self._former: tuple[Any, ...] | None = None
-        self._turn = threading.Lock()
-        self._bearer = 0
+        self.accounts = tuple(sorted(set(accounts)))
+        self.former: tuple[Any, ...] | None = None
+        self.turn = threading.Lock()
+        self._bearer: Bearer | None = None
 
     @property
     def application_name(self) -> str:
         """Name of a session that holds this claim; plain when there is nothing to hold."""
-        if not self._accounts:
+        if not self.accounts:
             return APPLICATION_NAME
         name = f"{APPLICATION_NAME} {os.getpid()}@{socket.gethostname()}"
         return name.encode("ascii", "replace")[:_NAME_BYTES_MAX].decode()
 
-    def bearer(self) -> Callable[[psycopg.Connection], None]:
-        """Give a new bearer the right to `take` the locks, for each of its sessions; former bearers lose it.
+    def bearer(self) -> "Bearer":
+        """Give a new bearer the right to the locks; former bearers lose it, and what they had claimed beside."""
+        self._bearer = Bearer(self)
+        return self._bearer
 
-        A bearer that was killed may still be at work in its thread: it can neither keep the locks nor take them back,
-        and is told so by a TransientError.
-        """
-        self._bearer += 1
-        number = self._bearer
+    def is_borne_by(self, bearer: "Bearer") -> bool:
+        """Say whether a bearer still has the right to the locks."""
+        return bearer is self._bearer
 
-        def take(connection: psycopg.Connection) -> None:
-            with self._turn:
-                if number != self._bearer:
-                    raise TransientError(f"another writer of this process has taken over {', '.join(self._accounts)}")
-                self._take(connection)
 
-        return take
+class Bearer:
+    """Who takes the locks of a claim for each of its sessions, one after another.
+
+    A bearer that was killed may still be at work in its thread: it can neither keep the locks nor take them back, and
+    is told so by a TransientError.
+    """
+
+    def __init__(self, claim: AccountClaim) -> None:
+        self._claim = claim
+        self._more: set[str] = set()
 
     def take(self, connection: psycopg.Connection) -> None:
-        """Take all locks for this session; raises AccountHeldError, and then holds none that matters: close it.
+        """Take all locks for a new session; raises AccountHeldError, and then holds none that matters: close it.
 
         Raises TransientError while our own last session does not end: the server is slow, and nobody else is there.
         """
-        with self._turn:
+        with self._claim.turn:
+            self._check()
             self._take(connection)
 
+    def add(self, connection: psycopg.Connection, account: str) -> Holder | None:
+        """Claim one more account for this session and those that follow it, without waiting; gives who has it else."""
+        with self._claim.turn:
+            self._check()
+            if account in self._claim.accounts or account in self._more:
+                return None
+            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_key(account),)).fetchone()
+            if row is None or not row[0]:
+                return _holder(connection, account) or _unknown(account)
+            self._more.add(account)
+            return None
+
+    def remove(self, connection: psycopg.Connection, account: str) -> None:
+        """Give one back that was added; nothing happens with any other."""
+        with self._claim.turn:
+            self._check()
+            if account in self._more:
+                connection.execute("SELECT pg_advisory_unlock(%s)", (_key(account),))
+                self._more.remove(account)
+
+    def _check(self) -> None:
+        if not self._claim.is_borne_by(self):
+            accounts = ", ".join(self._claim.accounts)
+            raise TransientError(f"another writer of this process has taken over {accounts}")
+
     def _take(self, connection: psycopg.Connection) -> None:
-        if not self._accounts:
+        claim = self._claim
+        if not claim.accounts and not self._more:
             return
         self._end_former(connection)
-        for account in self._accounts:
+        for account in sorted({*claim.accounts, *self._more}):
             try:
                 _lock(connection, account)
             except AccountHeldError as error:
-                if (
-                    self._former is not None
-                    and error.holder is not None
-                    and error.holder.backend_pid == self._former[0]
-                ):
-                    raise TransientError(f"our last session for {account} has not ended yet: {error.holder}") from error
+                former, holder = claim.former, error.holder
+                if former is not None and holder is not None and holder.backend_pid == former[0]:
+                    raise TransientError(f"our last session for {account} has not ended yet: {holder}") from error
                 raise
-        self._former = connection.execute(
+        claim.former = connection.execute(
             "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
         ).fetchone()
 
     def _end_former(self, connection: psycopg.Connection) -> None:
         # Our last connection was lost on our side; the server may not know yet and keep its locks until it does.
-        if self._former is not None:
+        if self._claim.former is not None:
             connection.execute(
                 "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s",
-                (WAIT_MS, *self._former),
+                (WAIT_MS, *self._claim.former),
             )
 
 
@@ -174,6 +203,11 @@ def _lock(connection: psycopg.Connection, account: str) -> None:
 def _holder(connection: psycopg.Connection, account: str) -> Holder | None:
     row = connection.execute(_HOLDER, (_key(account),)).fetchone()
     return None if row is None else _read_holder(account, row)
+
+
+def _unknown(account: str) -> Holder:
+    """Give a holder of whom the server says nothing: it went away just now, or is not for us to see."""
+    return Holder(account=account, application="", pid=None, host=None, backend_pid=0, since_ns=None)
 
 
 def _read_holder(account: str, row: tuple[Any, ...]) -> Holder:
