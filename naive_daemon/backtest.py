@@ -113,13 +113,9 @@ def _carry(system: SimulatedSystem, trade: Trade) -> None:
 
 
 def _quiet(system: SimulatedSystem, symbol: str) -> PriceBand:
-    """Give the prices at which the next trade wakes no trader and fills no order."""
-    band = PriceBand()
-    for name in (names.feed(symbol), names.client(ACCOUNT)):
-        ref = system.whereis(name)
-        if ref is not None:
-            band = band.meet(system.ask(ref, AskQuiet(symbol)))
-    return band
+    """Give the prices at which the next trade wakes no trader and fills no order; all, where the symbol has drained."""
+    feed = system.whereis(names.feed(symbol))
+    return PriceBand() if feed is None else system.ask(feed, AskQuiet(symbol))
 
 
 def _switch(system: SimulatedSystem, plan: BacktestPlan, status: TradingStatus) -> None:

@@ -32,6 +32,7 @@ from naive_daemon.exchange.paper.fee_asset import FeeAsset
 from naive_daemon.execution.journal import Journal, JournalConfig
 from naive_daemon.execution.journal_store import JournalStore
 from naive_daemon.execution.manager import ExecutionConfig, ExecutionManager
+from naive_daemon.market.last_prices import LastPrices
 from naive_daemon.market.streams import streams
 from naive_daemon.otp import Actor, ChildSpec, ChildType, DynamicSupervisor, Strategy, Supervisor
 from naive_daemon.trading.context import SymbolContext
@@ -69,7 +70,8 @@ class ControlPorts(msgspec.Struct, frozen=True, kw_only=True):
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """What the tree needs of the world. `open_*` are called at each start of the actor that owns the result.
 
-    `make_player` makes whoever brings the market to the feeds: the player of a source, or a live market.
+    `make_player` makes whoever brings the market to the feeds: the player of a source, or a live market. `prices` is
+    what the feeds write.
     """
 
     owner: str
@@ -83,6 +85,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     metadata: MetadataConfig = MetadataConfig()
     open_cache: Callable[[], CacheDatabase] | None = None
     make_player: Callable[[], Actor] | None = None
+    prices: LastPrices = msgspec.field(default_factory=dict)
     control: ControlPorts | None = None
     notifier: ServiceNotifier | None = None
     quarantine: Quarantine = Quarantine()
@@ -99,7 +102,7 @@ def root(ports: Ports) -> Supervisor:
         children.append(_worker(names.CACHE, lambda: Cache(open_cache())))
     children += [
         _supervisor("accounts", lambda: _accounts(ports)),
-        _supervisor("streams", lambda: streams(ports.make_player)),
+        _supervisor("streams", lambda: streams(ports.make_player, ports.prices)),
         _supervisor("trading", lambda: _trading(ports)),
     ]
     if (control := ports.control) is not None:
@@ -191,7 +194,7 @@ def _paper_client(ports: Ports, exchange: PaperExchange, account: str) -> PaperC
             first_trade_number=first_trade_number,
         )
 
-    return PaperClient(account, make_engine, ports.instruments, exchange.balances)
+    return PaperClient(account, make_engine, ports.instruments, exchange.balances, ports.prices)
 
 
 def _worker(name: names.Name, start: Callable[[], Actor]) -> ChildSpec:

@@ -10,6 +10,7 @@ import msgspec
 
 from naive_daemon import names
 from naive_daemon.market.feed import Feed
+from naive_daemon.market.last_prices import LastPrices
 from naive_daemon.market.player import Play, Silence
 from naive_daemon.otp import (
     Actor,
@@ -76,8 +77,9 @@ class StreamDesk(Actor):
     A feed that keeps crashing pauses; it costs the others nothing, as its supervisor does not count its restarts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, prices: LastPrices | None = None) -> None:
         super().__init__()
+        self._prices = prices
         self._streams: dict[str, _Stream] = {}
         self._early: list[OpenStream] | None = []
 
@@ -140,7 +142,9 @@ class StreamDesk(Actor):
 
     def _start(self, symbol: str, stream: _Stream) -> None:
         stream.state = "opening"
-        spec = ChildSpec(id=symbol, start=lambda: Feed(symbol), restart=Restart.TEMPORARY, name=names.feed(symbol))
+        spec = ChildSpec(
+            id=symbol, start=lambda: Feed(symbol, self._prices), restart=Restart.TEMPORARY, name=names.feed(symbol)
+        )
         self.request(
             self.system.whereis(names.FEEDS),
             StartChild(spec),
@@ -193,10 +197,10 @@ class StreamDesk(Actor):
         self.send_after(RETRY_S, _Again(symbol))
 
 
-def streams(make_player: Callable[[], Actor] | None) -> Supervisor:
+def streams(make_player: Callable[[], Actor] | None, prices: LastPrices | None = None) -> Supervisor:
     """Give the streaming supervisor; `make_player` makes what understands Play and Silence, at each of its starts.
 
-    Without it the feeds are fed from outside (backtest).
+    Without it the feeds are fed from outside (backtest). `prices`: where the feeds write the newest.
     """
     children = [
         ChildSpec(
@@ -208,5 +212,5 @@ def streams(make_player: Callable[[], Actor] | None) -> Supervisor:
     ]
     if make_player is not None:
         children.append(ChildSpec(id="player", start=make_player, name=names.PLAYER))
-    children.append(ChildSpec(id="desk", start=StreamDesk, name=names.STREAM_DESK))
+    children.append(ChildSpec(id="desk", start=lambda: StreamDesk(prices), name=names.STREAM_DESK))
     return Supervisor(children, strategy=Strategy.REST_FOR_ONE, max_restarts=10, period_s=60)

@@ -17,7 +17,8 @@ from naive_daemon.clock import WallClock
 from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.events import AskMarketHealth, MarketHealth, Trade
 from naive_daemon.exchange.binance.live_market import LiveMarket
-from naive_daemon.market.feed import TRADES, MarketMissing
+from naive_daemon.market.alerts import NOWHERE
+from naive_daemon.market.feed import FeedStarted, MarketMissing, Watch
 from naive_daemon.market.live import AskOddFrames, AskStreams, StreamState
 from naive_daemon.market.streams import OpenStream, StreamsStarted, streams
 from naive_daemon.otp import KILL, Actor, ActorSystem, send_exit
@@ -39,7 +40,7 @@ class Ear(Actor):
         self.missing: queue.Queue[MarketMissing] = queue.Queue()
 
     def init(self) -> None:
-        for topic in (names.STREAMS, TRADES, names.MARKET_HEALTH, names.MARKET_MISSING):
+        for topic in (names.STREAMS, *map(names.feed, self.symbols), names.MARKET_HEALTH, names.MARKET_MISSING):
             self.subscribe(topic)
         self.on_receive(StreamsStarted())
 
@@ -48,6 +49,8 @@ class Ear(Actor):
             case StreamsStarted():
                 for symbol in self.symbols:
                     self.system.tell(names.STREAM_DESK, OpenStream(symbol, self.ref))
+            case FeedStarted(symbol):
+                self.system.tell(names.feed(symbol), Watch(self.ref, NOWHERE))
             case Trade():
                 self.trades.put(message)
             case MarketHealth():

@@ -64,7 +64,7 @@ def test_a_fill_is_not_lost_for_a_symbol_that_starts_while_the_manager_restarts(
         if step == base + 3:
             plant.kill(names.execution_manager(ACCOUNT))
             fill = Trade("AAAQ", Decimal("99.8"), Decimal(1), 9, plant.clock.now_ns())
-            plant.system.pubsub.publish("trades", fill)
+            plant.ref(names.client(ACCOUNT)).tell(fill)
 
     plant.stepper.strike = strike
     plant.switch(TradingStatus.ON)

@@ -5,11 +5,11 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naive_daemon.market.alerts import PriceAlerts
+from naive_daemon.market.alerts import NOWHERE, PriceAlerts
 from naive_daemon.strategy.protocol import Wake
 
 prices = st.integers(1, 20).map(Decimal)
-wakes = st.builds(Wake, st.booleans(), st.none() | prices, st.none() | prices)
+wakes = st.builds(Wake, st.booleans(), st.none() | prices, st.none() | prices, st.sampled_from([False, False, True]))
 owners = st.integers(1, 8)
 steps = st.lists(st.one_of(st.tuples(owners, wakes), owners, prices), max_size=60)
 
@@ -28,16 +28,19 @@ class Plain:
     def remove(self, owner: int) -> None:
         self.waiting = [each for each in self.waiting if each[0] != owner]
 
-    def crossed_by(self, price: Decimal) -> list[int]:
-        woken = [
+    def reached_by(self, price: Decimal) -> list[int]:
+        return [
             owner
             for owner, wake in self.waiting
             if wake.next_trade
+            or wake.every_trade
             or (wake.below is not None and price < wake.below)
             or (wake.above is not None and price > wake.above)
         ]
-        for owner in woken:
-            self.remove(owner)
+
+    def crossed_by(self, price: Decimal) -> list[int]:
+        woken = self.reached_by(price)
+        self.waiting = [(owner, wake) for owner, wake in self.waiting if owner not in woken or wake.every_trade]
         return woken
 
 
@@ -52,12 +55,11 @@ def test_alerts_wake_whom_a_plain_list_would_in_the_order_in_which_they_began_to
             alerts.set(*step)
             plain.set(*step)
         elif isinstance(step, Decimal):
-            assert alerts.is_crossed_by(step) == any(
-                wake.next_trade
-                or (wake.below is not None and step < wake.below)
-                or (wake.above is not None and step > wake.above)
-                for _, wake in plain.waiting
-            )
+            reached = plain.reached_by(step)
+            assert alerts.reached_by(step) == reached
+            assert alerts.is_crossed_by(step) == bool(reached)
+            quiet = alerts.quiet()
+            assert (quiet.low <= step <= quiet.high) == (not reached)
             assert alerts.crossed_by(step) == plain.crossed_by(step)
         else:
             alerts.remove(step)
@@ -72,6 +74,17 @@ def test_a_price_is_crossed_strictly() -> None:
     assert alerts.crossed_by(Decimal(10)) == alerts.crossed_by(Decimal(20)) == []
     assert alerts.crossed_by(Decimal("9.99")) == ["low"]
     assert alerts.crossed_by(Decimal("20.01")) == ["high"]
+    assert alerts.crossed_by(Decimal(1)) == []
+
+
+def test_who_hears_every_trade_need_not_ask_again() -> None:
+    alerts: PriceAlerts[str] = PriceAlerts()
+    alerts.set("every", Wake(every_trade=True))
+    alerts.set("next", Wake(next_trade=True))
+    assert alerts.crossed_by(Decimal(1)) == ["every", "next"]
+    assert alerts.crossed_by(Decimal(1)) == ["every"]
+    assert alerts.quiet() == NOWHERE
+    alerts.set("every", Wake(below=Decimal(1)))
     assert alerts.crossed_by(Decimal(1)) == []
 
 

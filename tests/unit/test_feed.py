@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
@@ -12,7 +12,6 @@ from naive_daemon.clock import VirtualClock
 from naive_daemon.domain.events import LastPrice, Trade
 from naive_daemon.market.alerts import NOWHERE, PriceBand
 from naive_daemon.market.feed import (
-    TRADES,
     WAITING_MAX,
     AskQuiet,
     Await,
@@ -20,21 +19,34 @@ from naive_daemon.market.feed import (
     Feed,
     FeedStarted,
     TradeArrived,
+    Watch,
 )
 from naive_daemon.otp import ActorSystem, SimulatedSystem
 from naive_daemon.otp.mailbox_policy import SlowDown
 from naive_daemon.strategy.protocol import Wake
 from tests.trading.recorder import Recorder
 
+if TYPE_CHECKING:
+    from naive_daemon.market.last_prices import LastPrices
+
 FEED = names.feed("AAAQ")
 
 
 class Exchange(Recorder):
-    """Hears trades as they arrive, as a paper exchange does."""
+    """Hears trades outside of its band as they arrive, as a paper exchange does."""
+
+    band = NOWHERE
 
     def init(self) -> None:
-        self.subscribe(TRADES)
         self.subscribe(FEED)
+
+    def on_receive(self, message: Any) -> Any:
+        if isinstance(message, FeedStarted):
+            self.have_band(self.band)
+        return super().on_receive(message)
+
+    def have_band(self, band: PriceBand) -> None:
+        self.system.tell(FEED, Watch(self.ref, band))
 
 
 @pytest.fixture
@@ -68,11 +80,11 @@ def test_it_says_that_it_has_started_so_that_traders_wait_again(system: Simulate
 def test_a_trade_goes_to_exchanges_as_it_arrives_and_to_the_woken_when_it_is_delivered(
     system: SimulatedSystem,
 ) -> None:
-    system.start(Feed("AAAQ"), FEED)
     exchange, below, above, sleeper = start(system, Exchange()), start(system), start(system), start(system)
+    system.start(Feed("AAAQ"), FEED)
     tell(system, Await(below.ref, Wake(below=Decimal(10))), Await(above.ref, Wake(above=Decimal(20))))
     tell(system, Await(sleeper.ref, Wake(below=Decimal(1))), TradeArrived(trade(9)))
-    assert exchange.take() == [trade(9)]
+    assert exchange.take() == [FeedStarted("AAAQ"), trade(9)]
     assert below.take() == []
     tell(system, DeliverTrade())
     assert (below.take(), above.take(), sleeper.take()) == ([trade(9)], [], [])
@@ -101,8 +113,9 @@ def logs() -> Iterator[list[Any]]:
 def test_of_trades_that_gather_only_the_newest_is_kept_and_nobody_who_waits_is_forgotten(
     system: SimulatedSystem, logs: list[Any]
 ) -> None:
-    feed = system.start(Feed("AAAQ"), FEED)
     exchange, waiting = start(system, Exchange()), start(system)
+    feed = system.start(Feed("AAAQ"), FEED)
+    system.run_until_idle()
     system.suspend(feed, 60.0)
     system.run_until_idle()
     feed.tell(Await(waiting.ref, Wake(next_trade=True)))
@@ -125,15 +138,17 @@ class SmallExchange(Exchange):
     mailbox = SlowDown(limit=10)
 
 
-def test_an_exchange_that_is_behind_gets_the_newest_trade_when_it_has_caught_up(
+def test_an_exchange_that_is_behind_gets_the_newest_trade_when_it_has_caught_up_and_others_miss_nothing(
     system: SimulatedSystem, logs: list[Any]
 ) -> None:
+    exchange, other, waiting = start(system, SmallExchange()), start(system, Exchange()), start(system)
     system.start(Feed("AAAQ"), FEED)
-    exchange, waiting = start(system, SmallExchange()), start(system)
+    system.run_until_idle()
+    assert exchange.take() == other.take() == [FeedStarted("AAAQ")]
     system.suspend(exchange.ref, 60.0)
     for price in range(1, 101):
         tell(system, Await(waiting.ref, Wake(next_trade=True)), TradeArrived(trade(price)), DeliverTrade())
-    assert len(waiting.take()) == 100
+    assert len(waiting.take()) == len(other.take()) == 100
     system.resume(exchange.ref)
     system.run_until_idle()
     assert exchange.take() == [trade(price) for price in [*range(1, 12), 100]]
@@ -143,14 +158,47 @@ def test_an_exchange_that_is_behind_gets_the_newest_trade_when_it_has_caught_up(
     assert exchange.take() == [trade(7)]
 
 
+def test_an_exchange_hears_of_trades_outside_of_its_newest_band_only(system: SimulatedSystem) -> None:
+    exchange = start(system, Exchange())
+    system.start(Feed("AAAQ"), FEED)
+    system.run_until_idle()
+    exchange.have_band(PriceBand(Decimal(10), Decimal(20)))
+    exchange.take()
+    for price in (10, 20, 9, 21, 9):
+        tell(system, TradeArrived(trade(price)), DeliverTrade())
+    assert exchange.take() == [trade(9), trade(21), trade(9)]
+    assert system.ask(FEED, AskQuiet("AAAQ")) == PriceBand(Decimal(10), Decimal(20))
+    exchange.have_band(PriceBand(high=Decimal(8)))
+    tell(system, TradeArrived(trade(8)), TradeArrived(trade(9)))
+    assert exchange.take() == [trade(9)]
+    exchange.have_band(PriceBand())
+    tell(system, TradeArrived(trade(1)), TradeArrived(trade(99)))
+    assert exchange.take() == []
+    assert system.ask(FEED, AskQuiet("AAAQ")) == PriceBand()
+
+
+def test_who_hears_every_trade_asks_once_and_begins_with_the_next(system: SimulatedSystem) -> None:
+    prices: LastPrices = {}
+    system.start(Feed("AAAQ", prices), FEED)
+    every = start(system)
+    tell(system, TradeArrived(trade(9)), Await(every.ref, Wake(every_trade=True)), DeliverTrade())
+    assert every.take() == []
+    for price in (8, 9, 9):
+        tell(system, TradeArrived(trade(price)), DeliverTrade())
+    # Asking for the same once more, after a fill of the trade that has just arrived, loses none.
+    tell(system, TradeArrived(trade(7)), Await(every.ref, Wake(every_trade=True)), DeliverTrade())
+    assert every.take() == [trade(8), trade(9), trade(9), trade(7)]
+    assert prices == {"AAAQ": Decimal(7)}
+
+
 def test_the_dead_wait_for_nothing(system: SimulatedSystem) -> None:
     feed = Feed("AAAQ")
     system.start(feed, FEED)
     recorder = start(system)
-    tell(system, Await(recorder.ref, Wake(below=Decimal(10))))
+    tell(system, Await(recorder.ref, Wake(below=Decimal(10))), Watch(recorder.ref, NOWHERE))
     system.terminate(recorder.ref, 1)
     system.run_until_idle()
-    assert len(feed._alerts) == 0
+    assert len(feed._alerts) == len(feed._watches) == 0
     assert feed._monitors == {}
 
 

@@ -1,9 +1,10 @@
 """The paper exchange as an account's client: the matching engine in an actor.
 
-Receives: SendOrder, SendCancel; trades of every symbol; requests AskSnapshot, AskOrder, AskBalances, AskQuiet.
-Sends: account events to the account's execution manager, in the engine's order.
-State: the engine, and the time of the latest balance. Fills happen on the market's clock and the rest on ours, so each
-balance is stamped later than the one before, whichever clock is ahead.
+Receives: SendOrder, SendCancel; trades that may fill an order; requests AskSnapshot, AskOrder, AskBalances.
+Sends: account events to the account's execution manager, in the engine's order; Watch to the feeds of symbols in which
+orders rest. A trade that was on its way when an order came is not matched with it, the next one is.
+State: the engine, what the feeds were told to watch, and the time of the latest balance. Fills happen on the market's
+clock and the rest on ours, so each balance is stamped later than the one before, whichever clock is ahead.
 
 The journal is the only durable truth of a paper exchange: it starts from the journal's orders and fills, and what the
 journal has not seen has never happened. An intent that was committed but not accepted was therefore certainly never
@@ -37,10 +38,12 @@ from naive_daemon.execution.client import (
 from naive_daemon.execution.journal import LoadAccount
 from naive_daemon.execution.journal_store import AccountJournal
 from naive_daemon.market.alerts import PriceBand
-from naive_daemon.market.feed import TRADES, AskQuiet
+from naive_daemon.market.feed import FeedStarted, Watch
+from naive_daemon.market.last_prices import LastPrices
 from naive_daemon.otp import DEFERRED, Actor, Deferred, RequestFailed, crash
 
 LOAD_TIMEOUT_S = 60.0
+ANYWHERE = PriceBand()
 
 EngineFactory = Callable[[Mapping[str, Mapping[str, Decimal]], int, int], PaperEngine]
 """Makes an engine from balances (account → asset → amount), the first order number and the first trade number."""
@@ -55,12 +58,15 @@ class PaperClient(Actor):
         make_engine: EngineFactory,
         instruments: Mapping[str, Instrument],
         balances: Mapping[str, Decimal],
+        prices: LastPrices | None = None,
     ) -> None:
         super().__init__()
         self._account = account
         self._make_engine = make_engine
         self._instruments = instruments
         self._opening = balances
+        self._prices: LastPrices = {} if prices is None else prices
+        self._bands: dict[str, PriceBand] = {}
         self._engine: PaperEngine
         self._balance_ns = 0
 
@@ -77,20 +83,20 @@ class PaperClient(Actor):
         """Match a trade, or serve an order."""
         match message:
             case Trade():
-                self._emit(self._engine.match(message))
+                self._emit(message.symbol, self._engine.match(message))
             case SendOrder(order):
-                self._emit(self._engine.place(order, order.created_ns))
+                self._place(order)
             case SendCancel(symbol, client_order_id):
                 now_ns = self.system.clock.now_ns()
-                self._emit(self._engine.cancel(self._account, symbol, client_order_id, now_ns))
+                self._emit(symbol, self._engine.cancel(self._account, symbol, client_order_id, now_ns))
+            case FeedStarted(symbol):
+                self._tell_band(symbol)
             case AskOrder(symbol, client_order_id):
                 return self._report(symbol, client_order_id)
             case AskSnapshot():
                 return self._snapshot()
             case AskBalances():
                 return self._balances()
-            case AskQuiet(symbol):
-                return PriceBand(*self._engine.quiet(symbol))
             case _:
                 super().on_receive(message)
         return None
@@ -102,17 +108,41 @@ class PaperClient(Actor):
         self._engine = self._make_engine({self._account: balances}, journal.orders_count + 1, journal.fills_count + 1)
         resting = [order for order in journal.live_orders if order.status.is_resting]
         self._engine.restore(resting)
-        self.subscribe(TRADES)
+        for symbol in dict.fromkeys(order.symbol for order in resting):
+            self._watch(symbol)
         self.log.info("paper exchange opened", resting=len(resting))
         self.acknowledge_start()
 
-    def _emit(self, events: list[AccountEvent]) -> None:
+    def _place(self, order: Order) -> None:
+        price = self._prices.get(order.symbol)
+        if price is not None:
+            self._engine.note_price(order.symbol, price)
+        self._emit(order.symbol, self._engine.place(order, order.created_ns))
+
+    def _emit(self, symbol: str, events: list[AccountEvent]) -> None:
         if not events:
             return
         manager = self.system.whereis(names.execution_manager(self._account))
         if manager is not None:
             for event in events:
                 manager.tell(self._stamped(event) if isinstance(event, BalanceUpdated) else event)
+        self._watch(symbol)
+
+    def _watch(self, symbol: str) -> None:
+        """Have the feed tell of the trades that reach the symbol's orders, when those have become others."""
+        band = PriceBand(*self._engine.quiet(symbol))
+        if band == self._bands.get(symbol, ANYWHERE):
+            return
+        if symbol not in self._bands:
+            self.subscribe(names.feed(symbol))
+        self._bands[symbol] = band
+        self.system.tell(names.feed(symbol), Watch(self.ref, band))
+
+    def _tell_band(self, symbol: str) -> None:
+        """Tell a feed that has started anew."""
+        band = self._bands.get(symbol, ANYWHERE)
+        if band != ANYWHERE:
+            self.system.tell(names.feed(symbol), Watch(self.ref, band))
 
     def _snapshot(self) -> AccountSnapshot:
         orders = tuple(_there(order) for order in self._engine.open_orders(self._account))

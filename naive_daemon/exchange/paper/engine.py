@@ -190,14 +190,22 @@ class PaperEngine:
         book = self._books.get(symbol)
         return book.last_price if book is not None else None
 
+    def note_price(self, symbol: str, price: Decimal) -> None:
+        """Take over the market's price where trades that reach no order are not shown to `match`."""
+        book = self._books.get(symbol)
+        if book is not None:
+            book.last_price = price
+
     def quiet(self, symbol: str) -> tuple[Decimal, Decimal]:
         """Give the lowest and the highest price of a trade that fills nothing; infinite where nothing rests."""
         book = self._books.get(symbol)
         if book is None:
             return Decimal("-Infinity"), Decimal("Infinity")
         low, high = book.bids.best, book.asks.best
+        if self._only_through:
+            return low, high
         # In the VOLUME model a trade at an order's own price fills it, too.
-        return (low, high) if self._only_through else (low.next_plus(), high.next_minus())
+        return low.next_plus() if low.is_finite() else low, high.next_minus() if high.is_finite() else high
 
     def _refusal(self, order: Order) -> str | None:
         book = self._books.get(order.symbol)
