@@ -55,6 +55,13 @@ def test_the_holder_is_known_by_process_and_host(url: str, journal: PostgresJour
     assert holder(url, "other") is None
 
 
+def test_the_holders_of_many_accounts_are_asked_for_at_once(url: str, journal: PostgresJournal) -> None:
+    found = locks.holders(url, ["main", "other", "spare"])
+    assert journal is not None
+    assert found == {name: holder(url, name) for name in ("main", "spare")}
+    assert locks.holders(url, []) == {}
+
+
 def test_a_second_writer_is_refused_and_told_who_holds_it(url: str, journal: PostgresJournal) -> None:
     second = PostgresJournal(url, claim=AccountClaim(["spare"]))
     with impatient(), pytest.raises(AccountHeldError, match=f"spare is traded by process {os.getpid()} on") as refused:

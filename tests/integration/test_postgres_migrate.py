@@ -103,17 +103,21 @@ def test_a_bare_row_has_the_defaults_of_the_program(database_url: str) -> None:
     (found,) = rows(
         database_url,
         "SELECT account, status::text, stop_orders, shutdown_entries, chunks, budget, buy_down_interval, "
-        "profit_interval, rebuy_interval, strategy, dust FROM settings",
+        "profit_interval, rebuy_interval, strategy, dust, parameters FROM settings",
     )
     trade = TradeSettings()
     assert found[:4] == ("main", "off", "keep", "keep")
-    assert found[4:] == tuple(getattr(trade, key) for key in TradeSettings.__struct_fields__)
+    assert (*found[4:-1], tuple(found[-1])) == tuple(getattr(trade, key) for key in TradeSettings.__struct_fields__)
 
 
 def test_triggers_stand(database_url: str) -> None:
     migrate.upgrade(database_url)
     found = rows(database_url, "SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1")
     assert [name for (name,) in found] == [
+        "account_conditions_notify",
+        "account_conditions_touch",
+        "accounts_notify",
+        "accounts_touch",
         "actual_states_notify",
         "actual_states_touch",
         "cycles_total",

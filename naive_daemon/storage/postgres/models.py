@@ -8,6 +8,7 @@ import enum
 from sqlalchemy import BigInteger, CheckConstraint, Enum, Integer, SmallInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from naive_daemon.domain.account import ACCOUNT_NAME, ACCOUNT_STATES, REFERENCE, REFERENCE_LENGTH_MAX
 from naive_daemon.domain.limits import COUNT_MAX, QUOTE_MAX, KillCancel
 from naive_daemon.domain.settings import BUDGET_MAX, CHUNKS_MAX, Dust, RestingOrders, TradingStatus
 from naive_daemon.storage.postgres.journal_models import (
@@ -20,9 +21,11 @@ from naive_daemon.storage.postgres.journal_models import (
     OrderTotalRow,
     TraderNumberRow,
 )
-from naive_daemon.storage.postgres.table import Base, KeyName, Moment, Money, Name, Stamp, one_of, values_of
+from naive_daemon.storage.postgres.table import Base, KeyName, Moment, Money, Name, Stamp, Texts, one_of, values_of
 
 __all__ = [
+    "AccountConditionRow",
+    "AccountRow",
     "AccountVenueRow",
     "ActualStateRow",
     "Base",
@@ -67,6 +70,7 @@ class SettingRow(Base):
         CheckConstraint("rebuy_interval >= 0 AND rebuy_interval <= 0.99", "rebuy_interval"),
         CheckConstraint("strategy <> ''", "strategy"),
         CheckConstraint(one_of("dust", values_of(Dust)), "dust"),
+        CheckConstraint("jsonb_typeof(parameters) = 'object'", "parameters"),
         CheckConstraint(one_of("stop_orders", values_of(RestingOrders)), "stop_orders"),
         CheckConstraint(one_of("shutdown_entries", values_of(RestingOrders)), "shutdown_entries"),
     )
@@ -88,6 +92,7 @@ class SettingRow(Base):
     shutdown_entries: Mapped[Name] = mapped_column(server_default=text("'keep'"))
     inserted_at: Mapped[Stamp]
     updated_at: Mapped[Stamp]
+    parameters: Mapped[Texts]
 
 
 class StreamingRow(Base):
@@ -226,3 +231,39 @@ class AccountVenueRow(Base):
         doc="identity.cycle_floor when the exchange was last asked what a restored journal had lost",
     )
     inserted_at: Mapped[Stamp]
+
+
+class AccountRow(Base):
+    """An account that is traded beside a daemon's configured one; `credentials` says where its key is, never the key.
+
+    The checks refuse what `domain.account` refuses.
+    """
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        UniqueConstraint("credentials"),
+        CheckConstraint(f"account ~ '{ACCOUNT_NAME}'", "account"),
+        CheckConstraint(
+            f"credentials ~ '{REFERENCE}' AND length(credentials) <= {REFERENCE_LENGTH_MAX}", "credentials"
+        ),
+    )
+
+    account: Mapped[KeyName]
+    credentials: Mapped[Name | None]
+    is_enabled: Mapped[bool] = mapped_column(server_default=text("true"))
+    inserted_at: Mapped[Stamp]
+    updated_at: Mapped[Stamp]
+
+
+class AccountConditionRow(Base):
+    """What an account really does, as the daemon of the configured account `daemon` last said."""
+
+    __tablename__ = "account_conditions"
+    __table_args__ = (CheckConstraint(one_of("state", list(ACCOUNT_STATES)), "state"),)
+
+    account: Mapped[KeyName]
+    daemon: Mapped[KeyName]
+    state: Mapped[Name]
+    reason: Mapped[Name | None]
+    retry_at: Mapped[Moment | None]
+    updated_at: Mapped[Stamp]

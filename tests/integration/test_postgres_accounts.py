@@ -1,0 +1,216 @@
+"""Accounts in the database: what operators write, what control reads and says, what nobody can put there."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from naive_daemon.domain.account import ACCOUNT_STATES, AccountCondition, AccountSettings
+from naive_daemon.domain.errors import UsageError
+from naive_daemon.domain.settings import TradingStatus
+from naive_daemon.storage.postgres.accounts import AccountTakenError, OperatorAccounts
+from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
+from naive_daemon.storage.postgres.engine import make_engine
+from naive_daemon.storage.postgres.settings import OperatorSettings
+from naive_daemon.trading.desired_state import DesiredStateStore
+
+RETRY_AT_NS = 1_790_000_000_123_456_000
+
+
+@pytest.fixture
+def url(migrated_url: str) -> str:
+    return migrated_url
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    made = make_engine(url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def accounts(engine: Engine) -> OperatorAccounts:
+    return OperatorAccounts(engine)
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[DesiredStateStore]:
+    with closing(PostgresDesiredState(url)) as made:
+        yield made
+
+
+@pytest.fixture
+def server(url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+def named(*names: str) -> list[AccountSettings]:
+    return [AccountSettings(name=name) for name in names]
+
+
+def test_what_was_added_is_read_by_commands_and_by_control(
+    accounts: OperatorAccounts, store: DesiredStateStore
+) -> None:
+    wanted = [
+        AccountSettings(name="b", credentials="env:B"),
+        AccountSettings(name="a", credentials="file:/etc/keys/a.toml", is_enabled=False),
+        AccountSettings(name="c"),
+    ]
+    assert accounts.add(wanted) == {"a", "b", "c"}
+    by_name = tuple(sorted(wanted, key=lambda one: one.name))
+    assert (accounts.rows(), tuple(store.load_accounts())) == (by_name, by_name)
+
+
+def test_what_is_there_already_is_left_alone(accounts: OperatorAccounts) -> None:
+    accounts.add([AccountSettings(name="a", credentials="env:A"), *named("b")])
+    accounts.set_enabled(["a"], is_enabled=False)
+    assert accounts.add([AccountSettings(name="a", credentials="env:A"), *named("b", "c")]) == {"c"}
+    assert [one.is_enabled for one in accounts.rows()] == [False, True, True]
+    assert accounts.add([]) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (AccountSettings(name="a"), "account a is there already, with the credentials env:A"),
+        (AccountSettings(name="a", credentials="env:B"), "account a is there already, with the credentials env:A"),
+        (AccountSettings(name="b", credentials="env:B"), "account b is there already, with no credentials"),
+        (AccountSettings(name="d", credentials="env:A"), "account d was given the credentials of account a: env:A"),
+    ],
+)
+def test_an_account_has_credentials_of_its_own_for_good(
+    accounts: OperatorAccounts, one: AccountSettings, said: str
+) -> None:
+    accounts.add([AccountSettings(name="a", credentials="env:A"), *named("b")])
+    with pytest.raises(AccountTakenError) as refused:
+        accounts.add([*named("c"), one])
+    assert refused.value.message == f"{said}; nothing was added"
+    assert [one.name for one in accounts.rows()] == ["a", "b"]
+
+
+def test_a_thousand_are_one_statement_and_each_is_told(accounts: OperatorAccounts, server: psycopg.Connection) -> None:
+    server.execute("LISTEN naive_accounts")
+    many = [AccountSettings(name=f"a{number:04}", credentials=f"env:A{number}") for number in range(1_000)]
+    assert len(accounts.add(many)) == 1_000
+    accounts.set_enabled([one.name for one in many[:500]], is_enabled=False)
+    assert server.execute("SELECT count(DISTINCT inserted_at) FROM accounts").fetchall() == [(1,)]
+    told = [heard.payload for heard in server.notifies(timeout=10, stop_after=1_500)]
+    assert sorted(told) == sorted(f'{{"account": "{one.name}"}}' for one in [*many, *many[:500]])
+
+
+def test_enabling_tells_also_where_nothing_changes_so_that_the_daemon_tries_again(
+    accounts: OperatorAccounts, server: psycopg.Connection
+) -> None:
+    accounts.add(named("a", "b"))
+    server.execute("LISTEN naive_accounts")
+    assert accounts.set_enabled(["b", "a", "b"], is_enabled=True) == {"b": True, "a": True}
+    assert accounts.set_enabled(["a"], is_enabled=False) == {"a": True}
+    assert len(list(server.notifies(timeout=10, stop_after=3))) == 3
+
+
+def test_nothing_changes_where_one_was_never_added(accounts: OperatorAccounts) -> None:
+    accounts.add(named("a"))
+    with pytest.raises(UsageError, match="never added: x, y; nothing was changed"):
+        accounts.set_enabled(["x", "a", "y"], is_enabled=False)
+    assert accounts.rows() == tuple(named("a"))
+
+
+def test_two_commands_over_the_same_accounts_take_turns(accounts: OperatorAccounts) -> None:
+    names = [f"a{number}" for number in range(50)]
+    accounts.add(named(*names))
+    done: list[int] = []
+
+    def work(order: list[str]) -> None:
+        done.extend(len(accounts.set_enabled(order, is_enabled=bool(turn % 2))) for turn in range(10))
+
+    threads = [threading.Thread(target=work, args=(order,), daemon=True) for order in (names, names[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert done == [50] * 20
+    assert {one.is_enabled for one in accounts.rows()} == {True}
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "a b", "-a", ".a", "a/b", "a;b", "a'b", "ä", "a\n", "\na", "a" * 33, "a\\b", "a%b"]
+)
+def test_the_database_itself_refuses_a_bad_name(server: psycopg.Connection, name: str) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation, match="accounts_account_check"):
+        server.execute("INSERT INTO accounts (account) VALUES (%s)", (name,))
+
+
+@pytest.mark.parametrize("text", ["", "vmPUZE6mv9SD5VNHk4HlWFsOr6", "env:", "env:A;B", "credential:../a", "file:a"])
+def test_the_database_itself_takes_references_only(server: psycopg.Connection, text: str) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation, match="accounts_credentials_check"):
+        server.execute("INSERT INTO accounts (account, credentials) VALUES ('a', %s)", (text,))
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    told=st.lists(
+        st.tuples(
+            st.sampled_from(["a", "b"]),
+            st.sampled_from(ACCOUNT_STATES),
+            st.none() | st.text(),
+            st.none() | st.just(RETRY_AT_NS),
+        )
+    )
+)
+def test_the_last_word_on_each_account_is_kept(
+    accounts: OperatorAccounts, store: DesiredStateStore, told: list[tuple[str, str, str | None, int | None]]
+) -> None:
+    store.forget_conditions()
+    conditions = [
+        AccountCondition(account=account, state=state, reason=reason, retry_at_ns=retry_at_ns)
+        for account, state, reason, retry_at_ns in told
+    ]
+    store.record_account_conditions(conditions)
+    said = accounts.said()
+    last = {one.account: one for one in conditions}
+    assert set(said) == set(last)
+    for name, one in last.items():
+        found = said[name].condition
+        assert (found.account, found.state, found.retry_at_ns) == (one.account, one.state, one.retry_at_ns)
+        assert (found.reason is None) == (one.reason is None)
+        assert said[name].updated_ns > 0
+
+
+def test_what_is_no_news_is_not_told(store: DesiredStateStore, server: psycopg.Connection) -> None:
+    server.execute("LISTEN naive_actual")
+    down = AccountCondition(account="a", state="down", reason="its key was revoked", retry_at_ns=RETRY_AT_NS)
+    store.record_account_conditions([down])
+    store.record_account_conditions([down])
+    store.record_account_conditions([AccountCondition(account="b", state="up")])
+    told = [heard.payload for heard in server.notifies(timeout=10, stop_after=2)]
+    assert told == ['{"account": "a"}', '{"account": "b"}']
+
+
+def test_of_two_daemons_the_one_that_trades_an_account_is_believed(url: str, accounts: OperatorAccounts) -> None:
+    with closing(PostgresDesiredState(url, "one")) as one, closing(PostgresDesiredState(url, "two")) as two:
+        one.record_account_conditions([AccountCondition(account="a", state="up")])
+        two.record_account_conditions([AccountCondition(account="a", state="down", reason="traded by process 1")])
+        assert accounts.said(["a"])["a"].condition == AccountCondition(account="a", state="up")
+        one.forget_conditions()
+        assert accounts.said()["a"].condition.reason == "traded by process 1"
+        two.forget_conditions()
+        assert accounts.said() == {}
+
+
+def test_every_account_that_left_a_trace_is_known(
+    accounts: OperatorAccounts, engine: Engine, store: DesiredStateStore
+) -> None:
+    accounts.add(named("added"))
+    OperatorSettings(engine).seed("seeded", ["A", "B", "C"])
+    OperatorSettings(engine).set_status("seeded", ["A", "B"], TradingStatus.ON)
+    OperatorSettings(engine).set_status("seeded", ["B"], TradingStatus.SHUTDOWN)
+    store.confirm_kill_switch("obeying", 1)
+    assert accounts.known() == ("added", "obeying", "seeded")
+    assert accounts.symbols_on() == {"seeded": 2}
