@@ -1,7 +1,6 @@
 """`naive-daemon settings list|set`."""
 
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 from typing import Any
 
 import click
@@ -12,19 +11,14 @@ from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.output import emit, print_table, say
 from naive_daemon.cli.symbols import SymbolType, check_known, listed_symbols
 from naive_daemon.domain.errors import UsageError
-from naive_daemon.domain.settings import (
-    InvalidSettingError,
-    SymbolSettings,
-    TradeSettings,
-    TradingStatus,
-    read_setting,
-)
+from naive_daemon.domain.settings import SETTING_RULES, SymbolSettings, TradeSettings, TradingStatus
 from naive_daemon.storage.postgres.settings import OperatorSettings
+from naive_daemon.strategy.settings import mistakes
 
-_STRATEGIES = "naive_daemon.strategies"
 _TRADE_KEYS = TradeSettings.__struct_fields__
 _COLUMNS = (
     "symbol", "status", "chunks>", "budget>", "buy down>", "profit>", "rebuy>", "strategy", "dust",
+    "parameters",
 )  # fmt: skip
 
 
@@ -69,10 +63,12 @@ def set_settings(options: Options, *, words: tuple[str, ...], account: str | Non
     """Change settings of symbols; traders that run take them at their next cycle.
 
     An order that rests is never changed. Keys: chunks, budget (quote asset), buy_down_interval, profit_interval,
-    rebuy_interval (ratios, 0.01 is 1 %), strategy, dust (sweep or keep).
+    rebuy_interval (ratios, 0.01 is 1 %), strategy, dust (sweep or keep), and the parameters of the strategy. Naming a
+    strategy begins with its defaults: parameters that were set before are dropped.
 
     Example:
       naive-daemon settings set BTCUSDT ETHUSDT budget=500 chunks=3
+      naive-daemon settings set BTCUSDT strategy=ema_cross interval=5m fast=9 slow=21
 
     """
     symbols = [SymbolType().convert(word, None, None) for word in words if "=" not in word]
@@ -84,6 +80,8 @@ def set_settings(options: Options, *, words: tuple[str, ...], account: str | Non
         store = OperatorSettings(engine)
         rows = {row.symbol: row for row in store.rows(config.account)}
         names = check_known(symbols, [*rows, *listed_symbols(config)])
+        wrong = (mistakes(rows[name].trade if name in rows else TradeSettings(), changes) for name in names)
+        _refuse(list(dict.fromkeys(line for lines in wrong for line in lines)))
         if missing := [name for name in names if name not in rows]:
             store.seed(config.account, missing)
         store.set_values(config.account, names, changes)
@@ -97,40 +95,39 @@ def set_settings(options: Options, *, words: tuple[str, ...], account: str | Non
 def _read_changes(words: Sequence[str]) -> dict[str, str]:
     """Read `key=value` words; raises UsageError that has a line for each bad one."""
     changes: dict[str, str] = {}
-    mistakes: list[str] = []
+    wrong: list[str] = []
     for word in words:
         key, _, value = word.partition("=")
         key = key.strip().lower()
         if key in changes:
-            mistakes.append(f"{key} is given twice")
-        changes[key] = value
-        mistakes += _mistakes(key, value)
-    if mistakes:
-        head = "1 setting is" if len(mistakes) == 1 else f"{len(mistakes)} settings are"
-        raise UsageError("\n  ".join([f"{head} wrong, nothing was changed:", *mistakes]))
+            wrong.append(f"{key} is given twice")
+        changes.setdefault(key, value)
+    # What only a symbol's own strategy knows is looked at when the symbol's row has been read.
+    known = changes if "strategy" in changes else {key: text for key, text in changes.items() if key in SETTING_RULES}
+    _refuse(wrong + mistakes(TradeSettings(), known))
     return changes
 
 
-def _mistakes(key: str, value: str) -> list[str]:
-    try:
-        given = read_setting(key, value)
-    except InvalidSettingError as error:
-        return [str(error)]
-    if key == "strategy":
-        installed = sorted(entry.name for entry in entry_points(group=_STRATEGIES))
-        if given not in installed:
-            return [f"strategy={value} is refused: installed are {', '.join(installed)}"]
-    return []
+def _refuse(wrong: Sequence[str]) -> None:
+    if wrong:
+        head = "1 setting is" if len(wrong) == 1 else f"{len(wrong)} settings are"
+        raise UsageError("\n  ".join([f"{head} wrong, nothing was changed:", *wrong]))
 
 
 def _flat(row: SymbolSettings) -> dict[str, Any]:
     fields = msgspec.structs.asdict(row)
     trade = fields.pop("trade")
-    return {**{key: fields[key] for key in ("account", "symbol", "status")}, **msgspec.structs.asdict(trade), **fields}
+    of_trade = msgspec.structs.asdict(trade) | {"parameters": dict(trade.parameters)}
+    return {**{key: fields[key] for key in ("account", "symbol", "status")}, **of_trade, **fields}
 
 
 def _print(rows: Sequence[SymbolSettings]) -> None:
     if not rows:
         click.echo("no settings yet; naive-daemon seed adds every symbol that the exchange lists")
         return
-    print_table(_COLUMNS, [(row.symbol, row.status, *(getattr(row.trade, key) for key in _TRADE_KEYS)) for row in rows])
+    print_table(_COLUMNS, [(row.symbol, row.status, *_shown(row.trade)) for row in rows])
+
+
+def _shown(trade: TradeSettings) -> list[object]:
+    shown = msgspec.structs.asdict(trade) | {"parameters": " ".join(f"{key}={text}" for key, text in trade.parameters)}
+    return [shown[key] for key in _TRADE_KEYS]

@@ -7,8 +7,8 @@ import click
 
 from naive_daemon.domain.errors import UsageError
 from naive_daemon.domain.money import parse_decimal
-from naive_daemon.domain.settings import InvalidSettingError, TradeSettings, change_settings, read_setting
-from naive_daemon.strategy.discovery import strategy_names
+from naive_daemon.domain.settings import InvalidSettingError, TradeSettings
+from naive_daemon.strategy.settings import change_trade, mistakes
 
 FEE_MAX = Decimal("0.1")
 
@@ -17,14 +17,15 @@ set_option = click.option(
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    help="A setting (chunks, budget, buy_down_interval, profit_interval, rebuy_interval, strategy) or the fee.",
+    help="A setting (chunks, budget, buy_down_interval, profit_interval, rebuy_interval, strategy, dust), a parameter "
+    "of the strategy, or the fee.",
 )
 
 
 def read_trade_settings(given: Sequence[str], fee: Decimal) -> tuple[TradeSettings, Decimal]:
     """Read settings and fee; raises UsageError with a line for each that is refused."""
     changes: dict[str, str] = {}
-    mistakes: list[str] = []
+    wrong: list[str] = []
     for pair in given:
         key, equals, value = pair.partition("=")
         key = key.strip()
@@ -34,22 +35,13 @@ def read_trade_settings(given: Sequence[str], fee: Decimal) -> tuple[TradeSettin
             if key == "fee":
                 fee = _read_fee(value)
             else:
-                read_setting(key, value)
-                if key == "strategy":
-                    _check_installed(value)
                 changes[key] = value
         except InvalidSettingError as error:
-            mistakes.append(str(error))
-    if mistakes:
-        raise UsageError("\n  ".join(mistakes), hint="--set chunks=3 --set budget=2.5")
-    return change_settings(TradeSettings(), changes), fee
-
-
-def _check_installed(strategy: str) -> None:
-    """Refuse here what would crash every trader later."""
-    installed = strategy_names()
-    if strategy not in installed:
-        raise InvalidSettingError("strategy", strategy, f"one of those that are installed: {', '.join(installed)}")
+            wrong.append(str(error))
+    wrong += mistakes(TradeSettings(), changes)
+    if wrong:
+        raise UsageError("\n  ".join(wrong), hint="--set chunks=3 --set budget=2.5")
+    return change_trade(TradeSettings(), changes), fee
 
 
 def _read_fee(text: str) -> Decimal:

@@ -35,7 +35,10 @@ class Dust(enum.StrEnum):
 
 
 class TradeSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a symbol is traded. `budget` is in the quote asset; intervals are ratios (0.01 is 1 %)."""
+    """How a symbol is traded. `budget` is in the quote asset; intervals are ratios (0.01 is 1 %).
+
+    `parameters`: the strategy's own, as `domain.parameters` writes them; those that are not set have its defaults.
+    """
 
     chunks: int = 5
     budget: Decimal = Decimal(1000)
@@ -44,6 +47,7 @@ class TradeSettings(msgspec.Struct, frozen=True, kw_only=True):
     rebuy_interval: Decimal = Decimal("0.001")
     strategy: str = "naive"
     dust: Dust = Dust.SWEEP
+    parameters: tuple[tuple[str, str], ...] = ()
 
 
 class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -162,12 +162,13 @@ def test_settings_are_changed_and_listed(console: Any, schema_url: str) -> None:
             "rebuy_interval": "0.5",
             "strategy": "naive",
             "dust": "sweep",
+            "parameters": {},
             "stop_orders": "keep",
             "shutdown_entries": "keep",
         }
     ]
     head, _, *rows = console("settings", "list").out.splitlines()
-    assert head.split()[-2:] == ["strategy", "dust"]
+    assert head.split()[-2:] == ["dust", "parameters"]
     assert [row.split()[0] for row in rows] == ["BTCUSDT", "ETHUSDT"]
     with psycopg.connect(schema_url) as connection:
         assert connection.execute("SELECT count(*) FROM settings").fetchone() == (2,)

@@ -10,13 +10,14 @@ from naive_daemon.clock import to_datetime
 from naive_daemon.domain.account import AccountCondition, AccountSettings
 from naive_daemon.domain.limits import KillCancel, KillSwitch, RiskLimits, Safeguards
 from naive_daemon.domain.settings import Dust, RestingOrders, SymbolSettings, TradeSettings, TradingStatus
+from naive_daemon.storage.postgres.parameters import to_pairs
 from naive_daemon.storage.postgres.session import Session
 from naive_daemon.storage.postgres.text import storable_or_none
 from naive_daemon.trading.desired_state import ActualState
 
 _LOAD = """
 SELECT s.account, s.symbol, s.status, s.chunks, s.budget, s.buy_down_interval, s.profit_interval, s.rebuy_interval,
-       s.strategy, s.dust, s.stop_orders, s.shutdown_entries
+       s.strategy, s.dust, s.parameters, s.stop_orders, s.shutdown_entries
 FROM settings AS s LEFT JOIN actual_states AS a USING (account, symbol)
 WHERE s.status <> 'off' OR a.account IS NOT NULL
 ORDER BY s.account, s.symbol
@@ -161,9 +162,8 @@ class PostgresDesiredState:
 
 
 def _settings(row: TupleRow) -> SymbolSettings:
-    account, symbol, status, chunks, budget, buy_down, profit, rebuy, strategy, dust, stop_orders, shutdown_entries = (
-        row
-    )
+    account, symbol, status, chunks, budget, buy_down, profit, rebuy, strategy, dust, parameters, *orders = row
+    stop_orders, shutdown_entries = orders
     return SymbolSettings(
         account=account,
         symbol=symbol,
@@ -176,6 +176,7 @@ def _settings(row: TupleRow) -> SymbolSettings:
             rebuy_interval=rebuy,
             strategy=strategy,
             dust=Dust(dust),
+            parameters=to_pairs(parameters),
         ),
         stop_orders=RestingOrders(stop_orders),
         shutdown_entries=RestingOrders(shutdown_entries),

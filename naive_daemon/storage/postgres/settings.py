@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, Row, func, literal, select, text, update
 from sqlalchemy import Text as SqlText
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from naive_daemon.domain.errors import UsageError
 from naive_daemon.domain.settings import (
+    SETTING_RULES,
     InvalidSettingError,
     RestingOrders,
     SymbolSettings,
@@ -23,25 +24,30 @@ from naive_daemon.domain.settings import (
 )
 from naive_daemon.storage.postgres.engine import begin
 from naive_daemon.storage.postgres.models import ActualStateRow, SettingRow, StreamingRow, TraderNumberRow
+from naive_daemon.storage.postgres.parameters import to_document, to_pairs
+from naive_daemon.strategy.settings import change_trade
 
 _ORDERS_KEYS = ("stop_orders", "shutdown_entries")
 
+_OWN_KEYS = (*SETTING_RULES, *_ORDERS_KEYS)
 _TRADE_KEYS = TradeSettings.__struct_fields__
 _FIELDS = ("account", "symbol", "status", *_TRADE_KEYS, *_ORDERS_KEYS)
 
 _UPSERT = """
 INSERT INTO settings (account, symbol, status, chunks, budget, buy_down_interval, profit_interval, rebuy_interval,
-                      strategy, dust, stop_orders, shutdown_entries)
+                      strategy, dust, parameters, stop_orders, shutdown_entries)
 SELECT account, symbol, status::trading_status, chunks, budget, buy_down_interval, profit_interval, rebuy_interval,
-       strategy, dust, stop_orders, shutdown_entries
+       strategy, dust, parameters, stop_orders, shutdown_entries
 FROM json_to_recordset(CAST(:rows AS json)) AS r(
     account text, symbol text, status text, chunks int, budget numeric, buy_down_interval numeric,
-    profit_interval numeric, rebuy_interval numeric, strategy text, dust text, stop_orders text, shutdown_entries text)
+    profit_interval numeric, rebuy_interval numeric, strategy text, dust text, parameters jsonb, stop_orders text,
+    shutdown_entries text)
 ON CONFLICT (account, symbol) DO UPDATE SET
     status = excluded.status, chunks = excluded.chunks, budget = excluded.budget,
     buy_down_interval = excluded.buy_down_interval, profit_interval = excluded.profit_interval,
     rebuy_interval = excluded.rebuy_interval, strategy = excluded.strategy, dust = excluded.dust,
-    stop_orders = excluded.stop_orders, shutdown_entries = excluded.shutdown_entries
+    parameters = excluded.parameters, stop_orders = excluded.stop_orders,
+    shutdown_entries = excluded.shutdown_entries
 """
 
 
@@ -83,16 +89,36 @@ class OperatorSettings:
     def set_values(
         self, account: str, symbols: Iterable[str], changes: Mapping[str, str]
     ) -> tuple[SymbolSettings, ...]:
-        """Set values (key to text, as in `SETTING_RULES`, or stop_orders and shutdown_entries) for all symbols.
+        """Set values (key to text: a trade setting, a parameter of the strategy, stop_orders, shutdown_entries).
 
-        Gives the rows as they stood before. Raises InvalidSettingError or UnknownSymbolError, and then changes nothing.
+        For all symbols, or for none: gives the rows as they stood before; raises InvalidSettingError or
+        UnknownSymbolError, and then changes nothing.
         """
-        values = {key: _read(key, given) for key, given in changes.items()}
+        values = {key: _read(key, given) for key, given in changes.items() if key in _OWN_KEYS}
         names = _upper(symbols)
-        if not values or not names:
+        if not changes or not names:
             raise UsageError("name at least one symbol and one value to set", hint="settings set BTCUSDT budget=500")
+        trade = {key: given for key, given in changes.items() if key not in _ORDERS_KEYS}
         with begin(self._engine) as connection:
+            if "strategy" in values or len(values) < len(changes):
+                values["parameters"] = self._changed_parameters(connection, account, names, trade)
             return self._update(connection, account, names, values)
+
+    def _changed_parameters(
+        self, connection: Connection, account: str, names: Sequence[str], changes: Mapping[str, str]
+    ) -> ColumnElement[Any]:
+        """Give each row's new parameters; the rows stay locked, and each is checked with its own strategy."""
+        locked = (
+            select(*_columns())
+            .where(SettingRow.account == account, SettingRow.symbol == _any(names))
+            .order_by(SettingRow.id)
+            .with_for_update()
+        )
+        changed = {
+            row.symbol: to_document(change_trade(_settings(row).trade, changes).parameters)
+            for row in connection.execute(locked)
+        }
+        return literal(changed, JSONB).op("->", return_type=JSONB())(SettingRow.symbol)
 
     def set_status(
         self,
@@ -177,7 +203,9 @@ class OperatorSettings:
 
 
 def _insert_missing(connection: Connection, account: str, names: Sequence[str], trade: TradeSettings) -> Sequence[str]:
-    given = [literal(account), _unnest(names), *(literal(getattr(trade, key)) for key in _TRADE_KEYS)]
+    values = {key: literal(value) for key, value in msgspec.structs.asdict(trade).items() if key != "parameters"}
+    values["parameters"] = literal(to_document(trade.parameters), JSONB)
+    given = [literal(account), _unnest(names), *(values[key] for key in _TRADE_KEYS)]
     adding = (
         insert(SettingRow)
         .from_select(["account", "symbol", *_TRADE_KEYS], select(*given))
@@ -223,7 +251,9 @@ def _settings(row: Row[Any]) -> SymbolSettings:
         account=row.account,
         symbol=row.symbol,
         status=row.status,
-        trade=msgspec.convert({key: getattr(row, key) for key in _TRADE_KEYS}, TradeSettings),
+        trade=msgspec.convert(
+            {key: getattr(row, key) for key in _TRADE_KEYS} | {"parameters": to_pairs(row.parameters)}, TradeSettings
+        ),
         stop_orders=RestingOrders(row.stop_orders),
         shutdown_entries=RestingOrders(row.shutdown_entries),
     )
@@ -232,4 +262,4 @@ def _settings(row: Row[Any]) -> SymbolSettings:
 def _flat(row: SymbolSettings) -> dict[str, object]:
     flat = {**msgspec.structs.asdict(row), **msgspec.structs.asdict(row.trade)}
     del flat["trade"]
-    return flat
+    return flat | {"parameters": to_document(row.trade.parameters)}
