@@ -32,6 +32,8 @@ from naive_daemon.exchange.paper.fee_asset import FeeAsset
 from naive_daemon.execution.journal import Journal, JournalConfig
 from naive_daemon.execution.journal_store import JournalStore
 from naive_daemon.execution.manager import ExecutionConfig, ExecutionManager
+from naive_daemon.market.candle_source import CandleSource
+from naive_daemon.market.candles_of_trades import CandlesOfTrades
 from naive_daemon.market.last_prices import LastPrices
 from naive_daemon.market.streams import streams
 from naive_daemon.otp import Actor, ChildSpec, ChildType, DynamicSupervisor, Strategy, Supervisor
@@ -71,7 +73,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """What the tree needs of the world. `open_*` are called at each start of the actor that owns the result.
 
     `make_player` makes whoever brings the market to the feeds: the player of a source, or a live market. `prices` is
-    what the feeds write.
+    what the feeds write. `candles` makes who has a symbol's candles.
     """
 
     owner: str
@@ -86,6 +88,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     open_cache: Callable[[], CacheDatabase] | None = None
     make_player: Callable[[], Actor] | None = None
     prices: LastPrices = msgspec.field(default_factory=dict)
+    candles: CandleSource = msgspec.field(default_factory=CandlesOfTrades)
     control: ControlPorts | None = None
     notifier: ServiceNotifier | None = None
     quarantine: Quarantine = Quarantine()

@@ -28,6 +28,9 @@ from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
 from naive_daemon.execution.journal import JournalConfig
 from naive_daemon.execution.journal_store import JournalStore
 from naive_daemon.execution.manager import ExecutionConfig
+from naive_daemon.market.candle_source import CandleSource
+from naive_daemon.market.candles_of_exchange import CandlesOfExchange
+from naive_daemon.market.candles_of_trades import CandlesOfTrades
 from naive_daemon.market.generated_instruments import market_listing
 from naive_daemon.market.generated_source import GeneratedSource
 from naive_daemon.market.player import player_of
@@ -277,6 +280,7 @@ class World:
             metadata=MetadataConfig(debounce_s=config.metadata.debounce_s),
             open_cache=self._open_cache,
             make_player=self._player(),
+            candles=self._candles(),
             control=ControlPorts(
                 open_store=self._open_desired_state,
                 make_listener=self._make_listener,
@@ -349,6 +353,13 @@ class World:
         market = LiveMarket(self.config.exchange.binance, self.clock, random.Random(), self.instruments)  # noqa: S311 - jitter
         self._stack.callback(market.end)
         return market.make_player
+
+    def _candles(self) -> CandleSource:
+        """Say what candles are made of: the exchange's own, or the trades of a market that is played."""
+        market = self.config.market
+        if market.feed == BINANCE:
+            return CandlesOfExchange()
+        return CandlesOfTrades(is_real_time=self._recording is None and market.speed == 1)
 
     def _source(self) -> MarketSource:
         market = self.config.market

@@ -32,6 +32,9 @@ LATE_MAX_NS = NS_PER_S
 """A player that is later than this does not hurry after: it shifts its time, and drops no trade."""
 SAVE_PERIOD_S = 1.0
 
+KLINES_MAX = 1_000
+"""Candles of one answer; Binance gives no more."""
+
 PLAYED = "played"
 """The topic of PlayedToEnd."""
 
@@ -46,6 +49,34 @@ class Silence(msgspec.Struct, frozen=True):
     """Play this symbol no more."""
 
     symbol: str
+
+
+class PlayCandles(msgspec.Struct, frozen=True):
+    """Tell the candles' actor each candle that closes (CandleClosed). Only to a market that has candles of its own."""
+
+    symbol: str
+    interval: str
+
+
+class SilenceCandles(msgspec.Struct, frozen=True):
+    """Tell these candles no more."""
+
+    symbol: str
+    interval: str
+
+
+class AskKlines(msgspec.Struct, frozen=True):
+    """Request to a market that has candles of its own: the newest `KLINES_MAX`, a tuple with the oldest first.
+
+    The last of them may be open still. Fails with the reason when they can not be had.
+    """
+
+    symbol: str
+    interval: str
+
+
+class PlayerStarted(msgspec.Struct, frozen=True):
+    """Published under `names.PLAYER` by a market that has candles of its own: whoever wants some asks again."""
 
 
 class PlayedToEnd(msgspec.Struct, frozen=True):
