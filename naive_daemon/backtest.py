@@ -20,6 +20,7 @@ from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingS
 from naive_daemon.exchange.paper.engine import FillModel
 from naive_daemon.execution.memory_journal import MemoryJournal
 from naive_daemon.market.alerts import NOWHERE, PriceBand
+from naive_daemon.market.columns import Stretch, lists_of
 from naive_daemon.market.feed import AskQuiet, DeliverTrade, TradeArrived
 from naive_daemon.otp import ActorSystem, SimulatedSystem
 from naive_daemon.trading.summary import Summary, summarise
@@ -60,13 +61,20 @@ def run_backtest(
 
     Raises PermanentError when a part of the daemon crashed on the way: its figures would be worth nothing.
     """
+    return run_stretches(lists_of(trades), plan, on_progress)
+
+
+def run_stretches(
+    stretches: Iterable[Stretch], plan: BacktestPlan, on_progress: Callable[[int], None] = lambda _: None
+) -> BacktestResult:
+    """Do the same with stretches of trades: those of a recording that is read in columns are passed over in bulk."""
     journal = MemoryJournal()
     system = ActorSystem.simulated(VirtualClock())
     wall = WallClock()
     top = system.start(root(_ports(plan, journal)))
     began_s = wall.monotonic_s()
     try:
-        events, last = _play(system, trades, plan, on_progress)
+        events, last = _play(system, stretches, plan, on_progress)
         _refuse_crashes(system)
     finally:
         system.terminate(top, timeout_s=10)
@@ -77,29 +85,32 @@ def run_backtest(
 
 
 def _play(
-    system: SimulatedSystem, trades: Iterable[Trade], plan: BacktestPlan, on_progress: Callable[[int], None]
+    system: SimulatedSystem, stretches: Iterable[Stretch], plan: BacktestPlan, on_progress: Callable[[int], None]
 ) -> tuple[int, Trade | None]:
-    """Carry each trade to its end; most have none, and are passed over: that is what makes it fast."""
-    number, next_look, trade = 0, 1, None
-    low, high, due_ns = NOWHERE.low, NOWHERE.high, 0
+    """Carry each trade to its end that has one; most have none, and are passed over: that is what makes it fast."""
+    passed, next_look, last = 0, 1, None
+    band, due_ns = NOWHERE, 0
     shutdown = None if plan.shutdown_at is None else plan.shutdown_at + 1
-    for number, trade in enumerate(trades, 1):
-        if low <= trade.price <= high and trade.time_ns < due_ns and number < next_look:
-            continue
-        system.advance_to(trade.time_ns)
-        if number == 1:
-            _switch(system, plan, TradingStatus.ON)
-        if number == shutdown:
-            _switch(system, plan, TradingStatus.SHUTDOWN)
-        if number >= next_look:
-            on_progress(number)
-            next_look += PROGRESS_TRADES
-            if shutdown is not None and number < shutdown:
-                next_look = min(next_look, shutdown)
-        _carry(system, trade)
-        band = _quiet(system, trade.symbol)
-        low, high, due_ns = band.low, band.high, FOR_EVER_NS if system.due_ns is None else system.due_ns
-    return number, trade
+    for stretch in stretches:
+        place, size = 0, len(stretch)
+        while (place := stretch.seek(place, min(size, next_look - 1 - passed), band, due_ns)) < size:
+            trade, number = stretch.trade(place), passed + place + 1
+            system.advance_to(trade.time_ns)
+            if number == 1:
+                _switch(system, plan, TradingStatus.ON)
+            if number == shutdown:
+                _switch(system, plan, TradingStatus.SHUTDOWN)
+            if number >= next_look:
+                on_progress(number)
+                next_look += PROGRESS_TRADES
+                if shutdown is not None and number < shutdown:
+                    next_look = min(next_look, shutdown)
+            _carry(system, trade)
+            band, due_ns = _quiet(system, trade.symbol), FOR_EVER_NS if system.due_ns is None else system.due_ns
+            place += 1
+        passed += size
+        last = stretch.trade(size - 1)
+    return passed, last
 
 
 def _carry(system: SimulatedSystem, trade: Trade) -> None:

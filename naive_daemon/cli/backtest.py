@@ -40,12 +40,12 @@ def backtest(
       naive-daemon backtest XRPETH-aggTrades-2019-10-11.csv --report report.html
 
     """
-    from naive_daemon.backtest import ACCOUNT, BacktestPlan, run_backtest
+    from naive_daemon.backtest import ACCOUNT, BacktestPlan, run_stretches
     from naive_daemon.clock import WallClock
     from naive_daemon.exchange.listing import list_instruments
     from naive_daemon.exchange.paper.engine import FillModel
     from naive_daemon.logs import configure_logs
-    from naive_daemon.market.recording import Recording
+    from naive_daemon.market.recorded_columns import RecordedColumns
     from naive_daemon.report.line import Line
 
     config = options.load_config(
@@ -58,7 +58,7 @@ def backtest(
     )
     configure_logs("debug" if options.debug else "warning", "json" if options.json else "auto", sys.stderr)
     trade, fee = read_trade_settings(settings, config.exchange.maker_fee)
-    recording = Recording(file, symbol, skip_bad=skip_bad)
+    recording = RecordedColumns(file, symbol, skip_bad=skip_bad)
     plan = BacktestPlan(
         instrument=find_instrument(list_instruments(config, WallClock()), recording.symbol),
         settings=trade,
@@ -69,8 +69,8 @@ def backtest(
     with progress(options) as bar:
         task = bar.add_task("backtest", total=recording.bytes_total)
         price = None if page is None else Line()
-        trades = recording if price is None else watched(recording, price)
-        result = run_backtest(trades, plan, lambda _: bar.update(task, completed=recording.bytes_read))
+        stretches = recording.stretches() if price is None else watched(recording.stretches(), price)
+        result = run_stretches(stretches, plan, lambda _: bar.update(task, completed=recording.bytes_read))
     if orders_file is not None:
         write_orders(orders_file, result.orders)
     above = heading(ACCOUNT, tested("Backtest", file, trade, fee), WallClock())

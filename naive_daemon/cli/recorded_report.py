@@ -11,13 +11,13 @@ from naive_daemon.cli.command import Options
 from naive_daemon.cli.output import emit, print_table
 from naive_daemon.cli.recording import summary_data, summary_rows
 from naive_daemon.cli.report_output import say_written, write_page
-from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.money import plain
 from naive_daemon.domain.settings import TradeSettings
 
 if TYPE_CHECKING:
     from naive_daemon.backtest import BacktestResult
+    from naive_daemon.market.columns import Stretch
     from naive_daemon.replay import ReplayResult
     from naive_daemon.report.line import Line
     from naive_daemon.report.maker import Heading, Made
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 LAST_TRADE = "last trade of the recording"
 
 
-def watched(trades: Iterable[Trade], price: "Line") -> Iterator[Trade]:
+def watched(stretches: "Iterable[Stretch]", price: "Line") -> "Iterator[Stretch]":
     """Give the trades, and their prices to the line."""
-    for trade in trades:
-        price.add(trade.time_ns, trade.price)
-        yield trade
+    for stretch in stretches:
+        price.extend(stretch.points())
+        yield stretch
 
 
 def tested(what: str, path: Path, trade: TradeSettings, fee: Decimal) -> str:

@@ -59,6 +59,9 @@ class Recording:
         for trade in self._ordered() if self._skip_bad else self._parsed():
             count += 1
             yield trade
+        self._refuse_too_few(count)
+
+    def _refuse_too_few(self, count: int) -> None:
         if not count:
             raise RecordingError(f"{self.path}: there is no trade in it", hint=self._no_trade_hint())
         if self.skipped > count:
@@ -69,19 +72,23 @@ class Recording:
 
     def _parsed(self) -> Iterator[Trade]:
         parser = RowParser(self.symbol, any_order=self._skip_bad)
-        parse = parser.parse
         row = 0
         for lines in self._file.lines():
-            for line in lines:
-                row += 1
-                if not line or (row == 1 and parser.is_header(line)):
-                    continue
-                try:
-                    trade = parse(line)
-                except ValueError as error:
-                    self._bad_row(row, error)
-                    continue
-                yield trade
+            yield from self._parse(lines, row, parser)
+            row += len(lines)
+
+    def _parse(self, lines: list[str], rows_before: int, parser: RowParser) -> Iterator[Trade]:
+        """Read rows one by one."""
+        parse = parser.parse
+        for row, line in enumerate(lines, rows_before + 1):
+            if not line or (row == 1 and parser.is_header(line)):
+                continue
+            try:
+                trade = parse(line)
+            except ValueError as error:
+                self._bad_row(row, error)
+                continue
+            yield trade
 
     def _ordered(self) -> Iterator[Trade]:
         """Leave out what is out of order, and count it with the rows that are no trades."""

@@ -48,19 +48,23 @@ class RecordingFile:
 
         Every byte comes out as one character, so nothing fails here that is only one row's fault.
         """
+        return map(lines_of, self.texts())
+
+    def texts(self) -> Iterator[bytes]:
+        """Go over the same blocks as bytes: whole lines, the last one without its end."""
         self.bytes_read = 0
         rest = b""
         for number, block in enumerate(self._blocks()):
             if not number:
                 block = block.removeprefix(_BYTE_ORDER_MARK)  # noqa: PLW2901 - the mark is not part of the first row
-            *whole, rest = (rest + block).split(b"\n")
+            whole, end, rest = (rest + block).rpartition(b"\n")
             if len(rest) > _LINE_BYTES_MAX:
                 self.check()
                 raise self._error("it is not a text of rows: one has no end", "give a CSV file of trades")
-            if whole:
-                yield _texts(b"\n".join(whole))
+            if end:
+                yield whole
         if rest:
-            yield _texts(rest)
+            yield rest
         self.bytes_read = self.bytes_total
 
     def check(self) -> None:
@@ -119,7 +123,8 @@ class RecordingFile:
         return self._fail(f"{self._path}: {reason}", hint=hint)
 
 
-def _texts(block: bytes) -> list[str]:
+def lines_of(block: bytes) -> list[str]:
+    """Cut a block of `RecordingFile.texts` into its lines."""
     text = block.decode("latin-1")
     if "\r" in text:
         text = text.replace("\r\n", "\n").removesuffix("\r")

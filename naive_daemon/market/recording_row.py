@@ -12,11 +12,14 @@ from naive_daemon.domain.money import parse_decimal
 
 _TRADE_COLUMNS = 7
 _AGGREGATE_COLUMNS = 8
-_TIME_COLUMN = {_TRADE_COLUMNS: 4, _AGGREGATE_COLUMNS: 5}
+TIME_COLUMN = {_TRADE_COLUMNS: 4, _AGGREGATE_COLUMNS: 5}
+"""Where the time stands, by how many columns there are."""
 
-_MS_BELOW = 10**14  # milliseconds reach it in the year 5138, microseconds did in 1973
+MS_BELOW = 10**14
+"""Times below are milliseconds, which reach it in the year 5138; microseconds did in 1973."""
 _TIME_MIN_NS = 946_684_800 * 10**9  # the year 2000
-_TIME_MAX_NS = 4_102_444_800 * 10**9  # the year 2100
+TIME_MAX_NS = 4_102_444_800 * 10**9
+"""The year 2100."""
 _TRADE_ID_LIMIT = 2**63
 _AMOUNT_DIGITS_MAX = 28
 _AMOUNT_MAX = Decimal(10) ** 18
@@ -29,7 +32,7 @@ class RowParser:
     """Reads rows of one recording; refuses one that comes before the last good one, unless `any_order` is allowed."""
 
     def __init__(self, symbol: str, *, any_order: bool = False) -> None:
-        self._symbol = symbol
+        self.symbol = symbol
         self._any_order = any_order
         self._columns = 0
         self._time_column = 0
@@ -39,6 +42,16 @@ class RowParser:
         self._is_shape_known = False
         self._last_id = -1
         self._last_ns = _TIME_MIN_NS
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """How many columns there are (0: nobody knows yet), and the id and the time (ns) of the last good row."""
+        return self._columns if self._is_shape_known else 0, self._last_id, self._last_ns
+
+    def go_on_from(self, columns: int, last_id: int, last_ns: int) -> None:
+        """Take over from who has read the rows up to here."""
+        self._columns, self._time_column, self._is_shape_known = columns, TIME_COLUMN[columns], True
+        self._last_id, self._last_ns = last_id, last_ns
 
     def is_header(self, line: str) -> bool:
         """Say whether a file's first line names columns."""
@@ -55,12 +68,12 @@ class RowParser:
             raise ValueError(_not_whole(id_text, time_text))
         trade_id = int(id_text)
         time_ns = int(time_text)
-        time_ns *= NS_PER_MS if time_ns < _MS_BELOW else NS_PER_US
-        if not self._last_id < trade_id < _TRADE_ID_LIMIT or not self._last_ns <= time_ns < _TIME_MAX_NS:
+        time_ns *= NS_PER_MS if time_ns < MS_BELOW else NS_PER_US
+        if not self._last_id < trade_id < _TRADE_ID_LIMIT or not self._last_ns <= time_ns < TIME_MAX_NS:
             raise ValueError(self._disorder(trade_id, time_ns, time_text))
         self._flags[fields[-1]]  # isBestMatch says nothing to us, but a row that has none is no trade
         trade = Trade(
-            self._symbol,
+            self.symbol,
             self._prices[fields[1]],
             self._quantities[fields[2]],
             trade_id,
@@ -79,17 +92,17 @@ class RowParser:
             raise ValueError("it holds bytes that are not text")
         if self._is_shape_known:
             raise ValueError(f"it has {count} columns, the rows before it {self._columns}")
-        if count not in _TIME_COLUMN:
+        if count not in TIME_COLUMN:
             raise ValueError(
                 f"it has {count} columns; trades have {_TRADE_COLUMNS}, aggregated trades {_AGGREGATE_COLUMNS}"
             )
         self._columns = count
-        self._time_column = _TIME_COLUMN[count]
+        self._time_column = TIME_COLUMN[count]
 
     def _disorder(self, trade_id: int, time_ns: int, time_text: str) -> str:
         if trade_id >= _TRADE_ID_LIMIT:
             return f"the trade id {_quoted(str(trade_id))} is out of range"
-        if not _TIME_MIN_NS <= time_ns < _TIME_MAX_NS:
+        if not _TIME_MIN_NS <= time_ns < TIME_MAX_NS:
             return f"the time {_quoted(time_text)} is not in ms or µs between the years 2000 and 2100"
         if trade_id <= self._last_id:
             return f"the trade id {trade_id} comes after {self._last_id}: out of order"
