@@ -15,7 +15,7 @@ from naive_daemon.redflow.errors import CallbackError, LinkError, MapperError, S
 from naive_daemon.redflow.source import Source, SourceData
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from naive_daemon.redflow.cluster import Cluster
     from naive_daemon.redflow.flow import RedFlow
@@ -49,12 +49,7 @@ class SourceCollection(Generic[SourceData]):
         """
         self.refuse_in_mapper()
         batch = list(sources)
-        ids = {source.id for source in batch}
-        if len(ids) != len(batch) or not ids.isdisjoint(self.sources):
-            self._refuse_duplicate(batch)
-        for source in batch:
-            if source.number:
-                raise SourceError(f"{source!r} is in a graph already")
+        self._refuse_known(batch)
         for source in batch:
             self._add(source)
 
@@ -134,11 +129,16 @@ class SourceCollection(Generic[SourceData]):
         """Cluster a source level by level; it has another number when a callback has removed it meanwhile."""
         places: list[tuple[RedFlow[SourceData, Any], Cluster[SourceData, Any] | None]] = [(self.root, None)]
         for flow, parent in places:  # grows as the source comes down
+            below = flow.children.values()
             for cluster in self._creator.map(flow, source, parent):
-                self._announce(source, cluster)
-                if source.number != number:
-                    return
-                places.extend((child, cluster) for child in flow.children.values())
+                if flow.on_source_add is None:
+                    cluster.is_told = True
+                else:
+                    _announce(flow.on_source_add, source, cluster)
+                    if source.number != number:
+                        return
+                for child in below:
+                    places.append((child, cluster))  # noqa: PERF401 (on the path of each source that comes)
 
     def _cluster_levels(self, flows: Sequence[RedFlow[SourceData, Any]]) -> None:
         """Cluster who was there at the beginning; who comes meanwhile, by a callback, is clustered by that."""
@@ -149,9 +149,10 @@ class SourceCollection(Generic[SourceData]):
                 if not 0 < number <= last:
                     continue
                 for cluster in self._creator.map(flow, source, parent):
-                    self._announce(source, cluster)
-                    if source.number != number:
-                        break
+                    if flow.on_source_add is None:
+                        cluster.is_told = True
+                    elif source.number == number:
+                        _announce(flow.on_source_add, source, cluster)
 
     def _places(
         self, flow: RedFlow[SourceData, Any]
@@ -160,19 +161,23 @@ class SourceCollection(Generic[SourceData]):
             return [(source, None) for source in self.sources.values()]
         return [(source, cluster) for cluster in flow.parent.each() for source in cluster.members.values()]
 
-    def _announce(self, source: Source[SourceData], cluster: Cluster[SourceData, Any]) -> None:
-        is_new, cluster.is_told = not cluster.is_told, True
-        callback = cluster.flow.on_source_add
-        if callback is None:
-            return
-        try:
-            callback(source, cluster, is_new)
-        except Exception as error:
-            raise CallbackError(f"level {cluster.flow.name!r}, {source!r}: on_source_add raised {error!r}") from error
-
-    def _refuse_duplicate(self, batch: Sequence[Source[SourceData]]) -> None:
-        seen: set[Hashable] = set(self.sources)
+    def _refuse_known(self, batch: Sequence[Source[SourceData]]) -> None:
+        seen: set[Hashable] = set()
         for source in batch:
-            if source.id in seen:
+            if source.id in self.sources or source.id in seen:
                 raise SourceError(f"there is a source with the id {source.id!r} already")
+            if source.number:
+                raise SourceError(f"{source!r} is in another graph already")
             seen.add(source.id)
+
+
+def _announce(
+    callback: Callable[[Source[SourceData], Cluster[SourceData, Any], bool], object],
+    source: Source[SourceData],
+    cluster: Cluster[SourceData, Any],
+) -> None:
+    is_new, cluster.is_told = not cluster.is_told, True
+    try:
+        callback(source, cluster, is_new)
+    except Exception as error:
+        raise CallbackError(f"level {cluster.flow.name!r}, {source!r}: on_source_add raised {error!r}") from error
