@@ -17,7 +17,7 @@ from naive_daemon.domain.order import Order
 from naive_daemon.exchange.binance.endpoints import account_endpoints
 from naive_daemon.exchange.binance.loop_thread import END_WITHIN_S, LoopThread
 from naive_daemon.exchange.binance.session import GatewayPorts, Session
-from naive_daemon.exchange.binance.signing import load_signer
+from naive_daemon.exchange.binance.signing import Signer, load_signer
 from naive_daemon.otp import Call
 
 Tell = Callable[[Any], object]
@@ -103,15 +103,24 @@ class Gateway:
 
 
 def open_gateway(
-    account: str, config: Binance, instruments: Mapping[str, Instrument], clock: Clock, generator: random.Random
+    account: str,
+    config: Binance,
+    instruments: Mapping[str, Instrument],
+    clock: Clock,
+    generator: random.Random,
+    *,
+    signer: Signer | None = None,
 ) -> Gateway:
-    """Make the gateway of an account; nothing is connected before it is started. Raises ConfigError."""
+    """Make the gateway of an account, with the configured key unless a signer is given; nothing is connected yet.
+
+    Raises ConfigError.
+    """
     return Gateway(
         GatewayPorts(
             account=account,
             config=config,
             endpoints=account_endpoints(config),
-            signer=load_signer(config),
+            signer=signer or load_signer(config),
             instruments=instruments,
             clock=clock,
             generator=generator,

@@ -27,7 +27,7 @@ from naive_daemon.exchange.binance.signal import (
     Signal,
     signal_of,
 )
-from naive_daemon.exchange.binance.signing import load_signer
+from naive_daemon.exchange.binance.signing import Signer, load_signer
 from naive_daemon.exchange.binance.wire import (
     AccountInformation,
     KeyRestrictions,
@@ -52,12 +52,13 @@ class AccountCheck(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
 
 
-def check_account(config: Binance, clock: Clock) -> AccountCheck:
-    """Look whether the configured account can be traded. For the main thread: it waits, `DEADLINE_S` at most.
+def check_account(config: Binance, clock: Clock, signer: Signer | None = None) -> AccountCheck:
+    """Look whether an account can be traded, the configured one unless a signer is given.
 
-    Raises ConfigError for a key that is missing, wrong or may not trade, UnreachableError when there is no answer.
+    For a thread that may wait: `DEADLINE_S` at most. Raises ConfigError for a key that is missing, wrong or may not
+    trade, UnreachableError when there is no answer.
     """
-    endpoints, signer = account_endpoints(config), load_signer(config)
+    endpoints, signer = account_endpoints(config), signer or load_signer(config)
     time = ExchangeTime(clock)
 
     async def check() -> AccountCheck:

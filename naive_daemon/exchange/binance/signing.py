@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from naive_daemon.config.credentials import Credentials
 from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.errors import ConfigError
 
@@ -98,6 +99,17 @@ def load_signer(config: Binance) -> Signer:
             "neither exchange.binance.api_secret nor exchange.binance.private_key_file is set",
             hint="give the secret of an HMAC key, or the file of an Ed25519 private key",
         )
+    return HmacSigner(key, secret)
+
+
+def signer_of(credentials: Credentials, where: str) -> Signer:
+    """Make the signer of an account's credentials; `where` names them in an error. Raises ConfigError."""
+    key = credentials.api_key.get_secret_value()
+    if credentials.private_key is not None:
+        return Ed25519Signer(key, _parsed_private_key(credentials.private_key.get_secret_value().encode(), where))
+    secret = "" if credentials.api_secret is None else credentials.api_secret.get_secret_value()
+    if not key or not secret:
+        raise ConfigError(f"{where}: there is no key, or nothing to sign with", hint="give the key and its secret")
     return HmacSigner(key, secret)
 
 

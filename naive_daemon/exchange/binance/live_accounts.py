@@ -1,0 +1,129 @@
+"""The daemon's accounts at Binance: each is checked once before it is traded, and then has a gateway for its client.
+
+Owned by the world, which outlives the actors. Invariants: no two incarnations' gateways of an account send or tell at
+the same time, also when the former client was killed and could close nothing; no two accounts have the same key.
+"""
+
+import random
+import threading
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+import msgspec
+
+from naive_daemon.clock import Clock
+from naive_daemon.config.credentials import Credentials, configured_credentials, same_key
+from naive_daemon.config.exchange import Binance
+from naive_daemon.domain.errors import ConfigError
+from naive_daemon.domain.instrument import Instrument
+from naive_daemon.exchange.binance.client import BinanceClient
+from naive_daemon.exchange.binance.gateway import Gateway, open_gateway
+from naive_daemon.exchange.binance.permission import check_account
+from naive_daemon.exchange.binance.signing import Signer, load_signer, signer_of
+
+
+class OpenedLive(msgspec.Struct, frozen=True, kw_only=True):
+    """An account that may be traded. `maker_fee`: a ratio, None when Binance does not say; `warnings` are to be said.
+
+    `make_client` is called at each start of the account's client.
+    """
+
+    maker_fee: Decimal | None
+    make_client: Callable[[], BinanceClient]
+    warnings: tuple[str, ...]
+
+
+class _Account:
+    """One account's key, and the gateway that was opened last."""
+
+    def __init__(self, signer: Signer, credentials: Credentials | None) -> None:
+        self.signer = signer
+        self.credentials = credentials
+        self.gateway: Gateway | None = None
+
+
+class LiveAccounts:
+    """`open` and `close` for each account, `end` once. Every method may be called from any thread."""
+
+    def __init__(
+        self, config: Binance, instruments: Mapping[str, Instrument], clock: Clock, generator: random.Random
+    ) -> None:
+        self._config = config
+        self._instruments = instruments
+        self._clock = clock
+        self._generator = generator
+        self._lock = threading.Lock()
+        self._accounts: dict[str, _Account] = {}
+
+    def open(self, account: str, credentials: Credentials | None) -> OpenedLive:
+        """Find out whether the account may be traded, with the configured key when none is given; waits for Binance.
+
+        Raises ConfigError for a key that is wrong, may not trade, or is another account's; UnreachableError when there
+        is no answer.
+        """
+        if credentials is None:
+            signer, credentials = load_signer(self._config), configured_credentials(self._config)
+        else:
+            signer = signer_of(credentials, f"the credentials of account {account}")
+        self._enter(account, _Account(signer, credentials))
+        try:
+            checked = check_account(self._config, self._clock, signer)
+        except BaseException:
+            self.close(account)
+            raise
+        return OpenedLive(
+            maker_fee=checked.maker_fee,
+            make_client=lambda: BinanceClient(account, lambda: self._open_gateway(account)),
+            warnings=checked.warnings,
+        )
+
+    def close(self, account: str) -> None:
+        """Let go of an account: its gateway tells and sends nothing any more."""
+        with self._lock:
+            closed = self._accounts.pop(account, None)
+        if closed is not None and closed.gateway is not None:
+            closed.gateway.end_soon()
+
+    def end(self) -> None:
+        """End every gateway, and wait for what they live on."""
+        with self._lock:
+            accounts, self._accounts = list(self._accounts.values()), {}
+        gateways = [account.gateway for account in accounts if account.gateway is not None]
+        for gateway in gateways:
+            gateway.end_soon()
+        for gateway in gateways:
+            gateway.end()
+
+    def _enter(self, name: str, account: _Account) -> None:
+        """Note who has the key, before it is used."""
+        with self._lock:
+            for other, known in self._accounts.items():
+                if other != name and _have_same_key(known, account):
+                    raise ConfigError(
+                        f"account {name} has the same API key as account {other}",
+                        hint="give each account a key of its own: both would trade the same money",
+                    )
+            former = self._accounts.get(name)
+            self._accounts[name] = account
+        if former is not None and former.gateway is not None:
+            former.gateway.end_soon()
+
+    def _open_gateway(self, name: str) -> Gateway:
+        with self._lock:
+            account = self._accounts.get(name)
+        if account is None:
+            raise RuntimeError(f"account {name} was closed")
+        gateway = open_gateway(
+            name, self._config, self._instruments, self._clock, self._generator, signer=account.signer
+        )
+        with self._lock:
+            former, account.gateway = account.gateway, gateway
+        if former is not None:
+            former.end_soon()
+        return gateway
+
+
+def _have_same_key(one: _Account, other: _Account) -> bool:
+    return (
+        one.credentials is not None and other.credentials is not None and same_key(one.credentials, other.credentials)
+    )
