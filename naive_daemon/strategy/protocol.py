@@ -19,15 +19,30 @@ from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.domain.side import Side
 
 
+class Signal(msgspec.Struct, frozen=True):
+    """What the market says to everybody who trades with the same settings: BUY is to enter, SELL is to leave.
+
+    `price` is the market's (quote), `time_ns` when it was so; a candle's signal has its close and the end of it.
+    `is_new` is False when it is told again, to a trader that starts: nobody enters late, but whoever holds leaves.
+    """
+
+    side: Side
+    price: Decimal
+    time_ns: int
+    is_new: bool = True
+
+
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a trader knows of its cycle: its orders are the truth, the rest is derived.
 
-    `refused_price` is the market price at which an order was last refused; cleared when one is accepted.
+    `refused_price` is the market price at which an order was last refused; cleared when one is accepted. `signal` is
+    the last one that was heard, new or old; after a restart it is told again.
     """
 
     cycle: Cycle
     orders: tuple[Order, ...] = ()
     refused_price: Decimal | None = None
+    signal: Signal | None = None
 
     def orders_of(self, side: Side) -> tuple[Order, ...]:
         """Give all orders of one side by their attempts, which time cannot put in another order."""
@@ -58,19 +73,6 @@ class EntriesClosed(msgspec.Struct, frozen=True):
 
     time_ns: int
     cancel: bool
-
-
-class Signal(msgspec.Struct, frozen=True):
-    """What the market says to everybody who trades with the same settings: BUY is to enter, SELL is to leave.
-
-    `price` is the market's (quote), `time_ns` when it was so; a candle's signal has its close and the end of it.
-    `is_new` is False when it is told again, to a trader that starts: nobody enters late, but whoever holds leaves.
-    """
-
-    side: Side
-    price: Decimal
-    time_ns: int
-    is_new: bool = True
 
 
 StrategyEvent = Trade | OrderChanged | Resumed | EntriesClosed | Signal
@@ -157,7 +159,8 @@ class MarketNeeds(msgspec.Struct, frozen=True, kw_only=True):
 class SignalStrategy(Strategy, Protocol):
     """A strategy with a side that only looks at the market, and is computed once for all who need the same.
 
-    `decide` then gets a Signal among its events, for each position with its own size and limits.
+    `decide` then gets a Signal among its events, for each position with its own size and limits. One that came while
+    the orders were not known is only in `position.signal`, unless it is new: then it is an event once they are.
     """
 
     def needs(self, settings: TradeSettings) -> MarketNeeds:
