@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from naive_daemon.clock import WallClock
+from naive_daemon.domain.candle import Candle
 from naive_daemon.domain.events import Trade
 from naive_daemon.exchange.binance import market_connection, market_line, market_streams, market_subscription
 from naive_daemon.exchange.binance.backoff import Backoff
@@ -29,6 +30,7 @@ class Ear:
 
     def __init__(self) -> None:
         self.trades: queue.Queue[Trade] = queue.Queue()
+        self.candles: queue.Queue[Candle] = queue.Queue()
         self.health: queue.Queue[tuple[bool, str]] = queue.Queue()
         self.defects: queue.Queue[BaseException] = queue.Queue()
         self.threads: set[str] = set()
@@ -36,6 +38,9 @@ class Ear:
     def on_trade(self, trade: Trade) -> None:
         self.threads.add(threading.current_thread().name)
         self.trades.put(trade)
+
+    def on_candle(self, candle: Candle) -> None:
+        self.candles.put(candle)
 
     def on_health(self, *, connected: bool, reason: str) -> None:
         self.health.put((connected, reason))

@@ -22,22 +22,22 @@ def granted(subscriptions: Subscriptions, request: StreamRequest) -> None:
     subscriptions.grant(answered)
 
 
-def test_many_symbols_share_requests() -> None:
-    wanted = {f"S{number}Q" for number in range(2 * REQUEST_STREAMS_MAX + 1)}
+def test_many_streams_share_requests() -> None:
+    wanted = {f"s{number}q@trade" for number in range(2 * REQUEST_STREAMS_MAX + 1)}
     subscriptions = Subscriptions(wanted)
     requests = sent(subscriptions)
-    assert [len(request.symbols) for request in requests] == [REQUEST_STREAMS_MAX, REQUEST_STREAMS_MAX, 1]
+    assert [len(request.streams) for request in requests] == [REQUEST_STREAMS_MAX, REQUEST_STREAMS_MAX, 1]
     assert max(len(request.text) for request in requests) < 4_096
-    assert {symbol for request in requests for symbol in request.symbols} == wanted
+    assert {stream for request in requests for stream in request.streams} == wanted
 
 
 def test_a_request_as_it_is_written() -> None:
-    (request,) = sent(Subscriptions({"BTCUSDT", "ETHUSDT"}))
-    assert json.loads(request.text) == {"method": "SUBSCRIBE", "params": ["btcusdt@trade", "ethusdt@trade"], "id": 1}
+    (request,) = sent(Subscriptions({"btcusdt@trade", "ethusdt@kline_1m"}))
+    assert json.loads(request.text) == {"method": "SUBSCRIBE", "params": ["btcusdt@trade", "ethusdt@kline_1m"], "id": 1}
 
 
 def test_it_is_complete_when_all_is_granted() -> None:
-    wanted = {"AAAQ"}
+    wanted = {"aaaq@trade"}
     subscriptions = Subscriptions(wanted)
     (request,) = sent(subscriptions)
     assert not subscriptions.is_complete
@@ -45,26 +45,26 @@ def test_it_is_complete_when_all_is_granted() -> None:
     granted(subscriptions, request)
     assert subscriptions.is_complete
     assert not subscriptions.is_unanswered(request)
-    wanted.add("BBBQ")
+    wanted.add("bbbq@trade")
     assert not subscriptions.is_complete
-    wanted.discard("BBBQ")
+    wanted.discard("bbbq@trade")
     assert subscriptions.is_complete
     assert sent(subscriptions) == []
 
 
 def test_what_was_given_up_before_it_was_granted_stays_given_up() -> None:
-    wanted = {"AAAQ"}
+    wanted = {"aaaq@trade"}
     subscriptions = Subscriptions(wanted)
     (request,) = sent(subscriptions)
     wanted.clear()
     (surplus,) = sent(subscriptions)
-    assert (surplus.method, surplus.symbols) == ("UNSUBSCRIBE", ("AAAQ",))
+    assert (surplus.method, surplus.streams) == ("UNSUBSCRIBE", ("aaaq@trade",))
     granted(subscriptions, request)
     assert subscriptions.confirmed == set()
 
 
 def test_an_answer_to_nothing_and_an_answer_twice() -> None:
-    subscriptions = Subscriptions({"AAAQ"})
+    subscriptions = Subscriptions({"aaaq@trade"})
     (request,) = sent(subscriptions)
     assert subscriptions.take_answer(99) is None
     granted(subscriptions, request)
@@ -88,7 +88,7 @@ def test_in_the_end_the_exchange_has_what_is_wanted(changes: list[tuple[bool, st
     def level() -> None:
         for request in sent(subscriptions):
             change = at_exchange.update if request.method == "SUBSCRIBE" else at_exchange.difference_update
-            change(request.symbols)
+            change(request.streams)
             answers.append(request)
 
     for is_wanted, symbol in changes:

@@ -10,17 +10,24 @@ from collections.abc import Collection
 
 from naive_daemon.clock import Clock
 from naive_daemon.config.exchange import Binance
+from naive_daemon.exchange.binance.budget import Budget
 from naive_daemon.exchange.binance.endpoints import market_endpoints
+from naive_daemon.exchange.binance.klines import Klines
 from naive_daemon.exchange.binance.market import BinanceMarket
 from naive_daemon.exchange.binance.market_connection import StreamRules
 from naive_daemon.exchange.binance.market_streams import MarketStreams
+from naive_daemon.market.candles_of_exchange import ANSWER_TIMEOUT_S
 
 
 class LiveMarket:
     """`make_player` at each start of the actor, `end` once."""
 
     def __init__(self, config: Binance, clock: Clock, generator: random.Random, listed: Collection[str]) -> None:
-        self._stream_url = market_endpoints(config).stream_url
+        endpoints = market_endpoints(config)
+        self._stream_url = endpoints.stream_url
+        self._rest_url = endpoints.rest_url
+        self._answer_timeout_s = config.answer_timeout_s
+        self._budget = Budget()
         self._rules = StreamRules(stale_after_s=config.stale_after_s)
         self._clock = clock
         self._generator = generator
@@ -35,7 +42,14 @@ class LiveMarket:
             former, self._streams = self._streams, streams
         if former is not None:
             former.end_soon()
-        return BinanceMarket(streams, self._listed)
+        klines = Klines(
+            self._rest_url,
+            self._clock,
+            self._budget,
+            timeout_s=self._answer_timeout_s,
+            wait_s=ANSWER_TIMEOUT_S,
+        )
+        return BinanceMarket(streams, klines, self._listed)
 
     def end(self) -> None:
         """End what was opened last, and wait for its thread."""

@@ -1,7 +1,7 @@
-"""One WebSocket of market streams: connects, subscribes what is wanted, hands on trades, and says why it ended.
+"""One WebSocket of market streams: connects, subscribes what is wanted, hands on what comes, and says why it ended.
 
 Owned by a `MarketLine`, on whose loop it lives. It reads until it is lost or closed and never comes back: another one
-takes its place. Invariant: trades go on in the order of their frames, and after `close` none does.
+takes its place. Invariant: trades and closed candles go on in the order of their frames, and after `close` none does.
 Of Binance's limits it keeps those of a connection: 5 messages a second and 24 hours ("WebSocket Streams").
 """
 
@@ -13,8 +13,11 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from naive_daemon.domain.candle import Candle
 from naive_daemon.domain.events import Trade
+from naive_daemon.exchange.binance.kline import closed_candle
 from naive_daemon.exchange.binance.market_frame import (
+    KLINE,
     SHUTDOWN,
     Frame,
     OddFrameError,
@@ -34,7 +37,7 @@ REQUEST_PERIOD_S = 0.25
 MESSAGE_MAX = 4 * 1024 * 1024
 """Bytes of a message that ends the connection: nobody has room for it."""
 HELD_MAX = 100_000
-"""Trades that may wait while a former connection is still read."""
+"""Trades and candles that may wait while a former connection is still read."""
 
 
 class StreamRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +63,7 @@ class MarketConnection:
         url: str,
         wanted: AbstractSet[str],
         rules: StreamRules,
-        deliver: Callable[[Trade], None],
+        deliver: Callable[[Trade | Candle], None],
         oddities: Oddities,
     ) -> None:
         loop = asyncio.get_running_loop()
@@ -74,7 +77,7 @@ class MarketConnection:
         self._rules = rules
         self._deliver = deliver
         self._oddities = oddities
-        self._held: list[Trade] | None = None
+        self._held: list[Trade | Candle] | None = None
         self._shall_ask = False
         self._question: StreamRequest | None = None
         self._drained = asyncio.Event()
@@ -84,7 +87,7 @@ class MarketConnection:
 
     @property
     def confirmed(self) -> AbstractSet[str]:
-        """The symbols whose streams were granted."""
+        """The streams that were granted."""
         return self._subscriptions.confirmed
 
     @property
@@ -121,14 +124,14 @@ class MarketConnection:
         self._changed.set()
 
     def hold(self) -> None:
-        """Keep the trades back until `release`."""
+        """Keep back what comes until `release`."""
         self._held = []
 
     def release(self) -> None:
-        """Hand on what was kept back, and from now on each trade at once."""
+        """Hand on what was kept back, and from now on everything at once."""
         held, self._held = self._held, None
-        for trade in held or ():
-            self._deliver(trade)
+        for arrived in held or ():
+            self._deliver(arrived)
 
     async def drain(self, within_s: float) -> None:
         """Wait until everything has been read that the exchange has sent up to now; answers come in order with events.
@@ -202,6 +205,9 @@ class MarketConnection:
             frame = parse_frame(data)
             if isinstance(frame, TradeEvent):
                 self._hand_on(trade_of(frame))
+            elif frame.event == KLINE:
+                if (candle := closed_candle(frame.candle)) is not None:
+                    self._hand_on(candle)
             elif frame.event == SHUTDOWN:
                 self._renew("the exchange shuts this server down")
             elif isinstance(frame.id, int):
@@ -213,11 +219,11 @@ class MarketConnection:
         except OddFrameError as odd:
             self._oddities.note(odd.kind, odd.detail)
 
-    def _hand_on(self, trade: Trade) -> None:
+    def _hand_on(self, arrived: Trade | Candle) -> None:
         if self._held is None:
-            self._deliver(trade)
+            self._deliver(arrived)
         elif len(self._held) < HELD_MAX:
-            self._held.append(trade)
+            self._held.append(arrived)
         else:
             self._oddities.note("trade that found no room beside a former connection", "")
 

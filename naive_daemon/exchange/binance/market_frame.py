@@ -17,6 +17,7 @@ FRAME_MAX = 64 * 1024
 """Bytes. A trade has some 150; what is longer is not decoded."""
 SHUTDOWN = "serverShutdown"
 TRADE = "trade"
+KLINE = "kline"
 
 _MS_MIN, _US_MIN, _US_MAX = 10**11, 10**14, 10**17
 """Times below the first are before 1973, below the second milliseconds, below the third microseconds."""
@@ -52,7 +53,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """Any frame but a trade: another event, or the answer to a request (it has an `id`)."""
+    """Any frame but a trade: another event (`candle`: of a candle), or the answer to a request (it has an `id`)."""
 
     event: str = msgspec.field(name="e", default="")
     id: int | str | None = None
@@ -61,6 +62,7 @@ class Frame(msgspec.Struct, frozen=True):
     error: Refusal | None = None
     stream: str = ""
     data: msgspec.Raw = msgspec.Raw(b"")
+    candle: msgspec.Raw = msgspec.field(name="k", default=msgspec.Raw(b""))
 
     @property
     def refusal(self) -> str | None:
@@ -95,7 +97,7 @@ def parse_frame(data: bytes) -> TradeEvent | Frame:
 def trade_of(event: TradeEvent) -> Trade:
     """Give the trade, its numbers exactly; raises OddFrameError where one of them makes no sense."""
     time = event.time
-    time_ns = time * NS_PER_MS if _MS_MIN <= time < _US_MIN else _time_ns(time)
+    time_ns = time * NS_PER_MS if _MS_MIN <= time < _US_MIN else time_ns_of(time, TRADE)
     digits = (event.price + event.quantity).replace(".", "")
     if not digits.isdecimal() or not digits.isascii() or len(digits) > _DIGITS_MAX:  # a sign, an exponent, NaN, a blank
         raise _no_amount()
@@ -114,10 +116,13 @@ def _no_amount() -> OddFrameError:
     return OddFrameError("trade with a price or a quantity that is none")
 
 
-def _time_ns(time: int) -> int:
+def time_ns_of(time: int, kind: str) -> int:
+    """Give a time in milliseconds or microseconds as nanoseconds; raises OddFrameError for one that is neither."""
+    if _MS_MIN <= time < _US_MIN:
+        return time * NS_PER_MS
     if _US_MIN <= time < _US_MAX:
         return time * NS_PER_US
-    raise OddFrameError("trade with a time that is none")
+    raise OddFrameError(f"{kind} with a time that is none")
 
 
 def _other_frame(data: bytes, no_trade: Exception) -> Frame:

@@ -1,8 +1,8 @@
-"""A line: some symbols that share a market connection, whichever connection that is at the moment.
+"""A line: some streams that share a market connection, whichever connection that is at the moment.
 
 Owned by `MarketStreams`. It opens a connection, replaces it in time, and opens another when it is lost. Invariant: in a
 replacement the former connection is read until the new one is subscribed and everything that was on its way has come;
-what the new one brings meanwhile waits. So no trade is missed and none overtakes another.
+what the new one brings meanwhile waits. So nothing is missed and no trade overtakes another.
 """
 
 import asyncio
@@ -21,7 +21,10 @@ Connect = Callable[[MarketConnection], Awaitable[ConnectFailed | None]]
 
 
 class MarketLine:
-    """`run` it as a task, which ends only by being cancelled. `symbols` may change at any time; then call `level`."""
+    """`run` it as a task, which ends only by being cancelled.
+
+    `streams` are their names, which may change at any time; then call `level`.
+    """
 
     def __init__(
         self,
@@ -33,7 +36,7 @@ class MarketLine:
         backoff: Backoff,
         note_change: Callable[[], None],
     ) -> None:
-        self.symbols: set[str] = set()
+        self.streams: set[str] = set()
         self.reconnects = 0
         self.is_down = False
         self.is_up = False
@@ -46,10 +49,10 @@ class MarketLine:
         self._connections: set[MarketConnection] = set()
         self._log: Any = structlog.get_logger("naive_daemon").bind(actor="player", connection=number, address=address)
 
-    def is_confirmed(self, symbol: str) -> bool:
-        """Say whether the symbol's trades arrive on this line now."""
+    def is_confirmed(self, stream: str) -> bool:
+        """Say whether a stream arrives on this line now."""
         current = self._current
-        return current is not None and not current.has_ended and symbol in current.confirmed
+        return current is not None and not current.has_ended and stream in current.confirmed
 
     def level(self) -> None:
         """Subscribe what is wanted and is not yet, on each connection there is."""
@@ -107,7 +110,7 @@ class MarketLine:
         """Open a connection, however many attempts that takes; `beside` one that is up a failure is no loss."""
         while True:
             await asyncio.sleep(pause_s)
-            connection = self._make_connection(self.symbols)
+            connection = self._make_connection(self.streams)
             if beside is not None:
                 connection.hold()
             self._connections.add(connection)

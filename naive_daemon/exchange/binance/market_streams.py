@@ -1,18 +1,21 @@
-"""The market streams of Binance: which symbols are wanted, on which connections, and what arrives of them.
+"""The market streams of Binance: which trades and candles are wanted, on which connections, and what arrives of them.
 
-Owned by the live market's actor, and ended by it or by the world when the actor was killed; `play`, `silence`,
-`say_health`, `states` and `end` may be called from any thread, everything else happens on the loop of its own.
-Invariant: of one symbol each trade is told once, in the order of the exchange's numbers, and none after `end`.
+Owned by the live market's actor, and ended by it or by the world when the actor was killed; what stands above the line
+may be called from any thread, everything else happens on the loop of its own.
+Invariant: of one symbol each trade is told once, in the order of the exchange's numbers, and nothing after `end`.
+Closed candles are told as they come: one may come twice, and what a lost connection has missed does not come.
 """
 
 import asyncio
 import random
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 import aiohttp
 import structlog
 
 from naive_daemon.clock import NS_PER_S, Clock
+from naive_daemon.domain.candle import Candle
 from naive_daemon.domain.events import Trade
 from naive_daemon.exchange.binance.attempt_limit import AttemptLimit
 from naive_daemon.exchange.binance.backoff import Backoff
@@ -20,6 +23,7 @@ from naive_daemon.exchange.binance.endpoints import address
 from naive_daemon.exchange.binance.loop_thread import LoopThread
 from naive_daemon.exchange.binance.market_connection import ConnectFailed, MarketConnection, StreamRules
 from naive_daemon.exchange.binance.market_line import MarketLine
+from naive_daemon.exchange.binance.market_subscription import candle_stream, trade_stream
 from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.market.live import StreamState
 
@@ -33,6 +37,9 @@ class MarketListener(Protocol):
 
     def on_trade(self, trade: Trade) -> None:
         """Take a trade."""
+
+    def on_candle(self, candle: Candle) -> None:
+        """Take a closed candle."""
 
     def on_health(self, *, connected: bool, reason: str) -> None:
         """Trades arrive from now on, or do not."""
@@ -64,6 +71,7 @@ class MarketStreams:
         self._loop = LoopThread("market streams")
         self._attempts = AttemptLimit()
         self._tapes: dict[str, _Tape] = {}
+        self._candles: dict[tuple[str, str], MarketLine] = {}
         self._lines: dict[MarketLine, asyncio.Task[None]] = {}
         self._lines_made = 0
         self._health: tuple[bool, str] | None = None
@@ -86,6 +94,18 @@ class MarketStreams:
     def silence(self, symbol: str) -> None:
         """Bring the symbol's trades no more."""
         self._loop.call(self._silence, symbol)
+
+    def play_candles(self, symbol: str, interval: str) -> None:
+        """Bring the symbol's candles of one interval as they close; again is the same."""
+        self._loop.call(self._play_candles, symbol, interval)
+
+    def silence_candles(self, symbol: str, interval: str) -> None:
+        """Bring these candles no more."""
+        self._loop.call(self._silence_candles, symbol, interval)
+
+    def run(self, make: Callable[["aiohttp.ClientSession"], Coroutine[Any, Any, object]]) -> bool:
+        """Run what `make` gives as a task on the loop, with a session of its own; False when the loop is ending."""
+        return self._loop.submit(lambda: make(self._session))
 
     def say_health(self) -> None:
         """Tell again whether trades arrive, if that was ever told."""
@@ -122,25 +142,40 @@ class MarketStreams:
             await asyncio.get_running_loop().create_future()
 
     def _play(self, symbol: str) -> None:
-        if symbol in self._tapes:
-            return
-        line = next((line for line in self._lines if len(line.symbols) < self._rules.streams_max), None)
-        if line is None:
-            line = self._add_line()
-        self._tapes[symbol] = _Tape(line)
-        line.symbols.add(symbol)
-        line.level()
-        self._level_health()
+        if symbol not in self._tapes:
+            self._tapes[symbol] = _Tape(self._add(trade_stream(symbol)))
+            self._level_health()
 
     def _silence(self, symbol: str) -> None:
         tape = self._tapes.pop(symbol, None)
-        if tape is None:
-            return
-        tape.line.symbols.discard(symbol)
-        if tape.line.symbols:
-            tape.line.level()
+        if tape is not None:
+            self._drop(trade_stream(symbol), tape.line)
+
+    def _play_candles(self, symbol: str, interval: str) -> None:
+        if (symbol, interval) not in self._candles:
+            self._candles[symbol, interval] = self._add(candle_stream(symbol, interval))
+            self._level_health()
+
+    def _silence_candles(self, symbol: str, interval: str) -> None:
+        line = self._candles.pop((symbol, interval), None)
+        if line is not None:
+            self._drop(candle_stream(symbol, interval), line)
+
+    def _add(self, stream: str) -> MarketLine:
+        """Put a stream on a line that has room, or on one more."""
+        line = next((line for line in self._lines if len(line.streams) < self._rules.streams_max), None)
+        if line is None:
+            line = self._add_line()
+        line.streams.add(stream)
+        line.level()
+        return line
+
+    def _drop(self, stream: str, line: MarketLine) -> None:
+        line.streams.discard(stream)
+        if line.streams:
+            line.level()
         else:
-            self._lines.pop(tape.line).cancel()
+            self._lines.pop(line).cancel()
             self._level_health()
 
     def _add_line(self) -> MarketLine:
@@ -161,7 +196,13 @@ class MarketStreams:
         await self._attempts.enter()
         return await connection.open(self._session)
 
-    def _take(self, trade: Trade) -> None:
+    def _take(self, arrived: Trade | Candle) -> None:
+        if isinstance(arrived, Trade):
+            self._take_trade(arrived)
+        elif (arrived.symbol, arrived.interval) in self._candles and not self._is_over:
+            self._listener.on_candle(arrived)
+
+    def _take_trade(self, trade: Trade) -> None:
         tape = self._tapes.get(trade.symbol)
         if tape is None or self._is_over:
             return
@@ -199,7 +240,7 @@ class MarketStreams:
     def _state(symbol: str, tape: _Tape, now_s: float) -> StreamState:
         return StreamState(
             symbol=symbol,
-            connected=tape.line.is_confirmed(symbol),
+            connected=tape.line.is_confirmed(trade_stream(symbol)),
             last_trade_ns=tape.last_ns,
             silent_s=None if tape.last_ns is None else now_s - tape.arrived_s,
             reconnects=tape.line.reconnects,

@@ -1,6 +1,6 @@
 """What one market connection has asked for, and what was granted: requests to send, answers to them. Pure.
 
-Owned by a `MarketConnection`. Invariant: requests about one symbol are sent in the order in which it was wanted and was
+Owned by a `MarketConnection`. Invariant: requests about one stream are sent in the order in which it was wanted and was
 not; `confirmed` holds only what was granted and has not been given up since.
 """
 
@@ -9,10 +9,20 @@ from collections.abc import Set as AbstractSet
 
 import msgspec
 
-from naive_daemon.exchange.binance.market_frame import TRADE
+from naive_daemon.exchange.binance.market_frame import KLINE, TRADE
 
 REQUEST_STREAMS_MAX = 200
 """Streams of one request: its text stays below 4 KiB."""
+
+
+def trade_stream(symbol: str) -> str:
+    """Name the stream of a symbol's trades."""
+    return f"{symbol.lower()}@{TRADE}"
+
+
+def candle_stream(symbol: str, interval: str) -> str:
+    """Name the stream of a symbol's candles of one interval."""
+    return f"{symbol.lower()}@{KLINE}_{interval}"
 
 
 class StreamRequest(msgspec.Struct, frozen=True):
@@ -20,17 +30,16 @@ class StreamRequest(msgspec.Struct, frozen=True):
 
     number: int
     method: str
-    symbols: tuple[str, ...]
+    streams: tuple[str, ...]
 
     @property
     def text(self) -> str:
         """Give the request in JSON (Binance Spot API, "Live Subscribing/Unsubscribing to streams")."""
-        params = [f"{symbol.lower()}@{TRADE}" for symbol in self.symbols]
-        return msgspec.json.encode({"method": self.method, "params": params, "id": self.number}).decode()
+        return msgspec.json.encode({"method": self.method, "params": self.streams, "id": self.number}).decode()
 
 
 class Subscriptions:
-    """`wanted` belongs to somebody else, and may change at any time."""
+    """`wanted` are streams by their names; it belongs to somebody else, and may change at any time."""
 
     def __init__(self, wanted: AbstractSet[str]) -> None:
         self.confirmed: set[str] = set()
@@ -66,13 +75,13 @@ class Subscriptions:
     def grant(self, request: StreamRequest) -> None:
         """Note what a request has brought. What was given up since its sending stays given up."""
         if request.method == "SUBSCRIBE":
-            self.confirmed.update(self._asked.intersection(request.symbols))
+            self.confirmed.update(self._asked.intersection(request.streams))
 
     def is_unanswered(self, request: StreamRequest) -> bool:
         """Say whether the answer to a request has not come yet."""
         return request.number in self._unanswered
 
-    def _request(self, method: str, symbols: list[str]) -> StreamRequest:
-        request = StreamRequest(next(self._numbers), method, tuple(symbols))
+    def _request(self, method: str, streams: list[str]) -> StreamRequest:
+        request = StreamRequest(next(self._numbers), method, tuple(streams))
         self._unanswered[request.number] = request
         return request
