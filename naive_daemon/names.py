@@ -60,6 +60,14 @@ def feed(symbol: str) -> Name:
     return ("feed", symbol)
 
 
+def symbol_of_feed(name: object) -> str | None:
+    """Give the symbol whose feed is called so; None for any other name."""
+    match name:
+        case ("feed", str(symbol)):
+            return symbol
+    return None
+
+
 def candles(symbol: str, interval: str) -> Name:
     """Name a symbol's candles of one interval; also the topic on which they and their start are published."""
     return ("candles", symbol, interval)

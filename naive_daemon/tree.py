@@ -52,6 +52,7 @@ class PaperExchange(msgspec.Struct, frozen=True, kw_only=True):
     maker_fee: Decimal
     balances: Mapping[str, Decimal]
     fee_asset: FeeAsset | None = None
+    name: str = "paper"
 
 
 class RealExchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +60,7 @@ class RealExchange(msgspec.Struct, frozen=True, kw_only=True):
 
     maker_fee: Decimal
     make_client: Callable[[str], Actor]
+    name: str = "binance"
 
 
 class ControlPorts(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +107,7 @@ def root(ports: Ports) -> Supervisor:
         children.append(_worker(names.CACHE, lambda: Cache(open_cache())))
     children += [
         _supervisor("accounts", lambda: _accounts(ports)),
-        _supervisor("streams", lambda: streams(ports.make_player, ports.prices)),
+        _supervisor("streams", lambda: streams(ports.make_player, ports.prices, ports.candles)),
         _supervisor("trading", lambda: _trading(ports)),
     ]
     if (control := ports.control) is not None:
@@ -160,6 +162,7 @@ def _context_of(ports: Ports) -> ContextOf:
             account=account,
             symbol=symbol,
             owner=ports.owner,
+            exchange=ports.exchange.name,
             cycle_floor=ports.cycle_floor,
             instrument=instrument,
             fee=ports.exchange.maker_fee,

@@ -1,216 +1,239 @@
-"""The streaming supervisor: one feed for each symbol that somebody wants, opened once and closed with the last.
+"""The streaming supervisor: what works share is opened once, for the first that needs it, and closed with the last.
 
-`streams` (rest_for_one): feeds (dynamic), player, desk. The desk knows who wants which symbol.
+`streams` (rest_for_one): feeds (dynamic: feeds, candles, signals), player, desk. The desk has the graph of all works.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from naive_daemon import names
+from naive_daemon.market.candle_source import CandlesFromOutside, CandleSource
 from naive_daemon.market.feed import Feed
+from naive_daemon.market.flow import DEPTH_MAX, FlowShown, MarketFlow, Need, NeedsCandles, NeedsFeed, NeedsSignals
 from naive_daemon.market.last_prices import LastPrices
 from naive_daemon.market.player import Play, Silence
+from naive_daemon.market.resource import Again, Resource, State
+from naive_daemon.market.signaller import Signaller
+from naive_daemon.market.work import AddWork, RemoveWork, Work, WorkId
 from naive_daemon.otp import (
     Actor,
     ChildInfo,
     ChildSpec,
-    ChildStarted,
     ChildType,
     Down,
     DynamicSupervisor,
-    Intensity,
     Ref,
     RequestFailed,
-    Restart,
-    StartChild,
     Strategy,
     Supervisor,
-    TerminateChild,
     WhichChildren,
     crash,
 )
+from naive_daemon.redflow import GraphView, RedFlowError
 
-RESTARTS_MAX = 3
-RESTARTS_S = 5.0
-RETRY_S = 5.0
-START_TIMEOUT_S = 60.0
-"""A feed starts at once; only a machine that stands still takes longer."""
 TIDY_S = 10.0
-"""How long after a crash of the desk its former subscribers may take to come back."""
-
-
-class OpenStream(msgspec.Struct, frozen=True):
-    """Stream `symbol` as long as `subscriber` lives."""
-
-    symbol: str
-    subscriber: Ref
+"""How long after a crash of the desk those who need something may take to come back."""
 
 
 class StreamsStarted(msgspec.Struct, frozen=True):
-    """Published under the name STREAMS: whoever needs a stream asks for it again."""
+    """Published under the name STREAMS: whoever has works adds them again."""
 
 
-class _Again(msgspec.Struct, frozen=True):
-    symbol: str
+class AskFlow(msgspec.Struct, frozen=True):
+    """Request: show the graph, or the stream of one symbol, so many levels deep; a GraphView answers."""
+
+    symbol: str | None = None
+    depth: int = DEPTH_MAX
+
+
+class AskFlowCounts(msgspec.Struct, frozen=True):
+    """Request: count works and clusters; FlowCounts answer."""
+
+
+class FlowCounts(msgspec.Struct, frozen=True):
+    """How many works there are, clusters of each level, and processes that they share by their states."""
+
+    works: int
+    clusters: dict[str, int]
+    states: dict[str, int]
 
 
 class _Tidy(msgspec.Struct, frozen=True):
     pass
 
 
-class _Stream(msgspec.Struct):
-    """Who wants a symbol, and what its feed does: closed, opening, open, closing or waiting (it keeps crashing)."""
-
-    crashes: Intensity
-    subscribers: set[Ref]
-    state: str = "closed"
-    ref: Ref | None = None
-
-
 class StreamDesk(Actor):
-    """Opens a feed for the first subscriber of a symbol, again when it crashes, and closes it after the last.
+    """Opens what is new in the graph of all works, again when it crashes, and closes what nobody needs any more.
 
-    Receives: OpenStream, Down of subscribers and feeds. Sends: StartChild and TerminateChild to the feeds, Play and
-    Silence to the player. State: streams by symbol; subscribers are lost in a crash, so StreamsStarted asks for them.
-    A feed that keeps crashing pauses; it costs the others nothing, as its supervisor does not count its restarts.
+    Receives: AddWork, RemoveWork, Down of those who added works and of what it has opened; the requests AskFlow and
+    AskFlowCounts. Sends: StartChild and TerminateChild to the feeds, Play and Silence to the player.
+    State: the graph, who has which work, and the processes by name. Works are lost in a crash, so StreamsStarted asks
+    for them. What keeps crashing pauses; it costs the others nothing, as its supervisor does not count its restarts.
     """
 
-    def __init__(self, prices: LastPrices | None = None) -> None:
+    def __init__(self, make: Callable[[Need], Actor]) -> None:
         super().__init__()
-        self._prices = prices
-        self._streams: dict[str, _Stream] = {}
-        self._early: list[OpenStream] | None = []
+        self._make = make
+        self._flow = MarketFlow(self._open, self._close)
+        self._owners: dict[WorkId, set[Ref]] = {}
+        self._works_of: dict[Ref, set[WorkId]] = {}
+        self._resources: dict[names.Name, Resource] = {}
+        self._running: dict[Ref, Resource] = {}
+        self._early: list[AddWork | RemoveWork] | None = []
 
     def init(self) -> None:
-        """Find the feeds that outlived a former desk, and ask who needs a stream."""
-        self.request(self.system.whereis(names.FEEDS), WhichChildren(), self._take_feeds)
+        """Find what has outlived a former desk, and ask who needs something."""
+        self.request(self.system.whereis(names.FEEDS), WhichChildren(), self._take_children)
         self.system.pubsub.publish(names.STREAMS, StreamsStarted())
         self.send_after(TIDY_S, _Tidy())
 
-    def on_receive(self, message: Any) -> None:
-        """Note who comes and who goes."""
+    def on_receive(self, message: Any) -> Any:
+        """Note who comes and who goes, or answer."""
         match message:
-            case OpenStream() if self._early is not None:
+            case AddWork() | RemoveWork() if self._early is not None:
                 self._early.append(message)
-            case OpenStream(symbol, subscriber):
-                self._subscribe(symbol, subscriber)
-            case Down(ref=ref):
-                self._take_end(ref)
-            case _Again(symbol):
-                self._streams[symbol].state = "closed"
-                self._level(symbol)
+            case AddWork(work, owner):
+                self._add(work, owner)
+            case RemoveWork(work_id, owner):
+                self._remove(work_id, owner)
+            case Down():
+                self._take_end(message)
+            case Again(name):
+                if (resource := self._resources.get(name)) is not None:
+                    resource.retry()
             case _Tidy():
-                for symbol in list(self._streams):
-                    self._level(symbol)
+                for resource in list(self._resources.values()):
+                    resource.level()
+            case AskFlow(symbol, depth):
+                return self._show(symbol, depth)
+            case AskFlowCounts():
+                return self._count()
             case _:
                 super().on_receive(message)
+        return None
 
-    def _take_feeds(self, feeds: tuple[ChildInfo, ...] | RequestFailed) -> None:
-        if isinstance(feeds, RequestFailed):
-            self.exit(crash(f"what is streamed is not known: {feeds.reason}"))
-        for feed in feeds:
-            if feed.ref is not None:
-                self._open(self._stream(str(feed.id)), feed.ref)
+    def _take_children(self, children: tuple[ChildInfo, ...] | RequestFailed) -> None:
+        if isinstance(children, RequestFailed):
+            self.exit(crash(f"what is streamed is not known: {children.reason}"))
+        for child in children:
+            if child.ref is not None:
+                self._resource(cast("names.Name", child.id)).adopt(child.ref)  # `resource.py` has given it
         early, self._early = self._early or [], None
         for message in early:
-            self._subscribe(message.symbol, message.subscriber)
+            self.on_receive(message)
 
-    def _stream(self, symbol: str) -> _Stream:
-        return self._streams.setdefault(symbol, _Stream(Intensity(RESTARTS_MAX, RESTARTS_S), set()))
+    # Works ----------------------------------------------------------------------------------------------------------
 
-    def _subscribe(self, symbol: str, subscriber: Ref) -> None:
-        stream = self._stream(symbol)
-        if subscriber not in stream.subscribers:
-            stream.subscribers.add(subscriber)
-            self.monitor(subscriber)
-            self._level(symbol)
+    def _add(self, work: Work, owner: Ref) -> None:
+        """Add a work that is new; one may have two owners, while a leader is started again."""
+        if work.id not in self._flow:
+            try:
+                self._flow.add(work)
+            except RedFlowError as error:
+                self.log.warning("work refused", account=work.account, symbol=work.symbol, reason=str(error))
+                return
+        self._owners.setdefault(work.id, set()).add(owner)
+        if owner not in self._works_of:
+            self._works_of[owner] = set()
+            self.monitor(owner)
+        self._works_of[owner].add(work.id)
 
-    def _level(self, symbol: str) -> None:
-        """Open what is wanted, close what is not; what is on its way between the two is levelled when it is there."""
-        stream = self._streams[symbol]
-        match stream.state:
-            case "closed" if stream.subscribers:
-                self._start(symbol, stream)
-            case "closed":
-                del self._streams[symbol]
-            case "open" if stream.subscribers:
-                self.system.tell(names.PLAYER, Play(symbol))
-            case "open":
-                self._close(symbol, stream)
+    def _remove(self, work_id: WorkId, owner: Ref) -> None:
+        works = self._works_of.get(owner)
+        if works is not None and work_id in works:
+            works.discard(work_id)
+            self._give_up(work_id, owner)
 
-    def _start(self, symbol: str, stream: _Stream) -> None:
-        stream.state = "opening"
-        spec = ChildSpec(
-            id=symbol, start=lambda: Feed(symbol, self._prices), restart=Restart.TEMPORARY, name=names.feed(symbol)
-        )
-        self.request(
-            self.system.whereis(names.FEEDS),
-            StartChild(spec),
-            lambda answer: self._started(symbol, stream, answer),
-            START_TIMEOUT_S,
-        )
+    def _give_up(self, work_id: WorkId, owner: Ref) -> None:
+        owners = self._owners[work_id]
+        owners.discard(owner)
+        if not owners:
+            del self._owners[work_id]
+            self._flow.remove(work_id)
 
-    def _started(self, symbol: str, stream: _Stream, answer: Any) -> None:
-        """Use the feed that there is now: one whose answer came too late stands under its name all the same."""
-        ref = answer.ref if isinstance(answer, ChildStarted) else self.system.whereis(names.feed(symbol))
-        if ref is not None:
-            self._open(stream, ref)
-            self._level(symbol)
-        else:
-            self._wait(symbol, stream, f"did not start: {answer}")
+    def _take_end(self, down: Down) -> None:
+        resource = self._running.pop(down.ref, None)
+        if resource is not None:
+            resource.take_end(down)
+        for work_id in sorted(self._works_of.pop(down.ref, ())):
+            self._give_up(work_id, down.ref)
 
-    def _open(self, stream: _Stream, ref: Ref) -> None:
-        stream.state, stream.ref = "open", ref
+    # What they share ------------------------------------------------------------------------------------------------
+
+    def _open(self, need: Need) -> None:
+        self._resource(need.name).want(lambda: self._make(need))
+
+    def _close(self, need: Need) -> None:
+        self._resource(need.name).release()
+
+    def _resource(self, name: names.Name) -> Resource:
+        resource = self._resources.get(name)
+        if resource is None:
+            resource = self._resources[name] = Resource(self, name)
+        return resource
+
+    def opened(self, resource: Resource, ref: Ref) -> None:
+        """Watch what runs now."""
+        self._running[ref] = resource
         self.monitor(ref)
 
-    def _close(self, symbol: str, stream: _Stream) -> None:
-        stream.state = "closing"
-        self.system.tell(names.PLAYER, Silence(symbol))
-        self.request(
-            self.system.whereis(names.FEEDS), TerminateChild(stream.ref), lambda _: self._closed(symbol, stream)
-        )
+    def needed(self, resource: Resource) -> None:
+        """Have a feed that is open played; told twice, it changes nothing."""
+        self._tell_player(resource, Play)
 
-    def _closed(self, symbol: str, stream: _Stream) -> None:
-        stream.state, stream.ref = "closed", None
-        self._level(symbol)
+    def closing(self, resource: Resource) -> None:
+        """Have a feed that closes played no more."""
+        self._tell_player(resource, Silence)
 
-    def _take_end(self, ref: Ref) -> None:
-        for symbol, stream in list(self._streams.items()):
-            if ref in stream.subscribers:
-                stream.subscribers.discard(ref)
-                self._level(symbol)
-            elif ref is stream.ref and stream.state == "open":
-                self._take_feed_down(symbol, stream)
+    def closed(self, resource: Resource) -> None:
+        """Forget what is closed and needed by nobody."""
+        self._resources.pop(resource.name, None)
 
-    def _take_feed_down(self, symbol: str, stream: _Stream) -> None:
-        stream.state, stream.ref = "closed", None
-        if stream.crashes.exceeded_by_restart_at(self.system.clock.monotonic_s()):
-            self._wait(symbol, stream, "keeps crashing")
-        else:
-            self._level(symbol)
+    def _tell_player(self, resource: Resource, what: type[Play | Silence]) -> None:
+        symbol = names.symbol_of_feed(resource.name)
+        if symbol is not None:
+            self.system.tell(names.PLAYER, what(symbol))
 
-    def _wait(self, symbol: str, stream: _Stream, reason: str) -> None:
-        self.log.error("feed is down", symbol=symbol, reason=reason, retry_s=RETRY_S)
-        stream.state = "waiting"
-        self.send_after(RETRY_S, _Again(symbol))
+    # Shown ----------------------------------------------------------------------------------------------------------
+
+    def _show(self, symbol: str | None, depth: int) -> GraphView:
+        return self._flow.show(self._state_of, symbol, depth)
+
+    def _state_of(self, need: Need) -> FlowShown:
+        resource = self._resources[need.name]
+        what = need.strategy if isinstance(need, NeedsSignals) else ""
+        return FlowShown(what, resource.state.value, resource.reason)
+
+    def _count(self) -> FlowCounts:
+        states = dict.fromkeys((state.value for state in State), 0)
+        for resource in self._resources.values():
+            states[resource.state.value] += 1
+        return FlowCounts(self._flow.works, self._flow.counts(), states)
 
 
-def streams(make_player: Callable[[], Actor] | None, prices: LastPrices | None = None) -> Supervisor:
+def streams(
+    make_player: Callable[[], Actor] | None, prices: LastPrices | None = None, candles: CandleSource | None = None
+) -> Supervisor:
     """Give the streaming supervisor; `make_player` makes what understands Play and Silence, at each of its starts.
 
-    Without it the feeds are fed from outside (backtest). `prices`: where the feeds write the newest.
+    Without it the feeds are fed from outside (backtest). `prices`: where the feeds write the newest. `candles`: where
+    candles come from; without it they are told from outside, too.
     """
-    children = [
-        ChildSpec(
-            id="feeds",
-            start=DynamicSupervisor,
-            type=ChildType.SUPERVISOR,
-            name=names.FEEDS,
-        )
-    ]
+    source = candles or CandlesFromOutside()
+
+    def make(need: Need) -> Actor:
+        match need:
+            case NeedsFeed(symbol):
+                return Feed(symbol, prices)
+            case NeedsCandles(symbol, interval):
+                return source.candle_feed(symbol, interval)
+            case NeedsSignals(symbol, strategy, _, needs):
+                return Signaller(symbol, strategy, needs)
+
+    children = [ChildSpec(id="feeds", start=DynamicSupervisor, type=ChildType.SUPERVISOR, name=names.FEEDS)]
     if make_player is not None:
         children.append(ChildSpec(id="player", start=make_player, name=names.PLAYER))
-    children.append(ChildSpec(id="desk", start=lambda: StreamDesk(prices), name=names.STREAM_DESK))
+    children.append(ChildSpec(id="desk", start=lambda: StreamDesk(make), name=names.STREAM_DESK))
     return Supervisor(children, strategy=Strategy.REST_FOR_ONE, max_restarts=10, period_s=60)

@@ -14,13 +14,17 @@ WorkId = tuple[str, str, str]
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """What is traded, by whom and how. `signature`: of all trade settings; `needs`: what its signals are made of."""
+    """What is traded, by whom and how. `signature`: of all trade settings, which `settings` tells in words.
+
+    `needs`: what its signals are made of; None for a strategy that looks at positions only.
+    """
 
     exchange: str
     symbol: str
     account: str
     strategy: str
     signature: str
+    settings: str = ""
     needs: MarketNeeds | None = None
 
     @property

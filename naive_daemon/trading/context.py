@@ -8,7 +8,7 @@ from naive_daemon.domain.instrument import Instrument
 
 
 class SymbolContext(msgspec.Struct, frozen=True, kw_only=True):
-    """The symbol, whose it is, and the rates. `owner` is the daemon's own mark in client order ids.
+    """The symbol, where and whose it is, and the rates. `owner` is the daemon's own mark in client order ids.
 
     `cycle_floor`: no fresh cycle has a lower number, as a journal that was restored does not know all that were given.
     """
@@ -16,6 +16,7 @@ class SymbolContext(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     symbol: str
     owner: str
+    exchange: str = "paper"
     instrument: Instrument
     fee: Decimal
     cycle_floor: int = 0

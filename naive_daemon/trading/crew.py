@@ -1,22 +1,37 @@
 """The traders of one symbol, each in its slot: starts them, knows who they are, and tells them of drains.
 
-Part of the leader, which decides how many there are. A slot holds the last position its trader reported.
+Part of the leader, which decides how many there are. A slot holds the last position its trader reported. What they
+need of the market is asked for as works: one for each distinct set of settings that a slot or the next cycle has.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from naive_daemon import names
+from naive_daemon.domain.candle import INTERVALS_S
 from naive_daemon.domain.errors import PermanentError
+from naive_daemon.domain.money import plain
 from naive_daemon.domain.order import CycleKey
-from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradingStatus
+from naive_daemon.domain.settings import (
+    InvalidSettingError,
+    RestingOrders,
+    SymbolSettings,
+    TradeSettings,
+    TradingStatus,
+)
+from naive_daemon.market.work import AddWork, RemoveWork, Work
 from naive_daemon.otp import Actor, ChildSpec, ChildStarted, Ref, Restart, StartChild, crash
+from naive_daemon.redflow import signature
 from naive_daemon.strategy.discovery import load_strategy
-from naive_daemon.strategy.protocol import EntriesClosed, Position
+from naive_daemon.strategy.protocol import EntriesClosed, MarketNeeds, Position
 from naive_daemon.trading.cause import cause_text
 from naive_daemon.trading.context import SymbolContext
 from naive_daemon.trading.slot import Slot
 from naive_daemon.trading.trader import EntriesOpened, Trader
+from naive_daemon.trading.works import Works
 
 
 class Crew:
@@ -28,6 +43,7 @@ class Crew:
         self.settings = SymbolSettings(account=context.account, symbol=context.symbol)
         self.slots: dict[int, Slot] = {}
         self.fault: str | None = None
+        self._works = Works(self._work_of)
 
     @property
     def is_draining(self) -> bool:
@@ -46,13 +62,13 @@ class Crew:
                 self._tell_entries(slot, before)
 
     def can_start(self) -> bool:
-        """Say whether fresh cycles can be traded as the settings want; a strategy that is missing is told, once."""
+        """Say whether fresh cycles can be traded as the settings want; what is missing or wrong is told, once."""
         try:
-            load_strategy(self.settings.trade.strategy)
-        except PermanentError as error:
+            self._needs_of(self.settings.trade)
+        except (PermanentError, InvalidSettingError) as error:
             if self.fault is None:
-                self._actor.log.warning("no fresh trader", reason=error.message)
-            self.fault = cause_text(error.message)
+                self._actor.log.warning("no fresh trader", reason=str(error))
+            self.fault = cause_text(str(error))
             return False
         return True
 
@@ -82,7 +98,50 @@ class Crew:
     def add(self, position: Position) -> Slot:
         """Give a cycle its slot."""
         slot = self.slots[position.cycle.key.trader] = Slot(position)
+        self._works.hold(position.cycle.settings)
         return slot
+
+    def remove(self, slot: Slot) -> None:
+        """Take the slot of a cycle that has ended away."""
+        del self.slots[slot.position.cycle.key.trader]
+        self._works.release(slot.position.cycle.settings)
+
+    def level_works(self) -> None:
+        """Ask the streams' owner for what is needed now, and for no more; what is new before what is over."""
+        self._works.want(self.settings.trade if not self.is_draining and self.can_start() else None)
+        added, removed = self._works.changes()
+        self._tell_works(added)
+        for work_id in removed:
+            self._actor.system.tell(names.STREAM_DESK, RemoveWork(work_id, self._actor.ref))
+
+    def tell_all_works(self) -> None:
+        """Ask a streams' owner that has just started for everything that is needed."""
+        self._tell_works(self._works.told)
+
+    def _tell_works(self, works: Iterable[Work]) -> None:
+        for work in works:
+            self._actor.system.tell(names.STREAM_DESK, AddWork(work, self._actor.ref))
+
+    def _work_of(self, settings: TradeSettings) -> Work:
+        return Work(
+            exchange=self._context.exchange,
+            symbol=self._context.symbol,
+            account=self._context.account,
+            strategy=settings.strategy,
+            signature=signature(settings),
+            settings=_words(settings),
+            needs=self._needs_of(settings),
+        )
+
+    def _needs_of(self, settings: TradeSettings) -> MarketNeeds | None:
+        """Say what the signals of these settings are made of; None for a strategy that looks at positions only."""
+        strategy = load_strategy(settings.strategy)
+        if not hasattr(strategy, "needs"):
+            return None
+        needs: MarketNeeds = strategy.needs(settings)
+        if needs.interval is not None and needs.interval not in INTERVALS_S:
+            raise InvalidSettingError("interval", needs.interval, f"one of {', '.join(INTERVALS_S)}")
+        return needs
 
     def start(self, slot: Slot, *, is_confirmed: bool) -> None:
         """Start a slot's trader; it goes on from the slot's position as it is at that moment."""
@@ -123,6 +182,12 @@ class Crew:
         if slot.ref is None or _entries_of(before) == _entries_of(self.settings):
             return
         slot.ref.tell(self._entries_closed() or EntriesOpened())
+
+
+def _words(settings: TradeSettings) -> str:
+    """Tell all settings but the strategy's name on one line, which is bounded as the settings are."""
+    told = {key: value for key, value in msgspec.structs.asdict(settings).items() if key != "strategy"}
+    return " ".join(f"{key}={plain(value) if isinstance(value, Decimal) else value}" for key, value in told.items())
 
 
 def _entries_of(settings: SymbolSettings) -> tuple[bool, RestingOrders]:

@@ -2,8 +2,8 @@
 
 Receives: settings and EntriesClosed from the switches, reports and Downs of its traders, OrderNotice for traders that
 do not run, CacheEmptied, AccountStarted.
-Sends: StartChild to the traders' supervisor, RecordCycles to the journal, LeaderReport and Drained to the switches,
-positions to the cache, EntriesNoted and CycleNoted to the account.
+Sends: StartChild to the traders' supervisor, AddWork and RemoveWork to the streams' owner, RecordCycles to the journal,
+LeaderReport and Drained to the switches, positions to the cache, EntriesNoted and CycleNoted to the account.
 State: for each slot the last position its trader reported. A position reaches the leader before the order in it
 reaches the journal, so nothing is lost with a trader. Only the leader journals cycles, and one that ends or rebuys is
 written together with the fresh one that follows from it; so a crash between the two loses no trader, nor the dust that
@@ -26,7 +26,7 @@ from naive_daemon.domain.order import CycleKey
 from naive_daemon.domain.settings import SymbolSettings
 from naive_daemon.execution.journal import LoadSymbol, RecordCycles
 from naive_daemon.execution.journal_store import OpenCycle, SymbolJournal
-from naive_daemon.market.streams import OpenStream, StreamsStarted
+from naive_daemon.market.streams import StreamsStarted
 from naive_daemon.otp import Actor, Continue, Down, ExitReason, Intensity, RequestFailed, crash
 from naive_daemon.strategy.protocol import Position
 from naive_daemon.strategy.result import is_dust_refused
@@ -93,14 +93,13 @@ class Leader(Actor):
         return Continue(_Begin())
 
     def on_receive(self, message: Any) -> None:
-        """Handle a message; until the journal has answered, everything but streams and settings waits."""
+        """Handle a message; until the journal has answered, everything but the streams' start waits."""
         match message:
             case _Begin():
                 self._refuse_lost_threads()
-                self._open_stream()
                 self._ask()
             case StreamsStarted():
-                self._open_stream()
+                self._crew.tell_all_works()
             case _ if not self._is_ready:
                 self._early.append(message)
             case SettingsChanged(settings):
@@ -142,9 +141,6 @@ class Leader(Actor):
 
     # Start: also the way back after any crash -----------------------------------------------------------------------
 
-    def _open_stream(self) -> None:
-        self.system.tell(names.STREAM_DESK, OpenStream(self._context.symbol, self.ref))
-
     def _ask(self) -> None:
         ask = AskSettings(self._context.account, self._context.symbol)
         self.request(self.system.whereis(names.SWITCHES), ask, self._take_settings, SETTINGS_TIMEOUT_S)
@@ -153,6 +149,7 @@ class Leader(Actor):
         if isinstance(settings, RequestFailed):
             self.exit(crash(f"no settings: {cause_text(settings.reason)}"))
         self._crew.settings = settings
+        self._crew.level_works()
         load = LoadSymbol(self._context.account, self._context.symbol)
         self.request(self.system.whereis(names.JOURNAL), load, self._take_journal, JOURNAL_TIMEOUT_S)
 
@@ -256,7 +253,7 @@ class Leader(Actor):
             self._take_over(slot, cause_text(end_of(down.ref, down.reason)))
             return
         key = slot.position.cycle.key
-        del self._crew.slots[key.trader]
+        self._crew.remove(slot)
         self.system.tell(names.CACHE, DropState(_cache_key(key)))
         if slot.successor is not None:
             self._start_cycle(slot.successor)
@@ -281,6 +278,7 @@ class Leader(Actor):
             self.exit(crash(f"{lost} threads hang in what was killed of this symbol: does its strategy come back?"))
 
     def _look_around(self, restarted: str | None = None) -> None:
+        self._crew.level_works()
         account, symbol = self._context.account, self._context.symbol
         report = LeaderReport(
             account=account,

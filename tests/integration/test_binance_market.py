@@ -20,7 +20,8 @@ from naive_daemon.exchange.binance.live_market import LiveMarket
 from naive_daemon.market.alerts import NOWHERE
 from naive_daemon.market.feed import FeedStarted, MarketMissing, Watch
 from naive_daemon.market.live import AskOddFrames, AskStreams, StreamState
-from naive_daemon.market.streams import OpenStream, StreamsStarted, streams
+from naive_daemon.market.streams import StreamsStarted, streams
+from naive_daemon.market.work import AddWork, Work
 from naive_daemon.otp import KILL, Actor, ActorSystem, send_exit
 from tests.e2e.daemon import eventually
 from tests.exchange.local_exchange import LocalExchange
@@ -48,7 +49,8 @@ class Ear(Actor):
         match message:
             case StreamsStarted():
                 for symbol in self.symbols:
-                    self.system.tell(names.STREAM_DESK, OpenStream(symbol, self.ref))
+                    work = Work(exchange="binance", symbol=symbol, account="main", strategy="naive", signature="s1")
+                    self.system.tell(names.STREAM_DESK, AddWork(work, self.ref))
             case FeedStarted(symbol):
                 self.system.tell(names.feed(symbol), Watch(self.ref, NOWHERE))
             case Trade():

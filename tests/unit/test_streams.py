@@ -13,15 +13,9 @@ from naive_daemon.clock import NS_PER_S, VirtualClock, WallClock
 from naive_daemon.domain.events import Trade
 from naive_daemon.market.feed import DeliverTrade, MarketMissing, TradeArrived
 from naive_daemon.market.player import PLAYED, Play, PlayedToEnd, Player, Silence, player_of
-from naive_daemon.market.streams import (
-    RESTARTS_MAX,
-    RETRY_S,
-    START_TIMEOUT_S,
-    OpenStream,
-    StreamDesk,
-    StreamsStarted,
-    streams,
-)
+from naive_daemon.market.resource import RESTARTS_MAX, RETRY_S, START_TIMEOUT_S
+from naive_daemon.market.streams import StreamDesk, StreamsStarted, streams
+from naive_daemon.market.work import AddWork, Work
 from naive_daemon.otp import (
     DEFERRED,
     KILL,
@@ -53,7 +47,7 @@ class Listener(Actor):
 
     def on_receive(self, message: Any) -> None:
         if isinstance(message, StreamsStarted):
-            self.system.tell(names.STREAM_DESK, OpenStream(self.symbol, self.ref))
+            self.system.tell(names.STREAM_DESK, AddWork(work(self.symbol), self.ref))
         else:
             self.heard.append(message)
 
@@ -91,6 +85,10 @@ def system() -> Iterator[SimulatedSystem]:
 
 def trade(number: int, symbol: str = "AAAQ", at_s: float = 0.0) -> Trade:
     return Trade(symbol, Decimal(number), Decimal(1), number, round(at_s * NS_PER_S))
+
+
+def work(symbol: str = "AAAQ", account: str = "main") -> Work:
+    return Work(exchange="paper", symbol=symbol, account=account, strategy="naive", signature="s1")
 
 
 def wait(system: SimulatedSystem, seconds: float) -> None:
@@ -206,7 +204,7 @@ def test_a_feed_that_starts_after_a_minute_is_used(system: SimulatedSystem) -> N
             return () if isinstance(message, WhichChildren) else DEFERRED
 
     system.start(Asleep(), names.FEEDS)
-    system.start(StreamDesk(), names.STREAM_DESK)
+    system.start(StreamDesk(lambda _: Asleep()), names.STREAM_DESK)
     listen(system)
     slow = Tape()
     slow.attach(system, names.feed("AAAQ"), None)
