@@ -1,13 +1,13 @@
 """A trader: one trade cycle, then it ends. The strategy decides, the trader carries it out.
 
-Receives: trades it waits for (from the feed), OrderNotice (from the account, durable), EntriesClosed and
-EntriesOpened (from the leader), EntriesHeld and EntriesReviewed (from the execution manager).
+Receives: trades it waits for (from the feed), signals of its strategy, OrderNotice (from the account, durable),
+EntriesClosed and EntriesOpened (from the leader), EntriesHeld and EntriesReviewed (from the execution manager).
 Sends: PlaceIntent to the journal, CancelOrder through it to the execution manager, Await to the feed, reports to the
 leader, which journals cycles. Every order is reported to the leader before it is journaled, and journaled before it is
 sent; so whoever takes over knows of it.
-State: its position, which is all a strategy decides from. While entries are closed or held no buy leaves it, whatever
-the strategy decides; nor while the journal, the execution manager or the account is behind with what it has been told.
-Exits go out all the same.
+State: its position, which is all a strategy decides from, the last signal in it. While entries are closed or held no
+buy leaves it, whatever the strategy decides; nor while the journal, the execution manager or the account is behind with
+what it has been told. Exits go out all the same.
 Crashes when: the journal cannot tell a trader that takes over what its orders are.
 """
 
@@ -20,7 +20,7 @@ from naive_daemon import names
 from naive_daemon.account.account import AccountStarted, OrderNotice
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.cycle import CycleOutcome
-from naive_daemon.domain.events import OrderCancelled, OrderEvent, OrderExpired, OrderFilled, OrderRejected, Trade
+from naive_daemon.domain.events import OrderEvent, Trade
 from naive_daemon.domain.money import plain
 from naive_daemon.domain.order import Leg, Order, OrderStatus
 from naive_daemon.domain.side import Side
@@ -41,11 +41,15 @@ from naive_daemon.strategy.protocol import (
     Refuse,
     ReportRebuy,
     Resumed,
+    Signal,
     Strategy,
     StrategyEvent,
     Wake,
 )
 from naive_daemon.trading.context import SymbolContext
+from naive_daemon.trading.hearing import Hearing
+from naive_daemon.trading.hindrances import Hindrances
+from naive_daemon.trading.order_log import log_event
 from naive_daemon.trading.reports import CycleFinished, PositionReported, RebuyReported
 
 CONFIRM_TIMEOUT_S = 60.0
@@ -86,12 +90,9 @@ class Trader(Actor):
         self._refusal: str | None = None
         self._closed = closed
         self._confirmations = 0
-        account = context.account
-        self._held: dict[str | None, str] = {}
-        self._told_hindrance: str | None = None
         self._is_pausing = False
-        self._carriers = (names.JOURNAL, names.execution_manager(account), names.account(account))
-        self._behind: set[Ref] = set()
+        self._hindrances = Hindrances(self, context)
+        self._hearing = Hearing(self, context, strategy, position.cycle.settings)
 
     def log_context(self) -> dict[str, object]:
         """Say which cycle of which symbol this is."""
@@ -99,11 +100,12 @@ class Trader(Actor):
         return {"symbol": key.symbol, "trader": key.trader, "cycle": key.cycle}
 
     def init(self) -> Continue:
-        """Hear of restarts of the feed and the account, then begin."""
+        """Hear of restarts of the feed and the account, and of signals, then begin."""
         self.subscribe(names.feed(self._context.symbol))
         self.subscribe(names.account(self._context.account))
         self.subscribe(names.entries(self._context.account))
         self.subscribe(names.entries(self._context.account, self._context.symbol))
+        self._hearing.begin()
         if self._is_confirmed:
             return Continue(Resumed(self.system.clock.now_ns()))
         return Continue(Confirm())
@@ -116,6 +118,8 @@ class Trader(Actor):
             case Trade():
                 if self._is_confirmed:
                     self._decide(message)
+            case Signal():
+                self._take_signal(message)
             case Resumed():
                 self._resume()
             case EntriesClosed():
@@ -125,7 +129,8 @@ class Trader(Actor):
                 self._closed = None
                 self._resume()
             case EntriesHeld() | EntriesReviewed():
-                self._take_hold(message)
+                if self._hindrances.take(message):
+                    self._resume()
             case FeedStarted():
                 self._await(self._wake)
             case Confirm() | AccountStarted():
@@ -137,27 +142,20 @@ class Trader(Actor):
 
     def on_congested(self, ref: Ref) -> None:
         """Place no entry until whoever carries orders has caught up."""
-        if ref.name in self._carriers:
-            self._behind.add(ref)
+        self._hindrances.congest(ref)
 
     def on_relieved(self, ref: Ref) -> None:
         """Decide again: an entry may have been held back."""
-        self._behind.discard(ref)
-        if not self._behind:
+        if self._hindrances.relieve(ref):
             self._resume()
 
-    def _take_hold(self, held: EntriesHeld | EntriesReviewed) -> None:
-        """Note why entries wait, and decide again when they need not any more."""
-        was_held = bool(self._held)
-        if isinstance(held, EntriesReviewed):
-            reasons = held.reasons
-            self._held = {scope: reasons[scope] for scope in (None, self._context.symbol) if scope in reasons}
-        elif held.reason is None:
-            self._held.pop(held.symbol, None)
+    def _take_signal(self, signal: Signal) -> None:
+        """Decide on a signal; before the orders are confirmed, keep it."""
+        self._position = msgspec.structs.replace(self._position, signal=signal)
+        if self._is_confirmed:
+            self._decide(signal)
         else:
-            self._held[held.symbol] = held.reason
-        if was_held and not self._held:
-            self._resume()
+            self._hearing.keep(signal)
 
     # What became of the orders --------------------------------------------------------------------------------------
 
@@ -182,6 +180,9 @@ class Trader(Actor):
         self._is_confirmed = True
         self._report()
         self._resume()
+        signal = self._hearing.take_kept()
+        if signal is not None:
+            self._decide(signal)
 
     def _resume(self) -> None:
         if self._is_confirmed:
@@ -201,7 +202,8 @@ class Trader(Actor):
         if all(new is old for new, old in zip(orders, self._position.orders, strict=True)):
             return
         self._position = msgspec.structs.replace(self._position, orders=orders)
-        self._log_event(event)
+        order = next(order for order in orders if order.client_order_id == event.client_order_id)
+        log_event(self.log, order, event)
         self._report()
         if self._is_confirmed:
             self._decide(OrderChanged(event.time_ns))
@@ -239,7 +241,7 @@ class Trader(Actor):
                 self._finish(decision)
 
     def _place(self, place: Place, time_ns: int) -> None:
-        if place.side is Side.BUY and self._is_hindered(place):
+        if place.side is Side.BUY and self._hindrances.holds_back(place, is_closed=self._closed is not None):
             return
         position = self._position
         former = position.latest(place.side)
@@ -279,27 +281,6 @@ class Trader(Actor):
         pause_s = min(REFUSED_PAUSE_S << min(count - 2, REFUSED_PAUSE_MAX_S), REFUSED_PAUSE_MAX_S)
         return orders[-1].created_ns + pause_s * NS_PER_S
 
-    def _is_hindered(self, place: Place) -> bool:
-        """Say whether an entry has to wait, and tell why, once."""
-        hindrance = self._hindrance()
-        if hindrance is not None and hindrance != self._told_hindrance:
-            self.log.warning("no order", reason=hindrance, price=plain(place.price))
-        self._told_hindrance = hindrance
-        return hindrance is not None
-
-    def _hindrance(self) -> str | None:
-        """Say why no entry may leave now; what has to end first lets the trader decide again."""
-        if self._closed is not None:
-            return "the symbol is shutting down"
-        if self._held:
-            return next(iter(self._held.values()))
-        for name in self._carriers:
-            ref = self.system.whereis(name)
-            if ref is not None and not self.await_room(ref):
-                self._behind.add(ref)
-        behind = ", ".join(sorted(ref.label for ref in self._behind))
-        return f"{behind}: too many messages wait, no new entries until they are read" if behind else None
-
     def _await(self, wake: Wake) -> None:
         self._wake = wake
         self.system.tell(names.feed(self._context.symbol), Await(self.ref, wake))
@@ -335,17 +316,3 @@ class Trader(Actor):
 
     def _tell_leader(self, message: object) -> None:
         self.system.tell(names.leader(self._context.account, self._context.symbol), message)
-
-    def _log_event(self, event: OrderEvent) -> None:
-        order = next(order for order in self._position.orders if order.client_order_id == event.client_order_id)
-        side = order.side.value.lower()
-        match event:
-            case OrderFilled(price=price, quantity=quantity):
-                filled = f"{side} {'filled' if order.status is OrderStatus.FILLED else 'partly filled'}"
-                self.log.info(filled, price=plain(price), quantity=plain(quantity))
-            case OrderCancelled(reason=None):
-                cancelled = f"{side} cancelled"
-                self.log.info(cancelled)
-            case OrderRejected(reason=reason) | OrderCancelled(reason=reason) | OrderExpired(reason=reason):
-                ended = f"{side} {order.status.value}"
-                self.log.warning(ended, reason=reason)
