@@ -84,7 +84,7 @@ def configured_credentials(config: Binance) -> Credentials | None:
     if config.api_key is None or not config.api_key.get_secret_value():
         return None
     if config.private_key_file is not None:
-        where = f"exchange.binance.private_key_file {config.private_key_file}"
+        where = "exchange.binance.private_key_file names a file"
         private_key = SecretStr(_read_closed_file(where, config.private_key_file))
         return Credentials(api_key=config.api_key, private_key=private_key)
     return None if config.api_secret is None else Credentials(api_key=config.api_key, api_secret=config.api_secret)
@@ -109,27 +109,27 @@ def _from_environment(reference: str, prefix: str, variables: Mapping[str, str])
     hint = f"give {names[0]}, and {names[1]} or {names[2]}, to whom starts the daemon"
 
     def read_private_key() -> str | None:
-        return None if file is None else _read_closed_file(f"credentials {reference}: {names[2]}", Path(file))
+        return None if file is None else _read_closed_file(f"{_where(reference)}: {names[2]} names a file", Path(file))
 
     return _whole(reference, names, (api_key, secret, file), read_private_key, hint)
 
 
 def _from_directory(reference: str, name: str, directory: str | None) -> Credentials:
     names = (f"{name}_api_key", f"{name}_api_secret", f"{name}_private_key")
-    hint = f"give the service LoadCredential={names[0]}, and {names[1]} or {names[2]}"
+    hint = f"let systemd load {names[0]}, and {names[1]} or {names[2]}, for the service"
     if directory is None:
-        raise ConfigError(f"credentials {reference}: systemd gave no credentials to this process", hint=hint)
+        raise ConfigError(f"{_where(reference)}: systemd gave no credentials to this process", hint=hint)
 
     def read(part: str) -> str | None:
         path = Path(directory) / part
-        return _read_text(f"credentials {reference}: {part}", path).strip() or None if path.is_file() else None
+        return _read_text(f"{_where(reference)}: {part}", path).strip() or None if path.is_file() else None
 
     api_key, secret, private_key = (read(part) for part in names)
     return _whole(reference, names, (api_key, secret, private_key), lambda: private_key, hint)
 
 
 def _from_file(reference: str, path: Path) -> Credentials:
-    where = f"credentials {reference}"
+    where = _where(reference)
     try:
         table = tomllib.loads(_read_closed_file(where, path))
     except tomllib.TOMLDecodeError as error:
@@ -147,9 +147,15 @@ def _from_file(reference: str, path: Path) -> Credentials:
     def read_private_key() -> str | None:
         if file is None:
             return None
-        return _read_closed_file(f"{where}: private_key_file", path.parent / Path(file).expanduser())
+        return _read_closed_file(f"{where}: private_key_file names a file", path.parent / Path(file).expanduser())
 
     return _whole(reference, _KEYS, (api_key, secret, file), read_private_key, hint)
+
+
+def _where(reference: str) -> str:
+    """Say whose credentials are meant, so that nothing looks like a secret beside its name: that would be hidden."""
+    kind, _, rest = reference.partition(":")
+    return f"systemd credential {rest}" if kind == "credential" else f"credentials {reference}"
 
 
 def _stripped(table: Mapping[str, Any], key: str) -> str | None:
@@ -165,7 +171,7 @@ def _whole(
 ) -> Credentials:
     """Put the parts together; `names` are what the key, the secret and the private key are called there."""
     api_key, secret, private_key = given
-    where = f"credentials {reference}"
+    where = _where(reference)
     if api_key is None:
         raise ConfigError(f"{where}: {names[0]} is not set", hint=hint)
     if secret is None and private_key is None:

@@ -198,6 +198,8 @@ def test_of_two_daemons_the_one_that_trades_an_account_is_believed(url: str, acc
         one.record_account_conditions([AccountCondition(account="a", state="up")])
         two.record_account_conditions([AccountCondition(account="a", state="down", reason="traded by process 1")])
         assert accounts.said(["a"])["a"].condition == AccountCondition(account="a", state="up")
+        assert accounts.said(daemons=["two"])["a"].condition.state == "down"
+        assert accounts.speakers() == ("one", "two")
         one.forget_conditions()
         assert accounts.said()["a"].condition.reason == "traded by process 1"
         two.forget_conditions()

@@ -19,6 +19,7 @@ from naive_daemon.config.credentials import (
 )
 from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.errors import ConfigError
+from naive_daemon.logs import hide_secrets
 
 KEY, SECRET, PEM = (
     "k3y-vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zv",
@@ -104,7 +105,7 @@ def test_variables_of_the_configuration_are_not_lent() -> None:
         ("env:A", {"A_API_KEY": f"{KEY} {KEY}", "A_API_SECRET": SECRET}, "A_API_KEY holds characters"),
         ("env:A", {"A_API_KEY": KEY, "A_PRIVATE_KEY_FILE": "/no/such"}, "/no/such can not be read: No such file"),
         ("credential:a", {}, "systemd gave no credentials to this process"),
-        ("credential:a", {"CREDENTIALS_DIRECTORY": "/no/such"}, "credentials credential:a: a_api_key is not set"),
+        ("credential:a", {"CREDENTIALS_DIRECTORY": "/no/such"}, "systemd credential a: a_api_key is not set"),
         ("file:/no/such", {}, "/no/such can not be read: No such file"),
         ("file:/dev/null", {}, "/dev/null is no file"),
     ],
@@ -118,6 +119,7 @@ def test_what_is_missing_is_said_in_one_line(reference: str, environment: dict[s
     assert refused.value.hint
     assert KEY not in told
     assert SECRET not in told
+    assert hide_secrets(told) == told
 
 
 @pytest.mark.parametrize(
@@ -155,7 +157,7 @@ def test_a_file_that_others_may_use_is_refused(tmp_path: Path, mode: int) -> Non
 
 def test_a_private_key_that_others_may_use_is_refused(tmp_path: Path) -> None:
     pem = closed_file(tmp_path / "key.pem", PEM, 0o644)
-    with pytest.raises(ConfigError, match="A_PRIVATE_KEY_FILE: others than its owner may use"):
+    with pytest.raises(ConfigError, match="A_PRIVATE_KEY_FILE names a file: others than its owner may use"):
         read_credentials("env:A", environment={"A_API_KEY": KEY, "A_PRIVATE_KEY_FILE": str(pem)})
 
 

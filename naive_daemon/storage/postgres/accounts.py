@@ -105,12 +105,24 @@ class OperatorAccounts:
                 )
         return {name: enabled[name] for name in wanted}
 
-    def said(self, names: Collection[str] | None = None) -> dict[str, AccountSaid]:
-        """Give what daemons say of accounts: of two that speak of one, who trades it, else who spoke last."""
+    def speakers(self) -> tuple[str, ...]:
+        """Name the daemons, by their configured accounts, that ever spoke of accounts, and did not take it back."""
+        with begin(self._engine) as connection:
+            return tuple(sorted(connection.execute(select(AccountConditionRow.daemon).distinct()).scalars()))
+
+    def said(
+        self, names: Collection[str] | None = None, daemons: Collection[str] | None = None
+    ) -> dict[str, AccountSaid]:
+        """Give what daemons say of accounts: of two that speak of one, who trades it, else who spoke last.
+
+        All accounts, and the word of all daemons, where none are given; a daemon that was killed took nothing back.
+        """
         row = AccountConditionRow
         query = select(row.account, row.state, row.reason, row.retry_at, row.updated_at)
         if names is not None:
             query = query.where(row.account == func.any(literal(list(names), ARRAY(Text))))
+        if daemons is not None:
+            query = query.where(row.daemon == func.any(literal(list(daemons), ARRAY(Text))))
         query = query.ext(distinct_on(row.account)).order_by(row.account, row.state != "up", row.updated_at.desc())
         with begin(self._engine) as connection:
             return {

@@ -1,0 +1,86 @@
+"""Which accounts a command is about: one that is named, the configured one, or all that are traded."""
+
+import difflib
+import re
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from naive_daemon.domain.account import ACCOUNT_NAME, ACCOUNT_NAME_WORDS
+from naive_daemon.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+_NEAREST_MAX = 3
+_SHOWN_MAX = 40
+
+
+class AccountType(click.ParamType[str]):
+    """The name of an account; case counts."""
+
+    name = "account"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Give the name; one that no account may have is refused."""
+        name = str(value)
+        # Not `match`: its `$` lets a line break through.
+        if not re.fullmatch(ACCOUNT_NAME.strip("^$"), name):
+            shown = repr(name) if len(name) <= _SHOWN_MAX else f"{name[:_SHOWN_MAX]!r}…"
+            self.fail(
+                f"{shown} is no name of an account: {ACCOUNT_NAME_WORDS}, the first a letter or digit", param, ctx
+            )
+        return name
+
+
+def account_option(text: str = "The account; the configured one unless given.") -> Callable[..., Any]:
+    """Make the option --account."""
+    return click.option("--account", type=AccountType(), metavar="NAME", help=text)
+
+
+def all_accounts_option(
+    text: str = "All accounts that are traded: the configured one and those that were added.",
+) -> Callable[..., Any]:
+    """Make the option --all-accounts."""
+    return click.option("--all-accounts", is_flag=True, help=text)
+
+
+def known_account(engine: "Engine", configured: str, account: str | None) -> str:
+    """Give the account that is meant; raises UsageError, with the nearest names, for one that nobody ever heard of."""
+    if account is None or account == configured:
+        return configured
+    from naive_daemon.storage.postgres.accounts import OperatorAccounts
+
+    known = {configured, *OperatorAccounts(engine).known()}
+    if account not in known:
+        raise unknown_account(account, known)
+    return account
+
+
+def unknown_account(account: str, known: Collection[str]) -> UsageError:
+    """Give the refusal of an account, with the names that are nearest to it."""
+    lowered = {name.lower(): name for name in known}
+    near = [lowered[name] for name in difflib.get_close_matches(account.lower(), lowered, _NEAREST_MAX)]
+    hint = f"did you mean {', '.join(near)}?" if near else f"naive-daemon account add {account} adds it"
+    return UsageError(f"unknown account {account}", hint=hint)
+
+
+def chosen_accounts(engine: "Engine", configured: str, account: str | None, *, all_accounts: bool) -> list[str]:
+    """Give the accounts that are meant: one, or all that are traded, the configured one first."""
+    refuse_both(account, all_accounts=all_accounts)
+    return traded_accounts(engine, configured) if all_accounts else [known_account(engine, configured, account)]
+
+
+def refuse_both(account: str | None, *, all_accounts: bool) -> None:
+    """Refuse --account beside --all-accounts."""
+    if all_accounts and account is not None:
+        raise UsageError("--account and --all-accounts are both given", hint="give one of them")
+
+
+def traded_accounts(engine: "Engine", configured: str) -> list[str]:
+    """Name the accounts that a daemon of this configuration trades: the configured one, then those that are enabled."""
+    from naive_daemon.storage.postgres.accounts import OperatorAccounts
+
+    enabled = (one.name for one in OperatorAccounts(engine).rows() if one.is_enabled)
+    return [configured, *(name for name in enabled if name != configured)]
