@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from naive_daemon.exchange.binance.address_weight import AddressWeight
 from naive_daemon.exchange.binance.budget import DEFAULT_LIMITS, Budget, Cost, Grant, Kind, Limit, Priority
 from naive_daemon.exchange.binance.usage import apply_headers, apply_rate_limits, limits_of
 from naive_daemon.exchange.binance.wire import RateLimit
@@ -144,3 +145,100 @@ def test_headers_and_rate_limits_correct_what_is_used() -> None:
     apply_rate_limits(budget, [RateLimit("ORDERS", "SECOND", 10, 50, 50)], 2 * MINUTE_MS)
     assert budget.take(Cost(1, 1), Priority.EXIT, 2 * MINUTE_MS) is None
     assert budget.take(Cost(1), Priority.CANCEL, 2 * MINUTE_MS) is not None
+
+
+members = st.sampled_from(["one", "two", "three"])
+shared_asks = st.lists(
+    st.tuples(members, st.integers(0, 20), st.sampled_from(Priority), st.integers(0, 5_000)), max_size=200
+)
+
+
+def share(*names: str, maximum: int = 120) -> AddressWeight:
+    weight = AddressWeight((Limit(Kind.WEIGHT, MINUTE_MS, maximum),))
+    for name in names:
+        weight.join(name)
+    return weight
+
+
+@given(shared_asks)
+def test_accounts_share_the_weight_of_their_address(asked: list[tuple[str, int, Priority, int]]) -> None:
+    weight, now_ms = share("one", "two", "three"), 0
+    budgets = {name: Budget(SMALL, weight, name) for name in ("one", "two", "three")}
+    granted: dict[int, int] = {}
+    for name, amount, priority, pause_ms in asked:
+        now_ms += pause_ms
+        if budgets[name].take(Cost(amount), priority, now_ms) is not None:
+            window = now_ms // MINUTE_MS
+            granted[window] = granted.get(window, 0) + amount
+    assert all(amount <= 120 for amount in granted.values())
+
+
+@given(shared_asks)
+def test_whatever_others_ask_of_less_urgency_exits_and_cancels_find_their_reserve(
+    asked: list[tuple[str, int, Priority, int]],
+) -> None:
+    weight, now_ms = share("one", "two", "three", "quiet"), 0
+    for name, amount, priority, pause_ms in asked:
+        now_ms += pause_ms
+        weight.take(name, amount, max(priority, Priority.QUESTION), now_ms)
+    assert weight.take("quiet", 6, Priority.EXIT, now_ms)
+    assert weight.take("quiet", 6, Priority.CANCEL, now_ms)
+
+
+@given(shared_asks)
+def test_whatever_one_account_asks_others_find_their_even_share(asked: list[tuple[str, int, Priority, int]]) -> None:
+    weight, now_ms = share("one", "quiet"), 0
+    for _, amount, _, pause_ms in asked:
+        now_ms += pause_ms
+        weight.take("one", amount, Priority.ENTRY, now_ms)
+    assert weight.take("quiet", 24, Priority.ENTRY, now_ms)  # a quarter of what entries may
+
+
+def test_one_account_that_asks_without_end_leaves_the_rest_to_others() -> None:
+    weight = share("greedy", "modest", maximum=100)
+    taken = sum(weight.take("greedy", 1, Priority.ENTRY, 0) for _ in range(200))
+    assert taken == 60  # three quarters of the 80 that entries may use
+    assert sum(weight.take("modest", 1, Priority.ENTRY, 0) for _ in range(200)) == 20
+    assert weight.take("greedy", 10, Priority.EXIT, 0) is False
+    assert weight.take("greedy", 20, Priority.CANCEL, 0)
+    assert weight.take("greedy", 60, Priority.ENTRY, MINUTE_MS)
+
+
+def test_alone_an_account_has_all_of_it() -> None:
+    weight = share("one", maximum=100)
+    assert sum(weight.take("one", 1, Priority.ENTRY, 0) for _ in range(200)) == 80
+
+
+def test_what_is_reserved_is_the_members_until_the_window_ends() -> None:
+    weight = share("one", "two", maximum=100)
+    assert weight.reserve("one", 60, Priority.QUESTION, 0)
+    assert not weight.reserve("two", 60, Priority.QUESTION, 0)
+    weight.correct(MINUTE_MS, 0, 1)  # the exchange knows nothing of it yet
+    assert not weight.take("two", 60, Priority.QUESTION, 1)
+    assert weight.take("one", 40, Priority.UPKEEP, 2)
+    assert weight.take("one", 20, Priority.UPKEEP, 2)
+    assert not weight.take("one", 60, Priority.UPKEEP, 2)
+    assert weight.reserve("one", 30, Priority.QUESTION, MINUTE_MS)
+    assert weight.take("two", 50, Priority.QUESTION, 2 * MINUTE_MS)
+    assert not weight.take("one", 50, Priority.QUESTION, 2 * MINUTE_MS)  # what was reserved a window ago is gone
+
+
+def test_a_ban_is_every_accounts_and_too_many_orders_only_ones() -> None:
+    weight = share("one", "two")
+    one, two = Budget(DEFAULT_LIMITS, weight, "one"), Budget(DEFAULT_LIMITS, weight, "two")
+    one.no_orders_until(5_000)
+    assert one.take(Cost(1, 1), Priority.EXIT, 0) is None
+    assert two.take(Cost(1, 1), Priority.EXIT, 0) is not None
+    one.ban_until(9_000, "too much")
+    assert two.is_banned(0)
+    assert two.ban(1_000) == ("too much", 8.0)
+    assert two.take(Cost(1), Priority.CANCEL, 0) is None
+    assert two.next_chance_ms(Cost(1), Priority.CANCEL, 0) == 9_000
+
+
+def test_the_pace_of_upkeep_grows_with_the_accounts() -> None:
+    weight = AddressWeight()
+    assert weight.pace_s(100) == 0
+    for number in range(200):
+        weight.join(f"account-{number}")
+    assert weight.pace_s(100) == 500.0  # 200 times 100 of the 2,400 a minute that upkeep may use

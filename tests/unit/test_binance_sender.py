@@ -101,7 +101,7 @@ def test_what_the_budget_allows_goes_at_once_and_in_its_order() -> None:
     run(play)
 
 
-def test_cancels_go_before_exits_before_questions_before_entries_and_the_eldest_first() -> None:
+def test_cancels_go_before_exits_before_questions_before_entries_before_upkeep_and_the_eldest_first() -> None:
     def play(wires: Wires) -> None:
         wires.ban()
         for number, priority in enumerate([*reversed(Priority), *reversed(Priority)]):
@@ -109,14 +109,16 @@ def test_cancels_go_before_exits_before_questions_before_entries_and_the_eldest_
         assert wires.sent == []
         wires.unban()
         assert wires.sent == [
-            "CANCEL 3",
-            "CANCEL 7",
-            "EXIT 2",
-            "EXIT 6",
-            "QUESTION 1",
-            "QUESTION 5",
-            "ENTRY 0",
-            "ENTRY 4",
+            "CANCEL 4",
+            "CANCEL 9",
+            "EXIT 3",
+            "EXIT 8",
+            "QUESTION 2",
+            "QUESTION 7",
+            "ENTRY 1",
+            "ENTRY 6",
+            "UPKEEP 0",
+            "UPKEEP 5",
         ]
 
     run(play)
