@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from naive_daemon.domain.candle import INTERVALS_S
 from naive_daemon.domain.errors import PermanentError
 from naive_daemon.domain.parameters import Parameter, canonical, read_parameter, read_parameters
 from naive_daemon.domain.settings import (
@@ -18,7 +19,7 @@ from naive_daemon.domain.settings import (
     read_setting,
 )
 from naive_daemon.strategy.discovery import load_strategy, strategy_names
-from naive_daemon.strategy.protocol import Strategy
+from naive_daemon.strategy.protocol import MarketNeeds, Strategy
 
 _STRATEGY = "strategy"
 
@@ -40,11 +41,24 @@ def settled(strategy: Strategy, settings: TradeSettings) -> TradeSettings:
     A cycle holds on to them: a default that changes with a new version changes nothing for it.
     """
     complete = msgspec.structs.replace(settings, parameters=canonical(values_of(strategy, settings)))
-    for rule in ("check", "needs"):  # what no rule for one key alone can say
-        checks = getattr(strategy, rule, None)
-        if checks is not None:
-            checks(complete)
+    check = getattr(strategy, "check", None)  # says what no rule for one key alone can say
+    if check is not None:
+        check(complete)
+    needs_of(strategy, complete)
     return complete
+
+
+def needs_of(strategy: Strategy, settings: TradeSettings) -> MarketNeeds | None:
+    """Say what the signals of these settings are made of; None for a strategy that looks at positions only.
+
+    Raises InvalidSettingError for settings that the strategy refuses.
+    """
+    if not hasattr(strategy, "needs"):
+        return None
+    needs: MarketNeeds = strategy.needs(settings)
+    if needs.interval is not None and needs.interval not in INTERVALS_S:
+        raise InvalidSettingError("interval", needs.interval, f"one of {', '.join(INTERVALS_S)}")
+    return needs
 
 
 def change_trade(settings: TradeSettings, changes: Mapping[str, str]) -> TradeSettings:

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from naive_daemon import names
-from naive_daemon.domain.candle import INTERVALS_S
 from naive_daemon.domain.errors import PermanentError
 from naive_daemon.domain.money import plain
 from naive_daemon.domain.order import CycleKey
@@ -26,16 +25,22 @@ from naive_daemon.market.work import AddWork, RemoveWork, Work
 from naive_daemon.otp import Actor, ChildSpec, ChildStarted, Ref, Restart, StartChild, crash
 from naive_daemon.redflow import signature
 from naive_daemon.strategy.discovery import load_strategy
-from naive_daemon.strategy.protocol import EntriesClosed, MarketNeeds, Position
+from naive_daemon.strategy.protocol import EntriesClosed, Position
+from naive_daemon.strategy.settings import needs_of, settled
 from naive_daemon.trading.cause import cause_text
 from naive_daemon.trading.context import SymbolContext
 from naive_daemon.trading.slot import Slot
 from naive_daemon.trading.trader import EntriesOpened, Trader
 from naive_daemon.trading.works import Works
 
+_TOLD_APART = ("strategy", "parameters")
+
 
 class Crew:
-    """Belongs to the leader, `actor`. `settings` are the symbol's as they are now; `fault`: why nobody new starts."""
+    """Belongs to the leader, `actor`. `settings` are the symbol's as they are now; `fault`: why nobody new starts.
+
+    Settings that can be traded are complete: they have every parameter of their strategy, in one spelling.
+    """
 
     def __init__(self, actor: Actor, context: SymbolContext) -> None:
         self._actor = actor
@@ -44,6 +49,15 @@ class Crew:
         self.slots: dict[int, Slot] = {}
         self.fault: str | None = None
         self._works = Works(self._work_of)
+
+    @property
+    def settings(self) -> SymbolSettings:
+        """The settings as they are now."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: SymbolSettings) -> None:
+        self._settings, self._refusal = _settle(settings)
 
     @property
     def is_draining(self) -> bool:
@@ -55,22 +69,25 @@ class Crew:
         before, self.settings = self.settings, settings
         self.fault = None
         for slot in self.slots.values():
-            if before.trade != settings.trade and slot.has_nothing and slot.ref is not None:
+            if before.trade != self.settings.trade and slot.has_nothing and slot.ref is not None:
                 # It ends, and its successor has the settings as they are now.
                 slot.ref.tell(self._entries_closed() or EntriesClosed(self._actor.system.clock.now_ns(), cancel=False))
             else:
                 self._tell_entries(slot, before)
 
     def can_start(self) -> bool:
-        """Say whether fresh cycles can be traded as the settings want; what is missing or wrong is told, once."""
-        try:
-            self._needs_of(self.settings.trade)
-        except (PermanentError, InvalidSettingError) as error:
-            if self.fault is None:
-                self._actor.log.warning("no fresh trader", reason=str(error))
-            self.fault = cause_text(str(error))
-            return False
-        return True
+        """Say whether fresh cycles can be traded as the settings want; why not is told once.
+
+        Not by a strategy that is missing, though it may come, nor with parameters that the strategy refuses.
+        """
+        if self._refusal is not None:
+            self.settings = self._settings
+        if self._refusal is None:
+            return True
+        if self.fault is None:
+            self._actor.log.warning("no fresh trader", reason=self._refusal)
+        self.fault = cause_text(self._refusal)
+        return False
 
     def is_replaced(self, ended: Slot) -> bool:
         """Say whether a fresh trader takes the place of one that ends: not beyond `chunks`, which may have fallen."""
@@ -130,18 +147,8 @@ class Crew:
             strategy=settings.strategy,
             signature=signature(settings),
             settings=_words(settings),
-            needs=self._needs_of(settings),
+            needs=needs_of(load_strategy(settings.strategy), settings),
         )
-
-    def _needs_of(self, settings: TradeSettings) -> MarketNeeds | None:
-        """Say what the signals of these settings are made of; None for a strategy that looks at positions only."""
-        strategy = load_strategy(settings.strategy)
-        if not hasattr(strategy, "needs"):
-            return None
-        needs: MarketNeeds = strategy.needs(settings)
-        if needs.interval is not None and needs.interval not in INTERVALS_S:
-            raise InvalidSettingError("interval", needs.interval, f"one of {', '.join(INTERVALS_S)}")
-        return needs
 
     def start(self, slot: Slot, *, is_confirmed: bool) -> None:
         """Start a slot's trader; it goes on from the slot's position as it is at that moment."""
@@ -186,8 +193,18 @@ class Crew:
 
 def _words(settings: TradeSettings) -> str:
     """Tell all settings but the strategy's name on one line, which is bounded as the settings are."""
-    told = {key: value for key, value in msgspec.structs.asdict(settings).items() if key != "strategy"}
+    told = {key: value for key, value in msgspec.structs.asdict(settings).items() if key not in _TOLD_APART}
+    told |= dict(settings.parameters)
     return " ".join(f"{key}={plain(value) if isinstance(value, Decimal) else value}" for key, value in told.items())
+
+
+def _settle(settings: SymbolSettings) -> tuple[SymbolSettings, str | None]:
+    """Complete the settings by their strategy; those that can not be traded stay as they are, and why is said."""
+    try:
+        trade = settled(load_strategy(settings.trade.strategy), settings.trade)
+    except (PermanentError, InvalidSettingError) as error:
+        return settings, str(error)
+    return msgspec.structs.replace(settings, trade=trade), None
 
 
 def _entries_of(settings: SymbolSettings) -> tuple[bool, RestingOrders]:

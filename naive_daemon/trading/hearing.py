@@ -3,22 +3,13 @@
 Part of the trader. While the trader's orders are not confirmed the newest signal is kept for it.
 """
 
-from typing import cast
-
 from naive_daemon import names
 from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.market.signaller import AskLastSignal, signals_of
 from naive_daemon.otp import Actor
-from naive_daemon.strategy.protocol import MarketNeeds, Signal, SignalStrategy, Strategy
+from naive_daemon.strategy.protocol import Signal, Strategy
+from naive_daemon.strategy.settings import needs_of
 from naive_daemon.trading.context import SymbolContext
-
-
-def needs_of(strategy: Strategy, settings: TradeSettings) -> MarketNeeds | None:
-    """Say what the signals of these settings are made of; None for a strategy without signals.
-
-    Raises InvalidSettingError for settings that the strategy refuses.
-    """
-    return cast("SignalStrategy", strategy).needs(settings) if hasattr(strategy, "needs") else None
 
 
 class Hearing:
