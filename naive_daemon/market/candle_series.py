@@ -19,14 +19,15 @@ class CandleSeries:
         self._interval = interval
         self._length_ns = INTERVALS_S[interval] * NS_PER_S
         self._has_begun = False
-        self._last: Candle | None = None
+        self._next_ns: int | None = None
+        self._former: Candle | None = None
         self._arrived: dict[int, Candle] = {}
         self.left_out = 0
 
     @property
     def next_close_ns(self) -> int | None:
         """When the candle ends that comes next, UTC nanoseconds; None while there is none at all."""
-        return None if self._last is None else self._last.close_ns + self._length_ns
+        return None if self._next_ns is None else self._next_ns + self._length_ns
 
     @property
     def has_hole(self) -> bool:
@@ -37,15 +38,18 @@ class CandleSeries:
         """Take the first rows; gives the history before all that has arrived meanwhile. `drain` goes on."""
         self._has_begun = True
         history = self.fill(rows)
+        firsts = [*self._arrived, *(row.open_ns for row in rows[:1])]
         if self._arrived:
             first_ns = min(self._arrived)
             history = tuple(candle for candle in history if candle.open_ns < first_ns)
-            self._last = history[-1] if history else None
+        self._former, self._next_ns = None, min(firsts, default=None)
+        if history:
+            self._go_on(history[-1])
         return history
 
     def arrive(self, candle: Candle) -> tuple[Candle, ...]:
         """Take a closed candle of the stream; gives what may be told now."""
-        if self._last is not None and candle.open_ns < self._last.close_ns:
+        if self._next_ns is not None and candle.open_ns < self._next_ns:
             return ()  # once more, or later than the rows that had it
         self._arrived[candle.open_ns] = candle
         if len(self._arrived) > GAP_MAX:
@@ -61,10 +65,10 @@ class CandleSeries:
         told: list[Candle] = []
         former: Candle | None = None
         for row in rows if self._is_over(rows) else rows[:-1]:
-            if self._last is None or row.open_ns >= self._last.close_ns:
+            if self._next_ns is None or row.open_ns >= self._next_ns:
                 told += self._between(former, row)
                 told.append(row)
-                self._last = row
+                self._go_on(row)
             former = row
         return tuple(told)
 
@@ -72,17 +76,17 @@ class CandleSeries:
         """Give what has arrived before and follows on now."""
         if not self._has_begun or not self._arrived:
             return ()
-        if self._last is None:
-            next_ns = min(self._arrived)
-        else:
-            next_ns = self._last.close_ns
-            self._arrived = {open_ns: each for open_ns, each in self._arrived.items() if open_ns >= next_ns}
+        next_ns = min(self._arrived) if self._next_ns is None else self._next_ns
+        self._arrived = {open_ns: each for open_ns, each in self._arrived.items() if open_ns >= next_ns}
         told: list[Candle] = []
         while (candle := self._arrived.pop(next_ns, None)) is not None:
             told.append(candle)
-            self._last = candle
+            self._go_on(candle)
             next_ns = candle.close_ns
         return tuple(told)
+
+    def _go_on(self, told: Candle) -> None:
+        self._former, self._next_ns = told, told.close_ns
 
     def _is_over(self, rows: Sequence[Candle]) -> bool:
         """Say whether the last row is closed, too: something later has arrived. No clock of ours can know that."""
@@ -90,11 +94,13 @@ class CandleSeries:
 
     def _between(self, former: Candle | None, row: Candle) -> Iterable[Candle]:
         """Give what stands between what was told and a row; of a long stretch without trades only the end."""
-        last = self._last
-        if last is None:
+        if self._next_ns is None:
             return ()
-        missing = (row.open_ns - last.close_ns) // self._length_ns
-        left_out = missing if former is None else max(0, missing - GAP_MAX)
+        missing = (row.open_ns - self._next_ns) // self._length_ns
+        if former is None or self._former is None:
+            self.left_out += missing
+            return ()
+        left_out = max(0, missing - GAP_MAX)
         self.left_out += left_out
-        from_ns = last.close_ns + left_out * self._length_ns
-        return flat_candles(self._symbol, self._interval, last.close, from_ns, row.open_ns)
+        from_ns = self._next_ns + left_out * self._length_ns
+        return flat_candles(self._symbol, self._interval, self._former.close, from_ns, row.open_ns)
