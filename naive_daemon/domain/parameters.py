@@ -35,7 +35,7 @@ def read_parameter(declared: Mapping[str, Parameter], key: str, text: str) -> ob
         raise InvalidSettingError(key, repr(text[:TEXT_MAX]), rule.allowed)
     try:
         value = rule.parse(text)
-    except ValueError:
+    except (ValueError, ArithmeticError):  # what Decimal raises is of the second kind
         raise InvalidSettingError(key, text, rule.allowed) from None
     if not rule.holds(value):
         raise InvalidSettingError(key, text, rule.allowed)
