@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 from naive_daemon.clock import Clock
 from naive_daemon.config.exchange import Binance
+from naive_daemon.exchange.binance.address_weight import AddressWeight
 from naive_daemon.exchange.binance.budget import Budget
 from naive_daemon.exchange.binance.endpoints import market_endpoints
 from naive_daemon.exchange.binance.klines import Klines
@@ -20,14 +21,21 @@ from naive_daemon.market.candles_of_exchange import ANSWER_TIMEOUT_S
 
 
 class LiveMarket:
-    """`make_player` at each start of the actor, `end` once."""
+    """`make_player` at each start of the actor, `end` once. `weight`: what it shares with accounts of its address."""
 
-    def __init__(self, config: Binance, clock: Clock, generator: random.Random, listed: Collection[str]) -> None:
+    def __init__(
+        self,
+        config: Binance,
+        clock: Clock,
+        generator: random.Random,
+        listed: Collection[str],
+        weight: AddressWeight | None = None,
+    ) -> None:
         endpoints = market_endpoints(config)
         self._stream_url = endpoints.stream_url
         self._rest_url = endpoints.rest_url
         self._answer_timeout_s = config.answer_timeout_s
-        self._budget = Budget()
+        self._budget = Budget(weight=weight, account="market")
         self._rules = StreamRules(stale_after_s=config.stale_after_s)
         self._clock = clock
         self._generator = generator
