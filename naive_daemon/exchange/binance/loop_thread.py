@@ -1,12 +1,14 @@
 """An asyncio loop in a thread of its own: where sockets live, so that no actor ever waits for one.
 
-Owned by one gateway or one market connection, which ends it. Invariant: after `end` no callback that was handed in runs
-any more, every task has been cancelled, and the thread is gone, unless `end` said False.
+Owned by one gateway, one market connection, or the pool that gateways share, which ends it. Invariant: after `end` no
+callback that was handed in runs any more, every task has been cancelled, and the thread is gone, unless `end` said
+False.
 """
 
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from typing import Any
 
 import structlog
@@ -37,12 +39,12 @@ class LoopThread:
                 self._is_started = True
                 self._thread.start()
 
-    def call(self, function: Callable[..., object], *arguments: object) -> bool:
+    def call(self, function: Callable[..., object], *arguments: object, context: Context | None = None) -> bool:
         """Call a function on the loop, soon; False when the loop is ending, and nothing will be called."""
         with self._lock:  # what ends the loop holds it too: what was accepted here is called
             if self._is_ending:
                 return False
-            self._loop.call_soon_threadsafe(function, *arguments)
+            self._loop.call_soon_threadsafe(function, *arguments, context=context)
             return True
 
     def submit(self, make: Callable[[], Coroutine[Any, Any, object]]) -> bool:

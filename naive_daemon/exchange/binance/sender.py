@@ -75,9 +75,19 @@ class Sender:
         self._loop = asyncio.get_running_loop()
         self._waiting: list[Request] = []
         self._pump_timer: asyncio.TimerHandle | None = None
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Send nothing any more; who waits is told nothing. For the end of the gateway."""
+        self._is_closed = True
+        self._waiting.clear()
+        if self._pump_timer is not None:
+            self._pump_timer.cancel()
 
     def submit(self, request: Request) -> None:
         """Send a request, now or when the budget allows."""
+        if self._is_closed:
+            return
         request.expires_s = self._loop.time() + request.within_s
         if not self._waiting and self._take(request):
             self._send(request)
@@ -141,7 +151,10 @@ class Sender:
     # The budget -----------------------------------------------------------------------------------------------------
 
     def _take(self, request: Request) -> bool:
-        request.grant = self._budget.take(request.cost, request.priority, self._time.now_ms())
+        now_ms = self._time.now_ms()
+        request.grant = self._budget.take(request.cost, request.priority, now_ms)
+        if request.grant is None and self._budget.is_banned(now_ms):
+            self._begin_for("ban", *self._budget.ban(now_ms))  # another account of this address may have run into it
         return request.grant is not None
 
     def _turn_away_last(self) -> None:
@@ -279,7 +292,7 @@ class Sender:
         now_ms = self._time.now_ms()
         match signal:
             case Banned(text, for_s):
-                self._budget.ban_until(now_ms + round((for_s + GRACE_S) * 1_000))
+                self._budget.ban_until(now_ms + round((for_s + GRACE_S) * 1_000), text)
                 self._begin_for("ban", text, for_s + GRACE_S)
             case OrderLimit(text, for_s):
                 self._budget.no_orders_until(now_ms + round((for_s + GRACE_S) * 1_000))
@@ -297,6 +310,8 @@ class Sender:
             self._loop.call_later(for_s, self._end_if_over, kind)
 
     def _end_if_over(self, kind: Any) -> None:
+        if self._is_closed:
+            return
         now_ms = self._time.now_ms()
         lasts = self._budget.is_banned(now_ms) if kind == "ban" else self._budget.are_orders_stopped(now_ms)
         if lasts:

@@ -156,7 +156,8 @@ class Session:
         await self._stream.run()
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and send nothing any more."""
+        self._sender.close()
         await self._rest.close()
 
     # Orders and questions -------------------------------------------------------------------------------------------
