@@ -55,6 +55,29 @@ def test_candles_and_tickers_come_once_a_second(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+def test_candles_that_close_are_told_once_in_order_and_as_rest_has_them(tmp_path: Path) -> None:
+    async def scenario(place: Place) -> None:
+        async with place.trader.socket("/ws/btcusdt@kline_1m") as stream:
+            place.print_trade("65001", "0.25")
+            first = (await stream.next())["k"]
+            assert not first["x"]
+            place.act("clock-skew", "120000")
+            told = [(await stream.next())["k"]]
+            while told[-1]["x"] or not any(candle["x"] for candle in told):
+                told.append((await stream.next())["k"])
+        closed = [candle for candle in told if candle["x"]]
+        assert len(closed) >= 2
+        assert [candle["t"] for candle in closed] == [first["t"] + 60_000 * place for place in range(len(closed))]
+        assert [(candle["n"], candle["v"]) for candle in closed[1:]] == [(0, "0.00000000")] * (len(closed) - 1)
+        rows = {
+            row[0]: row for row in (await place.trader.send("GET", "/api/v3/klines?symbol=BTCUSDT&interval=1m")).body
+        }
+        for candle in closed:
+            assert rows[candle["t"]][1:7] == [candle[letter] for letter in "ohlcvT"]
+
+    play(tmp_path, scenario)
+
+
 def test_subscribing_while_connected(tmp_path: Path) -> None:
     async def scenario(place: Place) -> None:
         async with place.trader.socket("/ws") as stream:

@@ -5,8 +5,10 @@ A restart makes a new one from the state; clock, faults, limits and accounts are
 
 import asyncio
 import random
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Mapping
 from decimal import Decimal
+from itertools import islice
 from typing import NamedTuple
 
 from naive_daemon.domain.events import Trade
@@ -118,7 +120,10 @@ class Exchange:
     def beat(self) -> None:
         """Do what is due once a second: candles and tickers for those who listen, and the last prices kept."""
         now_ns = self.clock.now_ns()
-        for name, symbol, interval in self.streams.klines():
+        klines = self.streams.klines()
+        heard = {name for name, _, _ in klines}
+        self._closed_candles = {name: ns for name, ns in self._closed_candles.items() if name in heard}
+        for name, symbol, interval in klines:
             if symbol in self.listings:
                 self._send_klines(name, symbol, interval, now_ns)
         for symbol in self.listings:
@@ -182,11 +187,13 @@ class Exchange:
                 send(candle, is_closed=True)
             send(candles[-1], is_closed=False)
 
-    def _just_closed(self, name: str, candles: Iterable[Candle]) -> list[Candle]:
-        *over, newest = candles
-        former_ns = self._closed_candles.get(name, newest.start_ns)
-        self._closed_candles[name] = newest.start_ns
-        return [candle for candle in over[-60:] if former_ns <= candle.start_ns]
+    def _just_closed(self, name: str, candles: deque[Candle]) -> list[Candle]:
+        """Give those that have ended since the last beat, the oldest first; none to who begins to listen."""
+        newest_ns = candles[-1].start_ns
+        former_ns = self._closed_candles.get(name, newest_ns)
+        self._closed_candles[name] = newest_ns
+        over = [candle for candle in islice(reversed(candles), 1, 61) if former_ns <= candle.start_ns]
+        return over[::-1]
 
     def _send_tickers(self, tape: SymbolTape, now_ns: int) -> None:
         small, large = f"{tape.symbol.lower()}@miniTicker", f"{tape.symbol.lower()}@ticker"
