@@ -37,7 +37,7 @@ def test_a_number_has_one_spelling(text: str, written: str) -> None:
         ("fast", "0"),
         ("fast", "201"),
         ("fast", "1.5"),
-        ("fast", "１"),
+        ("fast", "1\uff11"),
         ("interval", "2m"),
         ("interval", "1M"),
         ("stop_loss", "1"),
