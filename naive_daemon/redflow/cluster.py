@@ -34,13 +34,18 @@ class Cluster(Generic[SourceData, ClusterData]):
         "flow",
         "is_attached",
         "is_told",
+        "made_by",
         "members",
         "parent",
         "stays",
     )
 
     def __init__(
-        self, clustering_id: Hashable, flow: RedFlow[SourceData, ClusterData], parent: Cluster[SourceData, Any] | None
+        self,
+        clustering_id: Hashable,
+        flow: RedFlow[SourceData, ClusterData],
+        parent: Cluster[SourceData, Any] | None,
+        made_by: int,
     ) -> None:
         self.clustering_id = clustering_id
         self.data: ClusterData = None  # type: ignore[assignment]  # until the mapper says what it is
@@ -50,6 +55,8 @@ class Cluster(Generic[SourceData, ClusterData]):
         self.depth = flow.depth
         self.stays = flow.stays
         self.is_attached = True
+        self.made_by = made_by
+        """The number of the source that it was made for."""
         self.is_told = False
         """Whether its coming was told to on_source_add, so that its going is told to on_cluster_detach."""
         self.members: dict[Hashable, Source[SourceData]] = {}

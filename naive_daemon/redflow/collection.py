@@ -72,22 +72,26 @@ class SourceCollection(Generic[SourceData]):
     def cluster_levels(self, flows: Sequence[RedFlow[SourceData, Any]]) -> None:
         """Cluster all sources at these levels, which are new (parents first), one level after another.
 
-        Raises MapperError or CallbackError, with nothing left at any of them.
+        Raises MapperError or CallbackError; the levels are to be cleared then.
         """
         self._running += 1
         try:
             self._cluster_levels(flows)
-        except BaseException:
-            self.clear_levels(flows)
-            raise
         finally:
             self._running -= 1
 
-    def clear_levels(self, flows: Sequence[RedFlow[SourceData, Any]]) -> tuple[Cluster[SourceData, Any], ...]:
-        """Detach all that is at these levels (parents first), bottom up."""
+    def clear_levels(
+        self, flows: Sequence[RedFlow[SourceData, Any]], then: Callable[[], object]
+    ) -> tuple[Cluster[SourceData, Any], ...]:
+        """Detach all that is at these levels (parents first), bottom up; do `then`, before callbacks are told of it."""
         detached = detach_levels(flows, self.sources.values())
+        then()
         tell_detached(detached)
         return tuple(detached)
+
+    def forget_initialisation(self) -> None:
+        """Go back to where sources are collected, and not clustered."""
+        self.is_initialised = False
 
     def refuse_in_mapper(self) -> None:
         """Raise MapperError when a mapper is running."""
@@ -112,15 +116,15 @@ class SourceCollection(Generic[SourceData]):
             self._cluster(source, number)
         except BaseException:
             if source.number == number:
-                self._remove(source)
+                self._remove(source, undone=number)
             raise
         finally:
             self._running -= 1
 
-    def _remove(self, source: Source[SourceData]) -> list[Cluster[SourceData, Any]]:
+    def _remove(self, source: Source[SourceData], undone: int = 0) -> list[Cluster[SourceData, Any]]:
         del self.sources[source.id]
         source.number = 0
-        detached = take_out(source)
+        detached = take_out(source, undone)
         if detached:
             tell_detached(detached)
         return detached

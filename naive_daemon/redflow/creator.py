@@ -85,7 +85,7 @@ class Creator(Generic[SourceData, ClusterData]):
 
     def _create(self, id: Hashable, flow: RedFlow[SourceData, ClusterData]) -> Cluster[SourceData, ClusterData]:  # noqa: A002
         hash(id)
-        cluster = Cluster(id, flow, self._parent)
+        cluster = Cluster(id, flow, self._parent, self._source.number)
         self._niches.setdefault(flow, {})[id] = cluster
         flow.count += 1
         return cluster

@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 _by_depth = attrgetter("depth")
 
 
-def take_out(source: Source[Any]) -> list[Cluster[Any, Any]]:
-    """Take a source out of all its clusters, the deepest first; gives those that are detached by that."""
+def take_out(source: Source[Any], undone: int = 0) -> list[Cluster[Any, Any]]:
+    """Take a source out of all its clusters, the deepest first; gives those that are detached by that.
+
+    `undone`: the number of a source whose coming is undone. What was made for it does not stay without another one, and
+    neither does what it leaves before that was told.
+    """
     clusters, source.memberships = source.memberships, []
     clusters.sort(key=_by_depth, reverse=True)
     detached = []
     for cluster in clusters:
         del cluster.members[source.id]
+        if not cluster.members and (cluster.made_by == undone or not cluster.is_told):
+            cluster.stays = False
         if cluster.is_idle:
             detach(cluster)
             detached.append(cluster)
@@ -74,17 +80,32 @@ def tell_detached(detached: Sequence[Cluster[Any, Any]]) -> None:
 
     A cluster whose coming was not told is not told of, either.
     """
-    with ExitStack() as stack:
+    failed: list[CallbackError] = []
+    with ExitStack() as stack:  # which also goes on to the end when a callback exits
         for cluster in reversed(detached):
             callback = cluster.flow.on_cluster_detach
             if cluster.is_told and callback is not None:
-                stack.callback(_tell, callback, cluster)
+                stack.callback(_tell, callback, cluster, failed)
+    if len(failed) == 1:
+        raise failed.pop()
+    if failed:
+        message, group = f"{failed[0]}; and {len(failed) - 1} more", ExceptionGroup("all that failed", failed)
+        failed.clear()  # what an error holds of the graph goes with the error: nothing here may hold on to that
+        raise CallbackError(message) from group
 
 
-def _tell(callback: Callable[[Cluster[Any, Any]], object], cluster: Cluster[Any, Any]) -> None:
+def _tell(
+    callback: Callable[[Cluster[Any, Any]], object], cluster: Cluster[Any, Any], failed: list[CallbackError]
+) -> None:
     try:
         callback(cluster)
-    except Exception as error:
-        raise CallbackError(
-            f"level {cluster.flow.name!r}, cluster {cluster.clustering_id!r}: on_cluster_detach raised {error!r}"
-        ) from error
+    except Exception as error:  # noqa: BLE001 (raised when all have been told)
+        failed.append(_failure(cluster, error))
+
+
+def _failure(cluster: Cluster[Any, Any], error: Exception) -> CallbackError:
+    failure = CallbackError(
+        f"level {cluster.flow.name!r}, cluster {cluster.clustering_id!r}: on_cluster_detach raised {error!r}"
+    )
+    failure.__cause__ = error
+    return failure

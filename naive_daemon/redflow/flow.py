@@ -82,7 +82,7 @@ class RedFlow(Generic[SourceData, ClusterData]):
             try:
                 self.collection.cluster_levels(below)
             except BaseException:
-                self._cut(child)
+                self.collection.clear_levels(below, then=lambda: self._cut(child))
                 raise
 
     def link_to_parent(self, name: str, parent: RedFlow[SourceData, Any]) -> None:
@@ -97,10 +97,7 @@ class RedFlow(Generic[SourceData, ClusterData]):
         child = self.child(name)
         self.collection.refuse_in_mapper()
         self.collection.refuse_while_adding()
-        try:
-            return self.collection.clear_levels(child.levels())
-        finally:
-            self._cut(child)
+        return self.collection.clear_levels(child.levels(), then=lambda: self._cut(child))
 
     def child(self, name: str) -> RedFlow[SourceData, Any]:
         """Find a level below by its name; raises LinkError."""
@@ -128,10 +125,11 @@ class RedFlow(Generic[SourceData, ClusterData]):
             return
         self.collection.refuse_in_mapper()
         self.collection.is_initialised = True
+        levels = self.collection.root.levels()
         try:
-            self.collection.cluster_levels(self.collection.root.levels())
+            self.collection.cluster_levels(levels)
         except BaseException:
-            self.collection.is_initialised = False
+            self.collection.clear_levels(levels, then=self.collection.forget_initialisation)
             raise
 
     def add_sources(self, sources: Iterable[Source[SourceData]]) -> None:

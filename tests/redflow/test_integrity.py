@@ -73,6 +73,16 @@ def test_7_a_mapper_that_raises_leaves_the_graph_as_it_was_and_says_where() -> N
     ]
 
 
+def test_7_nothing_stays_of_a_source_that_failed_also_where_clusters_stay() -> None:
+    graph = Graph(stays=True).start(Bot(BTC))
+    graph.account.mapper = fails_for("bad")
+    graph.stream.remove_source("b0")
+    for symbol in (ETH, BTC):
+        with pytest.raises(MapperError):
+            graph.stream.add_sources([source_of(1, Bot(symbol, "s", "bad"))])
+        assert shape(graph.stream) == {BTC: ([], {"decision": {}})}
+
+
 def test_7_initialisation_and_linking_that_fail_leave_nothing_behind() -> None:
     graph = Graph()
     graph.account.mapper = fails_for("bad")
