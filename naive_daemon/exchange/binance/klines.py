@@ -46,14 +46,11 @@ class Klines:
 
     async def answer(self, session: aiohttp.ClientSession, question: AskKlines, call: Call) -> None:
         """Ask, and answer `call` with the candles, or with why there are none."""
-        reason = "the market ends"
+        reason: str | None = "the market ends"
         try:
             async with asyncio.timeout(self._wait_s), self._turns:
-                grant = await self._wait_for_budget()
-                try:
-                    call.reply(await self._ask(session, question))
-                finally:
-                    self._budget.settle(grant, self._now_ms())
+                call.reply(await self._ask_in_turn(session, question))
+                reason = None
         except TimeoutError:
             reason = f"{address(self._url)}: it does not answer, or its limits are used up"
         except KlinesError as error:
@@ -61,7 +58,15 @@ class Klines:
         except (aiohttp.ClientError, OSError) as error:
             reason = f"{address(self._url)}: {connect_failure(error)}"
         finally:
-            call.fail(crash(reason))  # nothing, where it was answered
+            if reason is not None:
+                call.fail(crash(reason))
+
+    async def _ask_in_turn(self, session: aiohttp.ClientSession, question: AskKlines) -> tuple[Candle, ...]:
+        grant = await self._wait_for_budget()
+        try:
+            return await self._ask(session, question)
+        finally:
+            self._budget.settle(grant, self._now_ms())
 
     async def _wait_for_budget(self) -> Grant:
         while (grant := self._budget.take(COST, Priority.QUESTION, self._now_ms())) is None:
