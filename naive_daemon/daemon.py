@@ -14,14 +14,13 @@ from typing import Any
 import structlog
 
 from naive_daemon import names
-from naive_daemon.account.account import FlushMetadata
 from naive_daemon.config import parse_endpoint
 from naive_daemon.console.server import ConsoleServer
 from naive_daemon.domain.errors import NaiveError, TransientError
-from naive_daemon.execution.messages import Drain
 from naive_daemon.home import HomeLock
 from naive_daemon.metrics.server import MetricsServer
 from naive_daemon.otp import ActorDiedError, ActorSystem, Ref, StartFailedError, rare_collections
+from naive_daemon.trading.account_messages import DrainAccounts, FlushAccounts
 from naive_daemon.tree import root
 from naive_daemon.world import World
 
@@ -29,6 +28,8 @@ TICK_S = 0.5
 HOME_WAIT_S = 3.0
 START_TIMEOUT_S = 120.0
 FLUSH_TIMEOUT_S = 2.0
+DESK_TIMEOUT_S = 1.0
+"""How much longer than the accounts themselves who asks them all may take."""
 
 Reload = Callable[[], None]
 
@@ -119,7 +120,7 @@ class Daemon:
         try:
             console.start()  # first, so that a tree that does not come up can be looked at
             if metrics is not None:
-                metrics.start(system, [self._config.account])
+                metrics.start(system)
             self._on_system(system)
             top = self._grow(system)
             system.on_down(top, lambda down: self._fail(str(down.reason)))
@@ -173,19 +174,24 @@ class Daemon:
 
     def _drain(self, system: ActorSystem) -> None:
         """Have no order on its way when the tree ends; one without an answer by then is asked for at the next start."""
-        try:
-            system.ask(names.execution_manager(self._config.account), Drain(), self._config.shutdown_timeout_s)
-        except (ActorDiedError, TimeoutError) as error:
-            self._log.warning("orders may be on their way", reason=str(error))
+        late = self._ask_accounts(system, DrainAccounts(self._config.shutdown_timeout_s))
+        if late:
+            self._log.warning("orders may be on their way", accounts=late)
 
     def _flush(self, system: ActorSystem) -> None:
-        """Have the account's metadata written while everybody who writes it is there."""
+        """Have the accounts' metadata written while everybody who writes it is there."""
+        late = self._ask_accounts(system, FlushAccounts(FLUSH_TIMEOUT_S))
+        if late:
+            hint = "the log says above why Redis did not take it"
+            self._log.warning("metadata is not written whole", accounts=late, hint=hint)
+
+    def _ask_accounts(self, system: ActorSystem, question: DrainAccounts | FlushAccounts) -> str:
+        """Ask the desk for something of all accounts; names those that have not done it."""
         try:
-            is_written = system.ask(names.account(self._config.account), FlushMetadata(), FLUSH_TIMEOUT_S)
+            late: tuple[str, ...] = system.ask(names.ACCOUNT_DESK, question, question.timeout_s + DESK_TIMEOUT_S)
         except (ActorDiedError, TimeoutError):
-            is_written = False
-        if not is_written:
-            self._log.warning("metadata is not written whole", hint="the log says above why Redis did not take it")
+            return "all"
+        return ", ".join(late)
 
     def _fail(self, reason: str) -> None:
         self._failure = reason

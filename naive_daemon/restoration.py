@@ -41,6 +41,11 @@ class Restoration:
         self._is_blind = False
 
     @property
+    def owner(self) -> str:
+        """The daemon's mark in client order ids."""
+        return self._known.owner
+
+    @property
     def cycle_floor(self) -> int:
         """The lowest number that a fresh cycle may have."""
         return self._known.cycle_floor

@@ -3,7 +3,9 @@
     root (rest_for_one)
     ├─ journal            own thread
     ├─ cache              own thread
-    ├─ accounts           one for each account (rest_for_one): client, execution manager, account
+    ├─ accounts (rest_for_one)
+    │   ├─ accounts       dynamic: one for each account (rest_for_one): client, execution manager, account
+    │   └─ account desk   opens and closes accounts, quarantine
     ├─ streams            feeds (dynamic), player, desk
     ├─ trading (rest_for_one)
     │   ├─ symbols        dynamic: symbol BTCUSDT (one_for_all): traders (dynamic), leader
@@ -37,6 +39,9 @@ from naive_daemon.market.candles_of_trades import CandlesOfTrades
 from naive_daemon.market.last_prices import LastPrices
 from naive_daemon.market.streams import streams
 from naive_daemon.otp import Actor, ChildSpec, ChildType, DynamicSupervisor, Strategy, Supervisor
+from naive_daemon.trading.account_desk import AccountDesk
+from naive_daemon.trading.account_opener import AccountOpener, AtOnce, OpenedAccount
+from naive_daemon.trading.account_supervisor import account_spec
 from naive_daemon.trading.context import SymbolContext
 from naive_daemon.trading.control import Control, MakeListener
 from naive_daemon.trading.desired_state import DesiredStateStore
@@ -64,18 +69,20 @@ class RealExchange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ControlPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """Where desired state comes from."""
+    """Where desired state comes from. `is_alone`: no account but the configured one is traded."""
 
     open_store: Callable[[], DesiredStateStore]
     make_listener: MakeListener
     heartbeat: Callable[[], None]
+    is_alone: bool = False
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """What the tree needs of the world. `open_*` are called at each start of the actor that owns the result.
 
-    `make_player` makes whoever brings the market to the feeds: the player of a source, or a live market. `prices` is
-    what the feeds write. `candles` makes who has a symbol's candles.
+    `account` is the configured one. `opener` finds out whether an account may be traded; None where each is there at
+    once. `make_player` makes whoever brings the market to the feeds: the player of a source, or a live market.
+    `prices` is what the feeds write. `candles` makes who has a symbol's candles.
     """
 
     owner: str
@@ -83,6 +90,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     cycle_floor: int = 0
     instruments: Mapping[str, Instrument]
     exchange: PaperExchange | RealExchange
+    opener: AccountOpener | None = None
     open_journal: Callable[[], JournalStore]
     journal: JournalConfig = JournalConfig()
     execution: ExecutionConfig = ExecutionConfig()
@@ -102,11 +110,12 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 
 def root(ports: Ports) -> Supervisor:
     """Make the root. What stands later needs what stands before it, and is started anew with it."""
+    opener = ports.opener or AtOnce(OpenedAccount(ports.exchange.maker_fee))
     children = [_worker(names.JOURNAL, lambda: Journal(ports.open_journal(), ports.journal))]
     if (open_cache := ports.open_cache) is not None:
         children.append(_worker(names.CACHE, lambda: Cache(open_cache())))
     children += [
-        _supervisor("accounts", lambda: _accounts(ports)),
+        _supervisor("all accounts", lambda: _accounts(ports, opener)),
         _supervisor("streams", lambda: streams(ports.make_player, ports.prices, ports.candles)),
         _supervisor("trading", lambda: _trading(ports)),
     ]
@@ -114,7 +123,13 @@ def root(ports: Ports) -> Supervisor:
         children.append(
             _worker(
                 names.CONTROL,
-                lambda: Control(control.open_store(), control.make_listener, control.heartbeat, {ports.account}),
+                lambda: Control(
+                    control.open_store(),
+                    control.make_listener,
+                    control.heartbeat,
+                    ports.account,
+                    is_alone=control.is_alone,
+                ),
             )
         )
     if (notifier := ports.notifier) is not None:
@@ -122,20 +137,28 @@ def root(ports: Ports) -> Supervisor:
     return Supervisor(children, strategy=Strategy.REST_FOR_ONE, max_restarts=5, period_s=60)
 
 
-def _accounts(ports: Ports) -> Supervisor:
-    return Supervisor([_supervisor(names.account_supervisor(ports.account), lambda: _account(ports, ports.account))])
+def _accounts(ports: Ports, opener: AccountOpener) -> Supervisor:
+    def make_desk() -> AccountDesk:
+        return AccountDesk(
+            ports.account, opener, lambda account, opened: _account_spec(ports, account, opened), ports.quarantine
+        )
 
-
-def _account(ports: Ports, account: str) -> Supervisor:
     return Supervisor(
-        [
-            _worker(names.client(account), lambda: _client(ports, account)),
-            _worker(names.execution_manager(account), lambda: _execution_manager(ports, account)),
-            _worker(names.account(account), lambda: Account(account, ports.instruments, ports.metadata)),
-        ],
+        [_supervisor(names.ACCOUNTS, DynamicSupervisor), _worker(names.ACCOUNT_DESK, make_desk)],
         strategy=Strategy.REST_FOR_ONE,
         max_restarts=5,
         period_s=60,
+    )
+
+
+def _account_spec(ports: Ports, account: str, opened: OpenedAccount) -> ChildSpec:
+    return account_spec(
+        account,
+        [
+            _worker(names.client(account), lambda: _client(ports, account, opened)),
+            _worker(names.execution_manager(account), lambda: _execution_manager(ports, account)),
+            _worker(names.account(account), lambda: Account(account, ports.instruments, ports.metadata)),
+        ],
     )
 
 
@@ -143,7 +166,7 @@ def _trading(ports: Ports) -> Supervisor:
     return Supervisor(
         [
             _supervisor(names.SYMBOLS, DynamicSupervisor),
-            _worker(names.SWITCHES, lambda: Switches(_context_of(ports), ports.quarantine, [ports.account])),
+            _worker(names.SWITCHES, lambda: Switches(_context_of(ports), ports.quarantine)),
         ],
         strategy=Strategy.REST_FOR_ONE,
         max_restarts=5,
@@ -152,9 +175,7 @@ def _trading(ports: Ports) -> Supervisor:
 
 
 def _context_of(ports: Ports) -> ContextOf:
-    def context_of(account: str, symbol: str) -> SymbolContext | str:
-        if account != ports.account:
-            return f"this daemon does not trade the account {account}"
+    def context_of(account: str, symbol: str, fee: Decimal) -> SymbolContext | str:
         instrument = ports.instruments.get(symbol)
         if instrument is None:
             return f"the exchange does not list {symbol}"
@@ -165,7 +186,7 @@ def _context_of(ports: Ports) -> ContextOf:
             exchange=ports.exchange.name,
             cycle_floor=ports.cycle_floor,
             instrument=instrument,
-            fee=ports.exchange.maker_fee,
+            fee=fee,
             trader_restarts=ports.trader_restarts,
             trader_period_s=ports.trader_period_s,
             symbol_restarts=ports.symbol_restarts,
@@ -179,7 +200,9 @@ def _execution_manager(ports: Ports, account: str) -> ExecutionManager:
     return ExecutionManager(account, ports.owner, ports.instruments, ports.execution)
 
 
-def _client(ports: Ports, account: str) -> Actor:
+def _client(ports: Ports, account: str, opened: OpenedAccount) -> Actor:
+    if opened.make_client is not None:
+        return opened.make_client()
     exchange = ports.exchange
     return (
         exchange.make_client(account) if isinstance(exchange, RealExchange) else _paper_client(ports, exchange, account)

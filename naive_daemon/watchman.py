@@ -1,9 +1,10 @@
 """The watchman: started last, so that it says "ready" when the whole tree is up, and stopped first.
 
 It feeds systemd's watchdog only while the root of the tree answers, so a daemon that hangs is started afresh. It says
-in the service's status what the daemon does without: a server that is away, or holds up whoever asks it.
+in the service's status what the daemon does without: a server that is away, or holds up whoever asks it, and accounts
+that are down.
 It can not be suspended: the service manager would take its silence for a daemon that hangs.
-Sends: requests to the root, the journal and the cache. Crashes when: never.
+Sends: requests to the root, the journal, the cache and the account desk. Crashes when: never.
 """
 
 from typing import Any, ClassVar, Protocol
@@ -14,10 +15,13 @@ from naive_daemon import names
 from naive_daemon.cache.database import CacheHealth
 from naive_daemon.cache.messages import AskCache
 from naive_daemon.condition import CACHE_HELD_UP, JOURNAL_HELD_UP
+from naive_daemon.domain.account import AccountCondition
 from naive_daemon.execution.messages import AskJournal, JournalHealth
 from naive_daemon.otp import NOPROC, Actor, ExitReason, RequestFailed, WhichChildren
+from naive_daemon.trading.account_messages import AskAccounts
 
 PERIOD_S = 1.0
+NAMED_MAX = 3
 HEALTH_TIMEOUT_S = 3.0
 TRADING = "trading"
 
@@ -47,6 +51,10 @@ class _LookAtCache(msgspec.Struct, frozen=True):
     pass
 
 
+class _LookAtAccounts(msgspec.Struct, frozen=True):
+    pass
+
+
 class Watchman(Actor):
     """See the module."""
 
@@ -57,6 +65,7 @@ class Watchman(Actor):
         self._notifier = notifier
         self._journal: JournalHealth | None = None
         self._cache: CacheHealth | None = None
+        self._down: tuple[str, ...] = ()
         self._told = TRADING
 
     def init(self) -> None:
@@ -67,6 +76,7 @@ class Watchman(Actor):
         self.send_after(PERIOD_S, _Look())
         self._ask_journal()
         self._ask_cache()
+        self._ask_accounts()
 
     def on_receive(self, message: Any) -> None:
         """Ask the root whether it still answers."""
@@ -81,6 +91,8 @@ class Watchman(Actor):
                 self._ask_journal()
             case _LookAtCache():
                 self._ask_cache()
+            case _LookAtAccounts():
+                self._ask_accounts()
             case _:
                 super().on_receive(message)
 
@@ -118,13 +130,32 @@ class Watchman(Actor):
         self._tell()
         self.send_after(PERIOD_S, _LookAtCache())
 
+    def _ask_accounts(self) -> None:
+        self.request(self.system.whereis(names.ACCOUNT_DESK), AskAccounts(), self._take_accounts, HEALTH_TIMEOUT_S)
+
+    def _take_accounts(self, answer: tuple[AccountCondition, ...] | RequestFailed) -> None:
+        if not isinstance(answer, RequestFailed):
+            self._down = tuple(condition.account for condition in answer if condition.state == "down")
+        self._tell()
+        self.send_after(PERIOD_S, _LookAtAccounts())
+
     def _tell(self) -> None:
         """Tell the service manager what has changed; how much waits changes all the time, and is in the metrics."""
         away = [
             *(["PostgreSQL"] if self._journal is not None and self._journal.away is not None else []),
             *(["Redis"] if self._cache is not None and self._cache.away is not None else []),
         ]
-        told = f"degraded: {' and '.join(away)} away" if away else TRADING
+        troubles = [
+            *([f"{' and '.join(away)} away"] if away else []),
+            *([_told_down(self._down)] if self._down else []),
+        ]
+        told = f"degraded: {', '.join(troubles)}" if troubles else TRADING
         if told != self._told:
             self._told = told
             self._notifier.status(told)
+
+
+def _told_down(accounts: tuple[str, ...]) -> str:
+    """Name the accounts that are down, some of them where there are many."""
+    more = f" and {len(accounts) - NAMED_MAX} more" if len(accounts) > NAMED_MAX else ""
+    return f"account{'s' if len(accounts) > 1 else ''} {', '.join(accounts[:NAMED_MAX])}{more} down"

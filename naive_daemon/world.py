@@ -23,8 +23,7 @@ from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
 from naive_daemon.exchange.listing import check_market, list_instruments
-from naive_daemon.exchange.paper.client import balances_after
-from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
+from naive_daemon.exchange.paper.engine import FillModel
 from naive_daemon.execution.journal import JournalConfig
 from naive_daemon.execution.journal_store import JournalStore
 from naive_daemon.execution.manager import ExecutionConfig
@@ -37,8 +36,9 @@ from naive_daemon.market.player import player_of
 from naive_daemon.market.recorded_source import RecordedSource
 from naive_daemon.market.recording import Recording
 from naive_daemon.market.source import MarketSource
+from naive_daemon.opening import Openings
 from naive_daemon.otp import Actor
-from naive_daemon.restoration import LostJournal, Restoration
+from naive_daemon.restoration import Restoration
 from naive_daemon.servers import Servers
 from naive_daemon.service import SystemdNotifier
 from naive_daemon.storage.postgres import migrate
@@ -46,18 +46,17 @@ from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
 from naive_daemon.storage.postgres.engine import make_engine
 from naive_daemon.storage.postgres.journal import PostgresJournal
 from naive_daemon.storage.postgres.locks import AccountClaim
-from naive_daemon.storage.postgres.newest_orders import newest_orders
 from naive_daemon.storage.postgres.notify import Listener
 from naive_daemon.storage.postgres.presence import PostgresPresence, Presence
-from naive_daemon.storage.postgres.purge import purged_before_ns
 from naive_daemon.storage.postgres.settings import OperatorSettings
-from naive_daemon.storage.postgres.venue import claim_venue
 from naive_daemon.storage.redis.cache_database import RedisCacheDatabase
 from naive_daemon.storage.redis.config import RedisCacheConfig
+from naive_daemon.trading.account_opener import OpenedAccount
 from naive_daemon.trading.control import CHANNELS
 from naive_daemon.trading.desired_state import DesiredStateStore, SettingsListener, SettingsListenerOwner
 from naive_daemon.trading.quarantine import Quarantine
 from naive_daemon.tree import ControlPorts, PaperExchange, Ports, RealExchange
+from naive_daemon.venues import BinanceVenue, PaperVenue, Venue
 from naive_daemon.witness import Witness
 
 STEP_S = 60
@@ -68,14 +67,20 @@ KEEP_S = 1.0
 
 
 class World:
-    """Everything outside of the tree that the daemon owns: `open`, use `ports`, `close`. For the main thread."""
+    """Everything outside of the tree that the daemon owns: `open`, use `ports`, `close`. For the main thread.
 
-    def __init__(self, config: Config, clock: Clock, recording: Recording | None = None) -> None:
+    `is_alone`: no account but the configured one is traded, whatever the table of accounts says.
+    """
+
+    def __init__(
+        self, config: Config, clock: Clock, recording: Recording | None = None, *, is_alone: bool = False
+    ) -> None:
         self.config = config
         self.clock = clock
         check_market(config)
         self.instruments = list_instruments(config, clock)
         self._recording = recording
+        self._is_alone = is_alone
         self._servers = Servers(config, clock)
         self._stack = ExitStack()
         self._log: Any = structlog.get_logger("naive_daemon").bind(actor="world")
@@ -112,8 +117,9 @@ class World:
         self._stack.callback(restoration.close)
         self.owner = restoration.recognise()
         self._cache_config = self._read_cache_config()
-        self._exchange = self._open_exchange(self._first_journal)
-        self._level(restoration, self._first_journal, shall_end)
+        self._openings = Openings(self.config, url, self.instruments, self._make_venue(), restoration)
+        self._stack.callback(self._openings.end)
+        self._opened = self._open_account(self._first_journal, shall_end)
         restoration.note_start()
         self._cycle_floor = restoration.cycle_floor
         self._presence = PostgresPresence(url)
@@ -121,75 +127,31 @@ class World:
         self._forget_actual()
         self._announce("starting")
 
-    def _open_exchange(self, journal: PostgresJournal) -> PaperExchange | RealExchange:
-        """Find that the account may be traded where the configuration says, before anything runs."""
+    def _make_venue(self) -> Venue:
         config = self.config
-        if config.exchange.name != BINANCE:
-            claim_venue(self._servers.postgres_url, config.account, "paper")
-            self._check_balances(journal)
-            return PaperExchange(
-                fill_model=FillModel(config.exchange.fill_model),
-                maker_fee=config.exchange.maker_fee,
-                balances=config.exchange.balances,
-            )
-        # Loaded here: the exchange's sockets are slow to load, and a daemon on paper needs none.
-        from naive_daemon.exchange.binance.endpoints import venue_name  # noqa: PLC0415 - slow to load
-        from naive_daemon.exchange.binance.live_account import LiveAccount  # noqa: PLC0415 - slow to load
-        from naive_daemon.exchange.binance.permission import check_account  # noqa: PLC0415 - slow to load
+        if config.exchange.name == BINANCE:
+            return BinanceVenue(config, self.instruments, self.clock)
+        return PaperVenue(config, self.instruments)
 
-        binance = config.exchange.binance
-        checked = check_account(binance, self.clock)
-        for warning in checked.warnings:
-            self._log.warning("account warning", reason=warning)
-        claim_venue(self._servers.postgres_url, config.account, venue_name(binance))
-        account = LiveAccount(binance, self.instruments, self.clock, random.Random())  # noqa: S311 - jitter
-        self._stack.callback(account.end)
-        fee = config.exchange.maker_fee if checked.maker_fee is None else checked.maker_fee
-        self._log.info("account checked", venue=venue_name(binance), maker_fee=str(fee))
-        return RealExchange(maker_fee=fee, make_client=account.make_client)
+    def _open_account(self, journal: PostgresJournal, shall_end: Callable[[], bool]) -> OpenedAccount:
+        """Find that the configured account may be traded where the configuration says, before anything runs."""
 
-    def _level(self, restoration: Restoration, journal: PostgresJournal, shall_end: Callable[[], bool]) -> None:
-        """Give a journal that was restored what it has lost, before anything acts on it."""
-        config = self.config
-        if restoration.is_level(config.account):
-            return
-        if isinstance(self._exchange, RealExchange):
-            from naive_daemon.exchange.binance.history import BinanceHistory  # noqa: PLC0415 - slow to load
+        def shall_stop_reading() -> bool:
+            self._notifier.starting("reading what the exchange remembers", STEP_S)
+            return shall_end()
 
-            def shall_stop_reading() -> bool:
-                self._notifier.starting("reading what the exchange remembers", STEP_S)
-                return shall_end()
+        return self._openings.open_first(journal, shall_stop_reading)
 
-            history = BinanceHistory(
-                config.account, config.exchange.binance, self.instruments, self.clock, shall_stop_reading
-            )
-            with self._settings() as settings:
-                rows = settings.rows(config.account)
-            lost = LostJournal(
-                account=config.account,
-                owner=self.owner,
-                instruments=self.instruments,
-                fee=self._exchange.maker_fee,
-                newest=newest_orders(self._servers.postgres_url, config.account),
-                settings=rows,
-                purged_before_ns=purged_before_ns(self._servers.postgres_url, config.account),
-            )
-            lost.rebuild(journal, history)
-        restoration.note_level(config.account)
-
-    def _check_balances(self, journal: PostgresJournal) -> None:
-        """Rebuild the paper exchange once before anything runs: what it refuses is the operator's to mend, in a line.
-
-        Raises ConfigError when the configured balances do not cover what was traded and what rests.
-        """
-        account, exchange = self.config.account, self.config.exchange
-        books = journal.load_account(account)
-        engine = PaperEngine(
-            self.instruments,
+    def _exchange(self) -> PaperExchange | RealExchange:
+        exchange, opened = self.config.exchange, self._opened
+        make_client = opened.make_client
+        if make_client is not None:
+            return RealExchange(maker_fee=opened.maker_fee, make_client=lambda _: make_client())
+        return PaperExchange(
+            fill_model=FillModel(exchange.fill_model),
             maker_fee=exchange.maker_fee,
-            balances={account: balances_after(exchange.balances, books, self.instruments)},
+            balances=exchange.balances,
         )
-        engine.restore(books.live_orders)
 
     def close(self) -> None:
         """Say that nothing runs any more, give everything back; may be called twice."""
@@ -263,7 +225,8 @@ class World:
             cycle_floor=self._cycle_floor,
             account=config.account,
             instruments=self.instruments,
-            exchange=self._exchange,
+            exchange=self._exchange(),
+            opener=self._openings,
             open_journal=self._open_journal,
             journal=JournalConfig(
                 batch_max=config.journal.batch_max,
@@ -285,6 +248,7 @@ class World:
                 open_store=self._open_desired_state,
                 make_listener=self._make_listener,
                 heartbeat=lambda: self._beat("running"),
+                is_alone=self._is_alone,
             ),
             notifier=self._notifier,
             quarantine=Quarantine(first_s=supervision.quarantine_first_s, max_s=supervision.quarantine_max_s),
@@ -324,7 +288,7 @@ class World:
         return database
 
     def _open_desired_state(self) -> DesiredStateStore:
-        store = PostgresDesiredState(self._servers.postgres_url)
+        store = PostgresDesiredState(self._servers.postgres_url, self.config.account)
         self._instead_of_former("desired state", store.end)
         return store
 
@@ -376,9 +340,12 @@ class World:
         )
 
     def _forget_actual(self) -> None:
-        store = PostgresDesiredState(self._servers.postgres_url)
+        """Say that nothing runs, of all accounts that are open."""
+        store = PostgresDesiredState(self._servers.postgres_url, self.config.account)
         try:
-            store.forget_actual(self.config.account)
+            for account in sorted({self.config.account, *self._openings.accounts()}):
+                store.forget_actual(account)
+            store.forget_conditions()
         finally:
             store.close()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from naive_daemon.cli.account_choice import account_option
 from naive_daemon.cli.command import Command, Options, pass_options
 from naive_daemon.cli.output import progress
 from naive_daemon.cli.recorded_report import show_result, tested
@@ -23,7 +24,7 @@ from naive_daemon.cli.trade_setting import read_trade_settings
     show_default=True,
     help="1 is as recorded, 50 fifty times faster, max as fast as the machine can.",
 )
-@click.option("--account", metavar="NAME", help="Trade as this account; a fresh one unless given.")
+@account_option("Trade as this account; a fresh one unless given.")
 @pass_options
 def replay(
     options: Options,
@@ -72,7 +73,7 @@ def replay(
         recording.price = Line()
     with logging_to_terminal(options, config, quiet=True), progress(options) as bar:
         task = bar.add_task(f"replay as {config.account}", total=recording.bytes_total)
-        world = World(config, clock, recording)
+        world = World(config, clock, recording, is_alone=True)
         instrument = find_instrument(world.instruments, recording.symbol)
         result = run_replay(world, recording, trade, lambda: bar.update(task, completed=recording.bytes_read))
     if orders_file is not None:

@@ -29,6 +29,16 @@ class ExecutionStarted(msgspec.Struct, frozen=True):
     account: str
 
 
+class AccountFailed(msgspec.Struct, frozen=True):
+    """Tells the account desk that an account can not be traded as it is, and no wait mends it: a key was revoked.
+
+    The account goes down with this reason; it is opened anew after a pause, or when its operator touches it.
+    """
+
+    account: str
+    reason: str
+
+
 class AskExecution(msgspec.Struct, frozen=True):
     """Request: how does execution stand? Answered by ExecutionView."""
 

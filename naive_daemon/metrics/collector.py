@@ -4,17 +4,20 @@ The names are the interface of dashboards and alerts: they stay.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from naive_daemon import names
-from naive_daemon.account.view import AccountQuery, AccountView
+from naive_daemon.account.view import AccountView
 from naive_daemon.condition import cache_health, journal_health
-from naive_daemon.execution.messages import AskExecution, ExecutionView
+from naive_daemon.domain.account import ACCOUNT_STATES, AccountCondition
+from naive_daemon.execution.messages import ExecutionView
 from naive_daemon.market.live import AskStreams, StreamState
 from naive_daemon.otp import CENSUS_PLACES_MAX, ActorDiedError, ActorSystem, Census, CensusTaker, NodeState
+from naive_daemon.trading.account_messages import AskAccounts, AskAccountViews, AskExecutions
 from naive_daemon.trading.switch_messages import AskSymbols
 from naive_daemon.trading.symbol_record import STATES, SymbolView
 
@@ -25,9 +28,8 @@ ANSWER_TIMEOUT_S = 1.0
 class DaemonCollector(Collector):
     """Collects from one system, at most `places_max` of its places. Not for use by two threads at once."""
 
-    def __init__(self, system: ActorSystem, accounts: Sequence[str] = (), places_max: int = CENSUS_PLACES_MAX) -> None:
+    def __init__(self, system: ActorSystem, places_max: int = CENSUS_PLACES_MAX) -> None:
         self._system = system
-        self._accounts = accounts
         self._census = CensusTaker(system, places_max)
 
     def collect(self) -> Iterator[Metric]:
@@ -37,8 +39,7 @@ class DaemonCollector(Collector):
         yield from _actors(self._census.take())
         yield from self._threads()
         yield from self._symbols()
-        yield from self._execution()
-        yield from self._account()
+        yield from self._accounts()
         yield from self._market()
         yield from self._stores()
         yield _gauge("naive_scrape_seconds", "What it took to collect all this.", now_s() - began_s)
@@ -62,8 +63,24 @@ class DaemonCollector(Collector):
         yield family
         yield _gauge("naive_traders", "Traders of all symbols.", sum(view.traders for view in views))
 
+    def _accounts(self) -> Iterator[Metric]:
+        """Count accounts by what they do, and ask all that run."""
+        try:
+            conditions: tuple[AccountCondition, ...] = self._system.ask(
+                names.ACCOUNT_DESK, AskAccounts(), ANSWER_TIMEOUT_S
+            )
+        except (ActorDiedError, TimeoutError):
+            return
+        states = Counter(condition.state for condition in conditions)
+        family = GaugeMetricFamily("naive_accounts", "Accounts by what they do.", labels=["state"])
+        for state in ACCOUNT_STATES:
+            family.add_metric([state], states[state])
+        yield family
+        yield from self._execution()
+        yield from self._account()
+
     def _execution(self) -> Iterator[Metric]:
-        views = [view for account in self._accounts if (view := self._execution_of(account)) is not None]
+        views: tuple[ExecutionView, ...] = self._asked(AskExecutions(ANSWER_TIMEOUT_S))
         for name, what, value in _EXECUTION_GAUGES:
             gauge = GaugeMetricFamily(name, what, labels=["account"])
             for view in views:
@@ -77,7 +94,7 @@ class DaemonCollector(Collector):
 
     def _account(self) -> Iterator[Metric]:
         """Tell what positions have gained, and how the keeping of metadata stands."""
-        views = [view for account in self._accounts if (view := self._account_of(account)) is not None]
+        views: tuple[AccountView, ...] = self._asked(AskAccountViews(ANSWER_TIMEOUT_S))
         pnl = GaugeMetricFamily(
             "naive_account_pnl_unrealised",
             "What open positions have gained at the last prices, by quote asset.",
@@ -93,13 +110,13 @@ class DaemonCollector(Collector):
                 gauge.add_metric([view.account], value(view))
             yield gauge
 
-    def _account_of(self, account: str) -> AccountView | None:
-        query = AccountQuery(within_s=ANSWER_TIMEOUT_S / 2)
+    def _asked(self, question: AskExecutions | AskAccountViews) -> tuple[Any, ...]:
+        """Ask all accounts at once; one that is being restarted, or busy, is left out."""
         try:
-            view: AccountView = self._system.ask(names.account(account), query, ANSWER_TIMEOUT_S)
+            answers: tuple[Any, ...] = self._system.ask(names.ACCOUNT_DESK, question, 2 * ANSWER_TIMEOUT_S)
         except (ActorDiedError, TimeoutError):
-            return None
-        return view
+            return ()
+        return answers
 
     def _market(self) -> Iterator[Metric]:
         """Count a live market's streams; a market that is played has none."""
@@ -129,13 +146,6 @@ class DaemonCollector(Collector):
             yield _gauge("naive_cache_degraded", "1 while Redis takes nothing.", cache.away is not None)
             yield _gauge("naive_cache_waiting", "Writes that wait for Redis.", cache.waiting)
             yield _counter("naive_cache_losses", "How often Redis had lost what it had taken.", cache.losses)
-
-    def _execution_of(self, account: str) -> ExecutionView | None:
-        try:
-            view: ExecutionView = self._system.ask(names.execution_manager(account), AskExecution(), ANSWER_TIMEOUT_S)
-        except (ActorDiedError, TimeoutError):
-            return None
-        return view
 
 
 _ACCOUNT_GAUGES: tuple[tuple[str, str, Callable[[AccountView], float]], ...] = (

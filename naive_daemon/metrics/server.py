@@ -8,7 +8,6 @@ import selectors
 import socket
 import sys
 import threading
-from collections.abc import Sequence
 from http.server import HTTPServer
 from socketserver import TCPServer
 from typing import Any
@@ -44,10 +43,10 @@ class MetricsServer:
         """Where it listens, with the port that it got."""
         return self._server.endpoint
 
-    def start(self, system: ActorSystem, accounts: Sequence[str] = ()) -> None:
+    def start(self, system: ActorSystem) -> None:
         """Listen, and answer from now on."""
         registry = CollectorRegistry()
-        registry.register(DaemonCollector(system, accounts))
+        registry.register(DaemonCollector(system))
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
         self._server.RequestHandlerClass = _Handler.factory(registry)

@@ -3,17 +3,16 @@
 Whoever writes the settings (command line, SQL, the daemon) is equal: a trigger notifies of every change, and control
 reads all rows then; after a lost connection it reads them again. Notifications that gather are one read.
 
-Receives: what its listener hears; ReadSettings, ActualChanged and StatusDrained from the switches; KillSwitchObeyed
-from execution managers.
-Sends: SettingsRead and ControlStarted to the switches.
-State: what is not written yet: the newest actual state of each symbol, symbols that have drained, who obeys the kill
-switch. What the switches have not been told: whose rows were written.
+Receives: what its listener hears; ReadSettings, ActualChanged and StatusDrained from the switches; ReadAccounts and
+AccountConditionChanged from the account desk; KillSwitchObeyed from execution managers.
+Sends: SettingsRead to the switches, AccountsRead to the account desk, ControlStarted to both.
+State: what is not written yet: the newest actual state of each symbol and condition of each account, symbols that have
+drained, who obeys the kill switch. What switches and desk have not been told: whose rows were written.
 Crashes when: the listener's thread dies or the store refuses something for good; the daemon then starts its tree anew.
 """
 
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -21,6 +20,7 @@ from naive_daemon import names
 from naive_daemon.domain.errors import TransientError
 from naive_daemon.execution.messages import KillSwitchObeyed
 from naive_daemon.otp import Actor, ExitReason, Ref, Timer, crash
+from naive_daemon.trading.account_messages import AccountConditionChanged, AccountsRead, ReadAccounts
 from naive_daemon.trading.desired_state import (
     ActualState,
     DesiredStateStore,
@@ -36,13 +36,17 @@ from naive_daemon.trading.switch_messages import (
     SymbolKey,
 )
 
+if TYPE_CHECKING:
+    from naive_daemon.domain.account import AccountCondition
+
 RETRY_S = 0.5
 HEARTBEAT_S = 2.0
 ROOM_TIMEOUT_S = 1.0
 SETTINGS_CHANNEL = "naive_settings"
 SAFEGUARDS_CHANNEL = "naive_safeguards"
-CHANNELS = (SETTINGS_CHANNEL, SAFEGUARDS_CHANNEL)
-"""What the listener listens to: whoever writes settings, limits or the kill switch notifies."""
+ACCOUNTS_CHANNEL = "naive_accounts"
+CHANNELS = (SETTINGS_CHANNEL, SAFEGUARDS_CHANNEL, ACCOUNTS_CHANNEL)
+"""What the listener listens to: whoever writes settings, limits, the kill switch or accounts notifies."""
 
 MakeListener = Callable[[SettingsListenerOwner], SettingsListener]
 
@@ -79,6 +83,15 @@ class _Change(msgspec.Struct, frozen=True):
     symbol: str
 
 
+class _AccountChange(msgspec.Struct, frozen=True):
+    """What the trigger of accounts says."""
+
+    account: str
+
+
+_Notice = TypeVar("_Notice", _Change, _AccountChange)
+
+
 class _Ear:
     """Tells control what the listener's thread hears.
 
@@ -104,7 +117,10 @@ class _Ear:
 
 
 class Control(Actor):
-    """See the module. `heartbeat` says in the database that the daemon lives; other accounts than ours are not read."""
+    """See the module. `heartbeat` says in the database that the daemon lives. `account` is the configured one.
+
+    `is_alone`: no other account is read.
+    """
 
     runs_on = "thread"
     batches = True
@@ -114,19 +130,25 @@ class Control(Actor):
         store: DesiredStateStore,
         make_listener: MakeListener,
         heartbeat: Callable[[], None],
-        accounts: AbstractSet[str],
+        account: str,
+        *,
+        is_alone: bool = False,
     ) -> None:
         super().__init__()
         self._store = store
         self._make_listener = make_listener
         self._heartbeat = heartbeat
-        self._accounts = accounts
+        self._account = account
+        self._is_alone = is_alone
         self._listener: SettingsListener | None = None
         self._actual: dict[SymbolKey, ActualState] = {}
         self._drained: set[SymbolKey] = set()
         self._obeyed: dict[str, int] = {}
+        self._conditions: dict[str, AccountCondition] = {}
         self._touched: set[SymbolKey] = set()
         self._told: frozenset[SymbolKey] = frozenset()
+        self._touched_accounts: set[str] = set()
+        self._told_accounts: frozenset[str] = frozenset()
         self._has_misheard = False
         self._shall_read = True
         self._shall_beat = False
@@ -135,6 +157,7 @@ class Control(Actor):
 
     def init(self) -> None:
         """Listen; the first read comes when the listener hears. A former control may have left something unwritten."""
+        self.system.tell(names.ACCOUNT_DESK, ControlStarted())
         self.system.tell(names.SWITCHES, ControlStarted())
         self._listener = self._make_listener(_Ear(self.ref))
         self._listener.start()
@@ -161,13 +184,17 @@ class Control(Actor):
         match message:
             case _Heard(channel, payload):
                 self._shall_read = True
-                if channel == SETTINGS_CHANNEL:
-                    self._touch(payload)
+                self._touch(channel, payload)
             case _Listening():
                 self._shall_read = True
             case ReadSettings():
                 self._shall_read = True
                 self._touched |= self._told  # the switches that were told may have died before they read it
+            case ReadAccounts():
+                self._shall_read = True
+                self._touched_accounts |= self._told_accounts
+            case AccountConditionChanged(condition):
+                self._conditions[condition.account] = condition
             case ActualChanged(actual):
                 self._actual[actual.account, actual.symbol] = actual
             case KillSwitchObeyed(account, revision):
@@ -212,28 +239,41 @@ class Control(Actor):
         for account, revision in list(self._obeyed.items()):
             self._store.confirm_kill_switch(account, revision)
             del self._obeyed[account]
+        if self._conditions:
+            self._store.record_account_conditions(list(self._conditions.values()))
+            self._conditions.clear()
         if self._actual:
             self._store.record_actual(list(self._actual.values()))
             self._actual.clear()
 
     def _read(self) -> None:
-        rows = tuple(row for row in self._store.load_settings() if row.account in self._accounts)
+        """Read accounts first: a symbol whose account nobody knows is no symbol of ours."""
+        accounts = () if self._is_alone else tuple(self._store.load_accounts())
+        ours = {self._account, *(account.name for account in accounts)}
+        rows = tuple(row for row in self._store.load_settings() if row.account in ours)
         safeguards = self._store.load_safeguards()
         self._shall_read = False
-        touched = frozenset(self._touched)
-        if self.system.tell(
-            names.SWITCHES, SettingsRead(rows, touched, safeguards)
-        ):  # else they ask when they are there again
+        touched, touched_accounts = frozenset(self._touched), frozenset(self._touched_accounts)
+        # Who is not there now asks when it is there again.
+        if self.system.tell(names.ACCOUNT_DESK, AccountsRead(accounts, touched_accounts)):
+            self._told_accounts = touched_accounts
+            self._touched_accounts.clear()
+        if self.system.tell(names.SWITCHES, SettingsRead(rows, touched, safeguards)):
             self._told = touched
             self._touched.clear()
 
-    def _touch(self, payload: str) -> None:
+    def _touch(self, channel: str, payload: str) -> None:
         """Note whose row was written. Anybody may notify; what names no row is told once, and touches nothing."""
+        if channel == SETTINGS_CHANNEL and (change := self._heard(payload, _Change)) is not None:
+            self._touched.add((change.account, change.symbol))
+        elif channel == ACCOUNTS_CHANNEL and (written := self._heard(payload, _AccountChange)) is not None:
+            self._touched_accounts.add(written.account)
+
+    def _heard(self, payload: str, kind: type[_Notice]) -> _Notice | None:
         try:
-            change = msgspec.json.decode(payload, type=_Change)
+            return msgspec.json.decode(payload, type=kind)
         except msgspec.DecodeError as error:
             if not self._has_misheard:
                 self.log.warning("notification not understood", payload=payload[:200], reason=str(error))
             self._has_misheard = True
-            return
-        self._touched.add((change.account, change.symbol))
+            return None

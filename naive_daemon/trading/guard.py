@@ -4,8 +4,6 @@ Part of the switches. They pass the safeguards on to the execution managers, bef
 and keep what those say holds, to show it with each symbol.
 """
 
-from collections.abc import Iterable
-
 from naive_daemon import names
 from naive_daemon.domain.limits import Safeguards
 from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed
@@ -14,18 +12,24 @@ from naive_daemon.trading.switch_messages import SymbolKey
 
 
 class Guard:
-    """Belongs to the switches, `actor`; for the accounts that this daemon trades."""
+    """Belongs to the switches, `actor`; for the accounts that are up, or were."""
 
-    def __init__(self, actor: Actor, accounts: Iterable[str]) -> None:
+    def __init__(self, actor: Actor) -> None:
         self._actor = actor
-        self._accounts = tuple(accounts)
+        self._accounts: set[str] = set()
         self._safeguards: Safeguards | None = None
         self._held: dict[tuple[str, str | None], str] = {}
 
-    def begin(self) -> None:
-        """Hear why entries wait."""
-        for account in self._accounts:
+    def add(self, account: str) -> None:
+        """Hear why entries of an account wait, and tell its execution manager what holds, now that it is there."""
+        if account not in self._accounts:
+            self._accounts.add(account)
             self._actor.subscribe(names.entries(account))
+        self.tell(account)
+
+    def drop(self, account: str) -> None:
+        """Know no more why entries of an account wait: its execution manager has ended."""
+        self._held = {scope: reason for scope, reason in self._held.items() if scope[0] != account}
 
     def take_safeguards(self, safeguards: Safeguards | None) -> None:
         """Take the safeguards as they are now; None where nobody sets any."""
@@ -35,7 +39,7 @@ class Guard:
 
     def tell_all(self) -> None:
         """Tell every execution manager, also again: who obeys the kill switch says so to control each time."""
-        for account in self._accounts:
+        for account in sorted(self._accounts):
             self.tell(account)
 
     def tell(self, account: str) -> None:

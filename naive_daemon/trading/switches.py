@@ -3,20 +3,24 @@
 Standing after the symbols under rest_for_one, they run again whenever the symbols' supervisor has crashed, and level
 everything anew; a task that ran once at boot would leave every symbol down without a word.
 
-Receives: SettingsRead (from control), LeaderReport, LeaderFailed, Drained, Down of symbols, ExecutionStarted,
-EntriesHeld, EntriesReviewed, MarketMissing; request AskSettings.
+Receives: SettingsRead (from control), AccountsTold, AccountUp and AccountDown (from the account desk), LeaderReport,
+LeaderFailed, Drained, Down of symbols, ExecutionStarted, EntriesHeld, EntriesReviewed, MarketMissing; requests
+AskSettings, AskSymbols.
 Sends: StartChild and TerminateChild to the symbols' supervisor, SettingsChanged to leaders, CancelSymbol, LeaveSymbol
-and the safeguards to execution managers, ActualChanged and StatusDrained to control.
-State: for each symbol what is wanted, what runs, and how often it failed; the safeguards; why entries wait.
+and the safeguards to execution managers, ActualChanged and StatusDrained to control, TellAccounts to the account desk.
+State: for each symbol what is wanted, what runs, and how often it failed; which accounts are up; the safeguards; why
+entries wait.
 
 A symbol whose supervisor gives up is *quarantined*: it is down, its resting orders stay, and it is started again after
-a pause that doubles, or at once when an operator says `start`. That costs no other symbol anything.
+a pause that doubles, or at once when an operator says `start`. That costs no other symbol anything. A symbol runs only
+while its account is up: with the account it goes down, and it is started when that is up again.
 
 `stop --orders cancel` is a state, not an event: every execution manager that starts, and every one that is there when
 the switches start, is told of each symbol that is off with `stop_orders=cancel`.
 """
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any, cast
 
 import msgspec
@@ -43,6 +47,8 @@ from naive_daemon.otp import (
     WhichChildren,
     crash,
 )
+from naive_daemon.trading.account_book import AccountBook
+from naive_daemon.trading.account_messages import AccountDown, AccountsTold, AccountUp, TellAccounts
 from naive_daemon.trading.cause import cause_text, end_of
 from naive_daemon.trading.context import SymbolContext
 from naive_daemon.trading.guard import Guard
@@ -50,7 +56,6 @@ from naive_daemon.trading.leader import AskSettings, SettingsChanged
 from naive_daemon.trading.quarantine import Quarantine
 from naive_daemon.trading.reports import Drained, LeaderFailed, LeaderReport
 from naive_daemon.trading.switch_messages import (
-    ActualChanged,
     AskSymbols,
     ControlStarted,
     ReadSettings,
@@ -59,6 +64,7 @@ from naive_daemon.trading.switch_messages import (
     SymbolKey,
 )
 from naive_daemon.trading.symbol import symbol_spec
+from naive_daemon.trading.symbol_board import SymbolBoard
 from naive_daemon.trading.symbol_record import SymbolRecord
 
 START_TIMEOUT_S = 30.0
@@ -69,28 +75,27 @@ class _Retry(msgspec.Struct, frozen=True):
     key: SymbolKey
 
 
-ContextOf = Callable[[str, str], SymbolContext | str]
-"""Gives the context of (account, symbol), or in words why it cannot be traded."""
+ContextOf = Callable[[str, str, Decimal], SymbolContext | str]
+"""Gives the context of (account, symbol, the account's maker fee), or in words why it cannot be traded."""
 
 
 class Switches(Actor):
     """See the module."""
 
-    def __init__(
-        self, context_of: ContextOf, quarantine: Quarantine | None = None, accounts: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, context_of: ContextOf, quarantine: Quarantine | None = None) -> None:
         super().__init__()
-        self._guard = Guard(self, accounts)
+        self._guard = Guard(self)
+        self._accounts = AccountBook()
+        self._symbols = SymbolBoard(self, self._guard, self._accounts)
         self._context_of = context_of
         self._quarantine = quarantine or Quarantine()
-        self._symbols: dict[SymbolKey, SymbolRecord] = {}
         self._early: list[SettingsRead] | None = []
         self._asking: dict[SymbolKey, list[Call]] = {}
 
     def init(self) -> None:
         """Find out what runs since before, and have the settings read; control sends them when it starts, too."""
         self.subscribe(names.MARKET_MISSING)
-        self._guard.begin()
+        self.system.tell(names.ACCOUNT_DESK, TellAccounts())
         self.request(self.system.whereis(names.SYMBOLS), WhichChildren(), self._take_children)
         self.system.tell(names.CONTROL, ReadSettings())
 
@@ -103,17 +108,19 @@ class Switches(Actor):
                 else:
                     self._early.append(message)
             case ControlStarted():
-                self._tell_all()
+                self._symbols.tell_all()
                 self._guard.tell_all()  # who obeyed the kill switch may have told a control that has died
             case AskSettings(account, symbol):
                 return self._settings_of((account, symbol))
+            case AccountUp() | AccountDown() | AccountsTold():
+                self._take_accounts(message)
             case ExecutionStarted(account):
-                self._guard.tell(account)
+                self._guard.add(account)
                 self._clear_all(account)
             case _Retry(key):
                 self._retry(key)
             case AskSymbols():
-                return tuple(symbol.view(self._guard.reason(key)) for key, symbol in self._symbols.items())
+                return self._symbols.views()
             case _:
                 self._take_news(message)
         return None
@@ -124,15 +131,15 @@ class Switches(Actor):
             case LeaderReport():
                 self._take_report(message)
             case LeaderFailed(account, symbol, reason):
-                self._note_restart((account, symbol), reason)
+                self._symbols.note_restart((account, symbol), reason)
             case Drained(account, symbol):
                 self._drained((account, symbol))
             case Down():
                 self._take_end(message)
             case MarketMissing(symbol):
-                self._note_no_market(symbol)
+                self._symbols.note_no_market(symbol)
             case EntriesHeld() | EntriesReviewed():
-                self._note_held(message)
+                self._symbols.note_held(message)
             case _:
                 super().on_receive(message)
 
@@ -153,17 +160,30 @@ class Switches(Actor):
 
     def _take_settings(self, rows: Iterable[SymbolSettings], touched: frozenset[SymbolKey]) -> None:
         read = {(row.account, row.symbol): row for row in rows}
-        for key in self._symbols.keys() - read.keys():
-            gone = self._symbols[key].settings
-            read[key] = msgspec.structs.replace(gone, status=TradingStatus.OFF)
+        for key, gone in self._symbols.items():
+            if key not in read:
+                read[key] = self._off(gone.settings)
         for key, settings in read.items():
-            symbol = self._symbols.get(key)
-            if symbol is None:
-                symbol = self._symbols[key] = SymbolRecord(settings)
+            symbol = self._symbols.get(key) or self._symbols.add(key, SymbolRecord(settings))
             before, symbol.settings = symbol.settings, settings
             for call in self._asking.pop(key, ()):
                 call.reply(settings)
             self._level(key, symbol, is_changed=before != settings, is_touched=key in touched)
+
+    def _off(self, gone: SymbolSettings) -> SymbolSettings:
+        """Give what is wanted of a symbol without a row; where its account is down, too, its orders are left alone."""
+        stop_orders = RestingOrders.KEEP if self._accounts.is_down(gone.account) else gone.stop_orders
+        return msgspec.structs.replace(gone, status=TradingStatus.OFF, stop_orders=stop_orders)
+
+    def _take_accounts(self, told: AccountUp | AccountDown | AccountsTold) -> None:
+        """Start what waited for an account, and stop what ran with one that is down."""
+        for account in self._accounts.take(told):
+            if self._accounts.is_down(account):
+                self._guard.drop(account)
+            else:
+                self._guard.add(account)
+            for key, symbol in self._symbols.of_account(account):
+                self._level(key, symbol, is_changed=False, is_touched=False)
 
     def _take_children(self, children: tuple[ChildInfo, ...] | RequestFailed) -> None:
         """Adopt the symbols that outlived the former switches, as off: what is wanted of them is read now.
@@ -173,51 +193,49 @@ class Switches(Actor):
         if isinstance(children, RequestFailed):
             self.exit(crash(f"what runs is not known: {children.reason}"))
         for child in children:
-            account, name = cast("SymbolKey", child.id)
-            symbol = self._symbols[account, name] = SymbolRecord(SymbolSettings(account=account, symbol=name))
+            account, name = key = cast("SymbolKey", child.id)
+            symbol = self._symbols.add(key, SymbolRecord(SymbolSettings(account=account, symbol=name)))
             if child.ref is not None and child.ref.is_alive():
                 symbol.state = "stopping" if child.state is ChildState.STOPPING else "starting"
-                self._adopt(symbol, child.ref)
+                self._symbols.adopt(key, child.ref)
         early, self._early = self._early or [], None
         for read in early:
             self._take_read(read)
 
-    def _adopt(self, symbol: SymbolRecord, ref: Ref) -> None:
-        symbol.ref = ref
-        symbol.started_at_s = self.system.clock.monotonic_s()
-        self.monitor(ref)
-
     def _level(self, key: SymbolKey, symbol: SymbolRecord, *, is_changed: bool, is_touched: bool) -> None:
         is_wanted = symbol.settings.status is not TradingStatus.OFF
+        fee = self._accounts.fee(key[0])
         match symbol.state:
             case "stopping":
                 pass  # levelled again when it has stopped
             case "starting" | "on" | "shutdown":
-                if not is_wanted:
+                if not is_wanted or self._accounts.is_down(key[0]):
                     self._stop_symbol(key, symbol)
                 elif is_changed:
                     self._tell_leader(symbol.settings)
-            case "quarantined" if is_wanted and not is_touched:
-                pass
             case "drained" if symbol.settings.status is TradingStatus.SHUTDOWN:
                 pass
-            case _ if is_wanted:
-                self._start_symbol(key, symbol)
+            case _ if is_wanted and fee is None:  # its account is not up
+                symbol.wait(self._accounts.reason(key[0]))
+            case "quarantined" if is_wanted and not is_touched:
+                pass
+            case _ if is_wanted and fee is not None:
+                self._start_symbol(key, symbol, fee)
             case _:  # also off already: `stop --orders cancel` is for what was left resting
                 self._turn_off(key, symbol, is_touched=is_touched)
-        self._tell_control(symbol)
+        self._symbols.tell(symbol)
 
     def _tell_leader(self, settings: SymbolSettings) -> None:
         self.system.tell(names.leader(settings.account, settings.symbol), SettingsChanged(settings))
 
     # Start and stop -------------------------------------------------------------------------------------------------
 
-    def _start_symbol(self, key: SymbolKey, symbol: SymbolRecord) -> None:
+    def _start_symbol(self, key: SymbolKey, symbol: SymbolRecord, fee: Decimal) -> None:
         symbol.cancel_retry()
         if symbol.is_clearing:
             symbol.is_clearing = False
             self._pass_on(key, LeaveSymbol(key[1]))
-        context = self._context_of(*key)
+        context = self._context_of(*key, fee)
         if isinstance(context, str):
             self._quarantine_symbol(key, symbol, context)
             return
@@ -237,7 +255,7 @@ class Switches(Actor):
         holder = self.system.whereis(names.symbol_supervisor(*key))
         if holder is None:
             self._quarantine_symbol(key, symbol, f"did not start: {answer}")
-            self._tell_control(symbol)
+            self._symbols.tell(symbol)
             return
         # Somebody has the name: perhaps a former start that was not answered in time.
         self.request(
@@ -253,10 +271,10 @@ class Switches(Actor):
             self._run(key, symbol, holder)
         else:
             self._quarantine_symbol(key, symbol, f"did not start: {holder} runs already")
-        self._tell_control(symbol)
+        self._symbols.tell(symbol)
 
     def _run(self, key: SymbolKey, symbol: SymbolRecord, ref: Ref) -> None:
-        self._adopt(symbol, ref)
+        self._symbols.adopt(key, ref)
         # Its leader may have reported while nobody waited for it; told the settings, it reports again.
         self._level(key, symbol, is_changed=symbol.state == "starting", is_touched=False)
         if symbol.has_drained:
@@ -299,8 +317,8 @@ class Switches(Actor):
 
     def _clear_all(self, account: str) -> None:
         """Tell an execution manager that has started what its predecessor may have died with."""
-        for key, symbol in self._symbols.items():
-            if symbol.is_clearing and key[0] == account:
+        for key, symbol in self._symbols.of_account(account):
+            if symbol.is_clearing:
                 self._pass_on(key, CancelSymbol(key[1]))
 
     def _pass_on(self, key: SymbolKey, message: CancelSymbol | LeaveSymbol) -> None:
@@ -321,29 +339,7 @@ class Switches(Actor):
             symbol.last_error = report.restarted
         if report.fault is not None:
             symbol.last_error = report.fault
-        self._tell_control(symbol)
-
-    def _note_restart(self, key: SymbolKey, reason: str) -> None:
-        symbol = self._symbols.get(key)
-        if symbol is not None:
-            symbol.restarts += 1
-            symbol.last_error = reason
-            self._tell_control(symbol)
-
-    def _note_held(self, held: EntriesHeld | EntriesReviewed) -> None:
-        name = self._guard.note(held)
-        if name is not None:
-            concerned = [self._symbols.get((held.account, name))]
-        else:
-            concerned = [symbol for key, symbol in self._symbols.items() if key[0] == held.account]
-        for symbol in filter(None, concerned):
-            self._tell_control(symbol)
-
-    def _note_no_market(self, name: str) -> None:
-        for key, symbol in self._symbols.items():
-            if key[1] == name and symbol.state in ("starting", "on", "shutdown"):
-                symbol.last_error = f"no market data for {name}"
-                self._tell_control(symbol)
+        self._symbols.tell(symbol)
 
     def _drained(self, key: SymbolKey) -> None:
         symbol = self._symbols.get(key)
@@ -355,16 +351,15 @@ class Switches(Actor):
             self._stop_symbol(key, symbol)
 
     def _take_end(self, down: Down) -> None:
-        for key, symbol in self._symbols.items():
-            if symbol.ref is not down.ref:
-                continue
-            symbol.ref = None
-            if symbol.state == "stopping":
-                self._stopped(key, symbol)
-            else:
-                self._quarantine_symbol(key, symbol, symbol.last_error or cause_text(end_of(down.ref, down.reason)))
-                self._tell_control(symbol)
+        ended = self._symbols.take_end(down.ref)
+        if ended is None:
             return
+        key, symbol = ended
+        if symbol.state == "stopping":
+            self._stopped(key, symbol)
+        else:
+            self._quarantine_symbol(key, symbol, symbol.last_error or cause_text(end_of(down.ref, down.reason)))
+            self._symbols.tell(symbol)
 
     # Quarantine -----------------------------------------------------------------------------------------------------
 
@@ -383,17 +378,3 @@ class Switches(Actor):
         symbol = self._symbols.get(key)
         if symbol is not None and symbol.state == "quarantined":
             self._level(key, symbol, is_changed=False, is_touched=True)
-
-    def _tell_all(self) -> None:
-        for key, symbol in self._symbols.items():
-            symbol.told = None
-            self._tell_control(symbol)
-            if symbol.has_drained and symbol.state in ("stopping", "drained"):
-                self.system.tell(names.CONTROL, StatusDrained(*key))
-
-    def _tell_control(self, symbol: SymbolRecord) -> None:
-        settings = symbol.settings
-        actual = symbol.actual(self._guard.reason((settings.account, settings.symbol)))
-        if actual != symbol.told:
-            symbol.told = actual
-            self.system.tell(names.CONTROL, ActualChanged(actual))

@@ -30,8 +30,9 @@ class SymbolView(msgspec.Struct, frozen=True, kw_only=True):
 class SymbolRecord(msgspec.Struct):
     """One symbol: what is wanted and what is so.
 
-    `ref` is its supervisor. `has_drained`: it said so, and is being stopped or will be. `told`: what control knows.
-    `is_clearing`: it is off, and the execution manager was told to leave no order of it.
+    `state` is one of STATES, or "waiting" for its account: shown as starting, or as quarantined where `account_reason`
+    says why the account is down. `ref` is its supervisor. `has_drained`: it said so, and is being stopped or will be.
+    `told`: what control knows. `is_clearing`: it is off, and the execution manager was told to leave no order of it.
     """
 
     settings: SymbolSettings
@@ -49,16 +50,17 @@ class SymbolRecord(msgspec.Struct):
     told: ActualState | None = None
     has_drained: bool = False
     is_clearing: bool = False
+    account_reason: str | None = None
 
     def actual(self, held: str | None) -> ActualState:
         """Give what goes into the database; `held`: why its entries wait, which matters while it trades."""
         return ActualState(
             account=self.settings.account,
             symbol=self.settings.symbol,
-            state=self.state,
+            state=self._shown_state,
             traders=self.traders,
             restarts=self.restarts,
-            last_error=self.last_error,
+            last_error=self._shown_error,
             retry_at_ns=self.retry_at_ns,
             held=self._told_held(held),
         )
@@ -68,12 +70,12 @@ class SymbolRecord(msgspec.Struct):
         return SymbolView(
             account=self.settings.account,
             symbol=self.settings.symbol,
-            state=self.state,
+            state=self._shown_state,
             traders=self.traders,
             completed=self.completed,
             realised_pnl=self.realised_pnl,
             restarts=self.restarts,
-            last_error=self.last_error,
+            last_error=self._shown_error,
             held=self._told_held(held),
         )
 
@@ -87,6 +89,21 @@ class SymbolRecord(msgspec.Struct):
         if self.retry is not None:
             self.retry.cancel()
         self.retry = self.retry_at_ns = None
+
+    def wait(self, account_reason: str | None) -> None:
+        """Wait until the account is up; with a reason that is no moment's matter."""
+        self.cancel_retry()
+        self.state, self.traders, self.account_reason = "waiting", 0, account_reason
+
+    @property
+    def _shown_state(self) -> str:
+        if self.state != "waiting":
+            return self.state
+        return "starting" if self.account_reason is None else "quarantined"
+
+    @property
+    def _shown_error(self) -> str | None:
+        return (self.account_reason if self.state == "waiting" else None) or self.last_error
 
     def _told_held(self, held: str | None) -> str | None:
         return held if self.state == "on" else None

@@ -26,7 +26,7 @@ class Scraper:
 
     def __init__(self, plant: Plant) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(DaemonCollector(plant.system, [ACCOUNT]))
+        self._registry.register(DaemonCollector(plant.system))
 
     def scrape(self) -> Figures:
         text = generate_latest(self._registry).decode()

@@ -1,7 +1,7 @@
-"""What Binance remembers of an account's orders, read before the tree starts, when the journal has lost some.
+"""What Binance remembers of an account's orders, read before the account is traded, when the journal has lost some.
 
-For the main thread, like `permission`: each question waits, within its deadline, and is asked again a few times. Slow
-on purpose: half of the minute's weight stays free. Invariant: an answer is whole, or an error is raised.
+For a thread that may wait, like `permission`: each question waits, within its deadline, and is asked again a few times.
+Slow on purpose: half of the minute's weight stays free. Invariant: an answer is whole, or an error is raised.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from naive_daemon.exchange.binance.permission import body_of, measure
 from naive_daemon.exchange.binance.reading import Reader, total
 from naive_daemon.exchange.binance.rest import Rest
 from naive_daemon.exchange.binance.signal import Answer
-from naive_daemon.exchange.binance.signing import Parameters, load_signer
+from naive_daemon.exchange.binance.signing import Parameters, Signer, load_signer
 from naive_daemon.exchange.binance.wire import KnownOrder, OwnTrade, WireError, decode
 from naive_daemon.execution.client import ExchangeOrder, OrderReport
 
@@ -44,7 +44,10 @@ Result = TypeVar("Result")
 
 
 class BinanceHistory:
-    """See the module. A question that is still to be asked once `shall_end` says so is a TransientError."""
+    """See the module; of the configured account unless a signer is given.
+
+    A question that is still to be asked once `shall_end` says so is a TransientError.
+    """
 
     def __init__(
         self,
@@ -53,10 +56,12 @@ class BinanceHistory:
         instruments: Mapping[str, Instrument],
         clock: Clock,
         shall_end: Callable[[], bool],
+        *,
+        signer: Signer | None = None,
     ) -> None:
         self._config = config
         self._url = account_endpoints(config).rest_url
-        self._signer = load_signer(config)
+        self._signer = signer or load_signer(config)
         self._time = ExchangeTime(clock)
         self._reader = Reader(
             account, instruments, Oddities(structlog.get_logger("naive_daemon").bind(actor="history"))

@@ -1,0 +1,260 @@
+"""The account desk: which accounts are traded; opens and closes them, one beside the other, while all others go on.
+
+Receives: AccountsRead and ControlStarted (from control), TellAccounts (from the switches), AccountShaken,
+AccountFailed, what openings bring, Down of account trees; requests AskAccounts, and of all
+accounts at once AskExecutions, AskAccountViews, DrainAccounts and FlushAccounts.
+Sends: StartChild and TerminateChild to the accounts' supervisor, ClaimAccount and ReleaseAccount to the journal, Drain,
+FlushMetadata and questions to accounts' processes, AccountsTold, AccountUp and AccountDown to the switches,
+ReadAccounts and AccountConditionChanged to control.
+State: each account's life (`account_life.py`). The configured account is always wanted.
+
+`OPENINGS_MAX` openings are under way at once, so that a thousand accounts that are added together keep nobody's order
+waiting; one that takes long makes room for the next. A desk that starts again adopts the trees that run.
+Crashes when: the accounts' supervisor does not answer.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from naive_daemon import names
+from naive_daemon.account.account import FlushMetadata
+from naive_daemon.account.view import AccountQuery
+from naive_daemon.domain.account import AccountSettings
+from naive_daemon.execution.messages import AccountFailed, AskExecution, Drain
+from naive_daemon.otp import (
+    DEFERRED,
+    Actor,
+    Call,
+    ChildInfo,
+    Deferred,
+    Down,
+    Ref,
+    RequestFailed,
+    TerminateChild,
+    WhichChildren,
+    crash,
+)
+from naive_daemon.trading.account_life import AccountLife, MakeSpec
+from naive_daemon.trading.account_messages import (
+    AccountDown,
+    AccountsRead,
+    AccountsTold,
+    AccountUp,
+    AllAccounts,
+    AskAccounts,
+    AskAccountViews,
+    AskExecutions,
+    DrainAccounts,
+    FlushAccounts,
+    ReadAccounts,
+    TellAccounts,
+)
+from naive_daemon.trading.account_opener import AccountOpener
+from naive_daemon.trading.account_rounds import answered, ask_all, not_done
+from naive_daemon.trading.account_stage import OpeningCame, OpeningLives, OpeningOverdue, Stage, TryAgain
+from naive_daemon.trading.account_supervisor import AccountShaken
+from naive_daemon.trading.cause import cause_text, end_of
+from naive_daemon.trading.quarantine import Quarantine
+from naive_daemon.trading.switch_messages import ControlStarted
+
+OPENINGS_MAX = 8
+ROOM_AFTER_S = 5.0
+
+
+class _Room(msgspec.Struct, frozen=True):
+    """An opening has taken long enough to make room for the next."""
+
+    account: str
+    attempt: int
+
+
+class _Advance(msgspec.Struct, frozen=True):
+    pass
+
+
+class AccountDesk(Actor):
+    """See the module. `configured` is the account that is traded whatever the table says."""
+
+    def __init__(
+        self, configured: str, opener: AccountOpener, make_spec: MakeSpec, quarantine: Quarantine | None = None
+    ) -> None:
+        super().__init__()
+        self.actor: Actor = self
+        self.opener = opener
+        self.make_spec = make_spec
+        self.quarantine = quarantine or Quarantine()
+        self._configured = configured
+        self._lives: dict[str, AccountLife] = {}
+        self._by_ref: dict[Ref, AccountLife] = {}
+        self._queue: deque[AccountLife] = deque()
+        self._under_way: set[str] = set()
+        self._early: list[Any] | None = []
+        self._has_started = False
+
+    def init(self) -> Deferred:
+        """Find out what runs since before; the start is over when it is known how the configured account is."""
+        self.opener.begin()
+        self.request(self.system.whereis(names.ACCOUNTS), WhichChildren(), self._take_children)
+        return DEFERRED
+
+    def on_receive(self, message: Any) -> Any:
+        """Answer, or go on with an account."""
+        match message:
+            case AskAccounts():
+                return tuple(self._lives[name].condition() for name in sorted(self._lives))
+            case DrainAccounts() | FlushAccounts() | AskExecutions() | AskAccountViews():
+                self._ask_all(message, self.caller())
+                return DEFERRED
+            case _ if self._early is not None:
+                self._early.append(message)
+            case _:
+                self._take(message)
+        return None
+
+    def _ask_all(self, message: AllAccounts, call: Call) -> None:
+        """Pass a question on to all accounts whose tree runs."""
+        question, name_of, gist = _questions(message)
+        running = [life.name for life in self._by_ref.values()]
+        then = lambda answers: call.reply(gist(answers))  # noqa: E731
+        ask_all(self, running, name_of, question, timeout_s=message.timeout_s, then=then)
+
+    def _take(self, message: Any) -> None:
+        match message:
+            case AccountsRead(rows, touched):
+                self._take_rows(rows, touched)
+            case TellAccounts():
+                self._tell_switches()
+            case ControlStarted():
+                self.system.tell(names.CONTROL, ReadAccounts())
+                for life in self._lives.values():
+                    life.tell_control(again=True)
+            case Down(ref=ref):
+                if ref in self._by_ref:
+                    self._by_ref.pop(ref).take_end(cause_text(end_of(ref, message.reason)))
+            case AccountShaken(account, reason) if account in self._lives:
+                self._lives[account].fault = reason
+            case AccountFailed(account, reason) if account in self._lives:
+                self._lives[account].fail(reason)
+            case _Advance():
+                self._advance()
+            case _:
+                self._take_time(message)
+
+    def _take_time(self, message: Any) -> None:
+        match message:
+            case OpeningCame(account):
+                self._lives[account].take_opening(message)
+            case OpeningLives(account, attempt):
+                self._lives[account].wait_for_opening(attempt)
+            case OpeningOverdue(account, attempt):
+                self._lives[account].give_up_opening(attempt)
+            case TryAgain(account):
+                self._lives[account].retry()
+            case _Room(account, attempt):
+                if self._lives[account].attempt == attempt:
+                    self.leave(self._lives[account])
+            case _:
+                super().on_receive(message)
+
+    # Start ----------------------------------------------------------------------------------------------------------
+
+    def _take_children(self, children: Sequence[ChildInfo] | RequestFailed) -> None:
+        """Adopt what runs, open the configured account, and hear of the others."""
+        if isinstance(children, RequestFailed):
+            self.exit(crash(f"what runs is not known: {cause_text(children.reason)}"))
+        self._life_of(AccountSettings(name=self._configured))
+        for child in children:
+            self._adopt(str(child.id), child.ref)
+        self._tell_switches()
+        self._lives[self._configured].level()
+        self.system.tell(names.CONTROL, ReadAccounts())
+        early, self._early = self._early or [], None
+        for message in early:
+            self._take(message)
+
+    def _adopt(self, account: str, ref: Ref | None) -> None:
+        opened = self.opener.opened(account)
+        if ref is None or not ref.is_alive():
+            return
+        if opened is None:  # nobody knows any more what it was opened with
+            self.request(self.system.whereis(names.ACCOUNTS), TerminateChild(ref), lambda _: None)
+            return
+        self._life_of(AccountSettings(name=account, credentials=opened.credentials)).adopt(ref, opened)
+
+    # Wanted ---------------------------------------------------------------------------------------------------------
+
+    def _take_rows(self, rows: Sequence[AccountSettings], touched: frozenset[str]) -> None:
+        """Take what operators want; the configured account's row, if it has one, says nothing."""
+        read = {row.name: row for row in rows if row.name != self._configured}
+        for row in read.values():
+            life = self._life_of(row)
+            life.settings, life.is_listed = row, True
+        for name, life in list(self._lives.items()):
+            life.is_listed = name in read or name == self._configured
+            life.level(is_touched=name in touched)
+
+    def _life_of(self, settings: AccountSettings) -> AccountLife:
+        life = self._lives.get(settings.name)
+        if life is None:
+            life = self._lives[settings.name] = AccountLife(self, settings)
+        return life
+
+    def _tell_switches(self) -> None:
+        standings = [life.standing() for life in self._lives.values()]
+        up = tuple(standing for standing in standings if isinstance(standing, AccountUp))
+        down = tuple(standing for standing in standings if isinstance(standing, AccountDown))
+        self.system.tell(names.SWITCHES, AccountsTold(up, down))
+
+    # For lives ------------------------------------------------------------------------------------------------------
+
+    def enter(self, life: AccountLife) -> None:
+        """Have its opening begin when there is room."""
+        self._queue.append(life)
+        self._advance_soon()
+
+    def leave(self, life: AccountLife) -> None:
+        """Make room for the next."""
+        self._under_way.discard(life.name)
+        self._advance_soon()
+
+    def note(self, life: AccountLife) -> None:
+        """End the start when it is known how the configured account is."""
+        if not self._has_started and life.name == self._configured and life.stage in (Stage.UP, Stage.DOWN):
+            self._has_started = True
+            self.acknowledge_start()
+
+    def adopt(self, life: AccountLife, ref: Ref) -> None:
+        """Hear of the end of its tree."""
+        self._by_ref[ref] = life
+        self.monitor(ref)
+
+    def _advance_soon(self) -> None:
+        """Go on in a turn of its own: what fails at once must not call for the next within itself, a thousand times."""
+        if self._queue:
+            self.ref.tell(_Advance())
+
+    def _advance(self) -> None:
+        while self._queue and len(self._under_way) < OPENINGS_MAX:
+            life = self._queue.popleft()
+            if life.stage is Stage.QUEUED:
+                self._under_way.add(life.name)
+                life.begin()
+                self.send_after(ROOM_AFTER_S, _Room(life.name, life.attempt))
+
+
+def _questions(
+    message: AllAccounts,
+) -> tuple[Any, Callable[[str], names.Name], Callable[[Mapping[str, Any]], tuple[Any, ...]]]:
+    """Give what is asked, of whom, and what is made of the answers."""
+    match message:
+        case DrainAccounts():
+            return Drain(), names.execution_manager, not_done
+        case FlushAccounts():
+            return FlushMetadata(), names.account, not_done
+        case AskExecutions():
+            return AskExecution(), names.execution_manager, answered
+        case AskAccountViews(timeout_s):
+            return AccountQuery(within_s=timeout_s / 2), names.account, answered

@@ -1,0 +1,368 @@
+"""One account's life: off, opened, up, down, closed. Part of the account desk, and run in its turns only.
+
+It is opened in three steps, each with a deadline: its lock is claimed, so that nobody else writes for it; the opener
+finds out whether it may be traded; its tree is started. One that fails in a step, or whose tree gives up, is *down*:
+its resting orders stay, and it is tried again after a pause that doubles.
+Invariant: the lock is ours as long as the tree runs or an opening is under way, however late that comes back.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from naive_daemon import names
+from naive_daemon.account.account import FlushMetadata
+from naive_daemon.clock import NS_PER_S
+from naive_daemon.domain.account import AccountCondition, AccountSettings
+from naive_daemon.execution.journal import AccountClaimed, ClaimAccount, ReleaseAccount
+from naive_daemon.execution.manager import DRAINING
+from naive_daemon.execution.messages import AskExecution, Drain, ExecutionView
+from naive_daemon.otp import (
+    Actor,
+    ChildSpec,
+    ChildStarted,
+    Ref,
+    RequestFailed,
+    StartChild,
+    TerminateChild,
+    Timer,
+)
+from naive_daemon.trading.account_messages import AccountConditionChanged, AccountDown, AccountUp
+from naive_daemon.trading.account_opener import AccountOpener, AccountRefused, OpenedAccount
+from naive_daemon.trading.account_stage import OpeningCame, OpeningLives, OpeningOverdue, Stage, TryAgain
+from naive_daemon.trading.cause import cause_text
+from naive_daemon.trading.quarantine import Quarantine
+
+CLAIM_TIMEOUT_S = 60.0
+OPEN_TIMEOUT_S = 60.0
+"""Between two signs of life of an opening."""
+
+START_TIMEOUT_S = 300.0
+"""Longer than all that an account's processes wait for when they start, so that they say what is wrong."""
+
+DRAIN_TIMEOUT_S = 10.0
+FLUSH_TIMEOUT_S = 2.0
+STOP_TIMEOUT_S = 30.0
+BEING_CLOSED = "the account is being closed"
+DISABLED = "the account is disabled"
+LATE = f"its opening has not come back within {OPEN_TIMEOUT_S:g} s"
+
+MakeSpec = Callable[[str, OpenedAccount], ChildSpec]
+"""Gives the child spec of an account's tree."""
+
+
+_SHOWN = {Stage.OFF: "off", Stage.UP: "up", Stage.DOWN: "down", Stage.CLOSING: "down"}
+"""What operators are shown; whatever else an account does they take for opening."""
+
+
+class Desk(Protocol):
+    """What a life needs of its desk."""
+
+    actor: Actor
+    opener: AccountOpener
+    make_spec: MakeSpec
+    quarantine: Quarantine
+
+    def enter(self, life: "AccountLife") -> None:
+        """Have `begin` called when there is room for one more opening."""
+
+    def leave(self, life: "AccountLife") -> None:
+        """Know that its opening has come to an end, however it did."""
+
+    def note(self, life: "AccountLife") -> None:
+        """Know that it is not as it was."""
+
+    def adopt(self, life: "AccountLife", ref: Ref) -> None:
+        """Have `take_end` called when this tree ends."""
+
+
+class AccountLife:
+    """See the module."""
+
+    def __init__(self, desk: Desk, settings: AccountSettings) -> None:
+        self.settings = settings
+        self.is_listed = True
+        self.stage = Stage.OFF
+        self.attempt = 0
+        self.fault: str | None = None
+        self._desk = desk
+        self._actor = desk.actor
+        self._opened: OpenedAccount | None = None
+        self._overdue: int | None = None
+        self._is_claimed = False
+        self._is_foreign = False
+        self._ref: Ref | None = None
+        self._reason: str | None = None
+        self._closes_because: str | None = None
+        self._failures = 0
+        self._up_since_s = 0.0
+        self._was_up_s = 0.0
+        self._timer: Timer | None = None
+        self._retry_at_ns: int | None = None
+        self._told: AccountCondition | None = None
+
+    @property
+    def name(self) -> str:
+        """The account's name."""
+        return self.settings.name
+
+    # Seen -----------------------------------------------------------------------------------------------------------
+
+    def condition(self) -> AccountCondition:
+        """Give what is shown of it."""
+        state = _SHOWN.get(self.stage, "opening")
+        return AccountCondition(account=self.name, state=state, reason=self._reason, retry_at_ns=self._retry_at_ns)
+
+    def standing(self) -> AccountUp | AccountDown:
+        """Give what the switches are told of it; no reason means that it is being opened."""
+        if self.stage is Stage.UP and self._opened is not None:
+            return AccountUp(self.name, self._opened.maker_fee)
+        reasons = {Stage.OFF: DISABLED, Stage.CLOSING: BEING_CLOSED}
+        return AccountDown(self.name, self._reason or reasons.get(self.stage), self._is_foreign)
+
+    def tell_control(self, *, again: bool = False) -> None:
+        """Tell what is shown, if that is new."""
+        condition = self.condition()
+        if again or condition != self._told:
+            self._told = condition
+            self._actor.system.tell(names.CONTROL, AccountConditionChanged(condition))
+
+    def _tell(self) -> None:
+        self.tell_control()
+        self._actor.system.tell(names.SWITCHES, self.standing())
+        self._desk.note(self)
+
+    # Wanted ---------------------------------------------------------------------------------------------------------
+
+    def level(self, *, is_touched: bool = False) -> None:
+        """Bring what is so nearer to what is wanted. What waits for an answer is levelled when that comes."""
+        match self.stage:
+            case Stage.OFF if self._is_wanted:
+                self._enter()
+            case Stage.DOWN if self._is_wanted and is_touched:
+                self._failures = 0
+                self._enter()
+            case Stage.DOWN | Stage.QUEUED if not self._is_wanted:
+                self._rest()
+            case Stage.UP if not self._is_wanted or self._is_outdated:
+                self._close(None)
+
+    def retry(self) -> None:
+        """Open again what has been down for as long as it should."""
+        if self.stage is Stage.DOWN:
+            self._enter()
+
+    @property
+    def _is_wanted(self) -> bool:
+        return self.is_listed and self.settings.is_enabled
+
+    @property
+    def _is_outdated(self) -> bool:
+        return self._opened is not None and self._opened.credentials != self.settings.credentials
+
+    def _enter(self) -> None:
+        self._cancel_timer()
+        self.stage, self._reason = Stage.QUEUED, None
+        self._tell()
+        self._desk.enter(self)
+
+    def _rest(self) -> None:
+        """Be off, and let others trade it, once no opening is under way any more."""
+        self._cancel_timer()
+        self._desk.opener.close(self.name)
+        self.stage, self._reason, self._is_foreign, self._failures = Stage.OFF, None, False, 0
+        self._opened = None
+        self._release()
+        self._tell()
+
+    def _release(self) -> None:
+        if self._is_claimed and self._overdue is None:
+            self._is_claimed = False
+            self._actor.system.tell(names.JOURNAL, ReleaseAccount(self.name))
+
+    # Opening --------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Claim the account: there is room for its opening."""
+        if self._overdue is not None:
+            self._fail(f"{LATE}, and still does not")
+            return
+        self.stage = Stage.CLAIMING
+        self.attempt += 1
+        self._is_claimed = True
+        journal = self._actor.system.whereis(names.JOURNAL)
+        self._actor.request(journal, ClaimAccount(self.name), self._take_claim, CLAIM_TIMEOUT_S)
+
+    def _take_claim(self, answer: AccountClaimed | RequestFailed) -> None:
+        if isinstance(answer, RequestFailed):
+            self._fail(f"the journal does not say who trades it: {cause_text(answer.reason)}")
+        elif answer.held_by is not None:
+            self._is_claimed = False
+            self._fail(f"traded by {answer.held_by}", is_foreign=True)
+        elif self._is_wanted:
+            self._open()
+        else:
+            self._turn_back()
+
+    def _turn_back(self) -> None:
+        """Rest instead of going on: it is not wanted any more."""
+        self._desk.leave(self)
+        self._rest()
+
+    def _open(self) -> None:
+        self.stage, self._is_foreign = Stage.OPENING, False
+        me, account, attempt = self._actor.ref, self.name, self.attempt
+        self.wait_for_opening(attempt)
+        self._desk.opener.open(
+            self.settings,
+            lambda opening: me.tell(OpeningCame(account, attempt, opening)),
+            lambda: me.tell(OpeningLives(account, attempt)),
+        )
+
+    def wait_for_opening(self, attempt: int) -> None:
+        """Give an opening its time, from now on."""
+        if self.stage is Stage.OPENING and attempt == self.attempt:
+            self._cancel_timer()
+            self._timer = self._actor.send_after(OPEN_TIMEOUT_S, OpeningOverdue(self.name, attempt))
+
+    def give_up_opening(self, attempt: int) -> None:
+        """Wait no more for an opening: what it brings will be given back. The lock is kept until then."""
+        if self.stage is Stage.OPENING and attempt == self.attempt:
+            self._overdue = attempt
+            self._desk.opener.close(self.name)
+            self._fail(LATE)
+
+    def take_opening(self, came: OpeningCame) -> None:
+        """Start the tree, or say why not."""
+        if came.attempt == self._overdue:
+            self._overdue = None
+            self._desk.opener.close(self.name)
+            if self.stage is Stage.OFF:
+                self._release()
+        elif self.stage is Stage.OPENING and came.attempt == self.attempt:
+            self._cancel_timer()
+            if isinstance(came.opening, AccountRefused):
+                self._fail(came.opening.reason)
+            elif self._is_wanted:
+                self._start(came.opening)
+            else:
+                self._turn_back()
+
+    def _start(self, opened: OpenedAccount) -> None:
+        self.stage, self._opened, self.fault = Stage.STARTING, opened, None
+        start = StartChild(self._desk.make_spec(self.name, opened))
+        self._actor.request(self._actor.system.whereis(names.ACCOUNTS), start, self._take_start, START_TIMEOUT_S)
+
+    def _take_start(self, answer: Any) -> None:
+        if isinstance(answer, ChildStarted):
+            self._run(answer.ref)
+            return
+        holder = self._actor.system.whereis(names.account_supervisor(self.name))
+        if holder is None:
+            self._fail(self.fault or f"it did not start: {_told(answer)}")
+        else:  # somebody has the name: its start was not answered in time
+            self._run(holder)
+
+    def _run(self, ref: Ref) -> None:
+        self._desk.leave(self)
+        self._up_since_s = self._actor.system.clock.monotonic_s()
+        self._be_up(ref)
+        self._actor.log.info("account is up", account=self.name)
+        self.level()
+
+    def _be_up(self, ref: Ref) -> None:
+        self.stage, self._ref, self._reason = Stage.UP, ref, None
+        self._desk.adopt(self, ref)
+        self._tell()
+
+    def adopt(self, ref: Ref, opened: OpenedAccount) -> None:
+        """Go on with a tree that a former desk has started, or with closing it."""
+        self._opened, self._is_claimed = opened, True
+        self._up_since_s = self._actor.system.clock.monotonic_s()
+        self._be_up(ref)
+        manager = self._actor.system.whereis(names.execution_manager(self.name))
+        self._actor.request(manager, AskExecution(), self._look_at_adopted)
+
+    def _look_at_adopted(self, view: ExecutionView | RequestFailed) -> None:
+        is_draining = isinstance(view, ExecutionView) and any(held.reason == DRAINING for held in view.held)
+        if is_draining and self.stage is Stage.UP:
+            self._close(None)
+
+    # Down -----------------------------------------------------------------------------------------------------------
+
+    def _fail(self, reason: str, *, is_foreign: bool = False) -> None:
+        """Be down, and be tried again after a pause. The lock is kept: the account is still ours to trade."""
+        self._desk.leave(self)
+        self._cancel_timer()
+        pause_s = self._pause_s()
+        reason = cause_text(reason)
+        self.stage, self._reason, self._is_foreign = Stage.DOWN, reason, is_foreign
+        self._timer = self._actor.send_after(pause_s, TryAgain(self.name))
+        self._retry_at_ns = self._actor.system.clock.now_ns() + round(pause_s * NS_PER_S)
+        self._actor.log.error("account is down", account=self.name, reason=reason, retry_s=pause_s)
+        self._tell()
+        self.level()
+
+    def _pause_s(self) -> float:
+        """Give the pause before the next try: doubled each time, until the account was up for longer than that."""
+        quarantine = self._desk.quarantine
+        has_recovered = self._failures > 0 and self._was_up_s > quarantine.pause_s(self._failures)
+        self._failures = 1 if has_recovered else self._failures + 1
+        self._was_up_s = 0.0
+        return quarantine.pause_s(self._failures)
+
+    def fail(self, reason: str) -> None:
+        """Close an account that can not be traded as it is, and try it again after a pause."""
+        if self.stage is Stage.UP:
+            self._close(reason)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._retry_at_ns = None
+
+    # Closing --------------------------------------------------------------------------------------------------------
+
+    def _close(self, because: str | None) -> None:
+        """End the tree, in order: no order is on its way any more, and metadata is written. Resting orders stay."""
+        self._leave_up(Stage.CLOSING)
+        self._closes_because = self._reason = because
+        self._tell()
+        manager = self._actor.system.whereis(names.execution_manager(self.name))
+        self._actor.request(manager, Drain(), self._flush, DRAIN_TIMEOUT_S)
+
+    def _flush(self, _: Any) -> None:
+        keeper = self._actor.system.whereis(names.account(self.name))
+        self._actor.request(keeper, FlushMetadata(), self._stop, FLUSH_TIMEOUT_S)
+
+    def _stop(self, _: Any = None) -> None:
+        """Ask again when nobody answered. Its Down tells that it has ended."""
+        ref = self._ref
+        if self.stage is Stage.CLOSING and ref is not None and ref.is_alive():
+            supervisor = self._actor.system.whereis(names.ACCOUNTS)
+            self._actor.request(supervisor, TerminateChild(ref), self._take_stop, STOP_TIMEOUT_S)
+
+    def _take_stop(self, answer: Any) -> None:
+        if isinstance(answer, RequestFailed):
+            self._actor.log.error("account did not end", account=self.name, reason=cause_text(answer.reason))
+            self._stop()
+
+    def take_end(self, reason: str) -> None:
+        """Take it that the tree has ended."""
+        self._ref = None
+        self._desk.opener.close(self.name)
+        if self.stage is Stage.UP:
+            self._leave_up(Stage.CLOSING)
+            self._fail(self.fault or reason)
+        elif self._closes_because is not None:
+            self._fail(self._closes_because)
+        else:
+            self._rest()
+            self.level()
+
+    def _leave_up(self, stage: Stage) -> None:
+        self.stage = stage
+        self._was_up_s = self._actor.system.clock.monotonic_s() - self._up_since_s
+
+
+def _told(answer: Any) -> str:
+    return cause_text(answer.reason) if isinstance(answer, RequestFailed) else cause_text(str(answer))

@@ -1,0 +1,109 @@
+"""All symbols as the switches know them, and what control is told of them. Part of the switches."""
+
+from collections.abc import Iterable, Iterator
+
+from naive_daemon import names
+from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed
+from naive_daemon.otp import Actor, Ref
+from naive_daemon.trading.account_book import AccountBook
+from naive_daemon.trading.guard import Guard
+from naive_daemon.trading.switch_messages import ActualChanged, StatusDrained, SymbolKey
+from naive_daemon.trading.symbol_record import SymbolRecord, SymbolView
+
+
+class SymbolBoard:
+    """Belongs to the switches, `actor`. Finds a symbol by its key, its supervisor or its account."""
+
+    def __init__(self, actor: Actor, guard: Guard, accounts: AccountBook) -> None:
+        self._actor = actor
+        self._guard = guard
+        self._accounts = accounts
+        self._records: dict[SymbolKey, SymbolRecord] = {}
+        self._by_account: dict[str, dict[SymbolKey, SymbolRecord]] = {}
+        self._by_ref: dict[Ref, SymbolKey] = {}
+
+    def get(self, key: SymbolKey) -> SymbolRecord | None:
+        """Give a symbol's record, if there is one."""
+        return self._records.get(key)
+
+    def keys(self) -> Iterable[SymbolKey]:
+        """Give all keys."""
+        return self._records.keys()
+
+    def items(self) -> Iterable[tuple[SymbolKey, SymbolRecord]]:
+        """Give all symbols."""
+        return self._records.items()
+
+    def of_account(self, account: str) -> Iterator[tuple[SymbolKey, SymbolRecord]]:
+        """Give all symbols of an account."""
+        yield from self._by_account.get(account, {}).items()
+
+    def add(self, key: SymbolKey, record: SymbolRecord) -> SymbolRecord:
+        """Know one symbol more."""
+        self._records[key] = self._by_account.setdefault(key[0], {})[key] = record
+        return record
+
+    def adopt(self, key: SymbolKey, ref: Ref) -> None:
+        """Know a symbol's supervisor, and hear of its end."""
+        record = self._records[key]
+        record.ref = ref
+        record.started_at_s = self._actor.system.clock.monotonic_s()
+        self._by_ref[ref] = key
+        self._actor.monitor(ref)
+
+    def take_end(self, ref: Ref) -> tuple[SymbolKey, SymbolRecord] | None:
+        """Give whose supervisor has ended, and know it no more."""
+        key = self._by_ref.pop(ref, None)
+        if key is None:
+            return None
+        record = self._records[key]
+        record.ref = None
+        return key, record
+
+    def note_restart(self, key: SymbolKey, reason: str) -> None:
+        """Note that a symbol has started again, and why."""
+        symbol = self._records.get(key)
+        if symbol is not None:
+            symbol.restarts += 1
+            symbol.last_error = reason
+            self.tell(symbol)
+
+    def note_held(self, held: EntriesHeld | EntriesReviewed) -> None:
+        """Note why entries wait."""
+        name = self._guard.note(held)
+        if name is not None:
+            concerned = [self._records.get((held.account, name))]
+        else:
+            concerned = [symbol for _, symbol in self.of_account(held.account)]
+        for symbol in filter(None, concerned):
+            self.tell(symbol)
+
+    def note_no_market(self, name: str) -> None:
+        """Note that nobody has a market for a symbol."""
+        for key, symbol in self._records.items():
+            if key[1] == name and symbol.state in ("starting", "on", "shutdown"):
+                symbol.last_error = f"no market data for {name}"
+                self.tell(symbol)
+
+    def views(self) -> tuple[SymbolView, ...]:
+        """Give all symbols as they are shown to whoever asks the daemon itself."""
+        return tuple(record.view(self._guard.reason(key)) for key, record in self._records.items())
+
+    def tell(self, record: SymbolRecord) -> None:
+        """Tell control what a symbol does, if that is new; of an account that somebody else trades that one tells."""
+        settings = record.settings
+        if self._accounts.is_foreign(settings.account):
+            record.told = None
+            return
+        actual = record.actual(self._guard.reason((settings.account, settings.symbol)))
+        if actual != record.told:
+            record.told = actual
+            self._actor.system.tell(names.CONTROL, ActualChanged(actual))
+
+    def tell_all(self) -> None:
+        """Tell control everything again."""
+        for key, record in self._records.items():
+            record.told = None
+            self.tell(record)
+            if record.has_drained and record.state in ("stopping", "drained"):
+                self._actor.system.tell(names.CONTROL, StatusDrained(*key))
