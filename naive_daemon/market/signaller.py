@@ -57,7 +57,7 @@ class Signaller(Actor):
         self._state: Any = None
         self._analysed_ns: int | None = None
         self._is_asking = False
-        self._has_told = False
+        self._is_waiting = False
         self._last: Signal | None = None
 
     def log_context(self) -> dict[str, object]:
@@ -86,8 +86,8 @@ class Signaller(Actor):
             case CandlesStarted():
                 self._ask()
             case _AskAgain():
-                self._is_asking = False
-                self._ask()
+                if self._is_waiting:
+                    self._ask()
             case FeedStarted():
                 self._await()
             case _:
@@ -107,13 +107,14 @@ class Signaller(Actor):
 
     def _take_history(self, candles: tuple[Candle, ...] | RequestFailed) -> None:
         """Go on with what is not analysed yet; begin anew where something in between is missing."""
+        self._is_asking = False
         if isinstance(candles, RequestFailed):
-            if not self._has_told:
+            if not self._is_waiting:
                 self.log.warning("no candles yet", reason=str(candles.reason), retry_s=RETRY_S)
-            self._has_told = True
+            self._is_waiting = True
             self.send_after(RETRY_S, _AskAgain())
             return
-        self._is_asking = self._has_told = False
+        self._is_waiting = False
         news = [candle for candle in candles if self._analysed_ns is None or candle.open_ns >= self._analysed_ns]
         if news and news[0].open_ns != self._analysed_ns:
             news = list(candles)
@@ -128,7 +129,11 @@ class Signaller(Actor):
 
     def _take(self, candle: Candle) -> None:
         """Analyse the candle that follows the last one; one that is missing is in the history."""
-        if self._is_asking or (self._analysed_ns is not None and candle.open_ns < self._analysed_ns):
+        if (
+            self._is_asking
+            or self._is_waiting
+            or (self._analysed_ns is not None and candle.open_ns < self._analysed_ns)
+        ):
             return
         if self._analysed_ns is not None and candle.open_ns > self._analysed_ns:
             self._ask()
