@@ -32,11 +32,20 @@ def watched(stretches: "Iterable[Stretch]", price: "Line") -> "Iterator[Stretch]
         yield stretch
 
 
-def tested(what: str, path: Path, trade: TradeSettings, fee: Decimal) -> str:
-    """Say what was tested: the file and the settings that figures depend on."""
+def tested(
+    what: str,
+    path: Path,
+    trade: TradeSettings,
+    fee: Decimal,
+    without: Sequence[str] = (),  # noqa: PT028 - no test
+) -> str:
+    """Say what was tested: the file and the settings that figures depend on, those `without` left out."""
     given = {**msgspec.structs.asdict(trade), "fee": fee}
+    given |= dict(given.pop("parameters"))
     settings = ", ".join(
-        f"{key} {plain(value) if isinstance(value, Decimal) else value}" for key, value in given.items()
+        f"{key} {plain(value) if isinstance(value, Decimal) else value}"
+        for key, value in given.items()
+        if key not in without
     )
     return f"{what} of {path.name} with {settings}"
 

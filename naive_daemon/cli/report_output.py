@@ -41,7 +41,12 @@ def write_page(path: Path, made: "Made") -> int:
     """Write the page and give its size in bytes; raises NaiveError when the file can not be written."""
     from naive_daemon.report.page import render
 
-    page = render(made).encode("utf-8", "backslashreplace")  # a file's name may hold what is no text
+    return write_text(path, render(made))
+
+
+def write_text(path: Path, text: str) -> int:
+    """Write a page and give its size in bytes; raises NaiveError when the file can not be written."""
+    page = text.encode("utf-8", "backslashreplace")  # a file's name may hold what is no text
     try:
         path.write_bytes(page)
     except OSError as error:

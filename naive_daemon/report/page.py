@@ -78,9 +78,9 @@ def render(made: Made) -> str:
         sections=sections,
         prices=price_lines(report),
         definitions=DEFINITIONS,
-        charts=Markup(_embedded(figures)),  # noqa: S704 - escaped for where it stands
+        charts=Markup(embedded(figures)),  # noqa: S704 - escaped for where it stands
         scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own, and plotly's
-        hashes=" ".join(map(_hash, scripts)) or "'none'",
+        hashes=" ".join(map(script_hash, scripts)) or "'none'",
         style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own
         rounding=rounding,
         plain=plain,
@@ -149,11 +149,12 @@ def _thinned(line: Line) -> str:
     return f"{len(line.points()):,} of {line.count:,} points are drawn, with every stretch's lowest and highest."
 
 
-def _embedded(figures: Sequence[dict[str, Any]]) -> str:
+def embedded(figures: Any) -> str:
     """Give JSON that nothing in it can end, or turn into anything else, inside of a page."""
     text = json.dumps(figures, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _hash(script: str) -> str:
+def script_hash(script: str) -> str:
+    """Give what a page's policy knows a script by."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

@@ -1,0 +1,127 @@
+"""The points of a grid, what is refused, how they are ranked, and the market that their processes share."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from naive_daemon.backtest import BacktestPlan
+from naive_daemon.domain.errors import UsageError
+from naive_daemon.domain.events import Trade
+from naive_daemon.domain.instrument import Instrument
+from naive_daemon.grid.outcome import Outcome, RankBy, ranked
+from naive_daemon.grid.points import POINTS_MAX, make_grid, read_axes
+from naive_daemon.grid.shared import read, written
+from naive_daemon.market.columns import Columns, TradeList
+from naive_daemon.market.recorded_columns import RecordedColumns
+from naive_daemon.trading.summary import summarise
+from tests.trading.test_backtest import SMALL
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("chunks=3", ("3",)),
+        ("chunks=3,5 , 8", ("3", "5", "8")),
+        ("chunks=1..4", ("1", "2", "3", "4")),
+        ("fee=0.0005..0.002:0.0005", ("0.0005", "0.001", "0.0015", "0.002")),
+        ("fee=0..1:0.3,2", ("0", "0.3", "0.6", "0.9", "2")),
+        ("strategy=naive,other", ("naive", "other")),
+    ],
+)
+def test_an_axis_is_a_list_of_values_and_ranges(text: str, values: tuple[str, ...]) -> None:
+    (axis,) = read_axes([text])
+    assert (axis.key, axis.values) == (text.partition("=")[0], values)
+
+
+@pytest.mark.parametrize(
+    ("given_texts", "reason"),
+    [
+        (["chunks"], "not written as KEY=VALUE"),
+        (["=3"], "not written as KEY=VALUE"),
+        (["chunks="], "it has no values"),
+        (["chunks=3,,5"], "one of its values is empty"),
+        (["chunks=3,5,3"], "3 is given twice"),
+        (["fee=0.001,0.0010"], "0.001 is given twice"),
+        (["chunks=1..3,2"], "2 is given twice"),
+        (["chunks=3", "chunks=5"], "chunks is given twice"),
+        (["chunks=5..3"], "the range 5..3 has no value in it"),
+        (["chunks=1..3:0"], "the range 1..3:0 has no value in it"),
+        (["chunks=1..3:-1"], "has no value in it"),
+        (["chunks=a..b"], "a..b is not a range like"),
+        (["chunks=1..9:"], "is not a range like"),
+        (["budget=1..1e9"], "has 1,000,000,000 values"),
+        (["chunks=1..200", "budget=1..200"], f"40,000 points, and at most {POINTS_MAX:,} are tested at once"),
+    ],
+)
+def test_a_grid_that_is_none_is_refused_with_the_reason(given_texts: list[str], reason: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        read_axes(given_texts)
+    assert reason in raised.value.message
+    assert "\n" not in raised.value.message
+    assert raised.value.exit_code == 2
+
+
+def plan_of(changes: Mapping[str, str]) -> BacktestPlan:
+    numbers = {key: Decimal(value) for key, value in changes.items()}
+    if numbers.get("chunks", 1) > numbers.get("budget", 100):
+        raise UsageError("chunks is not more than budget")
+    return msgspec.structs.replace(SMALL, fee=numbers.get("fee", SMALL.fee))
+
+
+def test_every_combination_is_a_point_and_what_does_not_go_together_is_left_out() -> None:
+    grid = make_grid(read_axes(["chunks=1,5", "budget=3,9"]), plan_of)
+    assert [point.changes for point in grid.points] == [
+        {"chunks": "1", "budget": "3"}, {"chunks": "1", "budget": "9"}, {"chunks": "5", "budget": "9"},
+    ]  # fmt: skip
+    assert [point.number for point in grid.points] == [0, 1, 2]
+    assert grid.left_out == ("chunks is not more than budget",)
+
+
+def test_a_value_that_no_point_can_have_is_refused() -> None:
+    with pytest.raises(UsageError, match="chunks is not more than budget"):
+        make_grid(read_axes(["chunks=1,50", "budget=3,9"]), plan_of)
+
+
+def outcome(number: int, pnl: str | None) -> Outcome:
+    if pnl is None:
+        return Outcome(number=number, changes={}, error="gone")
+    summary = msgspec.structs.replace(summarise(1, (), (), 1), realised_pnl=Decimal(pnl))
+    return Outcome(number=number, changes={}, summary=summary)
+
+
+@given(st.permutations([(0, "1"), (1, None), (2, "-3"), (3, "7"), (4, "1"), (5, None)]))
+def test_the_best_comes_first_and_what_failed_last_however_they_came(came: list[tuple[int, str | None]]) -> None:
+    outcomes = [outcome(number, pnl) for number, pnl in came]
+    assert [each.number for each in ranked(outcomes, RankBy.PNL)] == [3, 0, 4, 2, 1, 5]
+    # Nothing traded is no drawdown and no win rate: of equals, and of what is not known, the number decides.
+    assert [each.number for each in ranked(outcomes, RankBy.DRAWDOWN)] == [0, 2, 3, 4, 1, 5]
+    assert [each.number for each in ranked(outcomes, RankBy.WIN_RATE)] == [0, 2, 3, 4, 1, 5]
+
+
+def test_the_shared_market_has_the_trades_that_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "AAAQ-trades.csv"
+    rows = [f"{n},{n}.{n:08d},0.{n},0,{1_570_752_000_000 + n},{n % 2 == 0},True" for n in range(1, 1_000)]
+    path.write_text("\n".join(rows))
+    (columns,) = RecordedColumns(path).stretches()
+    fine = TradeList([Trade("AAAQ", Decimal("0.00000000001"), Decimal(1), 2_000, 1_670_752_000_000_000_000)])
+    with written([columns, fine, columns]) as market:
+        stretches = read(market)
+        assert market.trades == 999 * 2 + 1
+    assert [type(stretch) for stretch in stretches] == [Columns, TradeList, Columns]
+    for stretch, origin in zip(stretches, [columns, fine, columns], strict=True):
+        assert [stretch.trade(n) for n in range(len(stretch))] == [origin.trade(n) for n in range(len(origin))]
+    first = stretches[0]
+    assert isinstance(first, Columns)
+    with pytest.raises(ValueError, match="read-only"):
+        first.prices[0] = 1
+
+
+def test_a_plan_survives_the_way_to_another_process() -> None:
+    assert isinstance(SMALL.instrument, Instrument)
+    (point,) = make_grid(read_axes(["fee=0.002"]), plan_of).points
+    assert point.plan == msgspec.structs.replace(SMALL, fee=Decimal("0.002"))
