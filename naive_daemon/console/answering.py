@@ -13,6 +13,7 @@ from naive_daemon import names
 from naive_daemon.condition import TIMEOUT_S, cache_health, journal_health
 from naive_daemon.console import protocol
 from naive_daemon.console.account_view import show_account
+from naive_daemon.console.flow_view import show_flow
 from naive_daemon.console.protocol import Answer, Refused, Request
 from naive_daemon.console.reconciling import reconcile
 from naive_daemon.otp import (
@@ -74,6 +75,8 @@ class Answering:
                 yield reconcile(self._system, account)
             case protocol.AskAccount(account):
                 yield show_account(self._system, account)
+            case protocol.AskFlow():
+                yield show_flow(self._system, request)
             case protocol.AskTrace(name):
                 yield from self._traced(find(self._system, name), request)
             case protocol.AskActor(name) | protocol.SuspendActor(name) | protocol.ResumeActor(name):

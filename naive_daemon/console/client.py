@@ -164,6 +164,7 @@ _UNAVAILABLE_HINTS: Mapping[str, str | None] = {
     "top actor": "naive-daemon tree shows what is below it",
     "must not rest": None,
     "account silent": "it may be just starting: try again; else naive-daemon tree shows how its actor is",
+    "flow silent": "it may be just starting: try again; else naive-daemon tree shows how its actor, stream desk, is",
     "not reconciled": "naive-daemon status and the log say how the exchange is",
 }
 
@@ -177,6 +178,12 @@ def _error(refused: Refused) -> NaiveError:
         case "unknown account":
             names = ", ".join(refused.nearest)
             return UsageError(refused.message, hint=f"it trades {names}" if names else "its tree may be just starting")
+        case "unknown symbol":
+            names = ", ".join(refused.nearest)
+            hint = (
+                f"did you mean {names}?" if names else "naive-daemon flow --depth 1 shows the symbols that have works"
+            )
+            return UsageError(refused.message, hint=hint)
         case "too many":
             return ConsoleRefusedError(refused.message, hint="try again in a moment")
         case "version":

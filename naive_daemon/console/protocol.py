@@ -11,6 +11,7 @@ import msgspec
 from naive_daemon.account.view import AccountView
 from naive_daemon.cache.database import CacheHealth
 from naive_daemon.execution.messages import JournalHealth
+from naive_daemon.market.flow import DEPTH_MAX, SHOWN_MAX
 from naive_daemon.otp import (
     BUSIEST_MAX,
     SUSPEND_DEFAULT_S,
@@ -28,6 +29,7 @@ from naive_daemon.otp import (
     TraceEvent,
     Tree,
 )
+from naive_daemon.redflow import GraphView
 from naive_daemon.trading.symbol_record import SymbolView
 
 VERSION = 1
@@ -103,6 +105,17 @@ class AskAccount(msgspec.Struct, frozen=True, tag_field="kind", tag="account"):
     account: Name | None = None
 
 
+class AskFlow(msgspec.Struct, frozen=True, tag_field="kind", tag="flow"):
+    """Show what works share, of all symbols or of one, so many levels deep; answered by FlowShown.
+
+    Fewer levels are shown where there would be more than `shown_max` clusters.
+    """
+
+    symbol: Name | None = None
+    depth: Annotated[int, msgspec.Meta(ge=1, le=DEPTH_MAX)] = DEPTH_MAX
+    shown_max: Annotated[int, msgspec.Meta(ge=1, le=SHOWN_MAX)] = SHOWN_MAX
+
+
 Request = (
     AskTree
     | AskLoad
@@ -114,6 +127,7 @@ Request = (
     | ResumeActor
     | AskReconcile
     | AskAccount
+    | AskFlow
 )
 
 
@@ -200,12 +214,19 @@ class AccountShown(msgspec.Struct, frozen=True, tag_field="kind", tag="account")
     view: AccountView
 
 
+class FlowShown(msgspec.Struct, frozen=True, tag_field="kind", tag="flow"):
+    """The graph of all works, or of one symbol's; a cluster's data is a ClusterShown, or nothing."""
+
+    graph: GraphView
+
+
 class Refused(msgspec.Struct, frozen=True, tag_field="kind", tag="refused"):
     """Why there is no answer; `nearest`: names that may have been meant, or numbers of those that bear the name."""
 
     why: Literal[
         "unknown actor", "actor ended", "actor busy", "traced already", "top actor", "must not rest",
-        "unknown account", "account silent", "not reconciled", "bad request", "too many", "version",
+        "unknown account", "account silent", "unknown symbol", "flow silent",
+        "not reconciled", "bad request", "too many", "version",
     ]  # fmt: skip
     message: str
     nearest: tuple[str, ...] = ()
@@ -222,6 +243,7 @@ Answer = (
     | Told
     | Reconciled
     | AccountShown
+    | FlowShown
     | Refused
 )
 

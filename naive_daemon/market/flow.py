@@ -23,7 +23,7 @@ from naive_daemon.redflow import Cluster, Creator, GraphView, RedFlow, Source, g
 from naive_daemon.strategy.protocol import MarketNeeds
 
 SHOWN_MAX = 10_000
-"""So many clusters are shown at most: where there are more, the lowest levels are only counted."""
+"""So many clusters are shown at most, unless there are more streams: else the lowest levels are only counted."""
 
 STREAM, DECISION, CANDLES, SIGNAL, ACCOUNT = "stream", "decision", "candles", "signal", "account"
 LEVELS = (STREAM, DECISION, CANDLES, SIGNAL, ACCOUNT)
@@ -71,7 +71,7 @@ Need = NeedsFeed | NeedsCandles | NeedsSignals
 """What has a process of its own, under its name."""
 
 
-class FlowShown(msgspec.Struct, frozen=True):
+class ClusterShown(msgspec.Struct, frozen=True):
     """What a cluster is, in words; `state` of its process (None: it has none), and why it waits, if it does."""
 
     what: str = ""
@@ -138,20 +138,24 @@ class MarketFlow:
         return counted
 
     def show(
-        self, state_of: Callable[[Need], FlowShown], symbol: str | None = None, depth: int = DEPTH_MAX
+        self,
+        state_of: Callable[[Need], ClusterShown],
+        symbol: str | None = None,
+        depth: int = DEPTH_MAX,
+        shown_max: int = SHOWN_MAX,
     ) -> GraphView:
         """Give the graph, or the stream of one symbol, so many levels deep, or fewer where that is too much to show."""
         streams = None if symbol is None else self._streams_of(symbol)
 
-        def data_of(cluster: _Place) -> FlowShown | str | None:
+        def data_of(cluster: _Place) -> ClusterShown | str | None:
             return state_of(cluster.data) if isinstance(cluster.data, Need) else cluster.data
 
-        return graph_of(self.streams, streams, depth=self._depth_of(streams, depth), show=data_of)
+        return graph_of(self.streams, streams, depth=self._depth_of(streams, depth, shown_max), show=data_of)
 
     def _streams_of(self, symbol: str) -> list[_Place]:
         return [stream for stream in self.streams.niche().values() if stream.data.symbol == symbol]
 
-    def _depth_of(self, streams: list[_Place] | None, depth: int) -> int:
+    def _depth_of(self, streams: list[_Place] | None, depth: int, shown_max: int) -> int:
         """Give how many levels can be shown, one at least, without showing too much."""
         counted = [0] * DEPTH_MAX
         if streams is None:
@@ -162,7 +166,7 @@ class MarketFlow:
                 counted[0] += 1
                 for cluster in _below(stream):
                     counted[cluster.depth] += 1
-        return max(1, next((n for n in range(depth) if sum(counted[: n + 1]) > SHOWN_MAX), depth))
+        return max(1, next((n for n in range(depth) if sum(counted[: n + 1]) > shown_max), depth))
 
 
 def _below(cluster: _Place) -> Iterable[_Place]:
@@ -188,7 +192,7 @@ def _map_decision(source: Source[Work], creator: Creator[Work, Any], _: _Place) 
     if work.needs is None:
         is_new, cluster = creator.create_or_get(work.signature)
         if is_new:
-            cluster.data = FlowShown(f"{work.strategy} {work.settings}".rstrip())
+            cluster.data = ClusterShown(f"{work.strategy} {work.settings}".rstrip())
 
 
 def _map_candles(source: Source[Work], creator: Creator[Work, Any], _: _Place) -> None:

@@ -21,6 +21,7 @@ from naive_daemon.otp import (
     Restart,
     StartChild,
     TerminateChild,
+    describe,
     tell_reason,
 )
 
@@ -117,7 +118,7 @@ class Resource:
             self.adopt(ref)
             self.level()
         else:
-            self._wait(f"did not start: {answer}")
+            self._wait(f"did not start: {describe(answer)}")
 
     def _close(self) -> None:
         self.state = State.CLOSING

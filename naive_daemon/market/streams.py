@@ -11,7 +11,16 @@ import msgspec
 from naive_daemon import names
 from naive_daemon.market.candle_source import CandlesFromOutside, CandleSource
 from naive_daemon.market.feed import Feed
-from naive_daemon.market.flow import DEPTH_MAX, FlowShown, MarketFlow, Need, NeedsCandles, NeedsFeed, NeedsSignals
+from naive_daemon.market.flow import (
+    DEPTH_MAX,
+    SHOWN_MAX,
+    ClusterShown,
+    MarketFlow,
+    Need,
+    NeedsCandles,
+    NeedsFeed,
+    NeedsSignals,
+)
 from naive_daemon.market.last_prices import LastPrices
 from naive_daemon.market.player import Play, Silence
 from naive_daemon.market.resource import Again, Resource, State
@@ -31,7 +40,7 @@ from naive_daemon.otp import (
     WhichChildren,
     crash,
 )
-from naive_daemon.redflow import GraphView, RedFlowError
+from naive_daemon.redflow import RedFlowError
 
 TIDY_S = 10.0
 """How long after a crash of the desk those who need something may take to come back."""
@@ -42,10 +51,14 @@ class StreamsStarted(msgspec.Struct, frozen=True):
 
 
 class AskFlow(msgspec.Struct, frozen=True):
-    """Request: show the graph, or the stream of one symbol, so many levels deep; a GraphView answers."""
+    """Request: show the graph, or the stream of one symbol, so many levels deep; a GraphView answers.
+
+    Fewer levels are shown where there would be more than `shown_max` clusters.
+    """
 
     symbol: str | None = None
     depth: int = DEPTH_MAX
+    shown_max: int = SHOWN_MAX
 
 
 class AskFlowCounts(msgspec.Struct, frozen=True):
@@ -106,8 +119,8 @@ class StreamDesk(Actor):
             case _Tidy():
                 for resource in list(self._resources.values()):
                     resource.level()
-            case AskFlow(symbol, depth):
-                return self._show(symbol, depth)
+            case AskFlow(symbol, depth, shown_max):
+                return self._flow.show(self._state_of, symbol, depth, shown_max)
             case AskFlowCounts():
                 return self._count()
             case _:
@@ -198,13 +211,10 @@ class StreamDesk(Actor):
 
     # Shown ----------------------------------------------------------------------------------------------------------
 
-    def _show(self, symbol: str | None, depth: int) -> GraphView:
-        return self._flow.show(self._state_of, symbol, depth)
-
-    def _state_of(self, need: Need) -> FlowShown:
+    def _state_of(self, need: Need) -> ClusterShown:
         resource = self._resources[need.name]
         what = need.strategy if isinstance(need, NeedsSignals) else ""
-        return FlowShown(what, resource.state.value, resource.reason)
+        return ClusterShown(what, resource.state.value, resource.reason)
 
     def _count(self) -> FlowCounts:
         states = dict.fromkeys((state.value for state in State), 0)

@@ -16,6 +16,7 @@ from naive_daemon.condition import cache_health, journal_health
 from naive_daemon.domain.account import ACCOUNT_STATES, AccountCondition
 from naive_daemon.execution.messages import ExecutionView
 from naive_daemon.market.live import AskStreams, StreamState
+from naive_daemon.metrics.flow import flow_metrics
 from naive_daemon.otp import CENSUS_PLACES_MAX, ActorDiedError, ActorSystem, Census, CensusTaker, NodeState
 from naive_daemon.trading.account_messages import AskAccounts, AskAccountViews, AskExecutions
 from naive_daemon.trading.switch_messages import AskSymbols
@@ -42,6 +43,7 @@ class DaemonCollector(Collector):
         yield from self._accounts()
         yield from self._market()
         yield from self._stores()
+        yield from flow_metrics(self._system, ANSWER_TIMEOUT_S)
         yield _gauge("naive_scrape_seconds", "What it took to collect all this.", now_s() - began_s)
 
     def _threads(self) -> Iterator[Metric]:

@@ -63,6 +63,25 @@ def test_the_tree(looked_at: Place) -> None:
     assert re.search(r"^[│├└─\s]+leader:main:BTCUSDT +#\d+ +running", text.out, re.MULTILINE)
 
 
+def test_flow(looked_at: Place) -> None:
+    graph = looked_at("flow", "--json").data
+    (stream,) = graph["clusters"]
+    assert (stream["level"], stream["id"], stream["sources"]) == ("stream", "paper:BTCUSDT", 1)
+    assert stream["data"] == {"what": "", "state": "open", "reason": None}
+    (decision,) = stream["clusters"]
+    assert decision["data"]["what"].startswith("naive chunks=")
+    assert [(below["level"], below["id"]) for below in decision["clusters"]] == [("account", "main")]
+    text = looked_at("flow", "--symbol", "btcusdt")
+    assert text.code == 0
+    first, second, *_, last = text.out.splitlines()
+    assert first == "stream paper:BTCUSDT · 1 source · open"
+    assert re.match(rf"└─ decision {decision['id']} · 1 source · naive chunks=\d+ budget=", second)
+    assert last.startswith("1 source; stream 1 (decision 1 (account 1), candles 0 ")
+    told = error(looked_at("flow", "--symbol", "BTCUSD", "--json"))
+    assert (told["exit_code"], told["hint"]) == (2, "did you mean BTCUSDT?")
+    assert looked_at("flow", "--depth", "0").code == 2
+
+
 def test_top(looked_at: Place) -> None:
     shown = looked_at("top", "--once", "--json", "--interval", "0.5", "--count", "3").data
     assert shown.keys() == {"load", "rss_bytes"}
@@ -192,7 +211,7 @@ def test_wrong_usage(looked_at: Place, arguments: tuple[str, ...]) -> None:
 
 
 def test_without_a_daemon(elsewhere: Place) -> None:
-    for arguments in (("tree",), ("top", "--once"), ("actor", "journal", "state")):
+    for arguments in (("tree",), ("top", "--once"), ("flow",), ("actor", "journal", "state")):
         told = error(elsewhere(*arguments, "--json"))
         assert (told["type"], told["exit_code"]) == ("NoDaemonError", 69)
         assert "naive-daemon run" in told["hint"]

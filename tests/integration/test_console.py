@@ -34,12 +34,14 @@ from naive_daemon.console.protocol import (
     Answer,
     AskAccount,
     AskActor,
+    AskFlow,
     AskHealth,
     AskLoad,
     AskReconcile,
     AskTrace,
     AskTree,
     DifferenceShown,
+    FlowShown,
     HealthShown,
     LoadShown,
     Reconciled,
@@ -58,6 +60,8 @@ from naive_daemon.console.server import CONNECTIONS_MAX, ConsoleServer
 from naive_daemon.domain.errors import UsageError
 from naive_daemon.execution.reconciliation import Difference, Reconcile, ReconciliationReport
 from naive_daemon.home import HomeLock
+from naive_daemon.market.streams import streams
+from naive_daemon.market.work import AddWork, Work
 from naive_daemon.otp import (
     DEFERRED,
     Actor,
@@ -166,6 +170,26 @@ def test_everything_that_can_be_asked(client: ConsoleClient) -> None:
     view = client.ask(AskActor("echo"), ActorShown).view
     assert view.state["heard"] == "[]"
     assert "sesame" not in str(view)
+
+
+def test_the_graph_of_works(client: ConsoleClient, system: ActorSystem) -> None:
+    with pytest.raises(ActorUnavailableError, match="the streams' owner can not be asked") as refused:
+        client.ask(AskFlow(), FlowShown)
+    assert refused.value.exit_code == 1
+    system.start(streams(None))
+    owner = system.start(Echo())
+    for symbol in ("SOLUSDT", "ETHUSDT"):
+        work = Work(exchange="paper", symbol=symbol, account="main", strategy="naive", signature="s1")
+        system.tell(names.STREAM_DESK, AddWork(work, owner))
+    assert system.settle(0, PATIENCE_S)
+    graph = client.ask(AskFlow(), FlowShown).graph
+    assert [cluster.id for cluster in graph.clusters] == ["paper:SOLUSDT", "paper:ETHUSDT"]
+    assert graph.clusters[0].data == {"what": "", "state": "open", "reason": None}
+    (one,) = client.ask(AskFlow("ETHUSDT", depth=1), FlowShown).graph.clusters
+    assert (one.id, one.hidden, one.clusters) == ("paper:ETHUSDT", 2, ())
+    with pytest.raises(UsageError, match="the daemon has no work on ETHUSD") as unknown:
+        client.ask(AskFlow("ETHUSD"), FlowShown)
+    assert (unknown.value.exit_code, unknown.value.hint) == (2, "did you mean ETHUSDT?")
 
 
 def test_suspend_and_resume(client: ConsoleClient) -> None:

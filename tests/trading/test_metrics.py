@@ -12,9 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from naive_daemon import names
 from naive_daemon.account.account import AccountQuery
 from naive_daemon.domain.settings import TradingStatus
+from naive_daemon.market.flow import LEVELS
 from naive_daemon.metrics.collector import DaemonCollector
 from naive_daemon.trading.symbol_record import STATES
-from tests.trading.plant import Plant
+from tests.trading.plant import Plant, with_trade
 from tests.trading.table import ACCOUNT
 from tests.trading.test_quarantine import ruin
 
@@ -54,6 +55,17 @@ def test_symbols_and_traders(plant: Plant) -> None:
     assert figures["naive_traders"] == 1
     plant.switch(TradingStatus.OFF, "AAAQ")
     assert scraper.scrape()["naive_symbols,on"] == 0
+
+
+def test_works_and_what_they_share(plant: Plant) -> None:
+    scraper = Scraper(plant)
+    plant.trade("100")  # a buy rests, with the settings of now
+    plant.switch(TradingStatus.ON, "AAAQ", with_trade(chunks=2))
+    figures = scraper.scrape()
+    assert figures["naive_works"] == 3
+    levels = {level: figures[f"naive_flow_clusters,{level}"] for level in LEVELS}
+    assert levels == {"stream": 2, "decision": 3, "candles": 0, "signal": 0, "account": 3}
+    assert figures["naive_flow_processes,open"] == 2
 
 
 def test_actors_and_messages(plant: Plant) -> None:
