@@ -10,7 +10,8 @@ its execution manager:
 - Reconnecting, once for each loss; then Reconnected and at once an AccountSnapshot, taken after it had subscribed
   again, then what came meanwhile;
 - BooksDoubted when a refusal shows that we do not know what the exchange knows;
-- MarketStatus whenever it changes which symbols are halted, and ClientTrouble when entries must wait.
+- MarketStatus whenever it changes which symbols are halted, and ClientTrouble when entries must wait;
+- ReconcilePace when the exchange's limits allow routine snapshots less often, or more often, than before.
 
 An execution manager that has crashed knows nothing of what its predecessor was told, and its client may live on. So
 whoever asks for a snapshot is told again what is halted and what is wrong, and gets it when the client is connected.
@@ -45,7 +46,12 @@ class SendCancel(msgspec.Struct, frozen=True):
 
 
 class AskSnapshot(msgspec.Struct, frozen=True):
-    """Request: what rests, and what does the account own, read now? Answered by AccountSnapshot."""
+    """Request: what rests, and what does the account own, read now? Answered by AccountSnapshot.
+
+    `is_routine`: nobody has a reason to doubt the books, so everything else goes before it.
+    """
+
+    is_routine: bool = False
 
 
 class AskOrder(msgspec.Struct, frozen=True):
@@ -126,6 +132,13 @@ class MarketStatus(msgspec.Struct, frozen=True):
 
     account: str
     halted: frozenset[str]
+
+
+class ReconcilePace(msgspec.Struct, frozen=True):
+    """How seldom books may be compared as a routine, in seconds: the accounts here share the exchange's limits."""
+
+    account: str
+    period_s: float
 
 
 class BooksDoubted(msgspec.Struct, frozen=True):

@@ -49,6 +49,7 @@ from naive_daemon.execution.client import (
     ClientTrouble,
     MarketStatus,
     OrderNotSent,
+    ReconcilePace,
     Reconnected,
     Reconnecting,
 )
@@ -74,6 +75,8 @@ from naive_daemon.execution.sending import InheritedSent, Overdue, Resend, Sendi
 from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, RequestFailed, crash, send_exit
 
 LOAD_TIMEOUT_S = 60.0
+PACE_STEP = 1.5
+"""By how much comparisons must have become rarer for the log to say so again."""
 DRAINING = "the daemon is shutting down"
 
 
@@ -126,6 +129,7 @@ class ExecutionManager(Actor):
         )
         self._clearing = Clearing(self, books.live_of, self._cancel)
         self._is_ready = False
+        self._pace_s = 0.0
         self._early: list[Any] = []
 
     def log_context(self) -> dict[str, object]:
@@ -209,6 +213,8 @@ class ExecutionManager(Actor):
                 self._gate.take_trouble(message)
             case MarketStatus():
                 self._gate.take_market_status(message)
+            case ReconcilePace(_, period_s):
+                self._take_pace(period_s)
             case BooksDoubted():
                 self._reconciler.doubt(message.reason)
             case _:
@@ -229,7 +235,7 @@ class ExecutionManager(Actor):
             case LookAtLimits():
                 self._gate.look_at_limits()
             case _Period():
-                self._reconciler.begin()
+                self._reconciler.begin(is_routine=True)
                 self._reconcile_later()
             case _:
                 super().on_receive(message)
@@ -274,7 +280,13 @@ class ExecutionManager(Actor):
 
     def _reconcile_later(self) -> None:
         if self._config.reconcile_interval_s is not None:
-            self.send_after(self._config.reconcile_interval_s, _Period())
+            self.send_after(max(self._config.reconcile_interval_s, self._pace_s), _Period())
+
+    def _take_pace(self, period_s: float) -> None:
+        every_s = self._config.reconcile_interval_s
+        if every_s is not None and period_s > max(every_s, PACE_STEP * self._pace_s):
+            self.log.info("books are compared less often", every_s=round(period_s), wanted_s=every_s)
+        self._pace_s = period_s
 
     # Requests -------------------------------------------------------------------------------------------------------
 

@@ -76,7 +76,7 @@ class Reconciler:
         self._unlisted: set[str] = set()
         self.foreign = self.differences = self.orphans = 0
 
-    def begin(self, caller: Call | None = None) -> None:
+    def begin(self, caller: Call | None = None, *, is_routine: bool = False) -> None:
         """Have the exchange say what rests, and compare; the caller gets the report of that round."""
         if caller is not None:
             self._callers.append(caller)
@@ -84,7 +84,7 @@ class Reconciler:
             self._is_snapshot_asked = True
             self._changed_since.clear()
             client = self._actor.system.whereis(names.client(self._account))
-            self._actor.request(client, AskSnapshot(), self._take_answer, SNAPSHOT_TIMEOUT_S)
+            self._actor.request(client, AskSnapshot(is_routine), self._take_answer, SNAPSHOT_TIMEOUT_S)
 
     def doubt(self, reason: str) -> None:
         """Compare now, as a refusal says that the books may be wrong; not again for a while, however many say so."""

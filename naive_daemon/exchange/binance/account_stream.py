@@ -70,6 +70,7 @@ class AccountStream:
         self._connected = asyncio.Event()
         self._is_loss_told = False
         self._retiring: set[asyncio.Task[None]] = set()
+        self._snapshot: tuple[float, AccountSnapshot] | None = None
 
     @property
     def connection(self) -> Connection | None:
@@ -80,6 +81,12 @@ class AccountStream:
     async def wait_connected(self) -> None:
         """Wait until events are delivered."""
         await self._connected.wait()
+
+    def snapshot_since(self, moment_s: float) -> AccountSnapshot | None:
+        """Give the one that this connection began with, if it was asked for at a moment of the loop's time or later."""
+        if self._snapshot is None or self._snapshot[0] < moment_s:
+            return None
+        return self._snapshot[1]
 
     async def run(self) -> None:
         """Connect, hold, and connect again, until cancelled."""
@@ -107,6 +114,7 @@ class AccountStream:
     async def _connect(self) -> _Line:
         """Subscribe, read a snapshot, deliver it, and then what came meanwhile."""
         line = await self._open()
+        asked_s = asyncio.get_running_loop().time()
         try:
             snapshot = await self._ports.read_snapshot()
             buffer, line.buffer = line.buffer or [], None
@@ -118,6 +126,7 @@ class AccountStream:
         self._is_loss_told = False
         self._delivery.tell(Reconnected(self._ports.account))
         self._delivery.snapshot(snapshot, buffer)
+        self._snapshot = asked_s, snapshot
         self._connected.set()
         self._log.info("connected to the exchange", open_orders=len(snapshot.orders))
         return line

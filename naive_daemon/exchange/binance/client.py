@@ -1,7 +1,8 @@
 """Binance as an account's client: an actor on the pool in front of a gateway, whose sockets live on another thread.
 
 Receives: SendOrder, SendCancel; requests AskSnapshot, AskOrder, AskBalances.
-Sends: by its gateway, to the account's execution manager: what `execution/client.py` says a client tells.
+Sends: by its gateway, to the account's execution manager: what `execution/client.py` says a client tells; AccountFailed
+to the account desk when the exchange refuses the account's key.
 State: the gateway, which it starts and ends.
 Crashes when: the gateway has a defect. What goes wrong with the exchange is told instead, and tried again.
 """
@@ -14,6 +15,7 @@ import msgspec
 from naive_daemon import names
 from naive_daemon.exchange.binance.gateway import Gateway
 from naive_daemon.execution.client import AskBalances, AskOrder, AskSnapshot, SendCancel, SendOrder
+from naive_daemon.execution.messages import AccountFailed
 from naive_daemon.otp import DEFERRED, Actor, ExitReason, crash
 
 
@@ -38,8 +40,11 @@ class BinanceClient(Actor):
         """Begin to connect; whoever needs a connection asks for a snapshot, which waits for it."""
         self._gateway = self._open_gateway()
         manager, system, me = names.execution_manager(self._account), self.system, self.ref
+        account, desk = self._account, names.ACCOUNT_DESK
         self._gateway.start(
-            lambda message: system.tell(manager, message), lambda reason: me.tell(_GatewayFailed(reason))
+            lambda message: system.tell(manager, message),
+            lambda reason: me.tell(_GatewayFailed(reason)),
+            lambda reason: system.tell(desk, AccountFailed(account, f"Binance refuses its API key: {reason}")),
         )
 
     def on_receive(self, message: Any) -> Any:
@@ -49,8 +54,8 @@ class BinanceClient(Actor):
                 self._gateway.place(order)
             case SendCancel(symbol, client_order_id):
                 self._gateway.cancel(symbol, client_order_id)
-            case AskSnapshot():
-                self._gateway.ask_snapshot(self.caller())
+            case AskSnapshot(is_routine):
+                self._gateway.ask_snapshot(self.caller(), is_routine=is_routine)
                 return DEFERRED
             case AskOrder(symbol, client_order_id):
                 self._gateway.ask_order(self.caller(), symbol, client_order_id)

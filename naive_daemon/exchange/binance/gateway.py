@@ -1,4 +1,4 @@
-"""An account's way to Binance: everything that lives on one loop in a thread of its own, put together and ended as one.
+"""An account's way to Binance: everything of it that lives on one loop, put together and ended as one.
 
 Made by whoever wires, given to the client actor, which starts it. `end` may be called from any thread, also when that
 actor was killed and could not. Invariant: after `end` nothing is told and nothing is sent.
@@ -6,6 +6,7 @@ actor was killed and could not. Invariant: after `end` nothing is told and nothi
 
 import random
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -14,7 +15,9 @@ from naive_daemon.clock import Clock
 from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import Order
+from naive_daemon.exchange.binance.address import Address
 from naive_daemon.exchange.binance.endpoints import account_endpoints
+from naive_daemon.exchange.binance.loop_pool import Lodger, LoopPool
 from naive_daemon.exchange.binance.loop_thread import END_WITHIN_S, LoopThread
 from naive_daemon.exchange.binance.session import GatewayPorts, Session
 from naive_daemon.exchange.binance.signing import Signer, load_signer
@@ -24,24 +27,38 @@ Tell = Callable[[Any], object]
 
 
 class Gateway:
-    """See the module. Its requests return at once; what becomes of them is told."""
+    """See the module. Its requests return at once; what becomes of them is told.
 
-    def __init__(self, ports: GatewayPorts) -> None:
+    It lives on one of the pool's loops, or else on one of its own.
+    """
+
+    def __init__(self, ports: GatewayPorts, pool: LoopPool | None = None) -> None:
         self._ports = ports
-        self._thread = LoopThread(f"binance {ports.account}", self._take_error)
+        name = f"binance {ports.account}"
+        self._thread: LoopThread | Lodger = (
+            LoopThread(name, self._take_error) if pool is None else pool.lodge(name, self._take_error)
+        )
         self._log: Any = structlog.get_logger("naive_daemon").bind(
             actor=f"client:{ports.account}", account=ports.account
         )
         self._is_ended = False
         self._session: Session | None = None
         self._on_error: Callable[[str], object] = lambda _: None
+        self._on_refused: Callable[[str], object] = lambda _: None
 
-    def start(self, tell: Tell, on_error: Callable[[str], object]) -> None:
+    def start(
+        self,
+        tell: Tell,
+        on_error: Callable[[str], object],
+        on_refused: Callable[[str], object] = lambda _: None,
+    ) -> None:
         """Connect, and tell what happens by `tell`; `on_error` gets the reason when there is a defect in here.
 
-        Both are called on another thread and must not block.
+        `on_refused` gets the reason, again and again, while the exchange refuses the account's key. All are called on
+        another thread and must not block.
         """
         self._on_error = on_error
+        self._on_refused = on_refused
 
         def tell_until_end(message: Any) -> None:
             if not self._is_ended:
@@ -58,9 +75,9 @@ class Gateway:
         """Cancel an order."""
         self._thread.call(self._on_session, Session.cancel, symbol, client_order_id)
 
-    def ask_snapshot(self, call: Call) -> None:
+    def ask_snapshot(self, call: Call, *, is_routine: bool = False) -> None:
         """Answer a request with an AccountSnapshot."""
-        self._thread.call(self._on_session, Session.answer_snapshot, call)
+        self._thread.call(self._on_session, partial(Session.answer_snapshot, is_routine=is_routine), call)
 
     def ask_order(self, call: Call, symbol: str, client_order_id: str) -> None:
         """Answer a request with an OrderReport."""
@@ -84,9 +101,13 @@ class Gateway:
         if not self._is_ended:
             self._on_error(f"{type(error).__name__}: {error}")
 
+    def _take_refusal(self, reason: str) -> None:
+        if not self._is_ended:
+            self._on_refused(reason)
+
     def _open(self, tell: Callable[[Any], None]) -> None:
         # Here, and not in the task: what is asked at once must find the session, and a task begins later.
-        session = self._session = Session(self._ports, tell, self._thread.spawn, self._log)
+        session = self._session = Session(self._ports, tell, self._thread.spawn, self._log, self._take_refusal)
 
         async def run() -> None:
             try:
@@ -110,8 +131,12 @@ def open_gateway(
     generator: random.Random,
     *,
     signer: Signer | None = None,
+    address: Address | None = None,
+    pool: LoopPool | None = None,
 ) -> Gateway:
     """Make the gateway of an account, with the configured key unless a signer is given; nothing is connected yet.
+
+    `address` and `pool` are what it shares with other accounts' gateways.
 
     Raises ConfigError.
     """
@@ -124,5 +149,7 @@ def open_gateway(
             instruments=instruments,
             clock=clock,
             generator=generator,
-        )
+            address=address,
+        ),
+        pool,
     )

@@ -1,10 +1,11 @@
 """What is checked before an account is traded: that Binance is there, that the key is good, and what the key may do.
 
-Called once, before the tree starts, by whoever opens the world. Invariant: it ends within its deadline, and says what
+Called before an account is traded, by whoever opens it. Invariant: it ends within its deadline, and says what
 is wrong in one line that names what to mend.
 """
 
 import asyncio
+from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -13,6 +14,7 @@ from naive_daemon.clock import Clock
 from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.errors import ConfigError, UnreachableError
 from naive_daemon.domain.money import ZERO
+from naive_daemon.exchange.binance.address import Address
 from naive_daemon.exchange.binance.endpoints import account_endpoints, address
 from naive_daemon.exchange.binance.exchange_time import ExchangeTime
 from naive_daemon.exchange.binance.rest import Rest, RestAnswer
@@ -20,6 +22,7 @@ from naive_daemon.exchange.binance.signal import (
     Accepted,
     Answer,
     BadCredentials,
+    Banned,
     ClockOff,
     Lost,
     NotFound,
@@ -37,6 +40,9 @@ from naive_daemon.exchange.binance.wire import (
 )
 
 DEADLINE_S = 20.0
+CHECK_WEIGHT = 21
+"""What it costs: the time and the account; what a key may do is counted apart (SAPI)."""
+TIME_AGE_MAX_S = 60.0
 _KEY_HINT = "check exchange.binance.api_key and its secret, which network they are of, and the key's IP list"
 
 
@@ -52,14 +58,18 @@ class AccountCheck(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
 
 
-def check_account(config: Binance, clock: Clock, signer: Signer | None = None) -> AccountCheck:
+def check_account(
+    config: Binance, clock: Clock, signer: Signer | None = None, address: Address | None = None
+) -> AccountCheck:
     """Look whether an account can be traded, the configured one unless a signer is given.
 
-    For a thread that may wait: `DEADLINE_S` at most. Raises ConfigError for a key that is missing, wrong or may not
-    trade, UnreachableError when there is no answer.
+    `address` is what it shares with other accounts: it has the exchange's time, and is told of a ban. For a thread that
+    may wait: `DEADLINE_S` at most. Raises ConfigError for a key that is missing, wrong or may not trade,
+    UnreachableError when there is no answer.
     """
     endpoints, signer = account_endpoints(config), signer or load_signer(config)
-    time = ExchangeTime(clock)
+    shared = address or Address(clock)
+    time = shared.time
 
     async def check() -> AccountCheck:
         rest = Rest(
@@ -71,7 +81,7 @@ def check_account(config: Binance, clock: Clock, signer: Signer | None = None) -
         )
         try:
             async with asyncio.timeout(DEADLINE_S):
-                return await _check(rest, time, config)
+                return await _check(rest, shared, config)
         except TimeoutError:
             raise _unreachable(endpoints.rest_url, f"no answer within {DEADLINE_S:g} s") from None
         finally:
@@ -80,10 +90,16 @@ def check_account(config: Binance, clock: Clock, signer: Signer | None = None) -
     return asyncio.run(check())
 
 
-async def _check(rest: Rest, time: ExchangeTime, config: Binance) -> AccountCheck:
-    url = account_endpoints(config).rest_url
-    ahead_ms = await measure(rest, time, url)
-    information = await _account(rest, time, url)
+async def _check(rest: Rest, shared: Address, config: Binance) -> AccountCheck:
+    url, time = account_endpoints(config).rest_url, shared.time
+
+    def heed(signal: Signal) -> None:
+        if isinstance(signal, Banned):
+            shared.weight.ban_until(time.now_ms() + round(signal.for_s * 1_000), signal.reason)
+
+    since_s = time.monotonic_s() - TIME_AGE_MAX_S
+    ahead_ms = await shared.ahead_ms.get(lambda: measure(rest, time, url, heed), since_s)
+    information = await _account(rest, time, url, heed)
     if not information.can_trade:
         raise ConfigError("Binance says that this account may not trade", hint="ask Binance's support why")
     warnings = await _warnings(rest, time)
@@ -101,31 +117,37 @@ async def _check(rest: Rest, time: ExchangeTime, config: Binance) -> AccountChec
     )
 
 
-async def measure(rest: Rest, time: ExchangeTime, url: str) -> int:
+def _heed_nothing(_: Signal) -> None:
+    """Leave it at the error that is raised."""
+
+
+async def measure(rest: Rest, time: ExchangeTime, url: str, heed: Callable[[Signal], None] = _heed_nothing) -> int:
     """Measure by how many ms our clock is ahead, so that what is signed from now on has the exchange's time."""
     asked_s = time.monotonic_s()
     result = await rest.ask("GET", "/api/v3/time", is_signed=False)
     answered_s = time.monotonic_s()
     try:
-        server_ms = decode(body_of(result, time, url), ServerTime).server_time
+        server_ms = decode(body_of(result, time, url, heed), ServerTime).server_time
     except WireError:
         raise _unreachable(url, "what answers there is no Binance") from None
     return time.measured(server_ms, asked_s, answered_s)
 
 
-async def _account(rest: Rest, time: ExchangeTime, url: str) -> AccountInformation:
+async def _account(rest: Rest, time: ExchangeTime, url: str, heed: Callable[[Signal], None]) -> AccountInformation:
     result = await rest.ask("GET", "/api/v3/account", (("omitZeroBalances", "true"),))
     try:
-        return decode(body_of(result, time, url), AccountInformation)
+        return decode(body_of(result, time, url, heed), AccountInformation)
     except WireError as error:
         raise _unreachable(url, f"its account makes no sense: {error}") from None
 
 
-def body_of(result: RestAnswer, time: ExchangeTime, url: str) -> bytes:
-    """Give the body of an answer that is one; raises ConfigError or UnreachableError."""
+def body_of(result: RestAnswer, time: ExchangeTime, url: str, heed: Callable[[Signal], None] = _heed_nothing) -> bytes:
+    """Give the body of an answer that is one, and show it to `heed`; raises ConfigError or UnreachableError."""
     if isinstance(result.answer, Lost):
         raise _unreachable(url, result.reason)
-    match signal_of(result.answer, time.now_ms()):
+    signal = signal_of(result.answer, time.now_ms())
+    heed(signal)
+    match signal:
         case Accepted(body):
             return body
         case BadCredentials(reason):

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from naive_daemon.domain.events import BalanceUpdated, OrderFilled
+from naive_daemon.exchange.binance.budget import Priority
 from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.reading import Reader, total
 from naive_daemon.exchange.binance.sender import Sender
@@ -31,6 +32,7 @@ TRADES_WEIGHT = 5
 OPEN_ORDERS_WEIGHT = 80
 ACCOUNT_WEIGHT = 20
 INFORMATION_WEIGHT = 20
+SNAPSHOT_WEIGHT = OPEN_ORDERS_WEIGHT + ACCOUNT_WEIGHT
 TRADES_PAGE = 1_000
 INVALID_SYMBOL = -1121
 """The symbol is gone, and its orders with it: they are not found either."""
@@ -71,11 +73,13 @@ class Questions:
         fills = await self._fills(order) if order.filled else ()
         return OrderReport(symbol=symbol, client_order_id=client_order_id, order=order, fills=fills)
 
-    async def snapshot(self) -> AccountSnapshot:
+    async def snapshot(self, priority: Priority = Priority.QUESTION) -> AccountSnapshot:
         """Ask for what rests and what is owned; raises AskError."""
-        signal = await self._sender.ask("GET", "/api/v3/openOrders", weight=OPEN_ORDERS_WEIGHT, within_s=ASK_WITHIN_S)
+        signal = await self._sender.ask(
+            "GET", "/api/v3/openOrders", weight=OPEN_ORDERS_WEIGHT, within_s=ASK_WITHIN_S, priority=priority
+        )
         orders = [self._reader.order(known) for known in _body_of(signal, list[KnownOrder], "open orders")]
-        information = await self.account()
+        information = await self.account(priority)
         return AccountSnapshot(
             account=self._account,
             orders=tuple(order for order in orders if order is not None),
@@ -86,9 +90,11 @@ class Questions:
         """Ask for what is owned, as balances; raises AskError."""
         return self._reader.balances(await self.account())
 
-    async def account(self) -> AccountInformation:
+    async def account(self, priority: Priority = Priority.QUESTION) -> AccountInformation:
         """Ask for what is owned, and may be done; raises AskError."""
-        signal = await self._sender.ask("GET", "/api/v3/account", weight=ACCOUNT_WEIGHT, within_s=ASK_WITHIN_S)
+        signal = await self._sender.ask(
+            "GET", "/api/v3/account", weight=ACCOUNT_WEIGHT, within_s=ASK_WITHIN_S, priority=priority
+        )
         return _body_of(signal, AccountInformation, "account")
 
     async def information(self) -> ExchangeInformation:

@@ -16,14 +16,14 @@ from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import Order
 from naive_daemon.exchange.binance.account_stream import AGE_MAX_S, OVERLAP_S, AccountStream, StreamPorts
+from naive_daemon.exchange.binance.address import Address
 from naive_daemon.exchange.binance.backoff import Backoff
-from naive_daemon.exchange.binance.budget import Budget
+from naive_daemon.exchange.binance.budget import Budget, Priority
 from naive_daemon.exchange.binance.delivery import Delivery
 from naive_daemon.exchange.binance.endpoints import Endpoints
-from naive_daemon.exchange.binance.exchange_time import ExchangeTime
 from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.orders import Orders
-from naive_daemon.exchange.binance.questions import AskError, Questions, insist
+from naive_daemon.exchange.binance.questions import SNAPSHOT_WEIGHT, AskError, Questions, insist
 from naive_daemon.exchange.binance.reading import Reader
 from naive_daemon.exchange.binance.rest import Rest
 from naive_daemon.exchange.binance.sender import Sender
@@ -34,12 +34,14 @@ from naive_daemon.exchange.binance.upkeep import HEAL_PERIOD_S, ClockCheck, Upke
 from naive_daemon.exchange.binance.usage import limits_of
 from naive_daemon.exchange.binance.wire import ExchangeInformation
 from naive_daemon.exchange.binance.ws_api import ConnectError, Connection, connect
-from naive_daemon.execution.client import AccountSnapshot
+from naive_daemon.execution.client import AccountSnapshot, ReconcilePace
 from naive_daemon.otp import Call, crash
 
 ANSWER_WITHIN_S = 45.0
 """How long it is tried to read a snapshot or balances, while there is no connection, say: who asks starts with them."""
 SUBSCRIBED_ALREADY = -2035
+CLOCK_AGE_MAX_S = 60.0
+"""A session begins with the exchange's time as it was measured for another account, if that is not older."""
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +54,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GatewayPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a gateway needs of the world."""
+    """What a gateway needs of the world. `address`: what it shares with those of other accounts; None alone."""
 
     account: str
     config: Binance
@@ -62,10 +64,14 @@ class GatewayPorts(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     generator: random.Random
     pace: Pace = Pace()
+    address: Address | None = None
 
 
 class Session:
-    """See the module. To be made on the loop; every method is for the loop's thread."""
+    """See the module. To be made on the loop; every method is for the loop's thread.
+
+    `refused` is told why the account's key is refused, again and again while it is.
+    """
 
     def __init__(
         self,
@@ -73,11 +79,13 @@ class Session:
         tell: Callable[[Any], None],
         spawn: Callable[[Callable[[], Coroutine[Any, Any, object]]], None],
         log: Any,
+        refused: Callable[[str], object] = lambda _: None,
     ) -> None:
         config = ports.config
+        address = self._address = ports.address or Address(ports.clock)
         self._ports = ports
         self._spawn = spawn
-        self._time = ExchangeTime(ports.clock)
+        self._time = address.time
         self._oddities = Oddities(log)
         self._delivery = Delivery(tell, self._oddities)
         self._troubles = Troubles(ports.account, self._delivery, log, self._take_trouble)
@@ -90,7 +98,7 @@ class Session:
         )
         self._clock_check = ClockCheck(
             self._rest,
-            self._time,
+            address,
             self._troubles,
             drift_max_ms=config.clock_drift_max_ms,
             noted=self._noted,
@@ -100,7 +108,7 @@ class Session:
             self._rest,
             ports.signer,
             self._time,
-            Budget(),
+            Budget(weight=address.weight, account=ports.account),
             self._troubles,
             connection=lambda: self._stream.connection,
             measure=self._clock_check.measure,
@@ -141,17 +149,19 @@ class Session:
             self._delivery,
             self._troubles,
             log,
+            address=address,
             account=ports.account,
             symbols=ports.instruments,
             relimit=self._relimit,
             clear=self._sender.wait_for_ban,
+            refused=refused,
             refresh_s=config.refresh_s,
             heal_period_s=ports.pace.heal_period_s,
         )
 
     async def run(self) -> None:
         """Live until cancelled."""
-        await self._clock_check.measure()
+        await self._clock_check.measure(CLOCK_AGE_MAX_S)
         self._spawn(self._upkeep.run)
         await self._stream.run()
 
@@ -170,11 +180,16 @@ class Session:
         """Cancel an order."""
         self._orders.cancel(symbol, client_order_id)
 
-    def answer_snapshot(self, call: Call) -> None:
+    def answer_snapshot(self, call: Call, *, is_routine: bool = False) -> None:
         """Read a snapshot while events are delivered; who asks also learns again what is halted, and what is wrong."""
         self._upkeep.tell_status()
         self._troubles.tell_all()
-        self._spawn(lambda: self._answer(call, insist(self._connected_snapshot, ANSWER_WITHIN_S)))
+        self._delivery.tell(ReconcilePace(self._ports.account, self._address.weight.pace_s(SNAPSHOT_WEIGHT)))
+        priority = Priority.UPKEEP if is_routine else Priority.QUESTION
+        asked_s = asyncio.get_running_loop().time()
+        self._spawn(
+            lambda: self._answer(call, insist(lambda: self._connected_snapshot(asked_s, priority), ANSWER_WITHIN_S))
+        )
 
     def answer_order(self, call: Call, symbol: str, client_order_id: str) -> None:
         """Ask for one order."""
@@ -190,12 +205,15 @@ class Session:
         except AskError as error:
             call.fail(crash(str(error)))
 
-    async def _connected_snapshot(self) -> AccountSnapshot:
-        """Read a snapshot; again when the connection was lost meanwhile, since events are then missing."""
+    async def _connected_snapshot(self, asked_s: float, priority: Priority) -> AccountSnapshot:
+        """Read a snapshot; again when the connection was lost meanwhile, since events are then missing.
+
+        Who has waited for the connection gets the one that it began with.
+        """
         while True:
             await self._stream.wait_connected()
             connection = self._stream.connection
-            snapshot = await self._questions.snapshot()
+            snapshot = self._stream.snapshot_since(asked_s) or await self._questions.snapshot(priority)
             if connection is not None and self._stream.connection is not None:
                 return snapshot
 
@@ -205,6 +223,7 @@ class Session:
         await self._sender.wait_for_ban()
         if self._troubles.is_so("credentials"):
             await asyncio.sleep(self._ports.pace.credentials_pause_s)
+        await self._address.connects.enter()
 
     async def _connect(self) -> Connection:
         try:

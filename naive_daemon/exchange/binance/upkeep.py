@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from naive_daemon.exchange.binance.address import Address
 from naive_daemon.exchange.binance.delivery import Delivery
-from naive_daemon.exchange.binance.exchange_time import ExchangeTime
 from naive_daemon.exchange.binance.questions import AskError, Questions
 from naive_daemon.exchange.binance.rest import Rest
-from naive_daemon.exchange.binance.signal import Accepted, Signal, signal_of
+from naive_daemon.exchange.binance.signal import Accepted, BadCredentials, Signal, signal_of
 from naive_daemon.exchange.binance.trouble import Kind, Troubles
 from naive_daemon.exchange.binance.wire import ExchangeInformation, ServerTime, WireError, decode
 from naive_daemon.execution.client import MarketStatus
@@ -22,37 +22,38 @@ HEAL_PERIOD_S = 60.0
 """How often it is looked whether a key that was refused is good again, or a clock right."""
 
 
+class _NotSaidError(Exception):
+    """The exchange did not say what time it is."""
+
+
 class ClockCheck:
-    """Measures the exchange's clock against ours. `noted` takes note of a ban."""
+    """Measures the exchange's clock against ours, once for all accounts. `noted` takes note of a ban."""
 
     def __init__(
         self,
         rest: Rest,
-        time: ExchangeTime,
+        address: Address,
         troubles: Troubles,
         *,
         drift_max_ms: int,
         noted: Callable[[Signal], Signal],
     ) -> None:
         self._rest = rest
-        self._time = time
+        self._time = address.time
+        self._ahead_ms = address.ahead_ms
         self._troubles = troubles
         self._noted = noted
         self._drift_max_ms = drift_max_ms
 
-    async def measure(self) -> bool:
-        """Ask what time it is there, and alarm when ours is off by too much; False when it does not say."""
-        asked_s = self._time.monotonic_s()
-        result = await self._rest.ask("GET", "/api/v3/time", is_signed=False)
-        answered_s = self._time.monotonic_s()
-        signal = self._noted(signal_of(result.answer, self._time.now_ms()))
-        if not isinstance(signal, Accepted):
-            return False
+    async def measure(self, age_max_s: float = 0.0) -> bool:
+        """Ask what time it is there, and alarm when ours is off by too much; False when it does not say.
+
+        What was measured for another account not longer ago than `age_max_s` seconds will do.
+        """
         try:
-            server_ms = decode(signal.body, ServerTime).server_time
-        except WireError:
+            ahead_ms = await self._ahead_ms.get(self._ask, self._time.monotonic_s() - age_max_s)
+        except _NotSaidError:
             return False
-        ahead_ms = self._time.measured(server_ms, asked_s, answered_s)
         if abs(ahead_ms) <= self._drift_max_ms:
             self._troubles.end("clock")
         else:
@@ -62,9 +63,25 @@ class ClockCheck:
             )
         return True
 
+    async def _ask(self) -> int:
+        asked_s = self._time.monotonic_s()
+        result = await self._rest.ask("GET", "/api/v3/time", is_signed=False)
+        answered_s = self._time.monotonic_s()
+        signal = self._noted(signal_of(result.answer, self._time.now_ms()))
+        if not isinstance(signal, Accepted):
+            raise _NotSaidError
+        try:
+            server_ms = decode(signal.body, ServerTime).server_time
+        except WireError as error:
+            raise _NotSaidError from error
+        return self._time.measured(server_ms, asked_s, answered_s)
+
 
 class Upkeep:
-    """See the module. `clear` waits until the exchange may be spoken to; `relimit` takes over its limits."""
+    """See the module. `clear` waits until the exchange may be spoken to; `relimit` takes over its limits.
+
+    `refused` is told why the key is refused, as often as that is found.
+    """
 
     def __init__(
         self,
@@ -74,10 +91,12 @@ class Upkeep:
         troubles: Troubles,
         log: Any,
         *,
+        address: Address,
         account: str,
         symbols: Iterable[str],
         relimit: Callable[[ExchangeInformation], None],
         clear: Callable[[], Awaitable[None]],
+        refused: Callable[[str], object],
         refresh_s: float,
         heal_period_s: float = HEAL_PERIOD_S,
     ) -> None:
@@ -90,6 +109,8 @@ class Upkeep:
         self._log = log
         self._relimit = relimit
         self._clear = clear
+        self._refused = refused
+        self._address = address
         self._refresh_s = refresh_s
         self._heal_period_s = heal_period_s
         self._halted: frozenset[str] = frozenset()
@@ -102,12 +123,13 @@ class Upkeep:
             await self.look_at_symbols()
             await asyncio.sleep(self._refresh_s)
             await self._clear()
-            await self._clock_check.measure()
+            await self._clock_check.measure(self._refresh_s / 2)
 
     async def look_at_symbols(self) -> None:
         """Ask which symbols are traded, and tell when that has changed."""
         try:
-            information = await self._questions.information()
+            since_s = self._address.time.monotonic_s() - self._refresh_s / 2
+            information = await self._address.information.get(self._questions.information, since_s)
         except AskError as error:
             self._log.warning("symbols could not be looked at", reason=str(error))
             return
@@ -126,7 +148,9 @@ class Upkeep:
         self._delivery.tell(MarketStatus(self._account, self._halted))
 
     async def heal_credentials(self) -> None:
-        """Look whether the account may trade again, after its key was refused."""
+        """See that it is the key that is refused, and not one request; then whether the account may trade again."""
+        await self._clear()
+        await self._may_trade()
         await self._heal("credentials", self._look_at_key)
 
     async def heal_clock(self) -> None:
@@ -147,9 +171,14 @@ class Upkeep:
             self._healing.discard(kind)
 
     async def _look_at_key(self) -> None:
+        if await self._may_trade():
+            self._troubles.end("credentials")
+
+    async def _may_trade(self) -> bool:
         try:
             information = await self._questions.account()
-        except AskError:
-            return
-        if information.can_trade:
-            self._troubles.end("credentials")
+        except AskError as error:
+            if isinstance(error.signal, BadCredentials):
+                self._refused(error.signal.reason)
+            return False
+        return information.can_trade
