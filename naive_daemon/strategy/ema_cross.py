@@ -16,7 +16,7 @@ from naive_daemon.domain.cycle import Cycle, CycleOutcome
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.money import EXACT, ONE, ZERO, affordable, ceil_to, floor_to, parse_decimal, plain
-from naive_daemon.domain.order import Order
+from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.parameters import Parameter, canonical, read_parameters
 from naive_daemon.domain.settings import (
     BUDGET_MAX,
@@ -160,6 +160,8 @@ class EmaCrossStrategy:
         sell = position.latest(Side.SELL)
         if sell is not None and not sell.status.is_terminal:
             return _follow(event, sell)
+        if sell is not None and sell.status is OrderStatus.FILLED:
+            return (Finish(cycle_result(position, instrument, event.time_ns, CycleOutcome.COMPLETED)),)
         quantity = _exit_quantity(position, instrument)
         stop = self._stop(position, buy)
         is_leaving = (
@@ -248,7 +250,7 @@ def _follow(event: StrategyEvent, sell: Order) -> tuple[Decision, ...]:
 def _exit_quantity(position: Position, instrument: Instrument) -> Decimal:
     """Give what to sell: all that is held, floored to the step, without dust once that was refused.
 
-    What is more than the exchange takes in one order is sold in several.
+    What is more than the exchange takes in one order can only be dust, as the entry was one order: it stays dust.
     """
     quantity = held(position, instrument)
     if is_dust_refused(position):

@@ -240,16 +240,19 @@ def test_an_exit_that_the_filters_forbid_is_kept_and_goes_out_once_they_do_not()
     assert bench.decided == (Place(SELL, Decimal("98.90"), Decimal("0.7")), Wake())
 
 
-def test_an_exit_beyond_the_largest_order_is_sold_in_parts() -> None:
-    bench = bought()
-    bench.market = msgspec.structs.replace(MARKET, max_quantity=Decimal("0.4"))
+def test_dust_beyond_the_largest_order_stays_dust() -> None:
+    bench = Bench(
+        msgspec.structs.replace(CYCLE, dust_in=Decimal("0.5")), msgspec.structs.replace(MARKET, max_quantity=Decimal(1))
+    )
+    bench.signal(BUY)
+    (buy,) = bench.live()
+    bench.fill(buy, buy.quantity)
     bench.signal(SELL)
-    for quantity in ("0.4", "0.3"):
-        (sell,) = bench.live()
-        assert sell.quantity == Decimal(quantity)
-        bench.fill(sell, sell.quantity)
-        bench.trade("100")
+    (sell,) = bench.live()
+    assert sell.quantity == Decimal("1.0")
+    bench.fill(sell, sell.quantity)
     assert bench.result is not None
+    assert bench.result.dust_base == Decimal("0.2992")
 
 
 def test_while_the_symbol_drains_nothing_is_bought_and_what_is_held_waits_for_its_exit() -> None:
