@@ -128,6 +128,8 @@ def test_history_and_live_candles_are_the_exchanges_over_cuts_and_crashes(
     tmp_path: Path, system: ActorSystem, begin: Begin
 ) -> None:
     with LocalExchange(tmp_path, *_MARKET) as exchange:
+        for kind in ("error", "429", "latency"):
+            exchange.fault(kind, where="market", count=1, value="1")
         ear = begin(exchange)
         told = ear.next(1)
         exchange.fault("disconnect", where="stream", count=1)
