@@ -29,7 +29,7 @@ COMMANDS = {
     ),
     "account": Loading(
         "naive_daemon.cli.account:account",
-        "Show what the account of a running daemon has: balances, positions, open orders, and the session so far.",
+        "Show what an account has; add accounts, list, disable and enable them.",
     ),
     "reconcile": Loading(
         "naive_daemon.cli.reconcile:reconcile", "Have a running daemon compare its journal with the exchange now."

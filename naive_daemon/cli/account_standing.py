@@ -21,13 +21,13 @@ class AccountStanding(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     account: str
-    is_configured: bool
-    is_enabled: bool
-    credentials: str | None
-    state: str | None
-    reason: str | None
-    retry_at: datetime | None
-    symbols_on: int
+    is_configured: bool = False
+    is_enabled: bool = True
+    credentials: str | None = None
+    state: str | None = None
+    reason: str | None = None
+    retry_at: datetime | None = None
+    symbols_on: int = 0
 
     @property
     def trouble(self) -> str | None:

@@ -33,7 +33,6 @@ def disable(options: Options, *, names: tuple[str, ...], timeout_s: float, no_wa
     shut down its symbols first. An account is never removed: its orders and cycles name it.
 
     Example:
-      naive-daemon stop BTCUSDT --account second --orders cancel
       naive-daemon account disable second
 
     """

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from sqlalchemy import Engine, Text, and_, func, literal, select
@@ -19,7 +19,15 @@ ABSENT = "off"
 # What is wanted may be changed by another command while this one waits.
 _CHANNELS = ("naive_actual", "naive_settings", "naive_safeguards")
 
+Key = TypeVar("Key")
 State = TypeVar("State")
+
+
+class Target(NamedTuple):
+    """A symbol of an account."""
+
+    account: str
+    symbol: str
 
 
 class Actual(msgspec.Struct, frozen=True):
@@ -34,22 +42,25 @@ class Actual(msgspec.Struct, frozen=True):
     desired: TradingStatus | None = None
 
 
-def read_actual(engine: Engine, account: str, symbols: Iterable[str]) -> dict[str, Actual]:
-    """Read what the daemon last said of each symbol, by symbol; one that it never spoke of is off."""
-    names = list(symbols)
+def read_actual(engine: Engine, targets: Iterable[Target]) -> dict[Target, Actual]:
+    """Read what the daemon last said of each symbol of an account; one that it never spoke of is off."""
+    named = list(targets)
     actual, wanted = ActualStateRow, SettingRow
-    name = func.unnest(literal(names, ARRAY(Text))).table_valued("symbol").render_derived().c.symbol
+    columns = [literal([getattr(target, field) for target in named], ARRAY(Text)) for field in Target._fields]
+    asked = func.unnest(*columns).table_valued(*Target._fields).render_derived()
+    account, symbol = asked.c.account, asked.c.symbol
     query = (
-        select(name, actual.state, actual.last_error, actual.updated_at, wanted.status)
-        .outerjoin(actual, and_(actual.account == account, actual.symbol == name))
-        .outerjoin(wanted, and_(wanted.account == account, wanted.symbol == name))
+        select(account, symbol, actual.state, actual.last_error, actual.updated_at, wanted.status)
+        .outerjoin(actual, and_(actual.account == account, actual.symbol == symbol))
+        .outerjoin(wanted, and_(wanted.account == account, wanted.symbol == symbol))
     )
     with begin(engine) as connection:
-        found = {
-            symbol: Actual(state or ABSENT, last_error, from_datetime(updated_at) if updated_at else 0, desired)
-            for symbol, state, last_error, updated_at, desired in connection.execute(query)
+        return {
+            Target(owner, name): Actual(
+                state or ABSENT, last_error, from_datetime(updated_at) if updated_at else 0, desired
+            )
+            for owner, name, state, last_error, updated_at, desired in connection.execute(query)
         }
-    return {name: found.get(name, Actual()) for name in names}
 
 
 class Wakening:
@@ -86,14 +97,14 @@ class Wakening:
 
 def await_states(
     url: str,
-    read: Callable[[Collection[str]], Mapping[str, State]],
-    former: Mapping[str, State],
-    settled: Callable[[str, State], bool],
+    read: Callable[[Collection[Key]], Mapping[Key, State]],
+    former: Mapping[Key, State],
+    settled: Callable[[Key, State], bool],
     *,
     timeout_s: float,
     clock: Clock,
     advance: Callable[[int], None],
-) -> dict[str, State]:
+) -> dict[Key, State]:
     """Wait until all that `former` names are `settled`, at most `timeout_s`; gives the last state of the others.
 
     `read` gives the states of those named; `advance` is told how many have settled so far.

@@ -5,8 +5,9 @@ from contextlib import closing
 import click
 import msgspec
 
+from naive_daemon.cli.account_choice import account_option, known_account
 from naive_daemon.cli.command import Command, Options, pass_options
-from naive_daemon.cli.database import open_database
+from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.moment import MomentType
 from naive_daemon.cli.output import emit, progress
 from naive_daemon.clock import WallClock, to_datetime
@@ -23,7 +24,7 @@ from naive_daemon.storage.postgres.purge import AGE_MIN_NS, JournalPurge, Purged
     metavar="AGE",
     help="What ended before: 90d, 36h, or a date, 2024-05-01. At least a day ago.",
 )
-@click.option("--account", metavar="NAME", help="The account; the configured one unless given.")
+@account_option()
 @click.option("--dry-run", is_flag=True, help="Only count what would go.")
 @pass_options
 def purge(options: Options, *, before_ns: int, account: str | None, dry_run: bool) -> None:
@@ -43,15 +44,15 @@ def purge(options: Options, *, before_ns: int, account: str | None, dry_run: boo
             "the last day can not be purged: what an exchange tells again is known by its rows",
             hint="give an age of at least 1d, for example --older-than 90d",
         )
-    config = options.load_config({"account": account})
+    config = options.load_config()
     with (
-        open_database(options, config, reads_only=True) as url,
-        closing(JournalPurge(url, config.account, before_ns)) as old,
+        open_engine(options, config, reads_only=True) as (url, engine),
+        closing(JournalPurge(url, chosen := known_account(engine, config.account, account), before_ns)) as old,
     ):
         found = old.count()
         gone = found if dry_run else _delete(options, old, found)
     report = {
-        "account": config.account,
+        "account": chosen,
         "older_than": to_datetime(before_ns),
         "dry_run": dry_run,
         **msgspec.structs.asdict(gone),

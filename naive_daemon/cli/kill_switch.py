@@ -16,6 +16,7 @@ from naive_daemon.domain.errors import NaiveError, UsageError
 from naive_daemon.domain.limits import KillCancel, KillSwitch
 from naive_daemon.logs.bounded_text import printable
 from naive_daemon.storage.postgres import locks
+from naive_daemon.storage.postgres.accounts import OperatorAccounts
 from naive_daemon.storage.postgres.safeguards import OperatorSafeguards
 
 _REASON_MAX = 200
@@ -157,11 +158,11 @@ class _Daemons:
     def __init__(self, url: str, engine: Engine) -> None:
         self._url = url
         self._safeguards = OperatorSafeguards(engine)
+        self._accounts = OperatorAccounts(engine)
 
     def traded(self, *others: str) -> list[str]:
         """Name the accounts that a daemon trades, of those that the database knows and `others`."""
-        known = sorted({*self._safeguards.accounts(), *others})
-        return [account for account in known if locks.holder(self._url, account) is not None]
+        return sorted(locks.holders(self._url, {*self._accounts.known(), *others}))
 
     def seen(self, accounts: Collection[str]) -> dict[str, int]:
         """Give which revision of the switch each account obeys."""
@@ -183,7 +184,7 @@ class _Daemons:
                 clock=WallClock(),
                 advance=lambda done: bar.update(task, completed=done),
             )
-        ended = {account for account in late if locks.holder(self._url, account) is None}
+        ended = frozenset(late) - frozenset(locks.holders(self._url, late))
         return {account: account not in late for account in accounts if account not in ended}
 
 

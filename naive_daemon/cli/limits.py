@@ -6,6 +6,7 @@ from typing import Any
 import click
 import msgspec
 
+from naive_daemon.cli.account_choice import account_option, all_accounts_option, chosen_accounts, known_account
 from naive_daemon.cli.command import Group, Options, pass_options
 from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.output import emit, print_table, say
@@ -35,7 +36,7 @@ def limits() -> None:
 
 
 @limits.command("list")
-@click.option("--account", metavar="NAME", help="Only this account.")
+@account_option("Only this account.")
 @pass_options
 def list_limits(options: Options, *, account: str | None) -> None:
     """Show the limits of all accounts that have some; a dash is no limit.
@@ -46,17 +47,19 @@ def list_limits(options: Options, *, account: str | None) -> None:
       naive-daemon limits list --account main
 
     """
-    config = options.load_config({"account": account})
+    config = options.load_config()
     with open_engine(options, config, reads_only=True) as (_, engine):
-        found = OperatorSafeguards(engine).limits(config.account if account is not None else None)
+        chosen = None if account is None else known_account(engine, config.account, account)
+        found = OperatorSafeguards(engine).limits(chosen)
     emit(options, [_flat(owner, values) for owner, values in found.items()], lambda: _print(found))
 
 
 @limits.command("set")
 @click.argument("words", nargs=-1, required=True, metavar="KEY=VALUE...")
-@click.option("--account", metavar="NAME", help="The account; the configured one unless given.")
+@account_option()
+@all_accounts_option()
 @pass_options
-def set_limits(options: Options, *, words: tuple[str, ...], account: str | None) -> None:
+def set_limits(options: Options, *, words: tuple[str, ...], account: str | None, all_accounts: bool) -> None:
     """Change limits of an account; KEY=none takes one away. Nothing that rests is cancelled.
 
     Keys: max_open_orders, max_orders_per_min, and in the quote asset max_symbol_at_risk, max_account_at_risk (what
@@ -68,11 +71,13 @@ def set_limits(options: Options, *, words: tuple[str, ...], account: str | None)
 
     """
     changes = _read_changes(words)
-    config = options.load_config({"account": account})
+    config = options.load_config()
     with open_engine(options, config) as (url, engine):
-        changed = OperatorSafeguards(engine).set_limits(config.account, changes)
-        running = locks.holder(url, config.account) is not None
-    emit(options, _flat(config.account, changed), lambda: _print({config.account: changed}))
+        accounts = chosen_accounts(engine, config.account, account, all_accounts=all_accounts)
+        changed = OperatorSafeguards(engine).set_limits_of(accounts, changes)
+        running = bool(locks.holders(url, accounts))
+    flat = [_flat(owner, values) for owner, values in changed.items()]
+    emit(options, flat if all_accounts else flat[0], lambda: _print(changed))
     say(
         options,
         "the running daemon takes this at once" if running else "the daemon is not running; it obeys when it starts",

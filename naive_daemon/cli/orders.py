@@ -5,6 +5,7 @@ from typing import Any
 import click
 import msgspec
 
+from naive_daemon.cli.account_choice import account_option, all_accounts_option, known_account, refuse_both
 from naive_daemon.cli.command import Command, Options, pass_options
 from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.moment import MomentType
@@ -16,13 +17,15 @@ from naive_daemon.storage.postgres.settings import OperatorSettings
 
 _LIMIT_MAX = 100_000
 _COLUMNS = (
-    "created", "symbol", "trader>", "cycle>", "side", "price>", "quantity>", "filled>", "status", "id", "reason",
+    "created", "account", "symbol", "trader>", "cycle>", "side", "price>", "quantity>", "filled>", "status",
+    "id", "reason",
 )  # fmt: skip
 
 
 @click.command(cls=Command)
 @click.argument("symbols", nargs=-1, type=SymbolType(), metavar="[SYMBOL]...")
-@click.option("--account", metavar="NAME", help="The account; the configured one unless given.")
+@account_option()
+@all_accounts_option()
 @click.option("--open", "live_only", is_flag=True, help="Only orders that are not over.")
 @click.option("--orphans", "orphans_only", is_flag=True, help="Only live orders whose cycle has ended, or has none.")
 @click.option(
@@ -37,6 +40,7 @@ def orders(
     *,
     symbols: tuple[str, ...],
     account: str | None,
+    all_accounts: bool,
     live_only: bool,
     orphans_only: bool,
     limit: int,
@@ -53,15 +57,18 @@ def orders(
       naive-daemon orders --since 24h --limit 1000
 
     """
-    config = options.load_config({"account": account})
+    refuse_both(account, all_accounts=all_accounts)
+    config = options.load_config()
     with open_engine(options, config, reads_only=True) as (_, engine):
+        chosen = None if all_accounts else known_account(engine, config.account, account)
         if symbols:
-            rows = OperatorSettings(engine).rows(config.account)
+            rows = OperatorSettings(engine).rows(chosen)
             check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])
         found = Report(engine).orders(
-            config.account, symbols, live_only=live_only, orphans_only=orphans_only, limit=limit, since_ns=since_ns
+            chosen, symbols, live_only=live_only, orphans_only=orphans_only, limit=limit, since_ns=since_ns
         )
-    emit(options, [_shown(line) for line in found], lambda: _print(found, "orphans" if orphans_only else "orders"))
+    what = "orphans" if orphans_only else "orders"
+    emit(options, [_shown(line) for line in found], lambda: _print(found, what, with_account=all_accounts))
 
 
 def _shown(line: OrderLine) -> dict[str, Any]:
@@ -72,15 +79,19 @@ def _shown(line: OrderLine) -> dict[str, Any]:
     return shown
 
 
-def _print(found: tuple[OrderLine, ...], what: str) -> None:
+def _print(found: tuple[OrderLine, ...], what: str, *, with_account: bool) -> None:
     if not found:
         click.echo(f"no {what}")
         return
     rows = [
         (
-            to_datetime(line.created_ns), line.symbol, line.trader, line.cycle, line.side, line.price, line.quantity,
-            line.filled, line.status, line.client_order_id, line.reason,
+            to_datetime(line.created_ns), line.account, line.symbol, line.trader, line.cycle, line.side, line.price,
+            line.quantity, line.filled, line.status, line.client_order_id, line.reason,
         )
         for line in found
     ]  # fmt: skip
-    print_table(_COLUMNS, rows)
+    if with_account:
+        print_table(_COLUMNS, rows)
+        return
+    at = _COLUMNS.index("account")
+    print_table(_COLUMNS[:at] + _COLUMNS[at + 1 :], [row[:at] + row[at + 1 :] for row in rows])

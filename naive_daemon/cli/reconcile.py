@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from naive_daemon.cli.account_choice import account_option
 from naive_daemon.cli.command import Command, Options, pass_options
 from naive_daemon.cli.output import emit, print_table
 
@@ -15,7 +16,7 @@ _COLUMNS = ("what", "symbol", "order", "journal", "exchange")
 
 
 @click.command(cls=Command)
-@click.option("--account", metavar="NAME", help="The account; the one that the daemon trades unless given.")
+@account_option("The account; the one that the daemon trades unless given.")
 @pass_options
 def reconcile(options: Options, *, account: str | None) -> None:
     """Have a running daemon compare its journal with the exchange now.
@@ -31,8 +32,6 @@ def reconcile(options: Options, *, account: str | None) -> None:
     from naive_daemon.cli.looking import console_client
     from naive_daemon.console.protocol import RECONCILE_TIMEOUT_S, AskReconcile, Reconciled
 
-    if account is not None:
-        account = options.load_config({"account": account}).account
     found = console_client(options).ask(AskReconcile(account), Reconciled, more_s=RECONCILE_TIMEOUT_S)
     emit(options, msgspec.structs.asdict(found), lambda: _print(found))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from naive_daemon.cli.account_choice import account_option, known_account
 from naive_daemon.cli.command import Command, Options, pass_options
 from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.moment import MomentType
@@ -34,7 +35,7 @@ _CONSOLE_TIMEOUT_S = 2.0
 @click.command(cls=Command)
 @click.argument("symbols", nargs=-1, type=SymbolType(), metavar="[SYMBOL]...")
 @click.option("--symbol", "named", multiple=True, type=SymbolType(), metavar="SYMBOL", help="The same as an argument.")
-@click.option("--account", metavar="NAME", help="The account; the configured one unless given.")
+@account_option()
 @click.option(
     "--since",
     "since_ns",
@@ -80,9 +81,10 @@ def report(
         raise UsageError("--csv and --json both want standard output: give one of them")
     if since_ns is not None and until_ns is not None and until_ns <= since_ns:
         raise UsageError("--until is not after --since: nothing can have ended between")
-    config = options.load_config({"account": account})
+    config = options.load_config()
     chosen = list(dict.fromkeys([*symbols, *named]))
     with open_engine(options, config, reads_only=True) as (_, engine):
+        config = options.load_config({"account": known_account(engine, config.account, account)})
         everything = CycleHistory(engine, config.account)
         traded = everything.symbols()
         if chosen:

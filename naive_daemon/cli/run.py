@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 import structlog
 
+from naive_daemon.cli.account_choice import account_option
 from naive_daemon.cli.command import Command, Options, pass_options
 from naive_daemon.cli.symbols import SymbolType, check_known
 from naive_daemon.domain.errors import ConfigError
@@ -32,7 +33,7 @@ class Terminal(NamedTuple):
 )
 @click.option("--speed", metavar="N|max", help="How many times faster than its own time the market is played.")
 @click.option("--seed", type=int, help="Seed of the generated market.")
-@click.option("--account", metavar="NAME", help="The account; the configured one unless given.")
+@account_option()
 @click.option(
     "--start",
     "symbols",

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
+from naive_daemon.cli.account_choice import account_option, all_accounts_option, chosen_accounts
 from naive_daemon.cli.command import Command, Options, pass_options
 from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.output import emit, progress
@@ -19,9 +20,10 @@ _BATCH = 250
 @click.option(
     "--symbols", "some", multiple=True, metavar="SYMBOLS", help="Only these (commas between them; may be repeated)."
 )
-@click.option("--account", metavar="NAME", help="The account; the configured one unless given.")
+@account_option()
+@all_accounts_option()
 @pass_options
-def seed(options: Options, *, some: tuple[str, ...], account: str | None) -> None:
+def seed(options: Options, *, some: tuple[str, ...], account: str | None, all_accounts: bool) -> None:
     """Add settings for every symbol that the exchange lists.
 
     They get the default settings, switched off, and a row in the streaming settings, switched off too. Rows that exist
@@ -32,19 +34,23 @@ def seed(options: Options, *, some: tuple[str, ...], account: str | None) -> Non
       naive-daemon seed --symbols BTCUSDT,ETHUSDT
 
     """
-    config = options.load_config({"account": account})
+    config = options.load_config()
     listed = listed_symbols(config)
     given = [SymbolType().convert(word, None, None) for text in some for word in text.split(",")]
     names = check_known(given, listed) if given else list(dict.fromkeys(listed))
     added = 0
     with open_engine(options, config) as (_, engine), progress(options) as bar:
+        accounts = chosen_accounts(engine, config.account, account, all_accounts=all_accounts)
         store = OperatorSettings(engine)
-        task = bar.add_task("adding symbols", total=len(names))
-        for batch in _batches(names):
-            added += store.seed(config.account, batch)
-            bar.advance(task, len(batch))
-    report = {"account": config.account, "listed": len(names), "added": added, "untouched": len(names) - added}
-    emit(options, report, lambda: click.echo(f"{added} symbols added, {len(names) - added} had settings already"))
+        total = len(names) * len(accounts)
+        task = bar.add_task("adding symbols", total=total)
+        for name in accounts:
+            for batch in _batches(names):
+                added += store.seed(name, batch)
+                bar.advance(task, len(batch))
+    report = {"account": accounts[0], "listed": len(names), "added": added, "untouched": total - added}
+    report |= {"accounts": len(accounts)} if all_accounts else {}
+    emit(options, report, lambda: click.echo(f"{added} symbols added, {total - added} had settings already"))
 
 
 def _batches(names: Sequence[str]) -> Iterator[list[str]]:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 import msgspec
 
+from naive_daemon.cli.account_choice import account_option, all_accounts_option, chosen_accounts
 from naive_daemon.cli.command import Group, Options, pass_options
 from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.output import emit, print_table, say
@@ -35,9 +36,10 @@ def settings() -> None:
 
 @settings.command("list")
 @click.argument("symbols", nargs=-1, type=SymbolType(), metavar="[SYMBOL]...")
-@click.option("--account", metavar="NAME", help="The account; the configured one unless given.")
+@account_option()
+@all_accounts_option()
 @pass_options
-def list_settings(options: Options, *, symbols: tuple[str, ...], account: str | None) -> None:
+def list_settings(options: Options, *, symbols: tuple[str, ...], account: str | None, all_accounts: bool) -> None:
     """Show the settings of symbols, or of all that have some.
 
     Budgets are in the quote asset; intervals are ratios (0.01 is 1 %).
@@ -46,9 +48,10 @@ def list_settings(options: Options, *, symbols: tuple[str, ...], account: str | 
       naive-daemon settings list BTCUSDT
 
     """
-    config = options.load_config({"account": account})
+    config = options.load_config()
     with open_engine(options, config, reads_only=True) as (_, engine):
-        rows = OperatorSettings(engine).rows(config.account)
+        accounts = chosen_accounts(engine, config.account, account, all_accounts=all_accounts)
+        rows = _rows(OperatorSettings(engine), accounts)
     if symbols:
         wanted = check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])
         rows = tuple(row for row in rows if row.symbol in wanted)
@@ -57,9 +60,10 @@ def list_settings(options: Options, *, symbols: tuple[str, ...], account: str | 
 
 @settings.command("set")
 @click.argument("words", nargs=-1, required=True, metavar="SYMBOL... KEY=VALUE...")
-@click.option("--account", metavar="NAME", help="The account; the configured one unless given.")
+@account_option()
+@all_accounts_option()
 @pass_options
-def set_settings(options: Options, *, words: tuple[str, ...], account: str | None) -> None:
+def set_settings(options: Options, *, words: tuple[str, ...], account: str | None, all_accounts: bool) -> None:
     """Change settings of symbols; traders that run take them at their next cycle.
 
     An order that rests is never changed. Keys: chunks, budget (quote asset), buy_down_interval, profit_interval,
@@ -75,21 +79,31 @@ def set_settings(options: Options, *, words: tuple[str, ...], account: str | Non
     changes = _read_changes([word for word in words if "=" in word])
     if not symbols or not changes:
         raise UsageError("name at least one symbol and one value", hint="naive-daemon settings set BTCUSDT budget=500")
-    config = options.load_config({"account": account})
+    config = options.load_config()
     with open_engine(options, config) as (_, engine):
+        accounts = chosen_accounts(engine, config.account, account, all_accounts=all_accounts)
         store = OperatorSettings(engine)
-        rows = {row.symbol: row for row in store.rows(config.account)}
-        names = check_known(symbols, [*rows, *listed_symbols(config)])
-        wrong = (mistakes(rows[name].trade if name in rows else TradeSettings(), changes) for name in names)
+        trades = {(row.account, row.symbol): row.trade for row in _rows(store, accounts)}
+        names = check_known(symbols, [*(symbol for _, symbol in trades), *listed_symbols(config)])
+        present = (trades.get((one, name), TradeSettings()) for one in accounts for name in names)
+        wrong = (mistakes(trade, changes) for trade in dict.fromkeys(present))
         _refuse(list(dict.fromkeys(line for lines in wrong for line in lines)))
-        if missing := [name for name in names if name not in rows]:
-            store.seed(config.account, missing)
-        store.set_values(config.account, names, changes)
-        changed = store.rows(config.account, names)
+        for one in accounts:
+            if missing := [name for name in names if (one, name) not in trades]:
+                store.seed(one, missing)
+            store.set_values(one, names, changes)
+        changed = _rows(store, accounts, names)
     emit(options, [_flat(row) for row in changed], lambda: _print(changed))
     running = sum(row.status is not TradingStatus.OFF for row in changed)
     if running:
         say(options, "traders that run take this at their next cycle; orders that rest stay as they are")
+
+
+def _rows(store: OperatorSettings, accounts: Sequence[str], symbols: Sequence[str] = ()) -> tuple[SymbolSettings, ...]:
+    """Read the settings of some accounts, in one question."""
+    found = store.rows(accounts[0] if len(accounts) == 1 else None, symbols)
+    wanted = frozenset(accounts)
+    return tuple(row for row in found if row.account in wanted)
 
 
 def _read_changes(words: Sequence[str]) -> dict[str, str]:
@@ -125,7 +139,10 @@ def _print(rows: Sequence[SymbolSettings]) -> None:
     if not rows:
         click.echo("no settings yet; naive-daemon seed adds every symbol that the exchange lists")
         return
-    print_table(_COLUMNS, [(row.symbol, row.status, *_shown(row.trade)) for row in rows])
+    several = len({row.account for row in rows}) > 1
+    columns = ("account", *_COLUMNS) if several else _COLUMNS
+    shown = [(row.account, row.symbol, row.status, *_shown(row.trade)) for row in rows]
+    print_table(columns, shown if several else [row[1:] for row in shown])
 
 
 def _shown(trade: TradeSettings) -> list[object]:

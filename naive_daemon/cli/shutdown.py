@@ -18,7 +18,14 @@ from naive_daemon.domain.settings import RestingOrders, TradingStatus
 )
 @pass_options
 def shutdown(
-    options: Options, *, symbols: tuple[str, ...], account: str | None, timeout_s: float, no_wait: bool, entries: str
+    options: Options,
+    *,
+    symbols: tuple[str, ...],
+    account: str | None,
+    all_accounts: bool,
+    timeout_s: float,
+    no_wait: bool,
+    entries: str,
 ) -> None:
     """Let symbols finish what is open, then end.
 
@@ -36,6 +43,7 @@ def shutdown(
             status=TradingStatus.SHUTDOWN,
             symbols=symbols,
             account=account,
+            all_accounts=all_accounts,
             timeout_s=0 if no_wait else timeout_s,
             shutdown_entries=RestingOrders(entries),
         ),

@@ -1,11 +1,14 @@
-"""How things stand: the daemon, and each symbol's wish and deed, as `status` shows them."""
+"""How things stand: the daemon, its accounts, and each symbol's wish and deed, as `status` shows them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 import msgspec
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, Text, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
+from naive_daemon.cli.account_standing import AccountStanding, read_accounts
+from naive_daemon.cli.confirmation import Target
 from naive_daemon.clock import to_datetime
 from naive_daemon.condition import degradations, warnings_of
 from naive_daemon.console.client import ConsoleClient, ConsoleRefusedError
@@ -76,21 +79,31 @@ class SymbolStanding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What `status --json` prints; nobody knows of the kill switch while the database is away."""
+    """What `status --json` prints; nobody knows of accounts and kill switch while the database is away."""
 
     daemon: DaemonStanding
     kill_switch: KillSwitch | None
+    accounts: list[AccountStanding]
     symbols: list[SymbolStanding]
 
 
 def read_standing(
-    url: str, engine: Engine, account: str, symbols: Sequence[str], *, everything: bool, console: ConsoleClient
+    url: str,
+    engine: Engine,
+    configured: str,
+    accounts: Sequence[str],
+    symbols: Sequence[str],
+    *,
+    everything: bool,
+    console: ConsoleClient,
 ) -> Standing:
-    """Read how things stand; without `symbols`, those that are off in wish and deed only with `everything`.
+    """Read how `accounts` stand; without `symbols`, those that are off in wish and deed only with `everything`.
 
-    A `console` that nobody answers is left out: another home's daemon trades this account, or none.
+    A `console` that nobody answers is left out: another home's daemon trades these accounts, or none.
     """
-    open_orders = _open_orders(engine, account)
+    open_orders = _open_orders(engine, accounts)
+    report = Report(engine).status(accounts[0] if len(accounts) == 1 else None, symbols, everything=everything)
+    chosen = frozenset(accounts)
     rows = [
         SymbolStanding(
             account=row.account,
@@ -98,16 +111,21 @@ def read_standing(
             desired=row.desired,
             actual=row.actual,
             traders=row.traders,
-            open_orders=open_orders.get(row.symbol, 0),
+            open_orders=open_orders.get(Target(row.account, row.symbol), 0),
             cycles=row.completed_cycles,
             realised_pnl=row.realised_pnl,
             restarts=row.restarts,
             held=row.held,
             last_error=_with_retry(row.last_error, row.retry_at_ns),
         )
-        for row in Report(engine).status(account, symbols, everything=everything)
+        for row in report
+        if row.account in chosen
     ]
-    return Standing(_with_health(_daemon(url, account), console), OperatorSafeguards(engine).kill_switch(), rows)
+    standings = [one for one in read_accounts(url, engine, configured) if one.account in chosen]
+    # An account that was added, and is down, has its daemon all the same: that of the configured account.
+    spoken_for = any(one.state is not None for one in standings)
+    daemon = _daemon(url, accounts[0], configured if spoken_for else accounts[0])
+    return Standing(_with_health(daemon, console), OperatorSafeguards(engine).kill_switch(), standings, rows)
 
 
 def _with_retry(error: str | None, retry_at_ns: int | None) -> str | None:
@@ -117,8 +135,10 @@ def _with_retry(error: str | None, retry_at_ns: int | None) -> str | None:
     return f"{error} (tried again at {to_datetime(retry_at_ns):%H:%M:%SZ})"
 
 
-def _daemon(url: str, account: str) -> DaemonStanding:
-    holder = locks.holder(url, account)
+def _daemon(url: str, account: str, other: str) -> DaemonStanding:
+    """Read of the daemon that trades an account, or else another one."""
+    holders = locks.holders(url, {account, other})
+    holder = holders.get(account) or holders.get(other)
     if holder is None:
         return DaemonStanding(account=account, running=False)
     presence = _presence(url, holder)
@@ -170,11 +190,12 @@ def _presence(url: str, holder: locks.Holder) -> Presence | None:
         reader.close()
 
 
-def _open_orders(engine: Engine, account: str) -> dict[str, int]:
+def _open_orders(engine: Engine, accounts: Collection[str]) -> dict[Target, int]:
+    named = func.any(literal(list(accounts), ARRAY(Text)))
     query = (
-        select(OrderRow.symbol, func.count())
-        .where(OrderRow.account == account, OrderRow.status.in_(_LIVE))
-        .group_by(OrderRow.symbol)
+        select(OrderRow.account, OrderRow.symbol, func.count())
+        .where(OrderRow.account == named, OrderRow.status.in_(_LIVE))
+        .group_by(OrderRow.account, OrderRow.symbol)
     )
     with begin(engine) as connection:
-        return {row[0]: row[1] for row in connection.execute(query)}
+        return {Target(account, symbol): count for account, symbol, count in connection.execute(query)}

@@ -10,8 +10,12 @@ from naive_daemon.domain.errors import UnreachableError
 from naive_daemon.trading.symbol_record import SymbolView
 
 
-def read_alone(account: str, symbols: Sequence[str], *, everything: bool, console: ConsoleClient) -> Standing | None:
-    """Ask the home's daemon; None unless it trades this account and its database is away.
+def read_alone(
+    configured: str, account: str | None, symbols: Sequence[str], *, everything: bool, console: ConsoleClient
+) -> Standing | None:
+    """Ask the home's daemon; None unless it trades the account that is meant and its database is away.
+
+    Without `account`, all that the daemon of the configured one trades.
 
     `symbols` and `everything` as in `read_standing`.
     """
@@ -19,18 +23,20 @@ def read_alone(account: str, symbols: Sequence[str], *, everything: bool, consol
         shown = console.ask(AskCondition(), ConditionShown, CONDITION_MORE_S)
     except (UnreachableError, ConsoleRefusedError):
         return None
-    views = [view for view in shown.symbols if view.account == account]
-    if shown.journal is None or shown.journal.away is None or (shown.symbols and not views):
+    meant = account or configured
+    is_ours = not shown.symbols or any(view.account == meant for view in shown.symbols)
+    if shown.journal is None or shown.journal.away is None or not is_ours:
         return None
+    views = [view for view in shown.symbols if account in (None, view.account)]
     daemon = DaemonStanding(
-        account=account,
+        account=meant,
         running=True,
         pid=shown.pid,
         degraded=degradations(shown.journal, shown.cache),
         warnings=warnings_of(shown.cache),
     )
     rows = [_row(view) for view in views if _is_shown(view, symbols, everything=everything)]
-    return Standing(daemon, None, rows)
+    return Standing(daemon, None, [], rows)
 
 
 def _is_shown(view: SymbolView, symbols: Sequence[str], *, everything: bool) -> bool:

@@ -10,7 +10,15 @@ from naive_daemon.domain.settings import TradingStatus
 @click.command(cls=Command)
 @switch_options
 @pass_options
-def start(options: Options, *, symbols: tuple[str, ...], account: str | None, timeout_s: float, no_wait: bool) -> None:
+def start(
+    options: Options,
+    *,
+    symbols: tuple[str, ...],
+    account: str | None,
+    all_accounts: bool,
+    timeout_s: float,
+    no_wait: bool,
+) -> None:
     """Trade symbols.
 
     Each symbol's status becomes "on", and a running daemon starts it at once. A symbol that the exchange lists, and
@@ -23,5 +31,11 @@ def start(options: Options, *, symbols: tuple[str, ...], account: str | None, ti
     """
     run_switch(
         options,
-        Switch(status=TradingStatus.ON, symbols=symbols, account=account, timeout_s=0 if no_wait else timeout_s),
+        Switch(
+            status=TradingStatus.ON,
+            symbols=symbols,
+            account=account,
+            all_accounts=all_accounts,
+            timeout_s=0 if no_wait else timeout_s,
+        ),
     )

@@ -1,9 +1,18 @@
 """`naive-daemon status`."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import click
 
+from naive_daemon.cli.account_choice import (
+    account_option,
+    all_accounts_option,
+    known_account,
+    refuse_both,
+    traded_accounts,
+)
+from naive_daemon.cli.account_standing import AccountStanding
 from naive_daemon.cli.command import Command, Options, pass_options
 from naive_daemon.cli.confirmation import Wakening
 from naive_daemon.cli.database import open_engine
@@ -23,21 +32,34 @@ from naive_daemon.storage.postgres.settings import OperatorSettings
 _REFRESH_S = 2
 # Its answer adds to what the database says; a daemon that hangs must not hold up the rest.
 _CONSOLE_TIMEOUT_S = 1
-_CHANNELS = ("naive_actual", "naive_settings", "naive_safeguards")
+_CHANNELS = ("naive_actual", "naive_settings", "naive_safeguards", "naive_accounts")
 _NAMED_MAX = 6
+_TROUBLES_MAX = 20
 _COLUMNS = (
-    "symbol", "desired", "actual", "traders>", "orders>", "cycles>", "realised pnl>", "restarts>", "last error",
+    "account", "symbol", "desired", "actual", "traders>", "orders>", "cycles>", "realised pnl>", "restarts>",
+    "last error",
 )  # fmt: skip
 
 
 @click.command(cls=Command)
 @click.argument("symbols", nargs=-1, type=SymbolType(), metavar="[SYMBOL]...")
-@click.option("--account", metavar="NAME", help="The account; the configured one unless given.")
+@account_option("Only this account; all that are traded unless given.")
+@all_accounts_option("All accounts that are traded, as without --account.")
 @click.option("--all", "everything", is_flag=True, help="Show symbols too that are off, as they should be.")
 @click.option("--watch", is_flag=True, help="Show every change, until Ctrl-C.")
 @pass_options
-def status(options: Options, *, symbols: tuple[str, ...], account: str | None, everything: bool, watch: bool) -> None:
+def status(
+    options: Options,
+    *,
+    symbols: tuple[str, ...],
+    account: str | None,
+    all_accounts: bool,
+    everything: bool,
+    watch: bool,
+) -> None:
     """Show what is wanted of symbols, and what is so.
+
+    Of all accounts that are traded, unless one is named; the trouble of an account stands above the table.
 
     Without symbols, those that are off, and are meant to be, are left out. A symbol that is held trades on, but places
     no entry for now; the reason stands below the table. While the database is away, the daemon of this home tells what
@@ -50,11 +72,12 @@ def status(options: Options, *, symbols: tuple[str, ...], account: str | None, e
     """
     if watch and options.json:
         raise UsageError("--watch is for people: it does not go with --json")
-    config = options.load_config({"account": account})
+    refuse_both(account, all_accounts=all_accounts)
+    config = options.load_config()
     console = ConsoleClient(config.home, WallClock().monotonic_s, _CONSOLE_TIMEOUT_S)
 
     def read_without_database() -> Standing | None:
-        return read_alone(config.account, symbols, everything=everything, console=console)
+        return read_alone(config.account, account, symbols, everything=everything, console=console)
 
     # Asked first: a database that is away, or frozen, would be waited for.
     alone = read_without_database()
@@ -64,12 +87,15 @@ def status(options: Options, *, symbols: tuple[str, ...], account: str | None, e
             return
         _watch_alone(read_without_database)
     with open_engine(options, config, reads_only=True) as (url, engine):
+        if account is not None:
+            known_account(engine, config.account, account)
         if symbols:
-            rows = OperatorSettings(engine).rows(config.account)
+            rows = OperatorSettings(engine).rows(account)
             check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])
 
         def read() -> Standing:
-            return read_standing(url, engine, config.account, symbols, everything=everything, console=console)
+            accounts = traded_accounts(engine, config.account) if account is None else [account]
+            return read_standing(url, engine, config.account, accounts, symbols, everything=everything, console=console)
 
         if watch:
             _watch(url, read, read_without_database)
@@ -112,6 +138,8 @@ def _print(standing: Standing) -> None:
         click.echo(f"degraded: {printable(line)}")
     for line in standing.daemon.warnings:
         click.echo(f"warning: {printable(line)}")
+    for line in account_lines(standing.accounts):
+        click.echo(line)
     if standing.kill_switch is not None and standing.kill_switch.is_on:
         click.echo(state_line(standing.kill_switch))
     if not standing.symbols:
@@ -119,13 +147,15 @@ def _print(standing: Standing) -> None:
         return
     rows = [
         (
-            row.symbol, row.desired, _actual(row), row.traders, row.open_orders, row.cycles, row.realised_pnl,
-            row.restarts, row.last_error,
+            row.account, row.symbol, row.desired, _actual(row), row.traders, row.open_orders, row.cycles,
+            row.realised_pnl, row.restarts, row.last_error,
         )
         for row in standing.symbols
     ]  # fmt: skip
-    print_table(_COLUMNS, rows)
-    for reason, symbols in _held(standing.symbols).items():
+    several = len({*(row.account for row in standing.symbols), *(one.account for one in standing.accounts)}) > 1
+    first = 0 if several else 1
+    print_table(_COLUMNS[first:], [row[first:] for row in rows])
+    for reason, symbols in _held(standing.symbols, with_account=several).items():
         named = ", ".join(symbols[:_NAMED_MAX]) + (" …" if len(symbols) > _NAMED_MAX else "")
         noun = "1 symbol" if len(symbols) == 1 else f"{len(symbols)} symbols"
         click.echo(f"held: {printable(reason)} ({noun}: {named})")
@@ -135,12 +165,26 @@ def _actual(row: SymbolStanding) -> str | None:
     return row.actual if row.held is None else f"{row.actual}, held"
 
 
-def _held(rows: Sequence[SymbolStanding]) -> dict[str, list[str]]:
+def account_lines(accounts: Sequence[AccountStanding]) -> list[str]:
+    """Say how many accounts do what they shall, where there are several, and which do not."""
+    lines = []
+    states = Counter(one.state for one in accounts if one.state is not None)
+    if len(accounts) > 1 and states:
+        lines.append(f"{len(accounts)} accounts: {', '.join(f'{count} {state}' for state, count in states.items())}")
+    lines += [f"account {one.account} is disabled" for one in accounts if not one.is_enabled]
+    troubles = [one.trouble for one in accounts if one.trouble is not None]
+    lines += troubles[:_TROUBLES_MAX]
+    if len(troubles) > _TROUBLES_MAX:
+        lines.append(f"and {len(troubles) - _TROUBLES_MAX} more accounts are down: naive-daemon account list")
+    return lines
+
+
+def _held(rows: Sequence[SymbolStanding], *, with_account: bool) -> dict[str, list[str]]:
     """Give the symbols by the reason for which they place no entry."""
     held: dict[str, list[str]] = {}
     for row in rows:
         if row.held is not None:
-            held.setdefault(row.held, []).append(row.symbol)
+            held.setdefault(row.held, []).append(f"{row.account} {row.symbol}" if with_account else row.symbol)
     return held
 
 

@@ -18,7 +18,14 @@ from naive_daemon.domain.settings import RestingOrders, TradingStatus
 )
 @pass_options
 def stop(
-    options: Options, *, symbols: tuple[str, ...], account: str | None, timeout_s: float, no_wait: bool, orders: str
+    options: Options,
+    *,
+    symbols: tuple[str, ...],
+    account: str | None,
+    all_accounts: bool,
+    timeout_s: float,
+    no_wait: bool,
+    orders: str,
 ) -> None:
     """End the trading of symbols now.
 
@@ -35,6 +42,7 @@ def stop(
             status=TradingStatus.OFF,
             symbols=symbols,
             account=account,
+            all_accounts=all_accounts,
             timeout_s=0 if no_wait else timeout_s,
             stop_orders=RestingOrders(orders),
         ),

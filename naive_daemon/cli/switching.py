@@ -10,12 +10,14 @@ import click
 import msgspec
 from sqlalchemy import Engine
 
+from naive_daemon.cli.account_choice import account_option, all_accounts_option, chosen_accounts
+from naive_daemon.cli.account_standing import AccountStanding, read_accounts
 from naive_daemon.cli.command import Options
-from naive_daemon.cli.confirmation import Actual, await_states, read_actual
+from naive_daemon.cli.confirmation import Actual, Target
 from naive_daemon.cli.database import open_engine
-from naive_daemon.cli.output import emit, progress, say
+from naive_daemon.cli.output import emit, say
+from naive_daemon.cli.switch_wait import SwitchWait
 from naive_daemon.cli.symbols import SymbolType, check_known, listed_symbols
-from naive_daemon.clock import WallClock
 from naive_daemon.domain.errors import NaiveError
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.storage.postgres import locks
@@ -37,11 +39,6 @@ _WORDS: dict[tuple[TradingStatus, TradingStatus], str] = {
     (SHUTDOWN, ON): "shutting down, it finishes what is open",
     (SHUTDOWN, SHUTDOWN): "already shutting down",
 }
-# In which states a symbol does what is asked for.
-_SETTLED = {ON: frozenset({"on"}), OFF: frozenset({"off"}), SHUTDOWN: frozenset({"shutdown", "off"})}
-_QUARANTINED = "quarantined"
-# Which wishes of others undo what is asked for. A shutdown becomes off by itself, when everything is sold.
-_UNDONE = {ON: frozenset({OFF, SHUTDOWN}), OFF: frozenset({ON, SHUTDOWN}), SHUTDOWN: frozenset({ON})}
 
 
 class Switch(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +47,7 @@ class Switch(msgspec.Struct, frozen=True, kw_only=True):
     status: TradingStatus
     symbols: Sequence[str]
     account: str | None
+    all_accounts: bool
     timeout_s: float
     stop_orders: RestingOrders | None = None
     shutdown_entries: RestingOrders | None = None
@@ -74,7 +72,8 @@ def switch_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), default=30, show_default=True,
                      metavar="S", help="Wait so many seconds at most."),
         click.option("--no-wait", is_flag=True, help="Do not wait until the daemon has done it."),
-        click.option("--account", metavar="NAME", help="The account; the configured one unless given."),
+        all_accounts_option(),
+        account_option(),
         click.argument("symbols", nargs=-1, required=True, type=SymbolType(), metavar="SYMBOL..."),
     ):  # fmt: skip
         command = decorate(command)
@@ -84,136 +83,102 @@ def switch_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def run_switch(options: Options, switch: Switch) -> None:
     """Set what is wanted, print what that means for each symbol, and wait until the daemon has done it.
 
-    Raises UsageError for symbols that nobody knows, before anything is changed, and NaiveError (exit 1) when the
-    daemon has not confirmed in time or has quarantined a symbol instead, or when another command was overtaking.
+    Raises UsageError for accounts and symbols that nobody knows, before anything is changed, and NaiveError (exit 1)
+    when the daemon has not confirmed in time, has quarantined a symbol instead, or can not trade an account that shall
+    start, or when another command was overtaking.
     """
-    config = options.load_config({"account": switch.account})
-    account = config.account
+    config = options.load_config()
     with open_engine(options, config) as (url, engine):
+        accounts = chosen_accounts(engine, config.account, switch.account, all_accounts=switch.all_accounts)
         settings = OperatorSettings(engine)
-        rows = {row.symbol: row.status for row in settings.rows(account)}
-        names = check_known(switch.symbols, {**rows, **dict.fromkeys(listed_symbols(config), OFF)})
-        wait = _Wait(url, engine, account, switch, read_actual(engine, account, names))
-        before = _apply(settings, account, names, rows, switch)
-        running = locks.holder(url, account) is not None
-        waits = running and switch.timeout_s > 0
-        unsettled = wait.run(options) if waits else {}
-    report = [
-        _switched(account, name, before[name], switch, unsettled=unsettled.get(name), waited=waits) for name in names
-    ]
-    emit(options, {"daemon_running": running, "symbols": report}, lambda: _print(report))
-    if not running:
-        say(options, NOT_RUNNING)
+        only = accounts[0] if len(accounts) == 1 else None
+        rows = {Target(row.account, row.symbol): row.status for row in settings.rows(only)}
+        known = {target.symbol: None for target in rows if target.account in accounts}
+        names = check_known(switch.symbols, {**known, **dict.fromkeys(listed_symbols(config))})
+        targets = [Target(account, name) for account in accounts for name in names]
+        wait = SwitchWait(url, engine, switch.status, switch.timeout_s, targets)
+        before = _apply(settings, targets, rows, switch)
+        traded = locks.holders(url, accounts)
+        awaited = [target for target in targets if target.account in traded] if switch.timeout_s > 0 else []
+        unsettled = wait.run(options, awaited) if awaited else {}
+        idle = _idle_accounts(url, engine, config.account, [name for name in accounts if name not in traded])
+    awaited_set = frozenset(awaited)
+    report = [_switched(target, before[target], switch, awaited_set, unsettled.get(target)) for target in targets]
+    emit(options, {"daemon_running": bool(traded), "symbols": report}, lambda: _print(report))
+    for line in dict.fromkeys(_idle_line(one) for one in idle):
+        say(options, line)
     if unsettled:
         raise wait.complaint(unsettled)
+    down = [one for one in idle if one.trouble]
+    if down and switch.status is ON and switch.timeout_s > 0:
+        named = ", ".join(one.account for one in down[:_NAMED_MAX]) + (" …" if len(down) > _NAMED_MAX else "")
+        raise NaiveError(
+            f"not traded now: {named}", hint="the wish is kept; naive-daemon account enable has it tried again at once"
+        )
+
+
+def _idle_accounts(url: str, engine: Engine, configured: str, accounts: Sequence[str]) -> list[AccountStanding]:
+    """Read how accounts are that no daemon trades now; one that was never added is left to a daemon of its own."""
+    if not accounts:
+        return []
+    known = {one.account: one for one in read_accounts(url, engine, configured)}
+    return [known.get(account) or AccountStanding(account=account) for account in accounts]
+
+
+def _idle_line(one: AccountStanding) -> str:
+    """Say why an account is not traded now."""
+    if not one.is_enabled:
+        return f"account {one.account} is disabled; it will do so after naive-daemon account enable {one.account}"
+    if one.state is None:
+        return NOT_RUNNING
+    return one.trouble or f"account {one.account} is being opened; it will do so when it is up"
 
 
 def _apply(
-    settings: OperatorSettings, account: str, names: Sequence[str], rows: dict[str, TradingStatus], switch: Switch
-) -> dict[str, TradingStatus]:
-    """Set the status of all symbols in one statement; gives what stood there before, off for those without a row."""
-    before = {name: rows.get(name, OFF) for name in names}
+    settings: OperatorSettings, targets: Sequence[Target], rows: Mapping[Target, TradingStatus], switch: Switch
+) -> dict[Target, TradingStatus]:
+    """Set the status of all symbols in one transaction; gives what stood before, off for those without a row."""
+    before = {target: rows.get(target, OFF) for target in targets}
     if switch.status is ON:
-        changed = names
+        changed = list(targets)
     elif switch.status is OFF:
-        changed = [name for name in names if name in rows]
+        changed = [target for target in targets if target in rows]
     else:
         # A symbol that is off has nothing to finish, and stays off.
-        changed = [name for name in names if before[name] is not OFF]
-    if changed:
-        changes = settings.set_status(
-            account,
-            changed,
-            switch.status,
-            create=switch.status is ON,
-            stop_orders=switch.stop_orders,
-            shutdown_entries=switch.shutdown_entries,
-        )
-        before |= {change.symbol: change.before or OFF for change in changes}
-    return before
-
-
-class _Wait:
-    """Waits for the daemon to do what was asked for; `former` is what it last said before it was asked."""
-
-    def __init__(self, url: str, engine: Engine, account: str, switch: Switch, former: Mapping[str, Actual]) -> None:
-        self._url = url
-        self._engine = engine
-        self._account = account
-        self._switch = switch
-        self._former = former
-
-    def run(self, options: Options) -> dict[str, Actual]:
-        """Wait; gives the symbols that do not do what is asked for, and what they do."""
-        failed: dict[str, Actual] = {}
-
-        def settled(name: str, actual: Actual) -> bool:
-            if actual.state in _SETTLED[self._switch.status]:
-                return True
-            if self._is_overtaken(actual) or self._has_failed(name, actual):
-                failed[name] = actual
-                return True
-            return False
-
-        with progress(options) as bar:
-            task = bar.add_task("waiting for the daemon", total=len(self._former))
-            late = await_states(
-                self._url,
-                lambda wanted: read_actual(self._engine, self._account, wanted),
-                dict.fromkeys(self._former, Actual()),  # what stood before says nothing of what came of it
-                settled,
-                timeout_s=self._switch.timeout_s,
-                clock=WallClock(),
-                advance=lambda done: bar.update(task, completed=done),
-            )
-        return failed | late
-
-    def complaint(self, unsettled: Mapping[str, Actual]) -> NaiveError:
-        """Say which symbols do not do what was asked for."""
-        for name, actual in unsettled.items():
-            if self._is_overtaken(actual):
-                return NaiveError(
-                    f"{name} was set to {actual.desired} by another command meanwhile",
-                    hint="what was asked for last holds; naive-daemon status shows it",
-                )
-            if self._has_failed(name, actual):
-                others = f" ({len(unsettled) - 1} more symbols are not on)" if len(unsettled) > 1 else ""
-                return NaiveError(
-                    f"{name} is quarantined: {actual.last_error or 'it crashed'}{others}",
-                    hint="it is tried again by itself, ever more seldom; naive-daemon start tries at once",
-                )
-        named = ", ".join(list(unsettled)[:_NAMED_MAX]) + (" …" if len(unsettled) > _NAMED_MAX else "")
-        return NaiveError(
-            f"the daemon has not confirmed within {self._switch.timeout_s:g} s: {named}",
-            hint="the wish is kept, and the daemon will do it; naive-daemon status shows how far it is",
-        )
-
-    def _is_overtaken(self, actual: Actual) -> bool:
-        return actual.desired in _UNDONE[self._switch.status]
-
-    def _has_failed(self, name: str, actual: Actual) -> bool:
-        # A quarantine from before the start is what the start is meant to end; a new one is its answer.
-        fresh = actual.updated_ns != self._former[name].updated_ns
-        return self._switch.status is ON and actual.state == _QUARANTINED and fresh
+        changed = [target for target in targets if before[target] is not OFF]
+    wanted: dict[str, list[str]] = {}
+    for account, symbol in changed:
+        wanted.setdefault(account, []).append(symbol)
+    changes = settings.set_statuses(
+        wanted,
+        switch.status,
+        create=switch.status is ON,
+        stop_orders=switch.stop_orders,
+        shutdown_entries=switch.shutdown_entries,
+    )
+    stood = ((Target(account, one.symbol), one.before) for account, made in changes.items() for one in made)
+    return before | {target: status or OFF for target, status in stood}
 
 
 def _switched(
-    account: str, name: str, before: TradingStatus, switch: Switch, *, unsettled: Actual | None, waited: bool
+    target: Target, before: TradingStatus, switch: Switch, awaited: frozenset[Target], unsettled: Actual | None
 ) -> SymbolSwitched:
     return SymbolSwitched(
-        account=account,
-        symbol=name,
+        account=target.account,
+        symbol=target.symbol,
         before=before,
         desired=OFF if switch.status is SHUTDOWN and before is OFF else switch.status,
         message=_WORDS[switch.status, before],
-        confirmed=unsettled is None if waited else None,
+        confirmed=unsettled is None if target in awaited else None,
         actual=unsettled.state if unsettled else None,
         last_error=unsettled.last_error if unsettled else None,
     )
 
 
 def _print(report: Sequence[SymbolSwitched]) -> None:
-    width = max(len(row.symbol) for row in report)
-    for row in report:
+    several = len({row.account for row in report}) > 1
+    names = [f"{row.account}  {row.symbol}" if several else row.symbol for row in report]
+    width = max(len(name) for name in names)
+    for name, row in zip(names, report, strict=True):
         doubt = f" (not confirmed: it is {row.actual})" if row.confirmed is False else ""
-        click.echo(f"{row.symbol:<{width}}  {row.message}{doubt}")
+        click.echo(f"{name:<{width}}  {row.message}{doubt}")

@@ -82,7 +82,7 @@ def test_settings_out_of_range_change_nothing(place: Place, daemon: Daemon) -> N
         (("--start", ""), 2, "symbol"),
         (("--feed", "none.csv"), 1, "none.csv"),
         (("--speed", "fast"), 78, "market.speed"),
-        (("--account", "a/b"), 78, "account"),
+        (("--account", "a/b"), 2, "account"),
     ],
 )
 def test_run_refuses_before_anything_starts(elsewhere: Place, arguments: tuple[str, ...], code: int, told: str) -> None:

@@ -49,7 +49,7 @@ def test_from_start_through_cycles_and_a_drain_to_off(place: Place, daemon: Daem
     daemon.log.await_event("rebuy", symbol="BTCUSDT")
     daemon.log.await_event("cycle finished", symbol="BTCUSDT", count=3)
     data = place("status", "--json").data
-    assert list(data) == ["daemon", "kill_switch", "symbols"]
+    assert list(data) == ["daemon", "kill_switch", "accounts", "symbols"]
     assert data["daemon"]["running"] is True
     assert data["daemon"]["pid"] == daemon.pid
     assert isinstance(data["daemon"]["silent_s"], float)

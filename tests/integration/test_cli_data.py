@@ -88,9 +88,21 @@ def test_status_json_is_exactly_what_programs_are_promised(console: Any, journal
     )
     states.close()
     data = console("status", "--json").data
-    assert list(data) == ["daemon", "kill_switch", "symbols"]
+    assert list(data) == ["daemon", "kill_switch", "accounts", "symbols"]
     assert data["daemon"]["running"] is False
     assert data["kill_switch"] == {"is_on": False, "cancel": "nothing", "reason": "", "revision": 0}
+    assert data["accounts"] == [
+        {
+            "account": "main",
+            "is_configured": True,
+            "is_enabled": True,
+            "credentials": None,
+            "state": None,
+            "reason": None,
+            "retry_at": None,
+            "symbols_on": 1,
+        }
+    ]
     assert data["symbols"] == [
         {
             "account": "main",

@@ -71,6 +71,7 @@ def test_what_a_daemon_writes_meanwhile_is_not_waited_for(
 
 
 def test_only_the_account_that_is_named(console: Any, past: psycopg.Connection) -> None:
+    console("account", "add", "two")
     assert console("db", "purge", "--older-than", "90d", "--account", "two", "--json").data["cycles"] == 0
     assert len(cycles(past)) == 702
 

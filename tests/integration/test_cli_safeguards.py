@@ -37,7 +37,7 @@ def obey(store: PostgresDesiredState, switch: KillSwitch) -> None:
 def daemon(url: str, confirm: Confirm = obey, account: str = "main") -> Iterator[None]:
     """Stand for a daemon: hold the account, and answer each change of the kill switch."""
     claim = AccountClaim([account])
-    session = Session(url, application_name=claim.application_name, on_connect=claim.take)
+    session = Session(url, application_name=claim.application_name, on_connect=claim.bearer().take)
     store = PostgresDesiredState(url)
     wakening, is_over = Wakening(), threading.Event()
     listener = Listener(url, ("naive_safeguards",), wakening)
@@ -164,6 +164,7 @@ def test_limits_are_set_listed_and_taken_away(console: Any, schema_url: str) -> 
         "max_daily_loss": "50",
     }
     assert data == everything
+    console("account", "add", "second")
     answer = console("limits", "set", "max_daily_loss=none", "max_orders_per_min=7", "--account", "second")
     assert answer.out.splitlines()[-1] == "the daemon is not running; it obeys when it starts"
     assert console("limits", "list", "--json").data == [
@@ -210,8 +211,8 @@ def test_a_bad_limit_is_told_and_nothing_changes(
 
 
 def test_another_name_of_an_account_is_refused(console: Any, schema_url: str) -> None:
-    assert console("limits", "set", "max_open_orders=1", "--account", "a/b").code == 78
-    assert console("limits", "list", "--account", "a/b").code == 78
+    assert console("limits", "set", "max_open_orders=1", "--account", "a/b").code == 2
+    assert console("limits", "list", "--account", "a/b").code == 2
     with closing(PostgresDesiredState(schema_url)) as store:
         assert store.load_safeguards().limits == {}
 
@@ -248,7 +249,7 @@ def test_reconcile_needs_a_daemon(console: Any) -> None:
     answer = console("reconcile")
     assert answer.code == 69
     assert answer.err.startswith("error: no daemon runs in ")
-    assert console("reconcile", "--account", "a/b").code == 78
+    assert console("reconcile", "--account", "a/b").code == 2
 
 
 @contextmanager

@@ -29,7 +29,7 @@ class Obedience:
         self._answer = answer
         self._store = PostgresDesiredState(url)
         claim = AccountClaim(["main"])
-        self._session = Session(url, application_name=claim.application_name, on_connect=claim.take)
+        self._session = Session(url, application_name=claim.application_name, on_connect=claim.bearer().take)
         self._wakening = Wakening()
         self._listener = Listener(url, ("naive_settings",), self._wakening)
         self._thread = threading.Thread(target=self._obey)
@@ -213,8 +213,10 @@ def test_a_thousand_symbols_at_once(console: Any, schema_url: str) -> None:
 
 
 def test_another_account(console: Any, schema_url: str) -> None:
+    assert console("start", "BTCUSDT", "--account", "second").err.splitlines()[0] == "error: unknown account second"
+    console("account", "add", "second")
     assert console("start", "BTCUSDT", "--account", "second").code == 0
     assert console("stop", "BTCUSDT").out.startswith("BTCUSDT  already stopped")
     with psycopg.connect(schema_url) as connection:
         assert connection.execute("SELECT account, status FROM settings").fetchall() == [("second", "on")]
-    assert console("start", "BTCUSDT", "--account", "a/b").code == 78
+    assert console("start", "BTCUSDT", "--account", "a/b").code == 2

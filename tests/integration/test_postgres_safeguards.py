@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from decimal import Decimal
 
+import msgspec
 import psycopg
 import pytest
 from sqlalchemy import Engine
@@ -76,7 +77,11 @@ def test_control_reads_what_operators_write(store: DesiredStateStore, safeguards
     assert after == KillSwitch(is_on=True, cancel=KillCancel.ENTRIES, reason="it's late \ufffd", revision=1)
     assert store.load_safeguards() == Safeguards(kill_switch=after, limits={"main": changed, "two": two})
     assert (safeguards.limits("two"), safeguards.limits("none")) == ({"two": two}, {})
-    assert safeguards.accounts() == ("main", "two")
+    both = safeguards.set_limits_of(["two", "main"], {"max_open_orders": "4"})
+    assert both == {
+        "two": msgspec.structs.replace(two, max_open_orders=4),
+        "main": msgspec.structs.replace(changed, max_open_orders=4),
+    }
 
 
 def test_a_bad_limit_changes_nothing(safeguards: OperatorSafeguards) -> None:

@@ -1,26 +1,18 @@
 """What operators ask of limits and kill switch: read and set; a trigger tells the daemon of each change."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Row, select, union, update
+from sqlalchemy import Engine, Row, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from naive_daemon.domain.limits import KillCancel, KillSwitch, RiskLimits, read_limit
 from naive_daemon.storage.postgres.engine import begin
-from naive_daemon.storage.postgres.models import (
-    ActualStateRow,
-    KillSwitchRow,
-    KillSwitchSeenRow,
-    RiskLimitRow,
-    SettingRow,
-)
+from naive_daemon.storage.postgres.models import KillSwitchRow, KillSwitchSeenRow, RiskLimitRow
 from naive_daemon.storage.postgres.text import storable
 
 _LIMIT_COLUMNS = [getattr(RiskLimitRow, key) for key in RiskLimits.__struct_fields__]
 _SWITCH_COLUMNS = [getattr(KillSwitchRow, key) for key in KillSwitch.__struct_fields__]
-
-_OF_ACCOUNTS = (SettingRow, ActualStateRow, KillSwitchSeenRow, RiskLimitRow)
 
 
 class OperatorSafeguards:
@@ -38,16 +30,23 @@ class OperatorSafeguards:
             return {owner: RiskLimits(**_named(values)) for owner, *values in connection.execute(query)}
 
     def set_limits(self, account: str, changes: Mapping[str, str]) -> RiskLimits:
+        """Set limits of one account, as `set_limits_of` does."""
+        return self.set_limits_of([account], changes)[account]
+
+    def set_limits_of(self, accounts: Sequence[str], changes: Mapping[str, str]) -> dict[str, RiskLimits]:
         """Set limits (key to text, as in `LIMIT_RULES`; `none` takes one away); the others stay. Gives all of them.
 
-        Raises InvalidSettingError, and then changes nothing.
+        All accounts in one statement. Raises InvalidSettingError, and then changes nothing.
         """
         values = {key: read_limit(key, text) for key, text in changes.items()}
-        writing = insert(RiskLimitRow).values(account=account, **values)
+        # In one order, so that two commands over the same accounts can not wait for each other.
+        rows = [{"account": account, **values} for account in sorted(accounts)]
+        writing = insert(RiskLimitRow).values(rows)
         writing = writing.on_conflict_do_update(index_elements=["account"], set_=values)
         with begin(self._engine) as connection:
-            row = connection.execute(writing.returning(*_LIMIT_COLUMNS)).one()
-        return RiskLimits(**_named(row))
+            found = connection.execute(writing.returning(RiskLimitRow.account, *_LIMIT_COLUMNS))
+            made = {account: RiskLimits(**_named(limits)) for account, *limits in found}
+        return {account: made[account] for account in accounts}
 
     def kill_switch(self) -> KillSwitch:
         """Read the kill switch."""
@@ -73,12 +72,6 @@ class OperatorSafeguards:
         with begin(self._engine) as connection:
             found = connection.execute(select(KillSwitchSeenRow.account, KillSwitchSeenRow.revision))
             return {row.account: row.revision for row in found}
-
-    def accounts(self) -> tuple[str, ...]:
-        """Name every account that this database knows of."""
-        known = union(*(select(table.account) for table in _OF_ACCOUNTS))
-        with begin(self._engine) as connection:
-            return tuple(sorted(connection.execute(known).scalars()))
 
 
 def _named(values: Iterable[Any]) -> dict[str, Any]:

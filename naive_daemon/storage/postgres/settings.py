@@ -130,19 +130,40 @@ class OperatorSettings:
         stop_orders: RestingOrders | None = None,
         shutdown_entries: RestingOrders | None = None,
     ) -> tuple[StatusChange, ...]:
-        """Switch all symbols, and say what stood there before.
+        """Switch symbols of one account, as `set_statuses` does."""
+        changed = self.set_statuses(
+            {account: symbols}, status, create=create, stop_orders=stop_orders, shutdown_entries=shutdown_entries
+        )
+        return changed[account]
+
+    def set_statuses(
+        self,
+        wanted: Mapping[str, Iterable[str]],
+        status: TradingStatus,
+        *,
+        create: bool = False,
+        stop_orders: RestingOrders | None = None,
+        shutdown_entries: RestingOrders | None = None,
+    ) -> dict[str, tuple[StatusChange, ...]]:
+        """Switch symbols by account, all in one transaction, and say what stood there before.
 
         With `create`, symbols without a row get one with the defaults; otherwise they raise UnknownSymbolError, and
         nothing is changed. `stop_orders` and `shutdown_entries` stay as they are unless given.
         """
-        names = _upper(symbols)
         values: dict[str, object] = {"status": status}
         values |= {"stop_orders": stop_orders.value} if stop_orders else {}
         values |= {"shutdown_entries": shutdown_entries.value} if shutdown_entries else {}
+        changed: dict[str, tuple[StatusChange, ...]] = {}
         with begin(self._engine) as connection:
-            made = frozenset(_insert_missing(connection, account, names, TradeSettings()) if create else ())
-            before = self._update(connection, account, names, values)
-        return tuple(StatusChange(row.symbol, None if row.symbol in made else row.status, status) for row in before)
+            # In one order, so that two commands over the same accounts can not wait for each other.
+            for account, symbols in sorted(wanted.items()):
+                names = _upper(symbols)
+                made = frozenset(_insert_missing(connection, account, names, TradeSettings()) if create else ())
+                before = self._update(connection, account, names, values)
+                changed[account] = tuple(
+                    StatusChange(row.symbol, None if row.symbol in made else row.status, status) for row in before
+                )
+        return changed
 
     def upsert(self, rows: Sequence[SymbolSettings]) -> None:
         """Write whole rows, over those that exist. The database refuses a value out of range for all of them."""

@@ -1,0 +1,333 @@
+"""account add|list|disable|enable, and --account everywhere: against a real database, with and without a daemon."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+import pytest
+
+from naive_daemon.cli.confirmation import Wakening
+from naive_daemon.domain.account import AccountCondition, AccountSettings
+from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
+from naive_daemon.storage.postgres.locks import AccountClaim
+from naive_daemon.storage.postgres.notify import Listener
+from naive_daemon.storage.postgres.session import Session
+
+KEY, OTHER_KEY, SECRET = "k3y-vmPUZE6mv9SD5VNHk4HlWF", "k3y-of-another-account", "s3cr3t-NhqPtmdSJYdKjVHjA7"
+BAD_NAMES = ("a b", "-", "a/b", "../a", "a';DROP TABLE accounts;--", "ä", "a\n", "", "a" * 33, ".a", "a%")
+
+Answer = Callable[[AccountSettings], AccountCondition | None]
+
+
+def obey(row: AccountSettings) -> AccountCondition:
+    return AccountCondition(account=row.name, state="up" if row.is_enabled else "off")
+
+
+def refuse(row: AccountSettings) -> AccountCondition:
+    return AccountCondition(account=row.name, state="down", reason="its key was revoked", retry_at_ns=10**18)
+
+
+class Keeper:
+    """Stands for a daemon: holds the configured account, and says of each other what `answer` makes of its row."""
+
+    def __init__(self, url: str, answer: Answer = obey) -> None:
+        self._answer = answer
+        self._store = PostgresDesiredState(url)
+        claim = AccountClaim(["main"])
+        self._session = Session(url, application_name=claim.application_name, on_connect=claim.bearer().take)
+        self._wakening = Wakening()
+        self._listener = Listener(url, ("naive_accounts",), self._wakening)
+        self._thread = threading.Thread(target=self._obey)
+        self._stopping = False
+
+    def __enter__(self) -> Self:
+        self._session.open()
+        self._listener.start()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.stop()
+        self._stopping = True
+        self._wakening.notified("", "")
+        self._thread.join()
+        self._session.close()
+        self._store.close()
+
+    def _obey(self) -> None:
+        while self._wakening.wait(60) and not self._stopping:
+            said = [self._answer(row) for row in self._store.load_accounts()]
+            self._store.record_account_conditions([one for one in said if one is not None])
+
+
+def stored(url: str) -> dict[str, tuple[str | None, bool]]:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("SELECT account, credentials, is_enabled FROM accounts ORDER BY account").fetchall()
+    return {account: (credentials, is_enabled) for account, credentials, is_enabled in rows}
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Callable[[str, str], str]:
+    """Write a file with a key, and give the reference to it."""
+
+    def write(name: str, key: str) -> str:
+        path = tmp_path / f"{name}.toml"
+        path.write_text(f'api_key = "{key}"\napi_secret = "{SECRET}"\n')
+        path.chmod(0o600)
+        return f"file:{path}"
+
+    return write
+
+
+def test_accounts_without_a_daemon(console: Any, schema_url: str) -> None:
+    answer = console("account", "add", "second", "third")
+    assert answer.out.splitlines() == [
+        "second  added", "third   added", "the daemon is not running; it will do so when it starts",
+    ]  # fmt: skip
+    assert console("account", "add", "second", "fourth").out.splitlines()[:2] == [
+        "second  already there", "fourth  added",
+    ]  # fmt: skip
+    assert console("account", "disable", "third").out.splitlines()[0] == "third  disabled"
+    assert console("account", "disable", "third").out.splitlines()[0] == "third  already disabled"
+    assert stored(schema_url) == {"second": (None, True), "third": (None, False), "fourth": (None, True)}
+    console("start", "BTCUSDT", "ETHUSDT", "--account", "second")
+    listed = console("account", "list", "--json").data
+    assert [(one["account"], one["is_configured"], one["is_enabled"], one["state"]) for one in listed] == [
+        ("main", True, True, None), ("fourth", False, True, None), ("second", False, True, None),
+        ("third", False, False, None),
+    ]  # fmt: skip
+    assert [one["symbols_on"] for one in listed] == [0, 0, 2, 0]
+    assert "(configured)" in console("account", "list").out
+
+
+def test_a_daemon_takes_accounts_up_and_lets_them_go(console: Any, schema_url: str) -> None:
+    with Keeper(schema_url):
+        assert console("account", "add", "second").out == "second  added\n"
+        assert console("account", "disable", "second").out == "second  disabled\n"
+        (listed,) = [one for one in console("account", "list", "--json").data if one["account"] == "second"]
+        assert (listed["state"], listed["is_enabled"]) == ("off", False)
+        data = console("account", "enable", "second", "--json").data
+        assert data == {
+            "daemon_running": True,
+            "accounts": [{"account": "second", "message": "enabled", "confirmed": True, "state": None, "reason": None}],
+        }
+    console("account", "add", "third", "--credentials", "env:THIRD")
+    listed = console("account", "list", "--json").data
+    assert [one["credentials"] for one in listed] == [None, None, "env:THIRD"]
+    assert {one["state"] for one in listed} == {None}  # what a daemon said that is gone counts no more
+
+
+def test_an_account_that_does_not_come_up_is_an_error_that_says_why(console: Any, schema_url: str) -> None:
+    with Keeper(schema_url, refuse):
+        answer = console("account", "add", "second")
+        assert (answer.code, answer.out) == (1, "second  added (not confirmed: it is down)\n")
+        assert answer.err.splitlines() == [
+            "error: account second is down: its key was revoked",
+            "hint: it is tried again by itself, ever more seldom; naive-daemon account enable tries at once",
+        ]
+        assert "tried again" in console("account", "list").out
+        assert console("account", "add", "third", "--no-wait").code == 0
+    with Keeper(schema_url, lambda _: None):
+        answer = console("account", "enable", "third", "--timeout", "0.05")
+    assert answer.code == 1
+    assert "has not confirmed within 0.05 s: third" in answer.err
+
+
+def test_a_thousand_accounts_are_added_in_one_go(console: Any, schema_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "accounts.csv"
+    file.write_text("name,credentials\n# mine\n\n" + "".join(f"a{n:04}, env:A{n}\n" for n in range(1_000)))
+    with Keeper(schema_url):
+        answer = console("account", "add", "--from", str(file))
+    assert answer.code == 0, answer.err
+    assert answer.out == "1000 accounts  added\n"
+    assert "A0_API_KEY is not set (and 999 more)" in answer.err
+    assert len(stored(schema_url)) == 1_000
+    assert console("account", "add", "--from", str(file)).out.splitlines()[0] == "1000 accounts  already there"
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_a_name_that_is_none_is_refused_everywhere_in_one_line(console: Any, schema_url: str, name: str) -> None:
+    commands = (
+        ("account", "add", "--", name), ("account", "enable", "--", name), ("account", "show", f"--account={name}"),
+        ("start", "BTCUSDT", f"--account={name}"), ("status", f"--account={name}"), ("run", f"--account={name}"),
+        ("report", f"--account={name}"), ("db", "purge", "--older-than", "90d", f"--account={name}"),
+    )  # fmt: skip
+    for command in commands:
+        answer = console(*command)
+        assert (answer.code, answer.out) == (2, ""), command
+        (error, hint) = answer.err.splitlines()
+        assert "is no name of an account: 1 to 32 letters" in error
+        assert hint.startswith("hint: ")
+    assert stored(schema_url) == {}
+
+
+def test_an_account_that_nobody_knows_is_refused_with_the_nearest(console: Any, schema_url: str) -> None:
+    console("account", "add", "second", "third")
+    commands = (
+        ("start", "BTCUSDT"), ("stop", "BTCUSDT"), ("shutdown", "BTCUSDT"), ("status",), ("orders",), ("report",),
+        ("settings", "list"), ("settings", "set", "BTCUSDT", "chunks=3"), ("limits", "list"),
+        ("limits", "set", "max_open_orders=1"), ("seed",), ("db", "purge", "--older-than", "90d"),
+    )  # fmt: skip
+    for command in commands:
+        answer = console(*command, "--account", "secnod")
+        assert (answer.code, answer.out) == (2, ""), command
+        assert answer.err.splitlines() == ["error: unknown account secnod", "hint: did you mean second?"]
+    answer = console("start", "BTCUSDT", "--account", "zz")
+    assert answer.err.splitlines()[1] == "hint: naive-daemon account add zz adds it"
+    assert console("account", "disable", "secnod").err.splitlines()[0] == "error: unknown account secnod"
+    with psycopg.connect(schema_url) as connection:
+        assert connection.execute("SELECT count(*) FROM settings").fetchone() == (0,)
+
+
+def test_the_configured_account_is_no_one_to_add_or_to_disable(console: Any, schema_url: str) -> None:
+    assert "is the configured one: it is always traded" in console("account", "add", "main").err
+    answer = console("account", "disable", "main")
+    assert answer.code == 2
+    assert answer.err.splitlines() == [
+        "error: account main is the configured one, which is always traded",
+        "hint: naive-daemon stop SYMBOL ends the trading of its symbols; NAIVE_ACCOUNT configures another account",
+    ]
+    assert stored(schema_url) == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "name accounts, or a file with --from"),
+        (("a", "--from", "-"), "name accounts, or a file with --from"),
+        (("a", "b", "--credentials", "env:A"), "--credentials goes with one account"),
+        (("a", "--credentials", KEY), "the credentials given are no reference to credentials"),
+        (("a", "--credentials", "env:NAIVE_A"), "NAIVE_* variables are keys of the configuration"),
+        (("a", "--from", "/no/such"), "'/no/such': No such file or directory"),
+    ],
+)
+def test_what_can_not_be_added_is_refused_in_one_line(
+    console: Any, schema_url: str, arguments: tuple[str, ...], said: str
+) -> None:
+    answer = console("account", "add", *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert said in answer.err.splitlines()[0]
+    assert KEY not in answer.err
+    assert stored(schema_url) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,env:A\nb,env:A\n", "accounts a and b have the same credentials, env:A; nothing was added"),
+        ("a,env:A\na,env:B\n", "account a is given twice, with different credentials; nothing was added"),
+        (f"a,env:A\nb;c,env:B\nd,{KEY}\n", "2 lines are wrong, nothing was added:"),
+        (f"a,{KEY},{SECRET}\n", "line 1: it has 3 parts, not a name and a reference"),
+        ("", "names no account"),
+        ('a,"env:A\n', "line 1"),
+    ],
+)
+def test_a_bad_file_adds_nothing_and_shows_no_key(
+    console: Any, schema_url: str, tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "accounts.csv").write_text(text)
+    answer = console("account", "add", "--from", str(tmp_path / "accounts.csv"))
+    assert (answer.code, answer.out) == (2, "")
+    assert said in answer.err
+    assert KEY not in answer.err
+    assert SECRET not in answer.err
+    assert stored(schema_url) == {}
+
+
+def test_two_accounts_with_one_key_are_refused_wherever_it_can_be_told(
+    console: Any, schema_url: str, keys: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, same, other = keys("first", KEY), keys("same", KEY), keys("other", OTHER_KEY)
+    assert console("account", "add", "first", "--credentials", first).code == 0
+    for reference, said in (
+        (first, f"account second was given the credentials of account first: {first}; nothing was added"),
+        (same, "accounts first and second have the same API key; nothing was added"),
+    ):
+        answer = console("account", "add", "second", "--credentials", reference)
+        assert answer.code == 2
+        assert said in answer.err or "accounts first and second have the same API key" in answer.err
+    monkeypatch.setenv("NAIVE_EXCHANGE__BINANCE__API_KEY", OTHER_KEY)
+    monkeypatch.setenv("NAIVE_EXCHANGE__BINANCE__API_SECRET", SECRET)
+    answer = console("account", "add", "second", "--credentials", other)
+    assert answer.code == 2
+    assert "accounts main and second have the same API key; nothing was added" in answer.err
+    assert KEY not in answer.err
+    assert list(stored(schema_url)) == ["first"]
+
+
+def test_on_binance_an_account_needs_credentials(
+    console: Any, schema_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAIVE_EXCHANGE__NAME", "binance")
+    monkeypatch.setenv("NAIVE_EXCHANGE__BINANCE__NETWORK", "testnet")
+    answer = console("account", "add", "second")
+    assert answer.code == 2
+    assert "account second has no credentials, and on Binance it needs a key; nothing was added" in answer.err
+    answer = console("account", "add", "second", "--credentials", "env:SECOND")
+    assert answer.code == 0
+    assert "SECOND_API_KEY is not set" in answer.err
+    assert stored(schema_url) == {"second": ("env:SECOND", True)}
+
+
+def test_all_accounts_are_switched_in_one_go(console: Any, schema_url: str) -> None:
+    console("account", "add", "second", "third", "fourth")
+    console("account", "disable", "fourth")
+    data = console("start", "BTCUSDT", "ETHUSDT", "--all-accounts", "--json").data
+    assert [(row["account"], row["symbol"]) for row in data["symbols"]] == [
+        (account, symbol) for account in ("main", "second", "third") for symbol in ("BTCUSDT", "ETHUSDT")
+    ]
+    with psycopg.connect(schema_url) as connection:
+        on = "SELECT account FROM settings WHERE status = 'on' GROUP BY account HAVING count(*) = 2 ORDER BY account"
+        assert connection.execute(on).fetchall() == [("main",), ("second",), ("third",)]
+    assert console("stop", "BTCUSDT", "--all-accounts").out.splitlines() == [
+        "main  BTCUSDT    stopped", "second  BTCUSDT  stopped", "third  BTCUSDT   stopped",
+        "the daemon is not running; it will do so when it starts",
+    ]  # fmt: skip
+    shown = console("status").out.splitlines()
+    assert [line.split()[:3] for line in shown[3:]] == [[one, "ETHUSDT", "on"] for one in ("main", "second", "third")]
+    assert len(console("status", "--account", "second", "--json").data["symbols"]) == 1
+    assert "account" not in console("status", "--account", "second").out.splitlines()[1]
+
+
+@pytest.mark.usefixtures("schema_url")
+def test_all_accounts_get_settings_and_limits_in_one_go(console: Any) -> None:
+    console("account", "add", "second")
+    assert console("seed", "--symbols", "BTCUSDT", "--all-accounts").out == "2 symbols added, 0 had settings already\n"
+    rows = console("settings", "set", "BTCUSDT", "ETHUSDT", "chunks=7", "--all-accounts", "--json").data
+    assert [(row["account"], row["symbol"], row["chunks"]) for row in rows] == [
+        ("main", "BTCUSDT", 7), ("main", "ETHUSDT", 7), ("second", "BTCUSDT", 7), ("second", "ETHUSDT", 7),
+    ]  # fmt: skip
+    console("settings", "set", "BTCUSDT", "chunks=2", "--account", "second")
+    assert [row["chunks"] for row in console("settings", "list", "BTCUSDT", "--all-accounts", "--json").data] == [7, 2]
+    assert console("settings", "list", "--all-accounts").out.splitlines()[0].startswith("account")
+    assert [
+        one["max_open_orders"] for one in console("limits", "set", "max_open_orders=4", "--all-accounts", "--json").data
+    ] == [4, 4]
+    assert console("orders", "--all-accounts", "--json").data == []
+    for command in (
+        ("start", "BTCUSDT"),
+        ("settings", "list"),
+        ("orders",),
+        ("status",),
+        ("limits", "set", "max_open_orders=1"),
+    ):
+        answer = console(*command, "--all-accounts", "--account", "second")
+        assert (answer.code, answer.err.splitlines()[0]) == (2, "error: --account and --all-accounts are both given")
+
+
+def test_what_is_started_on_an_account_that_is_down_waits_and_is_an_error(console: Any, schema_url: str) -> None:
+    with Keeper(schema_url, refuse):
+        console("account", "add", "second", "--no-wait")
+        console("account", "enable", "second")
+        answer = console("start", "BTCUSDT", "--account", "second")
+        assert (answer.code, answer.err.splitlines()[0]) == (1, "error: not traded now: second")
+        assert answer.out.splitlines()[1].startswith("account second is down: its key was revoked (tried again at ")
+        assert console("stop", "BTCUSDT", "--account", "second").code == 0
+        status = console("status", "--account", "second").out.splitlines()
+        assert status[0].startswith("account second: the daemon is running (process ")
+        assert status[1].startswith("account second is down: its key was revoked (tried again at ")
+        assert "2 accounts: 1 down" in console("status").out
+    console("account", "disable", "second")
+    assert "account second is disabled; it will do so after" in console("start", "BTCUSDT", "--account", "second").out
