@@ -86,12 +86,8 @@ def tell_detached(detached: Sequence[Cluster[Any, Any]]) -> None:
             callback = cluster.flow.on_cluster_detach
             if cluster.is_told and callback is not None:
                 stack.callback(_tell, callback, cluster, failed)
-    if len(failed) == 1:
-        raise failed.pop()
     if failed:
-        message, group = f"{failed[0]}; and {len(failed) - 1} more", ExceptionGroup("all that failed", failed)
-        failed.clear()  # what an error holds of the graph goes with the error: nothing here may hold on to that
-        raise CallbackError(message) from group
+        raise _taken_together(failed)
 
 
 def _tell(
@@ -109,3 +105,13 @@ def _failure(cluster: Cluster[Any, Any], error: Exception) -> CallbackError:
     )
     failure.__cause__ = error
     return failure
+
+
+def _taken_together(failed: list[CallbackError]) -> CallbackError:
+    """Give one error for all, and empty the list: an error's frames see it, and would hold what the error holds."""
+    if len(failed) == 1:
+        return failed.pop()
+    together = CallbackError(f"{failed[0]}; and {len(failed) - 1} more")
+    together.__cause__ = ExceptionGroup("all that failed", failed)
+    failed.clear()
+    return together

@@ -11,7 +11,17 @@ from typing import Any
 
 import pytest
 
-from naive_daemon.redflow import ClusterView, LevelView, MapperError, RedFlow, Source, graph_of, print_graph
+from naive_daemon.redflow import (
+    CallbackError,
+    Cluster,
+    ClusterView,
+    LevelView,
+    MapperError,
+    RedFlow,
+    Source,
+    graph_of,
+    print_graph,
+)
 from tests.redflow.bots import Bot, Graph, by, fails_for, ids, shape, source_of
 
 BTC, ETH, XRP = "BTCUSDT", "ETHUSDT", "XRPUSDT"
@@ -212,6 +222,28 @@ def test_10_nothing_is_held_of_what_was_removed() -> None:
         clusters = [weakref.ref(cluster) for cluster in (*graph.decision.clusters, *graph.account.clusters)]
         graph.stream.unlink_child("decision")
         assert [reference() for reference in clusters] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_10_an_error_holds_nothing_when_it_has_gone() -> None:
+    graph = Graph().start(Bot(BTC), Bot(ETH))
+
+    def fail(cluster: Cluster[Bot, Any]) -> None:
+        raise OSError
+
+    for flow in graph.stream.levels():
+        flow.on_cluster_detach = fail
+    gc.disable()
+    try:
+        gone = [weakref.ref(cluster) for cluster in graph.stream.find("b0").clusters]
+        with contextlib.suppress(CallbackError):
+            graph.stream.remove_source("b0")
+        graph.stream.on_cluster_detach = graph.decision.on_cluster_detach = None
+        gone += [weakref.ref(cluster) for cluster in graph.stream.find("b1").clusters]
+        with contextlib.suppress(CallbackError):
+            graph.stream.remove_source("b1")
+        assert [reference() for reference in gone] == [None] * 6
     finally:
         gc.enable()
 

@@ -101,6 +101,30 @@ def test_two_clusters_of_one_source_of_which_another_comes_first_into_the_second
     assert told == [(1, "a", True), (2, "b", True), (1, "b", False)]  # the first that is told is told that it is new
 
 
+@pytest.mark.parametrize("is_initialised", [False, True])
+def test_a_source_that_goes_when_it_came_into_the_first_of_its_clusters_is_not_told_of_the_second(
+    is_initialised: bool,
+) -> None:
+    told: list[Any] = []
+
+    def both(source: Source[str], creator: Any, parent: Any) -> None:
+        for name in source.data:
+            creator.create_or_get(name)
+
+    def add(source: Source[str], cluster: Cluster[str, Any], is_new: bool) -> None:
+        told.append(cluster.clustering_id)
+        if source.id == 1:
+            flow.remove_source(source)
+
+    flow: RedFlow[str, Any] = RedFlow("level", both, on_source_add=add, stays=True)
+    if is_initialised:
+        flow.init_flow()
+    flow.add_sources([Source(1, "ab"), Source(2, "c")])
+    flow.init_flow()
+    assert told == ["a", "c"]
+    assert shape(flow) == {"a": ([], {}), "c": ([2], {})}  # and what was never told of does not stay
+
+
 @pytest.mark.parametrize("late", [False, True])
 def test_callbacks_change_the_sources_while_all_are_clustered(late: bool) -> None:
     """At initialisation, and when a level is linked: one goes, one goes and comes again, one comes."""
