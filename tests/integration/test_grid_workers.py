@@ -59,7 +59,7 @@ def test_each_point_gives_what_it_gives_alone(market: MarketFile, stretches: lis
         for point in points(8)
     ]
     assert [untimed(each) for each in sorted(outcomes, key=lambda each: each.number)] == alone
-    assert all(each.summary is not None and each.summary.cycles > 10 for each in outcomes)
+    assert all(each.summary is not None and each.summary.cycles > 5 for each in outcomes)
     assert multiprocessing.active_children() == []
 
 
