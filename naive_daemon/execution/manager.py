@@ -393,4 +393,5 @@ class ExecutionManager(Actor):
             orphans=self._reconciler.orphans,
             refusals=self._gate.refusals,
             held=self._gate.held(),
+            is_draining=self._sending.is_draining,
         )

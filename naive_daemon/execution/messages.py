@@ -47,6 +47,7 @@ class ExecutionView(msgspec.Struct, frozen=True, kw_only=True):
     """One account's execution: orders that live, whose fate is unknown, why entries wait, and what was counted.
 
     `foreign`: orders on the exchange that are somebody else's, as last seen. The counts begin with this actor.
+    `is_draining`: it was told that its end has begun.
     """
 
     account: str
@@ -58,6 +59,7 @@ class ExecutionView(msgspec.Struct, frozen=True, kw_only=True):
     orphans: int
     refusals: int
     held: tuple["EntriesHeld", ...]
+    is_draining: bool = False
 
 
 class AskJournal(msgspec.Struct, frozen=True):

@@ -14,7 +14,6 @@ from naive_daemon.account.account import FlushMetadata
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.account import AccountCondition, AccountSettings
 from naive_daemon.execution.journal import AccountClaimed, ClaimAccount, ReleaseAccount
-from naive_daemon.execution.manager import DRAINING
 from naive_daemon.execution.messages import AskExecution, Drain, ExecutionView
 from naive_daemon.otp import (
     Actor,
@@ -283,8 +282,7 @@ class AccountLife:
         self._actor.request(manager, AskExecution(), self._look_at_adopted)
 
     def _look_at_adopted(self, view: ExecutionView | RequestFailed) -> None:
-        is_draining = isinstance(view, ExecutionView) and any(held.reason == DRAINING for held in view.held)
-        if is_draining and self.stage is Stage.UP:
+        if isinstance(view, ExecutionView) and view.is_draining and self.stage is Stage.UP:
             self._close(None)
 
     # Down -----------------------------------------------------------------------------------------------------------
