@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import structlog
 
 from naive_daemon import names
 from naive_daemon.clock import VirtualClock
@@ -154,10 +155,14 @@ def print_trades(system: SimulatedSystem, *tenths: int) -> None:
     """Let the market print trades, at tenths of a second, and its time pass."""
     for tenth in tenths:
         system.advance_to(START_NS + tenth * NS_PER_S // 10)
-        printed = Trade("BTCUSDT", Decimal(tenth + 1), Decimal(1), tenth, START_NS + tenth * NS_PER_S // 10)
-        for message in (TradeArrived(printed), DeliverTrade()):
-            system.tell(names.feed("BTCUSDT"), message)
-            system.run_until_idle()
+        tell_trade(system, tenth)
+
+
+def tell_trade(system: SimulatedSystem, tenth: int) -> None:
+    printed = Trade("BTCUSDT", Decimal(tenth + 1), Decimal(1), tenth, START_NS + tenth * NS_PER_S // 10)
+    for message in (TradeArrived(printed), DeliverTrade()):
+        system.tell(names.feed("BTCUSDT"), message)
+        system.run_until_idle()
 
 
 def test_candles_of_trades_close_by_the_trades_times_and_the_first_is_not_told(system: SimulatedSystem) -> None:
@@ -202,6 +207,19 @@ def test_in_real_time_a_quiet_symbols_candles_close_by_the_clock(system: Simulat
     assert listener.opens() == [5]
 
 
+def test_the_log_says_what_is_in_no_candle(system: SimulatedSystem) -> None:
+    open_feed(system)
+    open_candles(system, CandlesOfTrades())
+    print_trades(system, 3, 12, 22)
+    with structlog.testing.capture_logs() as logs:
+        tell_trade(system, 11)
+        print_trades(system, 32, 10 * (HISTORY_MAX + 13), 10 * (HISTORY_MAX + 14))
+    assert [(each["event"], each["count"]) for each in logs] == [
+        ("trades came too late for their candles", 1),
+        ("candles are missing", 9),
+    ]
+
+
 @pytest.mark.parametrize("reason", [crash("boom"), KILL])
 def test_a_crash_costs_no_candle_and_doubles_none(system: SimulatedSystem, reason: Any) -> None:
     open_feed(system)
@@ -239,10 +257,23 @@ def test_candles_that_nobody_wanted_for_a_while_begin_anew(system: SimulatedSyst
     print_trades(system, 3, 12, 22)
     assert history(system) == [1]
     system.terminate(first, 10)
-    print_trades(system, 25)  # nobody hears this one: its candle would be wrong
+    print_trades(system, 125)  # nobody hears this one: its candle would be wrong
     system.start(source.candle_feed("BTCUSDT", "1s"), CANDLES)
-    print_trades(system, 28, 33, 44)
-    assert history(system) == [3]
+    print_trades(system, 128, 133, 144)
+    assert history(system) == [13]
+
+
+def test_candles_that_are_wanted_again_at_once_go_on_as_after_a_crash_of_who_wanted_them(
+    system: SimulatedSystem,
+) -> None:
+    open_feed(system)
+    source = CandlesOfTrades()
+    first = system.start(source.candle_feed("BTCUSDT", "1s"), CANDLES)
+    print_trades(system, 3, 12, 22)
+    system.terminate(first, 10)
+    system.start(source.candle_feed("BTCUSDT", "1s"), CANDLES)
+    print_trades(system, 28, 33)
+    assert history(system) == [1, 2]
 
 
 # Of an exchange -----------------------------------------------------------------------------------------------------

@@ -119,7 +119,7 @@ def test_candles_that_nobody_needs_are_closed_and_begin_anew_when_somebody_does(
 ) -> None:
     wait(system, 5)
     system.tell(names.STREAM_DESK, RemoveWork(WORK.id, leader.ref))
-    wait(system, 5)
+    wait(system, 15)
     assert system.whereis(CANDLES) is None
     told = leader.candles()
     system.tell(names.STREAM_DESK, AddWork(WORK, leader.ref))
