@@ -10,7 +10,7 @@ MINUTES ?= 30
 SPEED ?= 1
 KILLS ?= 0
 
-.PHONY: help setup run test coverage browser otp-soak exchange-soak state-soak memory-soak check bench docs golden lock clean
+.PHONY: help setup run test coverage browser flow-soak otp-soak exchange-soak state-soak memory-soak check bench docs golden lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,10 @@ browser:  ## see that there is a browser for the test of a report's page: Debian
 	else \
 		echo "no browser is here, and a test opens a report in one: install Chromium (apt-get install chromium)" >&2; exit 1; \
 	fi
+
+flow-soak: STEPS = 100000
+flow-soak: setup  ## STEPS of random walks over graphs of RedFlow, each compared with a plain model; prints its seed (SEED=n)
+	$(BIN)/python -m tests.redflow.soak --steps $(STEPS) $(if $(SEED),--seed $(SEED))
 
 otp-soak: setup  ## run the actor runtime's tests ROUNDS times on threads and on SEEDS seeds
 	$(BIN)/python -m tests.otp.soak --rounds $(ROUNDS) --seeds $(SEEDS)

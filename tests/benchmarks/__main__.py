@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from naive_daemon.otp.garbage import rare_collections
-from tests.benchmarks import account, cache, candles, frames, journal, replay, report, start
+from tests.benchmarks import account, cache, candles, frames, journal, redflow, replay, report, start
 from tests.benchmarks.actors import population, restart, spawn, tell
 from tests.benchmarks.execution import latency, placing, serving, through_manager
 from tests.benchmarks.figure import Figure
@@ -29,6 +29,7 @@ GROUPS: dict[str, Callable[[], Iterator[Figure]]] = {
     "cache": cache.figures,
     "frames": frames.figures,
     "candles": candles.figures,
+    "redflow": redflow.figures,
     "execution.latency": latency.figures,
     "execution.manager": through_manager.figures,
     "execution.placing": placing.figures,
