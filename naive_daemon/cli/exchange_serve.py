@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from naive_daemon.exchange.server.server import ExchangeServer, ServerOptions
 
 _SPEED_MAX = Decimal(1_000_000)
+_ACCOUNTS_MAX = 10_000
+_FILES_SHOWN_MAX = 5
 
 
 @click.command(cls=Command)
@@ -37,6 +39,13 @@ _SPEED_MAX = Decimal(1_000_000)
     "--exchange-info", type=click.Path(path_type=Path), metavar="FILE", help="Binance's exchangeInfo to list from."
 )
 @click.option("--accounts", type=click.Path(path_type=Path), metavar="FILE", help="Accounts and keys (mode 0600).")
+@click.option(
+    "--account-count",
+    type=click.IntRange(0, _ACCOUNTS_MAX),
+    default=0,
+    metavar="N",
+    help="Make accounts with keys until there are so many.",
+)
 @click.option(
     "--state", type=click.Path(path_type=Path), metavar="DIR", help="Its folder; exchange in the home unless given."
 )
@@ -73,6 +82,7 @@ def serve(
     symbols: tuple[str, ...],
     exchange_info: Path | None,
     accounts: Path | None,
+    account_count: int,
     state: Path | None,
     fill_model: str,
     maker_fee: str,
@@ -86,7 +96,8 @@ def serve(
     """Serve a local exchange that speaks Binance's Spot API, until Ctrl-C or SIGTERM.
 
     REST, market streams and WebSocket API are on one port of this machine. Orders, fills and balances survive its end.
-    It makes an account with keys once and says in which file they are; it prints none. Under /admin, which answers this
+    It makes an account with keys once and says in which file they are; it prints none. With --account-count it makes
+    more, and a list of them that "account add --from" reads. Under /admin, which answers this
     machine without a key, it takes faults ("exchange fault"), trades by hand, and tells the truth for audits.
 
     Example:
@@ -100,6 +111,10 @@ def serve(
     from naive_daemon.exchange.server.server import ServerOptions
     from naive_daemon.exchange.server.venue import VenueRules
 
+    if accounts is not None and account_count:
+        raise UsageError(
+            "--account-count goes with the accounts that the exchange makes, --accounts names others", hint="give one"
+        )
     config = options.load_config()
     served = ServerOptions(
         folder=state.absolute() if state is not None else config.home / "exchange",
@@ -120,6 +135,7 @@ def serve(
             connections_5min=connection_limit,
         ),
         accounts=accounts,
+        account_count=account_count,
     )
     import asyncio
     import sys
@@ -153,9 +169,10 @@ async def _serve(options: Options, served: "ServerOptions") -> None:
 
 
 def _tell(options: Options, served: "ServerOptions", server: "ExchangeServer") -> None:
-    from naive_daemon.exchange.server.credentials import write_credentials
+    from naive_daemon.exchange.server.credentials import write_credentials, write_references
 
     files = write_credentials(served.folder, served.accounts, server.address)
+    listing = write_references(served.folder, served.accounts)
     told = {
         "url": f"http://{server.address}",
         "ws_api_url": f"ws://{server.address}/ws-api/v3",
@@ -163,13 +180,16 @@ def _tell(options: Options, served: "ServerOptions", server: "ExchangeServer") -
         "port": server.port,
         "pid": os.getpid(),
         "credentials": [str(path) for path in files],
+        "accounts": str(listing),
     }
 
     def text() -> None:
         click.echo(f"the exchange is up: REST {told['url']}, WebSocket API {told['ws_api_url']},")
         click.echo(f"market streams {told['stream_url']}")
-        for name, path in zip(server.account_names, files, strict=True):
+        for name, path in list(zip(server.account_names, files, strict=True))[:_FILES_SHOWN_MAX]:
             click.echo(f"keys of {name}: {path}")
+        if len(files) > 1:
+            click.echo(f"{len(files)} accounts; to trade all but the first: naive-daemon account add --from {listing}")
 
     emit(options, told, text)
     import sys

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from naive_daemon.config.credentials import read_credentials
 from tests.exchange.local_exchange import LocalExchange
 from tests.integration.conftest import Console
 
@@ -39,6 +40,23 @@ def test_serve_makes_keys_that_only_their_owner_can_read_and_prints_none(tmp_pat
     variables = (folder / "credentials.env").read_text()
     for name in ("API_KEY", "API_SECRET", "REST_URL", "WS_API_URL", "STREAM_URL"):
         assert f"\nNAIVE_EXCHANGE__BINANCE__{name}=" in variables
+
+
+def test_many_accounts_are_made_in_one_go_with_references_to_their_keys(tmp_path: Path) -> None:
+    with LocalExchange(tmp_path, "--account-count", "3") as exchange:
+        first = (exchange.folder / "accounts.csv").read_text().splitlines()
+    with LocalExchange(tmp_path, "--account-count", "30") as exchange:
+        rows = [line.split(",") for line in (exchange.folder / "accounts.csv").read_text().splitlines()]
+        assert [name for name, _ in rows] == [f"account-{number:03}" for number in range(1, 30)]
+        assert first == [",".join(row) for row in rows[:2]]
+        for place, (_, reference) in enumerate(rows, 1):
+            credentials = read_credentials(reference)
+            assert credentials.api_secret is not None
+            found = credentials.api_key.get_secret_value(), credentials.api_secret.get_secret_value()
+            assert found == exchange.keys_of(place)
+        assert len(exchange.admin("GET", "/admin/balances")) == 30
+    with LocalExchange(tmp_path) as exchange:  # those that are there stay
+        assert len(exchange.admin("GET", "/admin/balances")) == 30
 
 
 def test_a_terminated_exchange_ends_in_order(tmp_path: Path) -> None:

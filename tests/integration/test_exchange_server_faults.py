@@ -121,6 +121,22 @@ def test_a_ban(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+def test_a_fault_of_one_account_is_none_of_the_others(tmp_path: Path) -> None:
+    async def scenario(place: Place) -> None:
+        place.fault("429", where="account:other")
+        assert (await place.other.signed("GET", "/api/v3/openOrders")).status == 429
+        assert (await place.trader.signed("GET", "/api/v3/openOrders")).status == 200
+        async with place.trader.socket() as mine, place.other.socket() as others:
+            assert (await others.ask_signed("openOrders.status"))["status"] == 429
+            assert (await mine.ask_signed("openOrders.status"))["status"] == 200
+        nobody = b'{"kind": "429", "where": "account:nobody"}'
+        assert (await place.admin("POST", "/admin/faults", nobody)).status == 400
+        known = b'{"kind": "drop", "where": "account:demo"}'
+        assert (await place.admin("POST", "/admin/faults", known)).status == 200
+
+    play(tmp_path, scenario, between_clients=True)
+
+
 def test_an_order_is_not_found_for_a_while(tmp_path: Path) -> None:
     async def scenario(place: Place) -> None:
         place.fault("not-found", where="order.status", value="3600")

@@ -151,13 +151,32 @@ def make_accounts(folder: Path, names: tuple[str, ...]) -> Path:
         )
         public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
         keys = [
-            KeyRecord(api_key=secrets.token_hex(_SECRET_BYTES), secret=secrets.token_hex(_SECRET_BYTES)),
+            _hmac_key(),
             KeyRecord(api_key=secrets.token_hex(_SECRET_BYTES), public_key=public),
         ]
         records.append(AccountRecord(name=name, keys=keys))
+    _write_accounts(path, records)
+    return path
+
+
+def add_accounts(path: Path, count: int) -> None:
+    """Add accounts to a file, each with one HMAC key, until there are `count`; those that are there stay."""
+    records = read_accounts(path)
+    names = {record.name for record in records}
+    numbers = (f"account-{number:03}" for number in range(1, count + 1))
+    fresh = [name for name in numbers if name not in names][: max(0, count - len(records))]
+    if fresh:
+        records += [AccountRecord(name=name, keys=[_hmac_key()]) for name in fresh]
+        _write_accounts(path, records)
+
+
+def _hmac_key() -> KeyRecord:
+    return KeyRecord(api_key=secrets.token_hex(_SECRET_BYTES), secret=secrets.token_hex(_SECRET_BYTES))
+
+
+def _write_accounts(path: Path, records: list[AccountRecord]) -> None:
     data = msgspec.json.encode(_AccountsFile(records))
     write_private(path, msgspec.json.format(data, indent=2) + b"\n")
-    return path
 
 
 def ed25519_path(folder: Path, name: str) -> Path:

@@ -16,7 +16,7 @@ from naive_daemon.domain.errors import NaiveError, UsageError
 from naive_daemon.domain.money import parse_decimal
 from naive_daemon.exchange.server.catalogue import OPERATIONS
 from naive_daemon.exchange.server.exchange import Exchange
-from naive_daemon.exchange.server.fault import ACTION_KINDS, WHERE, FaultWish, check
+from naive_daemon.exchange.server.fault import ACTION_KINDS, WHERE, FaultWish, check, place_of
 from naive_daemon.exchange.server.order_answers import fill_answer, order_answer
 from naive_daemon.exchange.server.player import Player
 from naive_daemon.exchange.server.session import SESSION_OPERATIONS
@@ -85,8 +85,10 @@ class Admin:
         if wish.kind in ACTION_KINDS:
             self._acts.act(wish)
             return {"done": wish.kind}
-        if wish.where not in {*WHERE, *OPERATIONS, *SESSION_OPERATIONS}:
-            raise UsageError(f"there is no place {wish.where!r}", hint=f"there are {', '.join(WHERE)}")
+        if wish.where not in {*WHERE, *OPERATIONS, *SESSION_OPERATIONS} and not self._is_account(wish.where):
+            raise UsageError(
+                f"there is no place {wish.where!r}", hint=f"there are {', '.join(WHERE)}, and account:NAME"
+            )
         return self._exchange.faults.add(wish).shown()
 
     async def _clear_faults(self, request: web.Request) -> Any:
@@ -156,7 +158,13 @@ class Admin:
         }
 
     async def _connections(self, _: web.Request) -> Any:
-        return {"user_subscriptions": self._exchange.users.counts()}
+        return {
+            "user_subscriptions": self._exchange.users.counts(),
+            "market_streams": self._exchange.streams.counts(),
+        }
+
+    def _is_account(self, place: str) -> bool:
+        return any(place == place_of(record.name) for record in self._exchange.accounts)
 
     def _listed(self, symbol: str) -> str:
         if symbol not in self._exchange.listings:

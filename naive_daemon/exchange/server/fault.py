@@ -47,6 +47,11 @@ _SECONDS_MAX = 86_400
 _LATENCY_MAX_MS = 600_000
 
 
+def place_of(account: str) -> str:
+    """Name the place that is all requests of one account."""
+    return f"account:{account}"
+
+
 class FaultWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A fault as it is asked for; `count` times at most, for `seconds` at most, both without end unless given."""
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from naive_daemon.clock import NS_PER_MS
 from naive_daemon.exchange.server.accounts import ApiKey
 from naive_daemon.exchange.server.exchange import Exchange
+from naive_daemon.exchange.server.fault import place_of
 from naive_daemon.exchange.server.interruption import CutError, SwallowedError
 from naive_daemon.exchange.server.operation import Call, Operation, Security
 from naive_daemon.exchange.server.parameters import Parameters
@@ -81,9 +82,14 @@ class Gate:
         result = operation.answer(call)
         return Outcome(result, limiter.add_order(key.account.name))
 
-    async def with_faults(self, places: tuple[str, ...], address: str, answer: Callable[[], Outcome]) -> Outcome:
+    async def with_faults(
+        self, places: tuple[str, ...], address: str, api_key: str | None, answer: Callable[[], Outcome]
+    ) -> Outcome:
         """Answer a request as the faults will have it; raises RefusedError, SwallowedError or CutError."""
         faults = self._exchange.faults
+        key = None if api_key is None else self._exchange.accounts.key(api_key)
+        if key is not None:
+            places = (*places, place_of(key.account.name))
         if fault := faults.happens("latency", places):
             await asyncio.sleep(faults.latency_s(fault))
         self._fail_before(places, address)

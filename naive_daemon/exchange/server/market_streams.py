@@ -38,6 +38,12 @@ class MarketStreams:
         """Say whether anybody listens to a stream."""
         return name in self._listeners
 
+    def counts(self) -> dict[str, int]:
+        """Give how many connections listen to each stream."""
+        return {
+            name: sum(len(channels) for channels in shapes.values()) for name, shapes in sorted(self._listeners.items())
+        }
+
     def klines(self) -> list[tuple[str, str, str]]:
         """Give the streams of candles that somebody listens to: name, symbol, interval."""
         found = []

@@ -86,8 +86,9 @@ class Rest:
         requests, gate = self._exchange.requests, self._gate
         if requests.is_full:
             raise RefusedError(SERVER_BUSY, "Server is currently overloaded with other requests.", status=503)
-        places, address = operation.places, incoming.address
-        work = gate.with_faults(places, address, lambda: gate.pass_now(operation, incoming))
+        work = gate.with_faults(
+            operation.places, incoming.address, incoming.api_key, lambda: gate.pass_now(operation, incoming)
+        )
         return await asyncio.shield(requests.begin(work))
 
     def _refused(self, error: RefusedError, address: str) -> web.Response:

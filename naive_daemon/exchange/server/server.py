@@ -44,7 +44,10 @@ _USERS = ("all", "user")
 
 
 class ServerOptions(NamedTuple):
-    """What is served, and where; `folder` is the exchange's own. Without `accounts` it makes some once."""
+    """What is served, and where; `folder` is the exchange's own.
+
+    Without `accounts` it makes some once, `account_count` at least.
+    """
 
     folder: Path
     host: str = "127.0.0.1"
@@ -53,6 +56,7 @@ class ServerOptions(NamedTuple):
     rules: VenueRules = VenueRules()
     limits: RateLimits = RateLimits()
     accounts: Path | None = None
+    account_count: int = 0
 
 
 class _Running(NamedTuple):
@@ -81,7 +85,8 @@ class ExchangeServer:
         self._failed = asyncio.get_running_loop().create_future()
         options = self._options
         clock = SkewedClock(WallClock())
-        accounts = Accounts(read_accounts(open_folder(options.folder, options.accounts, options.market.kind)))
+        file = open_folder(options.folder, options.accounts, options.market.kind, options.account_count)
+        accounts = Accounts(read_accounts(file))
         draw = random.Random(options.market.seed)  # noqa: S311 - faults, no secrets
         self._market = open_market(options.market, clock, options.folder)
         self.player = Player(self._market.source, self._market.instruments) if self._market.source else None

@@ -120,7 +120,8 @@ class _Connection:
         operation = OPERATIONS.get(request.method)
         places = operation.places if operation is not None else (request.method, "all")
         try:
-            outcome = await self._gate.with_faults(places, self._address, lambda: self._outcome(request))
+            api_key = self._api_key_of(request)
+            outcome = await self._gate.with_faults(places, self._address, api_key, lambda: self._outcome(request))
         except RefusedError as error:
             self._answer_error(request.id, error)
         except SwallowedError:
@@ -129,6 +130,16 @@ class _Connection:
             self._socket.channel.cut()
         else:
             self._answer_result(request.id, outcome)
+
+    def _api_key_of(self, request: _Request) -> str | None:
+        """Give the key that a request, or else its session, comes with; None where it can not be read."""
+        raw = request.params.get("apiKey")
+        if raw is None:
+            return None if self._session.key is None else self._session.key.record.api_key
+        try:
+            return text_of(raw)
+        except msgspec.DecodeError:
+            return None
 
     def _outcome(self, request: _Request) -> Outcome:
         """Answer a request, if it is an operation or the session's; raises RefusedError."""
