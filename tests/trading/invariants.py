@@ -14,6 +14,7 @@ from naive_daemon.exchange.paper.client import balances_after
 from naive_daemon.strategy.protocol import Wake
 
 if TYPE_CHECKING:
+    from naive_daemon.trading.trader import Trader
     from tests.trading.plant import Plant
 
 ACCOUNT = "main"
@@ -158,11 +159,20 @@ def _check_traders(plant: "Plant", symbol: str, *, is_running: bool) -> None:
         wake = trader._wake
         waiting = feed._alerts._wakes.get(trader.ref, (0, Wake()))[1]
         assert waiting == wake
-        assert _moves(trader._position.orders, wake), f"{opened.cycle.key} waits for nothing"
+        moves = _moves(trader._position.orders, wake) or _hears(plant, trader)
+        assert moves, f"{opened.cycle.key} waits for nothing"
         slot = plant.actor(names.leader(ACCOUNT, symbol))._crew.slots[opened.cycle.key.trader]
         assert (slot.position.cycle, slot.position.orders) == (trader._position.cycle, opened.orders)
         assert slot.ref is trader.ref
-    assert len(feed._alerts) == sum(trader._wake != Wake() for trader in traders.values())
+    # Only of traders: candles, and signals of every trade, wait there as well.
+    waiting = {owner for owner in feed._alerts._wakes if owner.name is not None and owner.name[0] == "trader"}
+    assert waiting == {trader.ref for trader in traders.values() if trader._wake != Wake()}
+
+
+def _hears(plant: "Plant", trader: "Trader") -> bool:
+    """Say whether somebody computes signals for a trader."""
+    topic = trader._hearing._topic
+    return topic is not None and plant.system.whereis(topic) is not None
 
 
 def _moves(orders: tuple[Order, ...], wake: Wake) -> bool:
