@@ -36,10 +36,11 @@ class Table:
         *,
         stop: RestingOrders | None = None,
         entries: RestingOrders | None = None,
+        account: str = ACCOUNT,
     ) -> None:
         """Write a row, as the command line does; what is not given stays."""
-        key = (ACCOUNT, symbol)
-        row = self.rows.get(key, SymbolSettings(account=ACCOUNT, symbol=symbol))
+        key = (account, symbol)
+        row = self.rows.get(key, SymbolSettings(account=account, symbol=symbol))
         self.rows[key] = msgspec.structs.replace(
             row,
             status=status,
@@ -148,7 +149,7 @@ class TableStore:
     def drained(self, account: str, symbol: str) -> None:
         self._refuse_away()
         if self._table.rows[account, symbol].status is TradingStatus.SHUTDOWN:
-            self._table.set(symbol, TradingStatus.OFF)
+            self._table.set(symbol, TradingStatus.OFF, account=account)
 
     def record_actual(self, states: Sequence[ActualState]) -> None:
         self._refuse_away()
@@ -157,8 +158,7 @@ class TableStore:
 
     def set_status(self, account: str, symbol: str, status: TradingStatus) -> None:
         self._refuse_away()
-        assert account == ACCOUNT
-        self._table.set(symbol, status)
+        self._table.set(symbol, status, account=account)
 
     def close(self) -> None:
         """Nothing to give up."""

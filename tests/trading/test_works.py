@@ -1,13 +1,16 @@
 """Works in the whole tree: whatever is switched, changed, traded or crashes, the graph is what trades and no more."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from naive_daemon import names
+from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.settings import TradeSettings, TradingStatus
 from naive_daemon.market.streams import TIDY_S, AskFlow
+from naive_daemon.otp import WhichChildren
 from naive_daemon.redflow import GraphView, signature
 from tests.trading.plant import TRADE, Plant, walk, with_trade
 from tests.trading.table import ACCOUNT
@@ -16,6 +19,7 @@ from tests.unit.test_flow import paths
 ON, OFF, SHUTDOWN = TradingStatus.ON, TradingStatus.OFF, TradingStatus.SHUTDOWN
 SETTINGS = [TRADE, *(with_trade(chunks=chunks) for chunks in (1, 4))]
 SYMBOLS = ("AAAQ", "BBBQ")
+ACCOUNTS = (ACCOUNT, "second")
 
 
 @pytest.fixture
@@ -30,25 +34,26 @@ def shown(plant: Plant) -> dict[tuple[str, ...], int]:
     return dict(paths(view.clusters))
 
 
-def traded_with(plant: Plant, symbol: str) -> set[TradeSettings]:
-    """Say from the table and the traders with which settings a symbol is traded, or will be."""
-    row = plant.table.rows.get((ACCOUNT, symbol))
-    if row is None or row.status is OFF:
+def traded_with(plant: Plant, symbol: str, account: str = ACCOUNT) -> set[TradeSettings]:
+    """Say from the tables and the traders with which settings a symbol is traded, or will be."""
+    row = plant.table.rows.get((account, symbol))
+    if row is None or row.status is OFF or plant.system.whereis(names.account(account)) is None:
         return set()
-    cycles = {trader._position.cycle.settings for trader in plant.traders(symbol)}
+    traders = plant.system.ask(plant.ref(names.traders(account, symbol)), WhichChildren())
+    cycles = {trader.ref._actor._position.cycle.settings for trader in traders}
     return cycles | ({row.trade} if row.status is ON else set())
 
 
 def check(plant: Plant) -> None:
     """Compare the graph, and the feeds, with what is traded."""
-    expected: dict[tuple[str, ...], int] = {}
+    expected: Counter[tuple[str, ...]] = Counter()
     for symbol in plant.symbols:
-        traded = traded_with(plant, symbol)
-        assert (plant.system.whereis(names.feed(symbol)) is not None) == bool(traded)
         stream = f"stream paper:{symbol}"
-        for settings in traded:
-            decision = f"decision {signature(settings)}"
-            expected |= {(stream,): len(traded), (stream, decision): 1, (stream, decision, f"account {ACCOUNT}"): 1}
+        for account in ACCOUNTS:
+            for settings in traded_with(plant, symbol, account):
+                decision = f"decision {signature(settings)}"
+                expected.update([(stream,), (stream, decision), (stream, decision, f"account {account}")])
+        assert (plant.system.whereis(names.feed(symbol)) is not None) == ((stream,) in expected)
     assert shown(plant) == expected
 
 
@@ -100,16 +105,22 @@ class Walk:
         self.prices = iter(walk(seed, 10_000))
 
     def step(self) -> None:
-        plant, symbol = self.plant, self.draw.choice(SYMBOLS)
-        match self.draw.randrange(10):
+        plant, symbol, account = self.plant, self.draw.choice(SYMBOLS), self.draw.choice(ACCOUNTS)
+        match self.draw.randrange(12):
             case 0:
-                plant.switch(self.draw.choice([ON, OFF, SHUTDOWN]), symbol)
+                plant.table.set(symbol, self.draw.choice([ON, OFF, SHUTDOWN]), account=account)
+                plant.settle()
             case 1 | 2 | 3:
-                plant.switch(self.draw.choice([ON, SHUTDOWN]), symbol, self.draw.choice(SETTINGS))
+                status, settings = self.draw.choice([ON, SHUTDOWN]), self.draw.choice(SETTINGS)
+                plant.table.set(symbol, status, settings, account=account)
+                plant.settle()
             case 4:
-                crashed = [names.leader(ACCOUNT, symbol), names.feed(symbol), names.STREAM_DESK]
-                plant.kill(self.draw.choice([*crashed, names.trader(ACCOUNT, symbol, 1), names.FEEDS]))
+                crashed = [names.leader(account, symbol), names.feed(symbol), names.STREAM_DESK, names.FEEDS]
+                plant.kill(self.draw.choice([*crashed, names.trader(account, symbol, 1), names.account(account)]))
                 plant.wait(TIDY_S + 60)
+            case 5:
+                plant.table.set_account(AccountSettings(name="second", is_enabled=self.draw.random() < 0.7))
+                plant.settle()
             case _:
                 for _ in range(self.draw.randrange(1, 8)):
                     plant.trade(next(self.prices), symbol)
@@ -117,8 +128,9 @@ class Walk:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_graph_is_what_trades_whatever_happens(plant: Plant, seed: int) -> None:
+    plant.is_checked = False  # what is checked there is of one account
+    plant.table.set_account(AccountSettings(name="second"))
     drawn = Walk(plant, seed)
-    plant.on("AAAQ")
     for _ in range(100):
         drawn.step()
         check(plant)

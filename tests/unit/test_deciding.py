@@ -1,6 +1,8 @@
 """Equal positions are decided once, as each would be alone, and nobody pays for a defect in another's decision."""
 
+import threading
 from collections.abc import Hashable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +19,7 @@ from naive_daemon.strategy.naive import NaiveStrategy
 from naive_daemon.strategy.protocol import Decision, Position, StrategyEvent, Wake
 from tests.unit.test_naive_strategy import CYCLE, MARKET, SETTINGS, STARTED, buy, trade
 
+PATIENCE_S = 10.0
 FIRST = Position(cycle=CYCLE)
 NAIVE = NaiveStrategy()
 
@@ -147,6 +150,34 @@ def test_a_decision_that_raises_is_nobody_elses() -> None:
     for _ in range(2):
         decided = memo.decide(strategy, trade("100"), of_account("b"), MARKET)
         assert decided == NAIVE.decide(trade("100"), FIRST, MARKET)
+    assert strategy.asked == 2
+
+
+def test_a_decision_that_does_not_come_back_holds_up_nobody_else() -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    class Hangs(Counting):
+        """Shares, and hangs the first time."""
+
+        def decide(self, event: StrategyEvent, position: Position, instrument: Instrument) -> tuple[Decision, ...]:
+            decisions = super().decide(event, position, instrument)
+            if self.asked == 1:
+                entered.set()
+                assert go_on.wait(PATIENCE_S)
+            return decisions
+
+        def sees(self, position: Position) -> Hashable | None:
+            return super().sees(position)
+
+    memo, strategy = DecisionMemo(), Hangs()
+    expected = NAIVE.decide(trade("100"), FIRST, MARKET)
+    with ThreadPoolExecutor(1) as threads:
+        hung = threads.submit(memo.decide, strategy, trade("100"), FIRST, MARKET)
+        assert entered.wait(PATIENCE_S)
+        for _ in range(2):
+            assert memo.decide(strategy, trade("100"), of_account("b"), MARKET) == expected
+        go_on.set()
+        assert hung.result(PATIENCE_S) == expected
     assert strategy.asked == 2
 
 
