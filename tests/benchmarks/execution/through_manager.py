@@ -21,7 +21,7 @@ from naive_daemon.domain.events import OrderAccepted, OrderCancelled
 from naive_daemon.domain.money import affordable, floor_to
 from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.domain.side import Side
-from naive_daemon.exchange.binance.live_account import LiveAccount
+from naive_daemon.exchange.binance.live_accounts import LiveAccounts
 from naive_daemon.execution.journal import OpenOrder
 from naive_daemon.execution.journal_store import JournalEntry, OrderRecorded
 from naive_daemon.execution.memory_journal import MemoryJournal
@@ -71,12 +71,13 @@ def figures() -> Iterator[Figure]:
 def _running(place: Place) -> Iterator[Runner]:
     """Start the daemon's tree; gives what does a round and says how many seconds it took."""
     written: Written = queue.SimpleQueue()
-    account = LiveAccount(place.config(), GENERATED_INSTRUMENTS, WallClock(), random.Random(1))
+    accounts = LiveAccounts(place.config(), GENERATED_INSTRUMENTS, WallClock(), random.Random(1))
+    account = accounts.open(ACCOUNT, None)
     ports = Ports(
         owner=place.owner,
         account=ACCOUNT,
         instruments=GENERATED_INSTRUMENTS,
-        exchange=RealExchange(maker_fee=Decimal("0.001"), make_client=account.make_client),
+        exchange=RealExchange(maker_fee=Decimal("0.001"), make_client=lambda _: account.make_client()),
         open_journal=lambda: _journal(place.database_url, written),
     )
     system = ActorSystem.live(WallClock(), POOL_THREADS)
@@ -87,7 +88,7 @@ def _running(place: Place) -> Iterator[Runner]:
         system.terminate(top, WAIT_S)
     finally:
         system.stop()
-        account.end()
+        accounts.end()
 
 
 def _round_s(system: ActorSystem, orders: Sequence[Order], written: Written) -> float:

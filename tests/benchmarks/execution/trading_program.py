@@ -20,7 +20,7 @@ from naive_daemon import names
 from naive_daemon.clock import WallClock
 from naive_daemon.domain.events import MarketHealth, OrderAccepted
 from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
-from naive_daemon.exchange.binance.live_account import LiveAccount
+from naive_daemon.exchange.binance.live_accounts import LiveAccounts
 from naive_daemon.exchange.binance.live_market import LiveMarket
 from naive_daemon.execution.journal_store import JournalStore
 from naive_daemon.execution.memory_journal import MemoryJournal
@@ -116,9 +116,10 @@ def _say(text: str) -> None:
 def _ports(place: Place, ends: list[Any]) -> Ports:
     config = place.config()
     clock = WallClock()
-    account = LiveAccount(config, GENERATED_INSTRUMENTS, clock, random.Random(1))
+    accounts = LiveAccounts(config, GENERATED_INSTRUMENTS, clock, random.Random(1))
+    account = accounts.open(ACCOUNT, None)
     market = LiveMarket(config, clock, random.Random(1), GENERATED_INSTRUMENTS)
-    ends += [account.end, market.end]
+    ends += [accounts.end, market.end]
 
     def open_journal() -> JournalStore:
         return MemoryJournal() if place.database_url is None else PostgresJournal(place.database_url)
@@ -127,7 +128,7 @@ def _ports(place: Place, ends: list[Any]) -> Ports:
         owner=place.owner,
         account=ACCOUNT,
         instruments=GENERATED_INSTRUMENTS,
-        exchange=RealExchange(maker_fee=Decimal("0.001"), make_client=account.make_client),
+        exchange=RealExchange(maker_fee=Decimal("0.001"), make_client=lambda _: account.make_client()),
         open_journal=open_journal,
         make_player=market.make_player,
     )
