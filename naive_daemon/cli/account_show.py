@@ -30,7 +30,7 @@ _PERCENT_STEP = Decimal("0.01")
 
 
 @click.command(cls=Command)
-@account_option("The account; the one that the daemon trades unless given.")
+@account_option("The account; the configured one, or the only one that the daemon trades, unless given.")
 @pass_options
 def show(options: Options, *, account: str | None) -> None:
     """Show what the account of a running daemon has: balances, positions, open orders, and the session so far.
@@ -49,10 +49,10 @@ def show(options: Options, *, account: str | None) -> None:
 
 def show_account(options: Options, account: str | None) -> None:
     """Ask the daemon of the configured home, and print what it says."""
-    from naive_daemon.cli.looking import console_client
+    from naive_daemon.cli.looking import ask_of_account
     from naive_daemon.console.protocol import AccountShown, AskAccount
 
-    view = console_client(options).ask(AskAccount(account), AccountShown).view
+    view = ask_of_account(options, account, AskAccount, AccountShown).view
     dust = _dust(options, view)
     emit(options, _data(view, dust), lambda: _print(view, dust))
 

@@ -16,7 +16,7 @@ _COLUMNS = ("what", "symbol", "order", "journal", "exchange")
 
 
 @click.command(cls=Command)
-@account_option("The account; the one that the daemon trades unless given.")
+@account_option("The account; the configured one, or the only one that the daemon trades, unless given.")
 @pass_options
 def reconcile(options: Options, *, account: str | None) -> None:
     """Have a running daemon compare its journal with the exchange now.
@@ -29,10 +29,10 @@ def reconcile(options: Options, *, account: str | None) -> None:
       naive-daemon reconcile
 
     """
-    from naive_daemon.cli.looking import console_client
+    from naive_daemon.cli.looking import ask_of_account
     from naive_daemon.console.protocol import RECONCILE_TIMEOUT_S, AskReconcile, Reconciled
 
-    found = console_client(options).ask(AskReconcile(account), Reconciled, more_s=RECONCILE_TIMEOUT_S)
+    found = ask_of_account(options, account, AskReconcile, Reconciled, RECONCILE_TIMEOUT_S)
     emit(options, msgspec.structs.asdict(found), lambda: _print(found))
 
 
