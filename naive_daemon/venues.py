@@ -15,6 +15,7 @@ from naive_daemon.config.credentials import Credentials
 from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.errors import ConfigError
 from naive_daemon.domain.instrument import Instrument
+from naive_daemon.exchange.binance.address import Address
 from naive_daemon.exchange.paper.client import balances_after
 from naive_daemon.exchange.paper.engine import PaperEngine
 from naive_daemon.execution.journal_store import JournalStore
@@ -27,6 +28,10 @@ ClaimVenue = Callable[[str, str], None]
 
 class Venue(Protocol):
     """One place. Every method may be called from any thread, for one account by one thread at a time."""
+
+    @property
+    def address(self) -> Address | None:
+        """What it counts by address, for whoever else asks there; None where nothing is counted."""
 
     def open(
         self, settings: AccountSettings, credentials: Credentials | None, journal: JournalStore, claim: ClaimVenue
@@ -50,6 +55,8 @@ class Venue(Protocol):
 
 class PaperVenue:
     """Implements Venue for exchanges on paper, all with the configured balances."""
+
+    address = None
 
     def __init__(self, config: Config, instruments: Mapping[str, Instrument]) -> None:
         self._exchange = config.exchange
@@ -103,6 +110,11 @@ class BinanceVenue:
         self._name = venue_name(config.exchange.binance)
         self._accounts = LiveAccounts(config.exchange.binance, instruments, clock, random.Random())  # noqa: S311 - jitter
         self._log: Any = structlog.get_logger("naive_daemon").bind(actor="world")
+
+    @property
+    def address(self) -> Address:
+        """Give what all accounts share, and the market's candles with them."""
+        return self._accounts.address
 
     def open(
         self, settings: AccountSettings, credentials: Credentials | None, journal: JournalStore, claim: ClaimVenue

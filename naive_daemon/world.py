@@ -117,7 +117,8 @@ class World:
         self._stack.callback(restoration.close)
         self.owner = restoration.recognise()
         self._cache_config = self._read_cache_config()
-        self._openings = Openings(self.config, url, self.instruments, self._make_venue(), restoration)
+        self._venue = self._make_venue()
+        self._openings = Openings(self.config, url, self.instruments, self._venue, restoration)
         self._stack.callback(self._openings.end)
         self._opened = self._open_account(self._first_journal, shall_end)
         restoration.note_start()
@@ -314,7 +315,8 @@ class World:
             return player_of(self._source())
         from naive_daemon.exchange.binance.live_market import LiveMarket  # noqa: PLC0415 - sockets are slow to load
 
-        market = LiveMarket(self.config.exchange.binance, self.clock, random.Random(), self.instruments)  # noqa: S311 - jitter
+        generator = random.Random()  # noqa: S311 - jitter
+        market = LiveMarket(self.config.exchange.binance, self.clock, generator, self.instruments, self._venue.address)
         self._stack.callback(market.end)
         return market.make_player
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from naive_daemon import names
 from naive_daemon.clock import WallClock
 from naive_daemon.domain.events import Trade
-from naive_daemon.exchange.binance.budget import Budget
+from naive_daemon.exchange.binance.address import Address
 from naive_daemon.exchange.binance.klines import Klines
 from naive_daemon.exchange.binance.market import BinanceMarket
 from naive_daemon.exchange.binance.market_connection import MarketConnection, StreamRules
@@ -86,7 +86,7 @@ async def _tell(frames: list[bytes]) -> None:
     streams = MarketStreams("ws://127.0.0.1:9", WallClock(), random.Random(1), StreamRules())
     try:
         system.start(Feed(SYMBOL), names.feed(SYMBOL))
-        klines = Klines("", WallClock(), Budget(), timeout_s=WAIT_S, wait_s=WAIT_S)
+        klines = Klines("", Address(WallClock()), timeout_s=WAIT_S, wait_s=WAIT_S)
         system.start(BinanceMarket(streams, klines, [SYMBOL]), names.PLAYER)
         streams._tapes[SYMBOL] = _Tape(cast("MarketLine", None))  # as if it were played; nothing is connected
         connection = MarketConnection("", set(), StreamRules(), streams._take, Oddities(None))

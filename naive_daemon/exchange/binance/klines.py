@@ -8,8 +8,8 @@ import asyncio
 
 import aiohttp
 
-from naive_daemon.clock import NS_PER_MS, Clock
 from naive_daemon.domain.candle import Candle
+from naive_daemon.exchange.binance.address import Address
 from naive_daemon.exchange.binance.budget import Budget, Cost, Grant, Priority
 from naive_daemon.exchange.binance.endpoints import address
 from naive_daemon.exchange.binance.kline import candles_of_rows
@@ -32,12 +32,12 @@ class KlinesError(Exception):
 
 
 class Klines:
-    """See the module. `wait_s`: how long whoever asks waits for an answer."""
+    """See the module. `wait_s`: how long whoever asks waits. `shared`: what the accounts of this address share."""
 
-    def __init__(self, rest_url: str, clock: Clock, budget: Budget, *, timeout_s: float, wait_s: float) -> None:
+    def __init__(self, rest_url: str, shared: Address, *, timeout_s: float, wait_s: float) -> None:
         self._url = rest_url
-        self._clock = clock
-        self._budget = budget
+        self._time = shared.time
+        self._budget = Budget(weight=shared.weight, account="market")
         self._timeout = aiohttp.ClientTimeout(
             total=2 * timeout_s, connect=timeout_s, sock_connect=timeout_s, sock_read=timeout_s
         )
@@ -84,7 +84,7 @@ class Klines:
         answer = answer_of(response.status, body, headers)
         if answer.status in _TOO_MANY:
             pause_s = answer.retry_after_s or RETRY_FIRST_S
-            self._budget.ban_until(self._now_ms() + int(pause_s * 1_000))
+            self._budget.ban_until(self._now_ms() + int(pause_s * 1_000), "candles were asked for too often")
             raise KlinesError(f"asked too often, silent for {pause_s:g} s")
         if answer.status != _OK:
             raise KlinesError(f"HTTP {answer.status} {answer.message}".rstrip())
@@ -94,7 +94,7 @@ class Klines:
             raise KlinesError(odd.kind) from odd
 
     def _now_ms(self) -> int:
-        return self._clock.now_ns() // NS_PER_MS
+        return self._time.now_ms()
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -10,8 +10,7 @@ from collections.abc import Collection
 
 from naive_daemon.clock import Clock
 from naive_daemon.config.exchange import Binance
-from naive_daemon.exchange.binance.address_weight import AddressWeight
-from naive_daemon.exchange.binance.budget import Budget
+from naive_daemon.exchange.binance.address import Address
 from naive_daemon.exchange.binance.endpoints import market_endpoints
 from naive_daemon.exchange.binance.klines import Klines
 from naive_daemon.exchange.binance.market import BinanceMarket
@@ -21,7 +20,7 @@ from naive_daemon.market.candles_of_exchange import ANSWER_TIMEOUT_S
 
 
 class LiveMarket:
-    """`make_player` at each start of the actor, `end` once. `weight`: what it shares with accounts of its address."""
+    """`make_player` at each start of the actor, `end` once. `address`: what it shares with accounts."""
 
     def __init__(
         self,
@@ -29,13 +28,13 @@ class LiveMarket:
         clock: Clock,
         generator: random.Random,
         listed: Collection[str],
-        weight: AddressWeight | None = None,
+        address: Address | None = None,
     ) -> None:
         endpoints = market_endpoints(config)
         self._stream_url = endpoints.stream_url
         self._rest_url = endpoints.rest_url
         self._answer_timeout_s = config.answer_timeout_s
-        self._budget = Budget(weight=weight, account="market")
+        self._address = Address(clock) if address is None else address
         self._rules = StreamRules(stale_after_s=config.stale_after_s)
         self._clock = clock
         self._generator = generator
@@ -52,8 +51,7 @@ class LiveMarket:
             former.end_soon()
         klines = Klines(
             self._rest_url,
-            self._clock,
-            self._budget,
+            self._address,
             timeout_s=self._answer_timeout_s,
             wait_s=ANSWER_TIMEOUT_S,
         )
