@@ -207,6 +207,30 @@ def test_all_bad_settings_are_told_at_once_and_nothing_changes(console: Any, sch
         assert connection.execute("SELECT count(*) FROM settings").fetchone() == (0,)
 
 
+def test_a_strategys_own_settings_are_set_and_shown_with_the_others(console: Any, schema_url: str) -> None:
+    words = ("strategy=ema_cross", "interval=5m", "fast=5", "stop_loss=0.030", "chunks=1")
+    (row,) = console("settings", "set", "BTCUSDT", *words, "--json").data
+    assert row["parameters"] == {"fast": "5", "interval": "5m", "stop_loss": "0.03"}
+    assert "fast=5 interval=5m stop_loss=0.03" in console("settings", "list", "BTCUSDT").out
+    answer = console("settings", "set", "BTCUSDT", "ETHUSDT", "fast=many", "slow=1", "colour=red")
+    assert answer.code == 2
+    for line in (
+        "fast=many is refused: fast is a whole number from 1 to 200",
+        "slow=1 is refused: slow is a whole number from 2 to 200",
+        "ema_cross has fast, interval, order_size, slow, stop_loss",
+        "naive has no parameters",  # of ETHUSDT, which has no row yet
+    ):
+        assert line in answer.err
+    with psycopg.connect(schema_url) as connection:
+        assert connection.execute("SELECT count(*) FROM settings").fetchone() == (1,)
+    answer = console("settings", "set", "BTCUSDT", "fast=30")
+    assert (
+        answer.err == "error: 1 setting is wrong, nothing was changed:\n  fast=30 is refused: fast is less than "
+        "slow, which is 21\n"
+    )
+    assert console("settings", "set", "BTCUSDT", "strategy=naive", "--json").data[0]["parameters"] == {}
+
+
 @pytest.mark.parametrize("words", [("BTCUSDT",), ("budget=1",), ("BTCUSD", "budget=1"), ("", "budget=1")])
 def test_settings_need_known_symbols_and_values(console: Any, schema_url: str, words: tuple[str, ...]) -> None:
     assert console("settings", "set", *words).code == 2

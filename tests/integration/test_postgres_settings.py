@@ -230,6 +230,58 @@ def test_rows_written_whole_come_back_whole(settings: OperatorSettings) -> None:
     settings.upsert([])
 
 
+CROSS = {"strategy": "ema_cross", "fast": "5", "slow": "0030", "stop_loss": "0.020"}
+
+
+def test_parameters_are_kept_in_one_spelling_and_changed_for_each_symbol_with_its_own_strategy(
+    settings: OperatorSettings, server: psycopg.Connection
+) -> None:
+    settings.seed("main", ["A", "B"], TradeSettings(parameters=()))
+    settings.set_values("main", ["A", "B"], CROSS)
+    settings.set_values("main", ["B"], {"slow": "40"})
+    before = settings.set_values("main", ["A", "B"], {"fast": "6", "chunks": "1"})
+    assert [dict(row.trade.parameters)["slow"] for row in before] == ["30", "40"]
+    found = {row.symbol: row.trade for row in settings.rows()}
+    assert found["A"].parameters == (("fast", "6"), ("slow", "30"), ("stop_loss", "0.02"))
+    assert found["B"].parameters == (("fast", "6"), ("slow", "40"), ("stop_loss", "0.02"))
+    assert {trade.chunks for trade in found.values()} == {1}
+    assert server.execute("SELECT parameters->>'slow' FROM settings ORDER BY symbol").fetchall() == [("30",), ("40",)]
+    settings.set_values("main", ["A"], {"strategy": "naive"})
+    assert settings.rows("main", ["A"])[0].trade.parameters == ()
+
+
+def test_a_parameter_that_one_of_the_symbols_refuses_changes_none(settings: OperatorSettings) -> None:
+    settings.seed("main", ["A", "B"])
+    settings.set_values("main", ["B"], CROSS)
+    before = settings.rows()
+    for changes, told in (({"fast": "7"}, "naive has no parameters"), ({"colour": "red"}, "colour is not a setting")):
+        with pytest.raises(InvalidSettingError, match=told):
+            settings.set_values("main", ["A", "B"], changes)
+    with pytest.raises(InvalidSettingError, match="fast is less than slow"):
+        settings.set_values("main", ["B"], {"fast": "30"})
+    with pytest.raises(UnknownSymbolError):
+        settings.set_values("main", ["B", "C"], {"fast": "7"})
+    assert settings.rows() == before
+
+
+def test_rows_with_parameters_are_seeded_and_written_whole(settings: OperatorSettings) -> None:
+    trade = TradeSettings(strategy="mine", parameters=(("a", "1"), ("b", "it's {} %s")))
+    settings.seed("main", ["A"], trade)
+    row = SymbolSettings(account="main", symbol="B", trade=trade)
+    settings.upsert([row])
+    assert {row.trade for row in settings.rows()} == {trade}
+
+
+def test_what_another_hand_wrote_into_the_parameters_is_read_as_text(
+    settings: OperatorSettings, server: psycopg.Connection
+) -> None:
+    settings.seed("main", ["A"])
+    with pytest.raises(psycopg.IntegrityError):
+        server.execute("UPDATE settings SET parameters = '[1]'")
+    server.execute('UPDATE settings SET parameters = \'{"b": 9, "a": null, "c": [1, "x"]}\'')
+    assert settings.rows()[0].trade.parameters == (("a", "null"), ("b", "9"), ("c", '[1,"x"]'))
+
+
 def test_streaming_switches_say_what_stood_there_before(engine: Engine) -> None:
     streaming = StreamingSettings(engine)
     assert streaming.set_status(["btcusdt"], StreamingStatus.ON) == {"BTCUSDT": StreamingStatus.OFF}
