@@ -213,8 +213,8 @@ class StreamDesk(Actor):
 
     def _state_of(self, need: Need) -> ClusterShown:
         resource = self._resources[need.name]
-        what = need.strategy if isinstance(need, NeedsSignals) else ""
-        return ClusterShown(what, resource.state.value, resource.reason)
+        words = [need.strategy, *map("=".join, need.needs.settings)] if isinstance(need, NeedsSignals) else []
+        return ClusterShown(" ".join(words), resource.state.value, resource.reason)
 
     def _count(self) -> FlowCounts:
         states = dict.fromkeys((state.value for state in State), 0)

@@ -9,6 +9,7 @@ from structlog.testing import LogCapture
 
 from naive_daemon import names
 from naive_daemon.clock import NS_PER_S, VirtualClock
+from naive_daemon.market.flow import ClusterShown
 from naive_daemon.market.resource import RESTARTS_MAX, RETRY_S
 from naive_daemon.market.signaller import signals_of
 from naive_daemon.market.streams import TIDY_S, AskFlow, AskFlowCounts, FlowCounts, StreamsStarted, streams
@@ -151,6 +152,11 @@ def shown(system: SimulatedSystem, level: str) -> ClusterView:
     while pending[0].level != level:
         pending[:1] = pending[0].clusters
     return pending[0]
+
+
+def test_signals_are_shown_with_what_they_are_made_of(system: SimulatedSystem) -> None:
+    lead(system, FIRST)
+    assert shown(system, "signal").data == ClusterShown("ema_cross fast=2 slow=3", "open")
 
 
 def test_what_keeps_crashing_pauses_and_says_why(system: SimulatedSystem, log: LogCapture) -> None:
