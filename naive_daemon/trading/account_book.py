@@ -45,3 +45,8 @@ class AccountBook:
         """Say whether somebody else trades the account, and says how its symbols are."""
         standing = self._standings.get(account)
         return isinstance(standing, AccountDown) and standing.is_foreign
+
+    def is_ours(self, account: str) -> bool:
+        """Say whether nobody but we can place an order for the account."""
+        standing = self._standings.get(account)
+        return isinstance(standing, AccountUp) or (isinstance(standing, AccountDown) and standing.is_ours)

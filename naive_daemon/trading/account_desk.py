@@ -60,8 +60,10 @@ from naive_daemon.trading.cause import cause_text, end_of
 from naive_daemon.trading.quarantine import Quarantine
 from naive_daemon.trading.switch_messages import ControlStarted
 
-OPENINGS_MAX = 8
+OPENINGS_MAX = 16
 ROOM_AFTER_S = 5.0
+PAUSE_S = 0.05
+"""Between openings that begin together: a market that is played goes on whenever the daemon has come to rest."""
 
 
 class _Room(msgspec.Struct, frozen=True):
@@ -92,6 +94,7 @@ class AccountDesk(Actor):
         self._queue: deque[AccountLife] = deque()
         self._under_way: set[str] = set()
         self._early: list[Any] | None = []
+        self._shall_advance = False
         self._has_started = False
 
     def init(self) -> Deferred:
@@ -211,14 +214,16 @@ class AccountDesk(Actor):
     # For lives ------------------------------------------------------------------------------------------------------
 
     def enter(self, life: AccountLife) -> None:
-        """Have its opening begin when there is room."""
+        """Have its opening begin when there is room, in a turn of its own: it may fail at once, and so enter again."""
         self._queue.append(life)
-        self._advance_soon()
+        if not self._shall_advance:
+            self._shall_advance = True
+            self.ref.tell(_Advance())
 
     def leave(self, life: AccountLife) -> None:
         """Make room for the next."""
         self._under_way.discard(life.name)
-        self._advance_soon()
+        self._advance_later()
 
     def note(self, life: AccountLife) -> None:
         """End the start when it is known how the configured account is."""
@@ -231,18 +236,23 @@ class AccountDesk(Actor):
         self._by_ref[ref] = life
         self.monitor(ref)
 
-    def _advance_soon(self) -> None:
-        """Go on in a turn of its own: what fails at once must not call for the next within itself, a thousand times."""
-        if self._queue:
-            self.ref.tell(_Advance())
-
     def _advance(self) -> None:
+        """Begin what there is room for, unless those that began last keep the daemon busy."""
+        self._shall_advance = False
+        if any(self._lives[name].is_busy for name in self._under_way):
+            self._advance_later()
+            return
         while self._queue and len(self._under_way) < OPENINGS_MAX:
             life = self._queue.popleft()
             if life.stage is Stage.QUEUED:
                 self._under_way.add(life.name)
                 life.begin()
                 self.send_after(ROOM_AFTER_S, _Room(life.name, life.attempt))
+
+    def _advance_later(self) -> None:
+        if self._queue and not self._shall_advance:
+            self._shall_advance = True
+            self.send_after(PAUSE_S, _Advance())
 
 
 def _questions(

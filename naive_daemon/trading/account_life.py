@@ -7,6 +7,7 @@ Invariant: the lock is ours as long as the tree runs or an opening is under way,
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from naive_daemon import names
@@ -88,6 +89,7 @@ class AccountLife:
         self._opened: OpenedAccount | None = None
         self._overdue: int | None = None
         self._is_claimed = False
+        self._is_ours = False
         self._is_foreign = False
         self._ref: Ref | None = None
         self._reason: str | None = None
@@ -104,6 +106,11 @@ class AccountLife:
         """The account's name."""
         return self.settings.name
 
+    @property
+    def is_busy(self) -> bool:
+        """Say whether its opening is with the daemon's own actors, and not outside."""
+        return self.stage in (Stage.CLAIMING, Stage.STARTING)
+
     # Seen -----------------------------------------------------------------------------------------------------------
 
     def condition(self) -> AccountCondition:
@@ -116,7 +123,12 @@ class AccountLife:
         if self.stage is Stage.UP and self._opened is not None:
             return AccountUp(self.name, self._opened.maker_fee)
         reasons = {Stage.OFF: DISABLED, Stage.CLOSING: BEING_CLOSED}
-        return AccountDown(self.name, self._reason or reasons.get(self.stage), self._is_foreign)
+        return AccountDown(
+            self.name,
+            self._reason or reasons.get(self.stage),
+            is_foreign=self._is_foreign,
+            is_ours=self._is_ours,
+        )
 
     def tell_control(self, *, again: bool = False) -> None:
         """Tell what is shown, if that is new."""
@@ -175,7 +187,7 @@ class AccountLife:
 
     def _release(self) -> None:
         if self._is_claimed and self._overdue is None:
-            self._is_claimed = False
+            self._is_claimed = self._is_ours = False
             self._actor.system.tell(names.JOURNAL, ReleaseAccount(self.name))
 
     # Opening --------------------------------------------------------------------------------------------------------
@@ -195,10 +207,15 @@ class AccountLife:
         if isinstance(answer, RequestFailed):
             self._fail(f"the journal does not say who trades it: {cause_text(answer.reason)}")
         elif answer.held_by is not None:
-            self._is_claimed = False
+            self._is_claimed = self._is_ours = False
             self._fail(f"traded by {answer.held_by}", is_foreign=True)
-        elif self._is_wanted:
-            self._open()
+        else:
+            self._is_ours = True
+            self._go_on(self._open)
+
+    def _go_on(self, step: Callable[[], None]) -> None:
+        if self._is_wanted:
+            step()
         else:
             self._turn_back()
 
@@ -241,10 +258,8 @@ class AccountLife:
             self._cancel_timer()
             if isinstance(came.opening, AccountRefused):
                 self._fail(came.opening.reason)
-            elif self._is_wanted:
-                self._start(came.opening)
             else:
-                self._turn_back()
+                self._go_on(partial(self._start, came.opening))
 
     def _start(self, opened: OpenedAccount) -> None:
         self.stage, self._opened, self.fault = Stage.STARTING, opened, None
@@ -275,7 +290,7 @@ class AccountLife:
 
     def adopt(self, ref: Ref, opened: OpenedAccount) -> None:
         """Go on with a tree that a former desk has started, or with closing it."""
-        self._opened, self._is_claimed = opened, True
+        self._opened, self._is_claimed, self._is_ours = opened, True, True
         self._up_since_s = self._actor.system.clock.monotonic_s()
         self._be_up(ref)
         manager = self._actor.system.whereis(names.execution_manager(self.name))

@@ -5,14 +5,14 @@ and keep what those say holds, to show it with each symbol.
 """
 
 from naive_daemon import names
-from naive_daemon.domain.limits import Safeguards
-from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed
+from naive_daemon.domain.limits import KillCancel, Safeguards
+from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed, KillSwitchObeyed
 from naive_daemon.otp import Actor
 from naive_daemon.trading.switch_messages import SymbolKey
 
 
 class Guard:
-    """Belongs to the switches, `actor`; for the accounts that are up, or were."""
+    """Belongs to the switches, `actor`; for the accounts that this daemon trades, up or down."""
 
     def __init__(self, actor: Actor) -> None:
         self._actor = actor
@@ -21,15 +21,17 @@ class Guard:
         self._held: dict[tuple[str, str | None], str] = {}
 
     def add(self, account: str) -> None:
-        """Hear why entries of an account wait, and tell its execution manager what holds, now that it is there."""
+        """Hear why entries of an account that is ours wait, and tell its execution manager what holds."""
         if account not in self._accounts:
             self._accounts.add(account)
             self._actor.subscribe(names.entries(account))
         self.tell(account)
 
     def drop(self, account: str) -> None:
-        """Know no more why entries of an account wait: its execution manager has ended."""
+        """Know an account no more: it has nobody through whom an entry could leave, or will have nobody in a moment."""
         self._held = {scope: reason for scope, reason in self._held.items() if scope[0] != account}
+        self._accounts.discard(account)
+        self._actor.unsubscribe(names.entries(account))
 
     def take_safeguards(self, safeguards: Safeguards | None) -> None:
         """Take the safeguards as they are now; None where nobody sets any."""
@@ -44,8 +46,13 @@ class Guard:
 
     def tell(self, account: str) -> None:
         """Tell one account's execution manager."""
-        if self._safeguards is not None:
-            self._actor.system.tell(names.execution_manager(account), self._safeguards)
+        safeguards, system = self._safeguards, self._actor.system
+        if safeguards is None or system.tell(names.execution_manager(account), safeguards):
+            return
+        # Nobody is there through whom an entry could leave, and who comes waits for the safeguards first.
+        switch = safeguards.kill_switch
+        if not (switch.is_on and switch.cancel is KillCancel.ENTRIES):
+            system.tell(names.CONTROL, KillSwitchObeyed(account, switch.revision))
 
     def note(self, held: EntriesHeld | EntriesReviewed) -> str | None:
         """Note what holds; gives the symbol that this is about, None for the whole account."""

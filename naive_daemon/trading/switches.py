@@ -180,7 +180,7 @@ class Switches(Actor):
         for account in self._accounts.take(told):
             if self._accounts.is_down(account):
                 self._guard.drop(account)
-            else:
+            if self._accounts.is_ours(account):
                 self._guard.add(account)
             for key, symbol in self._symbols.of_account(account):
                 self._level(key, symbol, is_changed=False, is_touched=False)
