@@ -4,7 +4,7 @@ The same actors decide, journal, send and match as in live trading; nothing is l
 carried to its end before the next, so the same trades with the same settings give the same orders, always.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -20,9 +20,14 @@ from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingS
 from naive_daemon.exchange.paper.engine import FillModel
 from naive_daemon.execution.memory_journal import MemoryJournal
 from naive_daemon.market.alerts import NOWHERE, PriceBand
+from naive_daemon.market.candle_source import CandlesFromOutside
+from naive_daemon.market.candles import CandleClosed
+from naive_daemon.market.candles_in_bulk import BulkCandles
 from naive_daemon.market.columns import Stretch, lists_of
 from naive_daemon.market.feed import AskQuiet, DeliverTrade, TradeArrived
 from naive_daemon.otp import ActorSystem, SimulatedSystem
+from naive_daemon.strategy.discovery import load_strategy, strategy_names
+from naive_daemon.strategy.settings import needs_of
 from naive_daemon.trading.summary import Summary, summarise
 from naive_daemon.trading.switch_messages import AskSymbols, SettingsRead
 from naive_daemon.tree import PaperExchange, Ports, root
@@ -90,10 +95,16 @@ def _play(
     """Carry each trade to its end that has one; most have none, and are passed over: that is what makes it fast."""
     passed, next_look, last = 0, 1, None
     band, due_ns = NOWHERE, 0
+    candles = _candles(plan)
     shutdown = None if plan.shutdown_at is None else plan.shutdown_at + 1
     for stretch in stretches:
         place, size = 0, len(stretch)
-        while (place := stretch.seek(place, min(size, next_look - 1 - passed), band, due_ns)) < size:
+        while True:
+            start, place = place, stretch.seek(place, min(size, next_look - 1 - passed), band, due_ns)
+            if candles is not None:
+                candles.pass_over(stretch, start, place)
+            if place >= size:
+                break
             trade, number = stretch.trade(place), passed + place + 1
             system.advance_to(trade.time_ns)
             if number == 1:
@@ -105,21 +116,38 @@ def _play(
                 next_look += PROGRESS_TRADES
                 if shutdown is not None and number < shutdown:
                     next_look = min(next_look, shutdown)
-            _carry(system, trade)
+            _carry(system, trade, () if candles is None else [CandleClosed(one) for one in candles.take(trade)])
             band, due_ns = _quiet(system, trade.symbol), FOR_EVER_NS if system.due_ns is None else system.due_ns
+            if candles is not None:
+                due_ns = min(due_ns, candles.due_ns)
             place += 1
         passed += size
         last = stretch.trade(size - 1)
     return passed, last
 
 
-def _carry(system: SimulatedSystem, trade: Trade) -> None:
-    """Let a trade arrive and be delivered; a symbol that has drained has no feed, and nobody needs the market."""
+def _candles(plan: BacktestPlan) -> BulkCandles | None:
+    """Give what makes the candles that the plan's strategy needs, if it needs any."""
+    name = plan.settings.strategy
+    # One that is not installed is told by who wants to trade with it.
+    needs = needs_of(load_strategy(name), plan.settings) if name in strategy_names() else None
+    if needs is None or needs.interval is None:
+        return None
+    return BulkCandles(plan.instrument.symbol, needs.interval)
+
+
+def _carry(system: SimulatedSystem, trade: Trade, closed: Sequence[CandleClosed]) -> None:
+    """Let a trade arrive and be delivered; a symbol that has drained has no feed, and nobody needs the market.
+
+    The candles that it closes are told when it is delivered, as they are where they are made of the trades.
+    """
     feed = system.whereis(names.feed(trade.symbol))
     if feed is not None:
         feed.tell(TradeArrived(trade))
         system.run_until_idle()
         feed.tell(DeliverTrade())
+        for candle in closed:
+            system.tell(names.candles(trade.symbol, candle.candle.interval), candle)
         system.run_until_idle()
 
 
@@ -150,4 +178,5 @@ def _ports(plan: BacktestPlan, journal: MemoryJournal) -> Ports:
         instruments={instrument.symbol: instrument},
         exchange=PaperExchange(fill_model=plan.fill_model, maker_fee=plan.fee, balances=balances),
         open_journal=lambda: journal,
+        candles=CandlesFromOutside(),
     )

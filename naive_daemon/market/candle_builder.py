@@ -9,6 +9,8 @@ known to be whole.
 from collections.abc import Iterator
 from decimal import Decimal
 
+import msgspec
+
 from naive_daemon.domain.candle import INTERVALS_S, NS_PER_S, Candle, open_of
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.money import EXACT, ZERO
@@ -16,6 +18,18 @@ from naive_daemon.domain.money import EXACT, ZERO
 GAP_MAX = 1_000
 """Flat candles that one silence makes at most. Of a longer one the last so many are made, and the rest is left out:
 time jumps before them, and whoever averages over fewer candles sees the same."""
+
+
+class Run(msgspec.Struct, frozen=True):
+    """Trades one after the other, the first at `time_ns`, in short: as a candle has them."""
+
+    time_ns: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    trades: int
 
 
 class CandleBuilder:
@@ -60,6 +74,17 @@ class CandleBuilder:
         self._volume = EXACT.add(self._volume, trade.quantity)
         self._trades += 1
         return closed
+
+    def take_run(self, run: Run) -> None:
+        """Count in trades that lie in the candle that is open; raises ValueError where they may not."""
+        if not self._open_ns <= run.time_ns < self._close_ns:
+            raise ValueError(f"a run of trades from {run.time_ns} on is not in the candle from {self._open_ns} on")
+        if not self._trades:
+            self._open, self._high, self._low = run.open, run.high, run.low
+        self._high, self._low = max(self._high, run.high), min(self._low, run.low)
+        self._close = run.close
+        self._volume = EXACT.add(self._volume, run.volume)
+        self._trades += run.trades
 
     def close_until(self, time_ns: int) -> tuple[Candle, ...]:
         """Close what has ended by `time_ns`, without a trade; gives it, oldest first. Nothing before the first one."""

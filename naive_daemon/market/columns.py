@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from naive_daemon.domain.errors import NaiveError
 from naive_daemon.domain.events import Trade
-from naive_daemon.domain.money import EXACT
+from naive_daemon.domain.money import EXACT, total
 from naive_daemon.market.alerts import PriceBand
+from naive_daemon.market.candle_builder import Run
 
 Whole: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
@@ -44,6 +45,9 @@ class Stretch(Protocol):
 
     def points(self) -> Iterator[tuple[int, Decimal]]:
         """Go over the times (UTC nanoseconds) and prices."""
+
+    def run(self, start: int, stop: int) -> Run:
+        """Give the trades from `start` to before `stop`, at least one, in short."""
 
 
 class Columns:
@@ -99,6 +103,16 @@ class Columns:
         """See Stretch."""
         return zip(self.times.tolist(), map(amount, self.prices.tolist()), strict=True)
 
+    def run(self, start: int, stop: int) -> Run:
+        """See Stretch."""
+        prices, quantities = self.prices[start:stop], self.quantities[start:stop]
+        fits = int(quantities.max()) <= WHOLE_MAX // (stop - start)
+        volume = int(quantities.sum()) if fits else sum(quantities.tolist())
+        first, high, low, last = int(prices[0]), int(prices.max()), int(prices.min()), int(prices[-1])
+        return Run(
+            int(self.times[start]), amount(first), amount(high), amount(low), amount(last), amount(volume), stop - start
+        )
+
 
 class TradeList:
     """A stretch of trades as they are: for those that no column holds, and where they are in memory already."""
@@ -128,6 +142,13 @@ class TradeList:
     def points(self) -> Iterator[tuple[int, Decimal]]:
         """See Stretch."""
         return ((trade.time_ns, trade.price) for trade in self._trades)
+
+    def run(self, start: int, stop: int) -> Run:
+        """See Stretch."""
+        trades = self._trades[start:stop]
+        prices = [trade.price for trade in trades]
+        volume = total(trade.quantity for trade in trades)
+        return Run(trades[0].time_ns, prices[0], max(prices), min(prices), prices[-1], volume, len(trades))
 
 
 def lists_of(trades: Iterable[Trade]) -> Iterator[TradeList]:

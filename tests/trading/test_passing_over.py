@@ -14,10 +14,12 @@ from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.settings import Dust, TradeSettings
 from naive_daemon.exchange.paper.engine import FillModel
 from naive_daemon.market.alerts import PriceBand
+from naive_daemon.market.candles_of_trades import CandlesOfTrades
 from naive_daemon.market.columns import DECIMALS, Columns, TradeList
 from naive_daemon.strategy.naive import NaiveStrategy
 from naive_daemon.strategy.protocol import Decision, Position, StrategyEvent, Wake
 from tests.trading.plain import PlainLoop
+from tests.trading.test_backtest import SMALL
 
 LOAD = "naive_daemon.trading.crew.load_strategy"
 
@@ -91,7 +93,7 @@ PLANS = st.builds(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(TRADES, PLANS, st.booleans(), st.integers(1, 100), st.sampled_from([7, 10_000]))
 def test_what_is_passed_over_changes_nothing(
     moves: list[tuple[int, int, int, bool]], plan: BacktestPlan, restless: bool, cut: int, look: int
@@ -123,3 +125,39 @@ def test_a_long_swing_in_columns_gives_the_orders_of_the_plain_loop() -> None:
     assert shown == sorted(loop.orders)
     assert len(shown) > 100
     assert (result.summary.cycles, result.summary.realised_pnl) == (loop.cycles, loop.pnl)
+
+
+SIGNALS = st.builds(
+    lambda fast, more, stop, interval: (
+        ("fast", str(fast)), ("interval", interval), ("slow", str(fast + more)), ("stop_loss", stop),
+    ),
+    st.integers(1, 4), st.integers(1, 4), st.sampled_from(["0", "0.004", "0.02"]), st.sampled_from(["1s", "1m"]),
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(TRADES, PLANS, SIGNALS, st.integers(1, 100))
+def test_candles_told_in_bulk_trade_as_those_that_hear_every_trade(
+    moves: list[tuple[int, int, int, bool]], plan: BacktestPlan, signals: tuple[tuple[str, str], ...], cut: int
+) -> None:
+    price, time_ns, trades = Decimal(100), 0, []
+    for number, (move, later_ns, thousandths, maker) in enumerate(moves * 3, 1):
+        price, time_ns = max(price + move * Decimal("0.03"), Decimal(50)), time_ns + later_ns * 3
+        trades.append(Trade("AAAQ", price, Decimal(thousandths) / 1_000, number, time_ns, maker))
+    trading = msgspec.structs.replace(plan.settings, strategy="ema_cross", parameters=signals)
+    plan = msgspec.structs.replace(plan, settings=trading)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("naive_daemon.backtest._candles", lambda _: None)
+        patch.setattr("naive_daemon.backtest.CandlesFromOutside", CandlesOfTrades)
+        heard = traded(run_stretches([Each([trade]) for trade in trades], plan))
+    pieces = [trades[start : start + cut] for start in range(0, len(trades), cut)]
+    assert traded(run_stretches(map(columns, pieces), plan)) == heard
+    assert traded(run_backtest(trades, plan)) == heard
+
+
+def test_a_candle_strategy_trades_on_what_it_is_told_in_bulk() -> None:
+    prices = [Decimal(100) + Decimal(n // 40 % 25 - 12) / 10 for n in range(8_000)]
+    trades = [Trade("AAAQ", price, Decimal(1), n, n * 10**9) for n, price in enumerate(prices, 1)]
+    trading = TradeSettings(strategy="ema_cross", budget=Decimal(300), parameters=(("fast", "2"), ("slow", "4")))
+    result = run_stretches([columns(trades)], msgspec.structs.replace(SMALL, settings=trading))
+    assert result.summary.cycles >= 3

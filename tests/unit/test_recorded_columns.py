@@ -167,3 +167,19 @@ def test_a_price_at_the_end_of_what_a_column_holds_is_read_row_by_row(tmp_path: 
     path.write_text(row(1, f"{Decimal(WHOLE_MAX) / 10**8}"))
     (stretch,) = RecordedColumns(path).stretches()
     assert isinstance(stretch, TradeList)
+
+
+@given(st.lists(st.tuples(PRICES, st.integers(1, 10**12)), min_size=1, max_size=60), st.data())
+def test_a_run_in_columns_is_the_run_one_by_one(drawn: list[tuple[int, int]], data: st.DataObject) -> None:
+    trades = [
+        Trade("AAAQ", Decimal(price) / 10**8, Decimal(quantity) / 10**8, number, number)
+        for number, (price, quantity) in enumerate(drawn)
+    ]
+    start = data.draw(st.integers(0, len(trades) - 1))
+    stop = data.draw(st.integers(start + 1, len(trades)))
+    columns, (plain,) = columns_of(trades), lists_of(trades)
+    columns.quantities[:] = [int(trade.quantity * 10**8) for trade in trades]
+    assert columns.run(start, stop) == plain.run(start, stop)
+    # So much that a sum of whole numbers of 64 bits would overflow.
+    columns.quantities[:] = WHOLE_MAX - 1
+    assert columns.run(start, stop).volume == Decimal((WHOLE_MAX - 1) * (stop - start)) / 10**8

@@ -1,0 +1,117 @@
+"""A backtest of a recording, in memory and from its file, by how often it trades; beside NautilusTrader's, in turn.
+
+The long recording is the real day again and again, each day later than the one before and at the prices that it had.
+"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from naive_daemon.backtest import BacktestPlan, BacktestResult, run_stretches
+from naive_daemon.domain.settings import Dust
+from naive_daemon.grid.points import Point
+from naive_daemon.grid.shared import written
+from naive_daemon.grid.workers import cores, run_points
+from naive_daemon.market.recorded_columns import RecordedColumns
+from tests.benchmarks.figure import Comparison, Figure, best_rate
+from tests.benchmarks.peers import nautilus, nautilus_backtest
+from tests.benchmarks.replay import RECORDED, RECORDED_SETTINGS, XRPETH
+
+if TYPE_CHECKING:
+    from naive_daemon.market.columns import Stretch
+
+DAYS = 81
+"""So many make more than a million trades."""
+GOAL = 10.0
+RATE = 1_700_000.0
+POINTS = 16
+PEER_ROUNDS = 2
+
+PLAN = BacktestPlan(instrument=XRPETH, settings=msgspec.structs.replace(RECORDED_SETTINGS, dust=Dust.KEEP))
+
+
+def figures() -> Iterator[Figure]:
+    """Measure, one after another."""
+    if not RECORDED.exists():
+        return
+    with tempfile.TemporaryDirectory(prefix="naive-bench-") as folder:
+        long = chained(RECORDED, Path(folder) / "XRPETH-aggTrades-chained.csv", DAYS)
+        yield _figure("a real day", RECORDED, is_from_file=False)
+        yield _figure("many days", long, is_from_file=False)
+        yield _figure("many days", long, is_from_file=True)
+    yield _grid()
+
+
+def chained(day: Path, path: Path, days: int) -> Path:
+    """Write a day again and again, ids and times going on."""
+    rows = [line.split(",") for line in day.read_text(encoding="ascii").split()]
+    span_ms = int(rows[-1][5]) - int(rows[0][5]) + 1
+    with path.open("w", encoding="ascii") as file:
+        number = 0
+        for shift_ms in range(0, days * span_ms, span_ms):
+            for row in rows:
+                number += 1
+                file.write(",".join([str(number), *row[1:5], str(int(row[5]) + shift_ms), *row[6:]]) + "\n")
+    return path
+
+
+def _figure(what: str, path: Path, *, is_from_file: bool) -> Figure:
+    held: list[Stretch] = [] if is_from_file else list(RecordedColumns(path, "XRPETH").stretches())
+    results: list[BacktestResult] = []
+
+    def run() -> None:
+        stretches = RecordedColumns(path, "XRPETH").stretches() if is_from_file else iter(held)
+        results[:] = [run_stretches(stretches, PLAN)]
+
+    run()
+    summary = results[0].summary
+    rate = best_rate(summary.events, run)
+    told, comparison = _peer(path, summary.events, results[0], is_from_file=is_from_file)
+    return Figure(
+        name=f"backtest, {what} {'from the file' if is_from_file else 'in memory'}: {summary.events} trades, "
+        f"{summary.orders} orders{told}",
+        value=rate,
+        unit="trades/s",
+        limit=RATE,
+        peers=(comparison,),
+    )
+
+
+def _peer(path: Path, trades: int, ours: BacktestResult, *, is_from_file: bool) -> tuple[str, Comparison]:
+    """Measure the peer, and say how many of its orders are ours."""
+    if (why := nautilus.missing()) is not None:
+        return "", Comparison(peer="NautilusTrader", goal=GOAL, skipped=why)
+    with nautilus_backtest.running(path, PLAN, is_from_file=is_from_file) as peer:
+        spent_s = min(peer.round_s() for _ in range(PEER_ROUNDS))
+        theirs = Counter(peer.orders())
+    same = theirs & Counter((order.side.value, order.price, order.quantity) for order in ours.orders)
+    told = f" ({same.total()} the same as the {theirs.total()} of NautilusTrader)"
+    return told, Comparison(peer="NautilusTrader", value=trades / spent_s, goal=GOAL)
+
+
+def _grid() -> Figure:
+    stretches = list(RecordedColumns(RECORDED).stretches())
+    points = [
+        Point(number, {}, msgspec.structs.replace(PLAN, settings=msgspec.structs.replace(PLAN.settings, chunks=chunks)))
+        for number, chunks in enumerate([2, 3, 5, 8] * (POINTS // 4))
+    ]
+
+    def one_by_one() -> None:
+        for point in points:
+            run_stretches(stretches, point.plan)
+
+    def on_all_cores() -> None:
+        with written(stretches) as market:
+            run_points(market, points, cores(), lambda _: None)
+
+    single, both = best_rate(POINTS, one_by_one), best_rate(POINTS, on_all_cores)
+    return Figure(
+        name=f"grid of {POINTS} backtests of a real day on {cores()} cores, with the start of its processes",
+        value=both,
+        unit="backtests/s",
+        peers=(Comparison(peer="one after the other", value=single),),
+    )
