@@ -164,3 +164,59 @@ def test_a_holder_of_another_kind_is_named_by_its_database_process(url: str) -> 
         found = holder(url, "main")
         assert found is not None
         assert str(found) == f"psql (database process {other.info.backend_pid})"
+
+
+def test_an_account_is_claimed_and_given_back_while_the_session_lives(url: str, journal: PostgresJournal) -> None:
+    other = PostgresJournal(url, claim=AccountClaim(["other"]))
+    other.open()
+    assert journal.claim("extra") is None
+    assert journal.claim("extra") is None, "twice is once"
+    assert journal.claim("main") is None
+    assert other.claim("extra") == f"process {os.getpid()} on {socket.gethostname()}"
+    journal.release("extra")
+    assert other.claim("extra") is None
+    journal.release("extra")  # it is not ours any more
+    journal.release("main")  # nor may this one be given back
+    assert holder(url, "main") is not None
+    assert other.claim("main") is not None
+    other.close()
+
+
+def test_what_was_claimed_comes_back_with_the_connection(url: str, journal: PostgresJournal) -> None:
+    assert journal.claim("extra") is None
+    end_sessions(url, "naive-daemon %")
+    assert holder(url, "extra") is None
+    with pytest.raises(TransientError):
+        journal.keep()
+    journal.keep()
+    assert holder(url, "extra") is not None
+
+
+def test_who_lost_a_claimed_account_can_not_write_and_a_fresh_journal_has_all_but_that(url: str) -> None:
+    claim = AccountClaim(["main"])
+    journal = PostgresJournal(url, claim=claim)
+    journal.open()
+    assert journal.claim("extra") is None
+    end_sessions(url, "naive-daemon %")
+    thief = PostgresJournal(url, claim=AccountClaim(["extra"]))
+    thief.open()
+    with pytest.raises(TransientError):
+        journal.keep()
+    with impatient(), pytest.raises(AccountHeldError, match="account extra is traded by"):
+        journal.keep()
+    fresh = PostgresJournal(url, claim=claim)
+    fresh.keep()
+    assert fresh.claim("extra") is not None
+    assert fresh.load_account("main").orders_count == 0
+    for each in (journal, fresh, thief):
+        each.close()
+
+
+def test_a_killed_journal_can_claim_nothing_for_its_successor(url: str) -> None:
+    claim = AccountClaim(["main"])
+    killed, successor = (PostgresJournal(url, claim=claim) for _ in range(2))
+    successor.open()
+    with pytest.raises(TransientError, match="has taken over main"):
+        killed.claim("extra")
+    assert holder(url, "extra") is None
+    successor.close()
