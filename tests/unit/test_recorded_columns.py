@@ -154,7 +154,8 @@ def columns_of(trades: list[Trade]) -> Columns:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "AAAQ-trades.csv"
         path.write_text(
-            "\n".join(f"{t.trade_id},{t.price:f},{t.quantity},0,{START_MS},True,True" for t in trades), encoding="ascii"
+            "\n".join(f"{t.trade_id},{t.price:f},{t.quantity:f},0,{START_MS},True,True" for t in trades),
+            encoding="ascii",
         )
         (columns,) = RecordedColumns(path).stretches()
     assert isinstance(columns, Columns)
