@@ -48,19 +48,23 @@ def read_accounts(url: str, engine: Engine, configured: str) -> list[AccountStan
     accounts = OperatorAccounts(engine)
     added = [one for one in accounts.rows() if one.name != configured]
     rows = [AccountSettings(name=configured), *added]
-    said = accounts.said(daemons=live_daemons(url, accounts, configured))
+    live = live_daemons(url, accounts, configured)
+    said = accounts.said(daemons=live)
+    # A daemon that started without an account has nothing to say of it.
+    unsaid = OFF if configured in live else None
     on = accounts.symbols_on()
     standings = []
     for row in rows:
         condition = said[row.name].condition if row.name in said else None
         retry_at_ns = None if condition is None else condition.retry_at_ns
+        silent = None if row.is_enabled else unsaid
         standings.append(
             AccountStanding(
                 account=row.name,
                 is_configured=row.name == configured,
                 is_enabled=row.is_enabled,
                 credentials=row.credentials,
-                state=None if condition is None else condition.state,
+                state=silent if condition is None else condition.state,
                 reason=None if condition is None else condition.reason,
                 retry_at=None if retry_at_ns is None else to_datetime(retry_at_ns),
                 symbols_on=on.get(row.name, 0),

@@ -1,0 +1,85 @@
+"""Several accounts of one daemon, through the installed program: added, disabled, enabled, killed and back again."""
+
+import psycopg
+
+from tests.e2e.books import Books, await_rows
+from tests.e2e.daemon import eventually
+from tests.e2e.place import Place
+
+FAST = {"NAIVE_MARKET__SPEED": "20"}
+EXTRA = ("second", "third")
+ALL = ("main", *EXTRA)
+ORDERS = "SELECT count(*) FROM orders WHERE account = '{}'"
+RESTING = "SELECT client_order_id FROM orders WHERE account = '{}' AND status IN ('open', 'partly_filled') ORDER BY 1"
+COMPLETED = "SELECT count(DISTINCT account) FROM cycles WHERE outcome = 'completed'"
+
+
+def states(place: Place) -> dict[str, str | None]:
+    return {one["account"]: one["state"] for one in place("account", "list", "--json").data}
+
+
+def await_more_orders(place: Place, account: str) -> None:
+    """Wait until the account has placed orders."""
+    ((count,),) = await_rows(place.url, ORDERS.format(account), bool)
+    await_rows(place.url, ORDERS.format(account), lambda found: found[0][0] > count)
+
+
+def test_accounts_come_and_go_while_all_others_trade_and_come_back_after_kill_9(place: Place) -> None:
+    place.environment |= FAST
+    daemon = place.trade("--start", "BTCUSDT")
+    assert place("account", "add", *EXTRA).out.splitlines() == ["second  added", "third   added"]
+    assert states(place) == dict.fromkeys(ALL, "up")
+    rows = place("start", "BTCUSDT", "--all-accounts", "--json").data["symbols"]
+    assert [(row["account"], row["confirmed"]) for row in rows] == [(name, True) for name in ALL]
+    await_rows(place.url, COMPLETED, lambda found: found == [(3,)])
+
+    assert place("account", "disable", "third").out == "third  disabled\n"
+    resting = await_rows(place.url, RESTING.format("third"), bool)
+    assert {row["account"] for row in place("status", "--json").data["symbols"]} == {"main", "second"}
+    await_more_orders(place, "second")
+    assert await_rows(place.url, RESTING.format("third"), bool) == resting, "what rests stays, nothing is added"
+
+    assert place("kill-switch", "on", "--json").data["accounts"] == {"main": True, "second": True}
+    assert place("kill-switch", "off").code == 0
+    assert place("account", "enable", "third").out == "third  enabled\n"
+    await_more_orders(place, "third")
+
+    place("account", "disable", "second")
+    daemon.kill()
+    listed = place("account", "list", "--json").data
+    assert [(one["account"], one["is_enabled"], one["state"], one["symbols_on"]) for one in listed] == [
+        ("main", True, None, 1), ("second", False, None, 1), ("third", True, None, 1),
+    ]  # fmt: skip
+    daemon = place.trade()
+    for attempt in eventually():
+        with attempt:
+            assert states(place) == {"main": "up", "second": "off", "third": "up"}
+    assert place("account", "enable", "second").code == 0
+    for name in ALL:
+        await_more_orders(place, name)
+        Books(place.url, name).check()
+    assert place("account", "show").out.startswith("account main, session since")
+    assert place("account", "--account", "third").out.startswith("account third, session since")
+    daemon.stop()
+
+
+def test_a_bad_name_is_refused_before_a_database_is_made(elsewhere: Place) -> None:
+    answer = elsewhere("account", "add", "--", "';DROP TABLE accounts;--")
+    assert (answer.code, answer.out) == (2, "")
+    assert "is no name of an account" in answer.err.splitlines()[0]
+    assert not elsewhere.home.exists()
+
+
+def test_what_sql_writes_badly_does_not_harm_the_daemon(place: Place) -> None:
+    daemon = place.trade("--start", "BTCUSDT")
+    with psycopg.connect(place.url, autocommit=True) as operator:
+        operator.execute(
+            "INSERT INTO accounts (account, credentials) VALUES ('main', 'env:NONE'), ('b', 'env:NAIVE_B')"
+        )
+    for attempt in eventually():
+        with attempt:
+            assert set(states(place)) == {"main", "b"}
+            assert states(place)["main"] == "up"
+            assert states(place)["b"] is not None
+    assert daemon.is_running()
+    daemon.stop()
