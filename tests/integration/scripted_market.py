@@ -31,6 +31,17 @@ def trade_frame(trade_id: int, symbol: str = "BTCUSDT", **fields: object) -> byt
     return json.dumps({**event, **fields}).encode()
 
 
+def kline_frame(number: int, symbol: str = "BTCUSDT", **fields: object) -> bytes:
+    """Give a closed candle as Binance writes it, of the minute with that number; it has as many trades."""
+    start_ms = 1_700_000_040_000 + number * 60_000
+    kline = {
+        "t": start_ms, "T": start_ms + 59_999, "s": symbol, "i": "1m", "f": 1, "L": number,
+        "o": "60000.01", "c": "60000.03", "h": "60000.04", "l": "60000.00", "v": "1.5", "n": number, "x": True,
+        "q": "90000.0", "V": "1.0", "Q": "60000.0", "B": "0",
+    }  # fmt: skip
+    return json.dumps({"e": "kline", "E": start_ms + 60_000, "s": symbol, "k": {**kline, **fields}}).encode()
+
+
 class Peer:
     """One connection of a client, from the server's side. `requests` and `pongs` came; `gone` is set at its end."""
 

@@ -18,7 +18,7 @@ from naive_daemon.exchange.binance import market_connection, market_line, market
 from naive_daemon.exchange.binance.backoff import Backoff
 from naive_daemon.exchange.binance.market_connection import StreamRules
 from naive_daemon.exchange.binance.market_streams import ANEW_AFTER_NS, MarketStreams
-from tests.integration.scripted_market import PATIENCE_S, Peer, ScriptedMarket, trade_frame
+from tests.integration.scripted_market import PATIENCE_S, Peer, ScriptedMarket, kline_frame, trade_frame
 
 SHUTDOWN = b'{"e":"serverShutdown","E":1770123456789}'
 FIRST_S = 0.01
@@ -127,6 +127,35 @@ def rig(market: ScriptedMarket) -> Iterator[Rig]:
     yield rig
     rig.close()
     assert rig.ear.defects.empty()
+
+
+def test_candles_share_the_connection_and_only_closed_ones_that_are_wanted_are_told(rig: Rig) -> None:
+    streams = rig.open("BTCUSDT")
+    peer = rig.market.await_peer()
+    peer.await_request("SUBSCRIBE")
+    streams.play_candles("BTCUSDT", "1m")
+    streams.play_candles("BTCUSDT", "1m")
+    assert peer.await_request("SUBSCRIBE")["params"] == ["btcusdt@kline_1m"]
+    peer.send(kline_frame(1, x=False), b'{"e":"kline","k":{"x":true}}', kline_frame(1), kline_frame(1, i="3m"))
+    peer.send(kline_frame(2))
+    assert [rig.ear.candles.get(timeout=PATIENCE_S).trades for _ in range(2)] == [1, 2]
+    assert streams.odd_frames() == {"candle of another shape: Object missing required field `s`": 1}
+    streams.silence_candles("BTCUSDT", "1m")
+    assert peer.await_request("UNSUBSCRIBE")["params"] == ["btcusdt@kline_1m"]
+    peer.send(kline_frame(3), trade_frame(1))
+    assert rig.ear.next_ids(1) == [1]
+    assert rig.ear.candles.empty()
+    assert [state.symbol for state in streams.states()] == ["BTCUSDT"]
+
+
+def test_candles_alone_have_a_connection_which_goes_with_the_last(rig: Rig) -> None:
+    streams = rig.open()
+    streams.play_candles("BTCUSDT", "1m")
+    peer = rig.market.await_subscribed()
+    peer.send(kline_frame(1))
+    assert rig.ear.candles.get(timeout=PATIENCE_S).trades == 1
+    streams.silence_candles("BTCUSDT", "1m")
+    assert peer.gone.wait(PATIENCE_S)
 
 
 def test_trades_arrive_in_order_and_once(rig: Rig) -> None:
