@@ -21,8 +21,20 @@ from naive_daemon.exchange.binance.live_market import LiveMarket
 from naive_daemon.market import candles_of_exchange
 from naive_daemon.market.candles import AskCandles, CandleClosed, CandlesStarted
 from naive_daemon.market.candles_of_exchange import CandlesOfExchange
-from naive_daemon.otp import KILL, Actor, ActorSystem, ChildSpec, RequestFailed, Supervisor, crash, send_exit
+from naive_daemon.market.player import AskKlines, PlayCandles
+from naive_daemon.otp import (
+    KILL,
+    Actor,
+    ActorDiedError,
+    ActorSystem,
+    ChildSpec,
+    RequestFailed,
+    Supervisor,
+    crash,
+    send_exit,
+)
 from tests.exchange.local_exchange import LocalExchange
+from tests.integration.scripted_market import ScriptedMarket, kline_frame
 
 PATIENCE_S = 30.0
 CANDLES = names.candles("BTCUSDT", "1s")
@@ -165,3 +177,22 @@ def test_who_begins_while_the_exchange_is_away_waits_and_when_it_was_away_candle
         told += ear.next(2)
     assert all(earlier.close_ns <= later.open_ns for earlier, later in pairwise(told))
     assert ear.failed.empty()
+
+
+def test_candles_that_nobody_takes_are_given_up_and_those_that_are_not_listed_are_refused(system: ActorSystem) -> None:
+    with ScriptedMarket() as server:
+        config = Binance(rest_url=server.url.replace("ws", "http"), stream_url=server.url)
+        market = LiveMarket(config, WallClock(), random.Random(1), ["BTCUSDT"])
+        try:
+            player = system.start(market.make_player(), names.PLAYER)
+            with pytest.raises(ActorDiedError, match="the exchange does not list NONEUSDT"):
+                system.ask(player, AskKlines("NONEUSDT", "1m"))
+            for symbol in ("NONEUSDT", "BTCUSDT"):
+                player.tell(PlayCandles(symbol, "1m"))
+            peer = server.await_peer()
+            assert peer.await_request("SUBSCRIBE")["params"] == ["btcusdt@kline_1m"]
+            peer.send(kline_frame(1))
+            assert peer.gone.wait(PATIENCE_S)
+            system.terminate(player, PATIENCE_S)
+        finally:
+            market.end()
