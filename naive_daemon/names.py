@@ -78,6 +78,11 @@ def signals(symbol: str, signature: str) -> Name:
     return ("signals", symbol, signature)
 
 
+def is_of_signals(name: object, symbol: str) -> bool:
+    """Say whether a name is that of one who computes signals of a symbol."""
+    return isinstance(name, tuple) and name[:2] == ("signals", symbol)
+
+
 def symbol_supervisor(account_id: str, symbol: str) -> Name:
     """Name the top of a symbol's tree."""
     return ("symbol", account_id, symbol)

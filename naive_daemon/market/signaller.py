@@ -7,7 +7,8 @@ more, as old, when the history has been read: at a start, and after a restart fo
 State: the strategy's own, made of what it analysed, and the last signal. Rebuilt from the candles' history after a
 crash, so a signal that was lost between two candles still reaches those who hold; never as new, so nobody enters late.
 Without an interval there is no history: after a crash it begins anew with the next trade.
-Crashes when: the strategy does.
+Crashes when: the strategy does; and does not start while too many threads of the pool hang in signals of its symbol
+that were killed, for each start might take one more, and in the end the threads of all symbols.
 """
 
 from typing import Any, cast
@@ -20,13 +21,14 @@ from naive_daemon.domain.events import Trade
 from naive_daemon.domain.money import plain
 from naive_daemon.market.candles import AskCandles, CandleClosed, CandlesStarted
 from naive_daemon.market.feed import Await, FeedStarted
-from naive_daemon.otp import Actor, Ref, RequestFailed
+from naive_daemon.otp import Actor, Ref, RequestFailed, crash
 from naive_daemon.redflow import signature
 from naive_daemon.strategy.discovery import load_strategy
 from naive_daemon.strategy.protocol import MarketNeeds, Signal, SignalStrategy, Wake
 
 HISTORY_TIMEOUT_S = 60.0
 RETRY_S = 5.0
+LOST_THREADS_MAX = 3
 
 
 class AskLastSignal(msgspec.Struct, frozen=True):
@@ -66,6 +68,7 @@ class Signaller(Actor):
 
     def init(self) -> None:
         """Hear what the signals are made of."""
+        self._refuse_lost_threads()
         if self._needs.interval is None:
             self.subscribe(names.feed(self._symbol))
             self._await()
@@ -92,6 +95,12 @@ class Signaller(Actor):
                 self._await()
             case _:
                 super().on_receive(message)
+
+    def _refuse_lost_threads(self) -> None:
+        stuck = self.system.pool_health().stuck
+        lost = sum(one.is_lost and names.is_of_signals(one.ref.name, self._symbol) for one in stuck)
+        if lost >= LOST_THREADS_MAX:
+            self.exit(crash(f"{lost} threads hang in signals of {self._symbol}: does {self._strategy_name} come back?"))
 
     def _await(self) -> None:
         self.system.tell(names.feed(self._symbol), Await(self.ref, Wake(every_trade=True)))

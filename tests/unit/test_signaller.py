@@ -16,8 +16,18 @@ from naive_daemon.domain.side import Side
 from naive_daemon.market import signaller as module
 from naive_daemon.market.candles import CandleClosed, CandleFeed, CandlesStarted
 from naive_daemon.market.feed import DeliverTrade, Feed, TradeArrived
-from naive_daemon.market.signaller import RETRY_S, AskLastSignal, Signaller, signals_of
-from naive_daemon.otp import KILL, Actor, ActorSystem, Ref, SimulatedSystem, send_exit
+from naive_daemon.market.signaller import LOST_THREADS_MAX, RETRY_S, AskLastSignal, Signaller, signals_of
+from naive_daemon.otp import (
+    KILL,
+    Actor,
+    ActorSystem,
+    PoolHealth,
+    Ref,
+    SimulatedSystem,
+    StartFailedError,
+    StuckActor,
+    send_exit,
+)
 from naive_daemon.strategy.protocol import MarketNeeds, Signal
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -240,6 +250,22 @@ def test_without_an_interval_every_trade_is_analysed_over_a_restart_of_the_feed(
         system.run_until_idle()
     assert turns.seen == [3, 4, 4, 2]
     system.stop()
+
+
+def test_it_does_not_start_while_too_many_threads_hang_in_signals_of_its_symbol(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = StuckActor(desk.signaller, "pool 1", 60.0, is_lost=True)
+    for count, starts in ((LOST_THREADS_MAX - 1, True), (LOST_THREADS_MAX, False)):
+        send_exit(desk.signaller, KILL)
+        desk.system.run_until_idle()
+        health = PoolHealth(1, (stuck,) * count, 0)
+        monkeypatch.setattr(type(desk.system), "pool_health", lambda _, health=health: health)
+        if starts:
+            desk.begin()
+        else:
+            with pytest.raises(StartFailedError, match="3 threads hang in signals of AAAQ: does turns come back"):
+                desk.begin()
 
 
 def test_equal_needs_of_one_strategy_are_one_computation() -> None:
