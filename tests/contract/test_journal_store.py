@@ -66,7 +66,11 @@ def cycle(key: CycleKey = KEY, **changes: object) -> Cycle:
         key=key,
         budget=Decimal("200.10"),
         fee=Decimal("0.001"),
-        settings=TradeSettings(budget=Decimal("1000.5"), profit_interval=Decimal("0.0000000000000000001")),
+        settings=TradeSettings(
+            budget=Decimal("1000.5"),
+            profit_interval=Decimal("0.0000000000000000001"),
+            parameters=(("fast", "9"), ("words", "it's {} %s")),
+        ),
         started_ns=NOW_NS,
     )
     return msgspec.structs.replace(made, **changes)

@@ -113,6 +113,11 @@ def test_a_cycle_has_every_parameter_so_that_a_new_default_changes_nothing_for_i
     assert settled(load_strategy("naive"), TradeSettings()) == TradeSettings()
 
 
+def test_a_cycle_that_was_journaled_before_there_were_parameters_has_none() -> None:
+    journaled = msgspec.json.encode({"chunks": 3, "budget": "10", "strategy": "naive", "dust": "keep"})
+    assert msgspec.json.decode(journaled, type=TradeSettings).parameters == ()
+
+
 def test_a_strategy_may_check_what_no_rule_for_one_key_can_say_and_needs_an_interval_that_there_is() -> None:
     class Plugin:
         parameters: ClassVar = {"low": Parameter(SettingRule(Decimal, bool, "a number"), "1", "")}
