@@ -9,21 +9,18 @@ from typing import Any
 import msgspec
 
 from naive_daemon.clock import NS_PER_S, from_datetime, to_datetime
+from naive_daemon.domain.candle import INTERVALS_S
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.money import EXACT, ZERO
 from naive_daemon.exchange.server.text import amount
 
-_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_DAY = INTERVALS_S["1d"]
 _MONTH = "1M"
 _MONDAY = 4 * _DAY
 """The epoch was a Thursday: weeks begin on Monday, four days later."""
 
-INTERVALS = {
-    "1s": 1, "1m": _MINUTE, "3m": 3 * _MINUTE, "5m": 5 * _MINUTE, "15m": 15 * _MINUTE, "30m": 30 * _MINUTE,
-    "1h": _HOUR, "2h": 2 * _HOUR, "4h": 4 * _HOUR, "6h": 6 * _HOUR, "8h": 8 * _HOUR, "12h": 12 * _HOUR,
-    "1d": _DAY, "3d": 3 * _DAY, "1w": 7 * _DAY, _MONTH: 0,
-}  # fmt: skip
-"""Seconds of each interval; a month has none."""
+INTERVALS = {**INTERVALS_S, "3d": 3 * _DAY, "1w": 7 * _DAY, _MONTH: 0}
+"""Seconds of each of Binance's intervals, also of those that begin elsewhere than at a multiple; a month has none."""
 
 
 class Candle(msgspec.Struct, kw_only=True):
