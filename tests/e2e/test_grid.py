@@ -1,6 +1,7 @@
 """`backtest --grid`: what it prints, its page in a real browser, and that nothing of it stays when it is ended."""
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -114,6 +115,15 @@ def best(written: Written, x: str, y: str, figure: str, fixed: dict[str, str]) -
         return min(found) if figure == "drawdown" else max(found)
 
     return [[cell(across, up) for across in values[x]] for up in values[y]]
+
+
+def test_the_example_of_the_readme_prints_what_it_says(make_place: MakePlace) -> None:
+    text = (RECORDING.parents[1] / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"^naive-daemon (backtest [^\n]* --top 5)\n```\n\n```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    arguments = [str(RECORDING) if word.startswith("docs/") else word for word in found[1].split()]
+    answer = make_place()(*arguments)
+    assert (answer.code, answer.out) == (0, found[2])
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
