@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from naive_daemon.otp.garbage import rare_collections
-from tests.benchmarks import account, backtest, cache, candles, frames, journal, redflow, replay, report, start
+from tests.benchmarks import account, backtest, cache, candles, flow, frames, journal, redflow, replay, report, start
 from tests.benchmarks.actors import population, restart, spawn, tell
 from tests.benchmarks.execution import latency, placing, serving, through_manager
 from tests.benchmarks.figure import Figure
@@ -24,6 +24,7 @@ GROUPS: dict[str, Callable[[], Iterator[Figure]]] = {
     "actors.population": population.figures,
     "replay": replay.figures,
     "backtest": backtest.figures,
+    "flow": flow.figures,
     "journal": journal.figures,
     "start": start.figures,
     "account": account.figures,
