@@ -1,7 +1,7 @@
 """`naive-daemon account add`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TextIO
+from pathlib import Path
 
 import click
 
@@ -37,7 +37,7 @@ _EXAMPLE = "naive-daemon account add second --credentials env:SECOND"
 @click.option(
     "--from",
     "file",
-    type=click.File(encoding="utf-8"),
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     metavar="FILE",
     help="Add all that this CSV file names: name,credentials on each line; - is standard input.",
 )
@@ -48,7 +48,7 @@ def add(
     *,
     names: tuple[str, ...],
     credentials: str | None,
-    file: TextIO | None,
+    file: Path | None,
     timeout_s: float,
     no_wait: bool,
 ) -> None:
@@ -80,15 +80,13 @@ def add(
         wait.report(options, messages, 0 if no_wait else timeout_s)
 
 
-def _wanted(names: Sequence[str], credentials: str | None, file: TextIO | None) -> list[AccountSettings]:
+def _wanted(names: Sequence[str], credentials: str | None, file: Path | None) -> list[AccountSettings]:
     if bool(names) == (file is not None):
         raise UsageError("name accounts, or a file with --from", hint=_EXAMPLE)
     if credentials is not None and len(names) != 1:
         raise UsageError("--credentials goes with one account", hint="--from FILE takes name,credentials on each line")
     if file is not None:
         accounts = read_account_file(file)
-        if not accounts:
-            raise UsageError(f"{file.name} names no account")
     else:
         reference = None if credentials is None else _reference(credentials)
         accounts = [AccountSettings(name=name, credentials=reference) for name in names]

@@ -62,7 +62,11 @@ def unknown_account(account: str, known: Collection[str]) -> UsageError:
     """Give the refusal of an account, with the names that are nearest to it."""
     lowered = {name.lower(): name for name in known}
     near = [lowered[name] for name in difflib.get_close_matches(account.lower(), lowered, _NEAREST_MAX)]
-    hint = f"did you mean {', '.join(near)}?" if near else f"naive-daemon account add {account} adds it"
+    hint = (
+        f"did you mean {', '.join(near)}?"
+        if near
+        else f"naive-daemon account add {account} adds it, NAIVE_ACCOUNT={account} configures it"
+    )
     return UsageError(f"unknown account {account}", hint=hint)
 
 

@@ -1,8 +1,10 @@
 """Accounts from a file: a line for each, with a name and, after a comma, where its credentials are."""
 
 import csv
+import os
 from collections.abc import Iterable, Iterator
-from typing import TextIO
+from pathlib import Path
+from typing import IO
 
 import click
 
@@ -13,12 +15,25 @@ from naive_daemon.domain.errors import ConfigError, UsageError
 
 _HEADING = ["name", "credentials"]
 _MISTAKES_MAX = 10
+_EXAMPLE = "a line is written as second,env:SECOND"
 ACCOUNTS_MAX = 10_000
 """So many are added at once; far more than anybody trades."""
 
 
-def read_account_file(file: TextIO) -> list[AccountSettings]:
-    """Read a CSV file; raises UsageError with a line for each mistake, the first ten of them.
+def read_account_file(path: Path) -> list[AccountSettings]:
+    """Read a CSV file, or standard input where `path` is a dash; raises UsageError when it names no account, too."""
+    try:
+        with click.open_file(os.fspath(path), encoding="utf-8") as file:
+            accounts = _read(file)
+    except OSError as error:
+        raise UsageError(f"{path} can not be read: {error.strerror}; nothing was added") from None
+    if not accounts:
+        raise UsageError(f"{path} names no account; nothing was added", hint=_EXAMPLE)
+    return accounts
+
+
+def _read(file: IO[str]) -> list[AccountSettings]:
+    """Read an open file; raises UsageError with a line for each mistake, the first ten of them.
 
     Empty lines, those that begin with #, and a heading `name,credentials` say nothing.
     """
@@ -34,7 +49,7 @@ def read_account_file(file: TextIO) -> list[AccountSettings]:
     if not mistakes:
         return accounts
     head = "1 line is wrong" if len(mistakes) == 1 else f"{len(mistakes)} lines are wrong"
-    raise UsageError("\n  ".join([f"{head}, nothing was added:", *mistakes[:_MISTAKES_MAX]]), hint="second,env:SECOND")
+    raise UsageError("\n  ".join([f"{head}, nothing was added:", *mistakes[:_MISTAKES_MAX]]), hint=_EXAMPLE)
 
 
 def read_account(cells: Iterable[str]) -> AccountSettings:
@@ -49,7 +64,7 @@ def read_account(cells: Iterable[str]) -> AccountSettings:
     )
 
 
-def _lines(file: TextIO) -> Iterator[tuple[int, list[str]]]:
+def _lines(file: IO[str]) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(file, strict=True)
     try:
         for cells in reader:

@@ -175,7 +175,7 @@ def test_an_account_that_nobody_knows_is_refused_with_the_nearest(console: Any, 
         assert (answer.code, answer.out) == (2, ""), command
         assert answer.err.splitlines() == ["error: unknown account secnod", "hint: did you mean second?"]
     answer = console("start", "BTCUSDT", "--account", "zz")
-    assert answer.err.splitlines()[1] == "hint: naive-daemon account add zz adds it"
+    assert answer.err.splitlines()[1] == "hint: naive-daemon account add zz adds it, NAIVE_ACCOUNT=zz configures it"
     assert console("account", "disable", "secnod").err.splitlines()[0] == "error: unknown account secnod"
     with psycopg.connect(schema_url) as connection:
         assert connection.execute("SELECT count(*) FROM settings").fetchone() == (0,)
@@ -200,7 +200,7 @@ def test_the_configured_account_is_no_one_to_add_or_to_disable(console: Any, sch
         (("a", "b", "--credentials", "env:A"), "--credentials goes with one account"),
         (("a", "--credentials", KEY), "the credentials given are no reference to credentials"),
         (("a", "--credentials", "env:NAIVE_A"), "NAIVE_* variables are keys of the configuration"),
-        (("a", "--from", "/no/such"), "'/no/such': No such file or directory"),
+        (("--from", "/no/such"), "/no/such can not be read: No such file or directory; nothing was added"),
     ],
 )
 def test_what_can_not_be_added_is_refused_in_one_line(
