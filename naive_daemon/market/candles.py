@@ -9,7 +9,7 @@ on it: `candles_of_trades.py`, `candles_of_exchange.py`. A candle that is still 
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
@@ -32,9 +32,10 @@ class CandlesStarted(msgspec.Struct, frozen=True):
 
 
 class CandleClosed(msgspec.Struct, frozen=True):
-    """A candle is over and will never change."""
+    """A candle is over and will never change. `is_late`: later ones are over, too; it was missed when it closed."""
 
     candle: Candle
+    is_late: bool = False
 
 
 class AskCandles(msgspec.Struct, frozen=True):
@@ -81,11 +82,11 @@ class CandleFeed(Actor):
         if not self._kept or candle.open_ns >= self._kept[-1].close_ns:
             self._tell((candle,))
 
-    def _tell(self, candles: Iterable[Candle]) -> None:
-        """Tell candles that follow those told before."""
-        for candle in candles:
+    def _tell(self, candles: Sequence[Candle], late: int = 0) -> None:
+        """Tell candles that follow those told before; the first `late` of them are late."""
+        for place, candle in enumerate(candles):
             self._kept.append(candle)
-            self.system.pubsub.publish(self._topic, CandleClosed(candle))
+            self.system.pubsub.publish(self._topic, CandleClosed(candle, place < late))
 
     def _last(self, count: int) -> tuple[Candle, ...]:
         return tuple(islice(self._kept, max(0, len(self._kept) - max(0, count)), None))

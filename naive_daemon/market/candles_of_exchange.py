@@ -82,7 +82,7 @@ class ExchangeCandleFeed(CandleFeed):
 
     def _take(self, candle: Candle) -> None:
         told = self._series.arrive(candle)
-        self._tell(told)
+        self._tell_newest(told)
         if self._series.has_hole:
             if self._has_history and not self._pauses:
                 self._ask()
@@ -117,17 +117,21 @@ class ExchangeCandleFeed(CandleFeed):
         while self._asking:
             count, call = self._asking.popleft()
             call.reply(self._last(count))
-        self._tell(self._series.drain())
+        self._tell_newest(self._series.drain())
         return bool(self._kept)
 
     def _fill(self, rows: tuple[Candle, ...]) -> bool:
         """Tell what rows bring, and what has arrived behind it; says whether there was anything."""
         left_out = self._series.left_out
         told = self._series.fill(rows) + self._series.drain()
-        self._tell(told)
+        self._tell_newest(told)
         if self._series.left_out > left_out:
             self.log.warning("candles are missing", count=self._series.left_out - left_out)
         return bool(told)
+
+    def _tell_newest(self, told: tuple[Candle, ...]) -> None:
+        """Tell what follows on; of more than one only the last was not missed when it closed."""
+        self._tell(told, late=len(told) - 1)
 
     def _take_trouble(self, reason: str) -> None:
         if not self._is_in_trouble:

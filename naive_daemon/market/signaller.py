@@ -79,8 +79,8 @@ class Signaller(Actor):
     def on_receive(self, message: Any) -> None:
         """Analyse what is new."""
         match message:
-            case CandleClosed(candle):
-                self._take(candle)
+            case CandleClosed(candle, is_late):
+                self._take(candle, is_late=is_late)
             case Trade():
                 self._analyse(message, is_new=True)
             case AskLastSignal(owner):
@@ -136,7 +136,7 @@ class Signaller(Actor):
 
     # Signals --------------------------------------------------------------------------------------------------------
 
-    def _take(self, candle: Candle) -> None:
+    def _take(self, candle: Candle, *, is_late: bool) -> None:
         """Analyse the candle that follows the last one; one that is missing is in the history."""
         if (
             self._is_asking
@@ -147,8 +147,11 @@ class Signaller(Actor):
         if self._analysed_ns is not None and candle.open_ns > self._analysed_ns:
             self._ask()
             return
-        self._analyse(candle, is_new=True)
+        before = self._last
+        self._analyse(candle, is_new=not is_late)
         self._analysed_ns = candle.close_ns
+        if is_late and self._last is not None and self._last is not before:
+            self.system.pubsub.publish(self._topic, _old(self._last))  # nobody enters on it, who holds may leave
 
     def _analyse(self, event: Candle | Trade, *, is_new: bool) -> None:
         self._state, signal = self._strategy.analyse(self._state, event, self._needs)

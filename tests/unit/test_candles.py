@@ -343,7 +343,13 @@ def test_a_hole_is_filled_before_the_next_candle_is_told(system: SimulatedSystem
     market.answer()
     system.run_until_idle()
     arrive(system, 14, 11)
-    assert listener.opens() == [11, 12, 13, 14]
+    told = [each for each in listener.take() if isinstance(each, CandleClosed)]
+    assert [(number(each.candle), each.is_late) for each in told] == [
+        (11, True),
+        (12, True),
+        (13, False),
+        (14, False),
+    ]
 
 
 def test_a_candle_that_does_not_come_is_asked_for(system: SimulatedSystem, market: Market) -> None:

@@ -144,6 +144,17 @@ def test_a_candle_that_comes_again_is_not_analysed_again(desk: Desk, turns: Turn
     assert turns.seen == [1, 2, 3]
 
 
+def test_signals_of_candles_that_were_missed_when_they_closed_are_told_as_old(desk: Desk) -> None:
+    desk.heard()
+    for price in (3, 1, 1):
+        desk.signaller.tell(CandleClosed(desk.candle(price), is_late=True))
+    desk.system.run_until_idle()
+    assert desk.heard() == [(BUY, 3, False), (SELL, 1, False)]
+    desk.signaller.tell(CandleClosed(desk.candle(4)))
+    desk.system.run_until_idle()
+    assert desk.heard() == [(BUY, 4, True)]
+
+
 def test_signals_of_new_candles_are_new(desk: Desk) -> None:
     desk.heard()
     desk.close(3, 3, 1)
