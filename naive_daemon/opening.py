@@ -184,7 +184,7 @@ class Openings:
         self, settings: AccountSettings, journal: JournalStore, shall_end: Callable[[], bool]
     ) -> OpenedAccount:
         credentials = None if settings.credentials is None else read_credentials(settings.credentials)
-        opened = self._venue.open(settings, credentials, journal, self._claim_venue)
+        opened = self._venue.open(settings, credentials, journal, self._claim_venue, shall_end=shall_end)
         try:
             self._level(settings.name, credentials, opened, journal, shall_end)
         except BaseException:

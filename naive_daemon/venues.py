@@ -34,11 +34,18 @@ class Venue(Protocol):
         """What it counts by address, for whoever else asks there; None where nothing is counted."""
 
     def open(
-        self, settings: AccountSettings, credentials: Credentials | None, journal: JournalStore, claim: ClaimVenue
+        self,
+        settings: AccountSettings,
+        credentials: Credentials | None,
+        journal: JournalStore,
+        claim: ClaimVenue,
+        *,
+        shall_end: Callable[[], bool],
     ) -> OpenedAccount:
         """Find out whether the account may be traded, and bind it to this place; raises NaiveError.
 
-        Without `credentials` the configured ones are meant, where there are any.
+        Without `credentials` the configured ones are meant, where there are any. One that waits for its turn asks now
+        and then whether it `shall_end`.
         """
 
     def history(
@@ -63,7 +70,13 @@ class PaperVenue:
         self._instruments = instruments
 
     def open(
-        self, settings: AccountSettings, credentials: Credentials | None, journal: JournalStore, claim: ClaimVenue
+        self,
+        settings: AccountSettings,
+        credentials: Credentials | None,
+        journal: JournalStore,
+        claim: ClaimVenue,
+        *,
+        shall_end: Callable[[], bool],
     ) -> OpenedAccount:
         """Rebuild the exchange once before anything runs: what it refuses is the operator's to mend.
 
@@ -117,7 +130,13 @@ class BinanceVenue:
         return self._accounts.address
 
     def open(
-        self, settings: AccountSettings, credentials: Credentials | None, journal: JournalStore, claim: ClaimVenue
+        self,
+        settings: AccountSettings,
+        credentials: Credentials | None,
+        journal: JournalStore,
+        claim: ClaimVenue,
+        *,
+        shall_end: Callable[[], bool],
     ) -> OpenedAccount:
         """Ask Binance whether the key is good and may trade; no other account may have the same."""
         account = settings.name
@@ -126,7 +145,7 @@ class BinanceVenue:
                 f"account {account} has no credentials: on Binance each account needs a key of its own",
                 hint=f"naive-daemon account add {account} --credentials file:/path/to/its/key.toml",
             )
-        opened = self._accounts.open(account, credentials)
+        opened = self._accounts.open(account, credentials, shall_end)
         try:
             claim(account, self._name)
         except BaseException:
