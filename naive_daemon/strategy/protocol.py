@@ -23,7 +23,7 @@ class Signal(msgspec.Struct, frozen=True):
     """What the market says to everybody who trades with the same settings: BUY is to enter, SELL is to leave.
 
     `price` is the market's (quote), `time_ns` when it was so; a candle's signal has its close and the end of it.
-    `is_new` is False when it is told again, to a trader that starts: nobody enters late, but whoever holds leaves.
+    `is_new` is False when it is told late, or again to a trader that starts: nobody enters then, whoever holds leaves.
     """
 
     side: Side
