@@ -21,12 +21,15 @@ from naive_daemon.exchange.paper.engine import FillModel
 from naive_daemon.execution.memory_journal import MemoryJournal
 from naive_daemon.market.alerts import NOWHERE, PriceBand
 from naive_daemon.market.candle_source import CandlesFromOutside
-from naive_daemon.market.candles import CandleClosed
-from naive_daemon.market.candles_in_bulk import BulkCandles
 from naive_daemon.market.columns import Stretch, lists_of
 from naive_daemon.market.feed import AskQuiet, DeliverTrade, TradeArrived
+from naive_daemon.market.signaller import Signaller
+from naive_daemon.market.signals_in_bulk import BulkSignals
+from naive_daemon.market.told import CandlesTold, Message, NothingTold, SignalsTold, Told
+from naive_daemon.market.told_signaller import ToldSignaller
 from naive_daemon.otp import ActorSystem, SimulatedSystem
 from naive_daemon.strategy.discovery import load_strategy, strategy_names
+from naive_daemon.strategy.protocol import MarketNeeds
 from naive_daemon.strategy.settings import needs_of
 from naive_daemon.trading.summary import Summary, summarise
 from naive_daemon.trading.switch_messages import AskSymbols, SettingsRead
@@ -70,16 +73,23 @@ def run_backtest(
 
 
 def run_stretches(
-    stretches: Iterable[Stretch], plan: BacktestPlan, on_progress: Callable[[int], None] = lambda _: None
+    stretches: Iterable[Stretch],
+    plan: BacktestPlan,
+    on_progress: Callable[[int], None] = lambda _: None,
+    signals: BulkSignals | None = None,
 ) -> BacktestResult:
-    """Do the same with stretches of trades: those of a recording that is read in columns are passed over in bulk."""
+    """Do the same with stretches of trades: those of a recording that is read in columns are passed over in bulk.
+
+    `signals`: those of the plan's strategy on this recording, where they have been computed already.
+    """
     journal = MemoryJournal()
     system = ActorSystem.simulated(VirtualClock())
     wall = WallClock()
-    top = system.start(root(_ports(plan, journal)))
+    signaller = Signaller if signals is None else ToldSignaller
+    top = system.start(root(msgspec.structs.replace(_ports(plan, journal), signaller=signaller)))
     began_s = wall.monotonic_s()
     try:
-        events, last = _play(system, stretches, plan, on_progress)
+        events, last = _play(system, stretches, plan, on_progress, _told(plan, signals))
         _refuse_crashes(system)
     finally:
         system.terminate(top, timeout_s=10)
@@ -90,19 +100,22 @@ def run_stretches(
 
 
 def _play(
-    system: SimulatedSystem, stretches: Iterable[Stretch], plan: BacktestPlan, on_progress: Callable[[int], None]
+    system: SimulatedSystem,
+    stretches: Iterable[Stretch],
+    plan: BacktestPlan,
+    on_progress: Callable[[int], None],
+    told: Told,
 ) -> tuple[int, Trade | None]:
     """Carry each trade to its end that has one; most have none, and are passed over: that is what makes it fast."""
     passed, next_look, last = 0, 1, None
     band, due_ns = NOWHERE, 0
-    candles = _candles(plan)
     shutdown = None if plan.shutdown_at is None else plan.shutdown_at + 1
     for stretch in stretches:
         place, size = 0, len(stretch)
         while True:
-            start, place = place, stretch.seek(place, min(size, next_look - 1 - passed), band, due_ns)
-            if candles is not None:
-                candles.pass_over(stretch, start, place)
+            stop = min(size, next_look - 1 - passed, told.due_number - 1 - passed)
+            start, place = place, stretch.seek(place, stop, band, min(due_ns, told.due_ns))
+            told.pass_over(stretch, start, place)
             if place >= size:
                 break
             trade, number = stretch.trade(place), passed + place + 1
@@ -116,38 +129,43 @@ def _play(
                 next_look += PROGRESS_TRADES
                 if shutdown is not None and number < shutdown:
                     next_look = min(next_look, shutdown)
-            _carry(system, trade, () if candles is None else [CandleClosed(one) for one in candles.take(trade)])
+            _carry(system, trade, told.take(trade, number))
             band, due_ns = _quiet(system, trade.symbol), FOR_EVER_NS if system.due_ns is None else system.due_ns
-            if candles is not None:
-                due_ns = min(due_ns, candles.due_ns)
             place += 1
         passed += size
         last = stretch.trade(size - 1)
     return passed, last
 
 
-def _candles(plan: BacktestPlan) -> BulkCandles | None:
-    """Give what makes the candles that the plan's strategy needs, if it needs any."""
+def _told(plan: BacktestPlan, signals: BulkSignals | None) -> Told:
+    """Give what tells the plan's strategy what it needs besides the trades."""
+    if signals is not None:
+        return SignalsTold(signals)
+    needs = needs_of_plan(plan)
+    if needs is None or needs.interval is None:
+        return NothingTold()
+    return CandlesTold(plan.instrument.symbol, needs.interval)
+
+
+def needs_of_plan(plan: BacktestPlan) -> MarketNeeds | None:
+    """Say what the signals of the plan's strategy are made of, if it has any."""
     name = plan.settings.strategy
     # One that is not installed is told by who wants to trade with it.
-    needs = needs_of(load_strategy(name), plan.settings) if name in strategy_names() else None
-    if needs is None or needs.interval is None:
-        return None
-    return BulkCandles(plan.instrument.symbol, needs.interval)
+    return needs_of(load_strategy(name), plan.settings) if name in strategy_names() else None
 
 
-def _carry(system: SimulatedSystem, trade: Trade, closed: Sequence[CandleClosed]) -> None:
+def _carry(system: SimulatedSystem, trade: Trade, told: Sequence[Message]) -> None:
     """Let a trade arrive and be delivered; a symbol that has drained has no feed, and nobody needs the market.
 
-    The candles that it closes are told when it is delivered, as they are where they are made of the trades.
+    What it brings besides is told when it is delivered, as it is where candles are made of the trades.
     """
     feed = system.whereis(names.feed(trade.symbol))
     if feed is not None:
         feed.tell(TradeArrived(trade))
         system.run_until_idle()
         feed.tell(DeliverTrade())
-        for candle in closed:
-            system.tell(names.candles(trade.symbol, candle.candle.interval), candle)
+        for name, message in told:
+            system.tell(name, message)
         system.run_until_idle()
 
 

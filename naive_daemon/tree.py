@@ -37,6 +37,7 @@ from naive_daemon.execution.manager import ExecutionConfig, ExecutionManager
 from naive_daemon.market.candle_source import CandleSource
 from naive_daemon.market.candles_of_trades import CandlesOfTrades
 from naive_daemon.market.last_prices import LastPrices
+from naive_daemon.market.signaller import Signaller
 from naive_daemon.market.streams import streams
 from naive_daemon.otp import Actor, ChildSpec, ChildType, DynamicSupervisor, Strategy, Supervisor
 from naive_daemon.trading.account_desk import AccountDesk
@@ -82,7 +83,8 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 
     `account` is the configured one. `opener` finds out whether an account may be traded; None where each is there at
     once. `make_player` makes whoever brings the market to the feeds: the player of a source, or a live market.
-    `prices` is what the feeds write. `candles` makes who has a symbol's candles.
+    `prices` is what the feeds write. `candles` makes who has a symbol's candles, and
+    `signaller` is who has signals.
     """
 
     owner: str
@@ -99,6 +101,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     make_player: Callable[[], Actor] | None = None
     prices: LastPrices = msgspec.field(default_factory=dict)
     candles: CandleSource = msgspec.field(default_factory=CandlesOfTrades)
+    signaller: type[Signaller] = Signaller
     control: ControlPorts | None = None
     notifier: ServiceNotifier | None = None
     quarantine: Quarantine = Quarantine()
@@ -116,7 +119,7 @@ def root(ports: Ports) -> Supervisor:
         children.append(_worker(names.CACHE, lambda: Cache(open_cache())))
     children += [
         _supervisor("all accounts", lambda: _accounts(ports, opener)),
-        _supervisor("streams", lambda: streams(ports.make_player, ports.prices, ports.candles)),
+        _supervisor("streams", lambda: streams(ports.make_player, ports.prices, ports.candles, ports.signaller)),
         _supervisor("trading", lambda: _trading(ports)),
     ]
     if (control := ports.control) is not None:

@@ -32,11 +32,13 @@ def run_grid(
 
     from naive_daemon.clock import NS_PER_S, WallClock
     from naive_daemon.grid.data import Tested
+    from naive_daemon.grid.flow import PointsFlow
     from naive_daemon.grid.outcome import RankBy, ranked
     from naive_daemon.grid.shared import written
     from naive_daemon.grid.workers import cores, run_points
 
     outcomes: list[Outcome] = []
+    flow = PointsFlow(grid.points)
     log: tuple[LogLevel, LogFormat] = ("debug" if options.debug else "warning", "json" if options.json else "auto")
     instrument = grid.points[0].plan.instrument
     workers = min(workers or cores(), len(grid.points))
@@ -58,7 +60,7 @@ def run_grid(
                 outcomes.append(outcome)
                 bar.advance(task)
 
-            run_points(market, grid.points, workers, take, log)
+            run_points(market, flow.in_order(), workers, take, log)
     return Tested(
         source=source,
         version=version("naive-daemon"),
@@ -68,6 +70,7 @@ def run_grid(
         grid=grid,
         outcomes=ranked(outcomes, RankBy(rank_by)),
         rank_by=RankBy(rank_by),
+        signals=flow.signals_count(),
         workers=workers,
         wall_ns=round((wall.monotonic_s() - began_s) * NS_PER_S),
     )

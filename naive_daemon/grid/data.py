@@ -12,7 +12,10 @@ from naive_daemon.grid.points import Grid
 
 
 class Tested(msgspec.Struct, frozen=True, kw_only=True):
-    """A grid and what came of it, the best point first. `source`: which file was tested, and what all points share."""
+    """A grid and what came of it, the best point first. `source`: which file was tested, and what all points share.
+
+    `signals`: how many different signals the points trade on; each process computes each of them once at most.
+    """
 
     source: str
     version: str
@@ -22,6 +25,7 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
     grid: Grid
     outcomes: Sequence[Outcome]
     rank_by: RankBy
+    signals: int
     workers: int
     wall_ns: int
 
@@ -41,6 +45,7 @@ def grid_data(tested: Tested, top: int | None) -> dict[str, Any]:
             {"reason": reason, "points": count} for reason, count in Counter(tested.grid.left_out).most_common()
         ],
         "rank_by": tested.rank_by.value,
+        "signals": tested.signals,
         "workers": tested.workers,
         "wall_s": round(tested.wall_ns / NS_PER_S, 3),
         "points": [_point(rank, outcome) for rank, outcome in enumerate(tested.outcomes[:top], 1)],

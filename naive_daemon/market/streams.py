@@ -224,12 +224,15 @@ class StreamDesk(Actor):
 
 
 def streams(
-    make_player: Callable[[], Actor] | None, prices: LastPrices | None = None, candles: CandleSource | None = None
+    make_player: Callable[[], Actor] | None,
+    prices: LastPrices | None = None,
+    candles: CandleSource | None = None,
+    signaller: type[Signaller] = Signaller,
 ) -> Supervisor:
     """Give the streaming supervisor; `make_player` makes what understands Play and Silence, at each of its starts.
 
     Without it the feeds are fed from outside (backtest). `prices`: where the feeds write the newest. `candles`: where
-    candles come from; without it they are told from outside, too.
+    candles come from; without it they are told from outside, too. `signaller`: what has the signals.
     """
     source = candles or CandlesFromOutside()
 
@@ -240,7 +243,7 @@ def streams(
             case NeedsCandles(symbol, interval):
                 return source.candle_feed(symbol, interval)
             case NeedsSignals(symbol, strategy, _, needs):
-                return Signaller(symbol, strategy, needs)
+                return signaller(symbol, strategy, needs)
 
     children = [ChildSpec(id="feeds", start=DynamicSupervisor, type=ChildType.SUPERVISOR, name=names.FEEDS)]
     if make_player is not None:

@@ -95,3 +95,24 @@ def test_an_interruption_ends_all_processes(market: MarketFile) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_points(market, points(50), 2, interrupt)
     assert multiprocessing.active_children() == []
+
+
+def test_points_that_share_signals_give_what_they_give_alone(market: MarketFile, stretches: list[Stretch]) -> None:
+    own = [(("fast", fast), ("interval", "1m"), ("slow", "5")) for fast in ("2", "2", "3")]
+    plans = [
+        msgspec.structs.replace(
+            SMALL,
+            settings=msgspec.structs.replace(
+                SMALL.settings, strategy="ema_cross", parameters=parameters, chunks=1 + number
+            ),
+        )
+        for number, parameters in enumerate(own)
+    ]
+    outcomes: list[Outcome] = []
+    run_points(market, [Point(number, {}, plan) for number, plan in enumerate(plans)], 1, outcomes.append)
+    alone = [
+        outcome_of(number, {}, traded(run_stretches(stretches, plan)), SMALL.instrument)
+        for number, plan in enumerate(plans)
+    ]
+    assert [untimed(each) for each in outcomes] == alone
+    assert all(each.summary is not None and each.summary.cycles > 2 for each in outcomes)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from naive_daemon.backtest import BacktestPlan, BacktestResult, run_backtest, run_stretches
+from naive_daemon.backtest import BacktestPlan, BacktestResult, needs_of_plan, run_backtest, run_stretches
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.settings import Dust, TradeSettings
@@ -16,6 +16,8 @@ from naive_daemon.exchange.paper.engine import FillModel
 from naive_daemon.market.alerts import PriceBand
 from naive_daemon.market.candles_of_trades import CandlesOfTrades
 from naive_daemon.market.columns import DECIMALS, Columns, TradeList
+from naive_daemon.market.signals_in_bulk import signals_in
+from naive_daemon.market.told import NothingTold
 from naive_daemon.strategy.naive import NaiveStrategy
 from naive_daemon.strategy.protocol import Decision, Position, StrategyEvent, Wake
 from tests.trading.plain import PlainLoop
@@ -147,12 +149,19 @@ def test_candles_told_in_bulk_trade_as_those_that_hear_every_trade(
     trading = msgspec.structs.replace(plan.settings, strategy="ema_cross", parameters=signals)
     plan = msgspec.structs.replace(plan, settings=trading)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("naive_daemon.backtest._candles", lambda _: None)
+        patch.setattr("naive_daemon.backtest._told", lambda _, __: NothingTold())
         patch.setattr("naive_daemon.backtest.CandlesFromOutside", CandlesOfTrades)
         heard = traded(run_stretches([Each([trade]) for trade in trades], plan))
     pieces = [trades[start : start + cut] for start in range(0, len(trades), cut)]
     assert traded(run_stretches(map(columns, pieces), plan)) == heard
     assert traded(run_backtest(trades, plan)) == heard
+    # The same again, with the signals computed beforehand, as for all points of a grid that need the same.
+    needs = needs_of_plan(plan)
+    assert needs is not None
+    stretches = list(map(columns, pieces))
+    told = signals_in(stretches, "AAAQ", "ema_cross", needs)
+    assert told is not None
+    assert traded(run_stretches(stretches, plan, signals=told)) == heard
 
 
 def test_a_candle_strategy_trades_on_what_it_is_told_in_bulk() -> None:

@@ -13,11 +13,14 @@ from naive_daemon.backtest import BacktestPlan
 from naive_daemon.domain.errors import UsageError
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
+from naive_daemon.domain.settings import TradeSettings
+from naive_daemon.grid.flow import PointsFlow
 from naive_daemon.grid.outcome import Outcome, RankBy, ranked
 from naive_daemon.grid.points import POINTS_MAX, make_grid, read_axes
 from naive_daemon.grid.shared import read, written
 from naive_daemon.market.columns import Columns, TradeList
 from naive_daemon.market.recorded_columns import RecordedColumns
+from naive_daemon.strategy.settings import change_trade
 from naive_daemon.trading.summary import summarise
 from tests.trading.test_backtest import SMALL
 
@@ -125,3 +128,25 @@ def test_a_plan_survives_the_way_to_another_process() -> None:
     assert isinstance(SMALL.instrument, Instrument)
     (point,) = make_grid(read_axes(["fee=0.002"]), plan_of).points
     assert point.plan == msgspec.structs.replace(SMALL, fee=Decimal("0.002"))
+
+
+def crossing(changes: Mapping[str, str]) -> BacktestPlan:
+    given_strategy = {"strategy": "naive"} if "fast" not in changes else {"strategy": "ema_cross"}
+    return msgspec.structs.replace(SMALL, settings=change_trade(TradeSettings(), {**given_strategy, **changes}))
+
+
+def test_points_that_need_the_same_signals_come_one_after_the_other() -> None:
+    grid = make_grid(read_axes(["chunks=1,2", "fast=2,3", "interval=1s,1m"]), crossing)
+    flow = PointsFlow(grid.points)
+    order = [(point.changes["interval"], point.changes["fast"]) for point in flow.in_order()]
+    assert sorted(point.number for point in flow.in_order()) == list(range(8))
+    # Each pair of points that differ in chunks alone is together, and so are all of one interval.
+    assert order[::2] == order[1::2]
+    assert [interval for interval, _ in order] in (["1s"] * 4 + ["1m"] * 4, ["1m"] * 4 + ["1s"] * 4)
+    assert flow.signals_count() == 4
+
+
+def test_a_strategy_without_signals_shares_the_recording_alone() -> None:
+    flow = PointsFlow(make_grid(read_axes(["chunks=3,1,2"]), crossing).points)
+    assert [point.number for point in flow.in_order()] == [0, 1, 2]
+    assert flow.signals_count() == 0
