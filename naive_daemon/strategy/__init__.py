@@ -1,1 +1,1 @@
-"""Pure decisions: `protocol.py` says what a strategy is, `naive.py` is the built-in one, `discovery.py` the others."""
+"""Pure decisions: `protocol.py` says what a strategy is, `naive.py` and `ema_cross.py` are built in; see `discovery.py`."""
