@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,8 @@ import psutil
 import pytest
 from playwright.sync_api import Browser
 
+from naive_daemon.cli import cli
+from naive_daemon.cli.boundary import run
 from tests.e2e import browser as browsers
 from tests.e2e.browser import DESKTOP, PHONE, Seen
 from tests.e2e.conftest import MakePlace
@@ -145,3 +148,33 @@ def test_nothing_stays_of_a_grid_that_is_ended(make_place: MakePlace, sent: sign
         assert "Traceback" not in complaint
     _, alive = psutil.wait_procs(children, timeout=30)
     assert alive == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--grid", "chunk=3"), "chunk=3 is refused: chunk is not a setting; there are chunks, budget"),
+        (("--grid", "chunks=3,x"), "chunks=x is refused: chunks is a whole number from 1 to 10000"),
+        (("--grid", "chunks=3,,4"), "--grid chunks=3,,4 is refused: one of its values is empty"),
+        (("--grid", "chunks=1..200", "--grid", "budget=1..200"), "the grid has 40,000 points, and at most 10,000"),
+        (("--grid", "chunks=3,5", "--set", "chunks=4"), "chunks is in --set and in --grid"),
+        (("--grid", "chunks=3,5", "--orders", "orders.csv"), "--orders does not go with --grid"),
+        (("--rank-by", "cycles"), "--rank-by goes with --grid"),
+        (("--workers", "2"), "--workers goes with --grid"),
+        (("--grid", "chunks=3", "--rank-by", "luck"), "Invalid value for '--rank-by'"),
+        (("--grid", "strategy=ema_cross", "--grid", "fast=9,30", "--grid", "slow=21"), "fast=30 is refused"),
+    ],
+)
+def test_a_grid_that_is_none_is_told_in_a_line(
+    arguments: tuple[str, ...],
+    complaint: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # so that it is put back
+    assert run(cli, ["backtest", str(RECORDING), *arguments]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    first, *others = shown.err.splitlines()
+    assert first.startswith(f"error: {complaint}")
+    assert all(line.startswith("hint: ") for line in others)

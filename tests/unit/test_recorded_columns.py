@@ -1,6 +1,8 @@
 """Recordings read in columns: the same trades and the same complaints as row by row, and the next one that matters."""
 
 import gzip
+import subprocess
+import sys
 import tempfile
 from decimal import Decimal
 from pathlib import Path
@@ -184,3 +186,8 @@ def test_a_run_in_columns_is_the_run_one_by_one(drawn: list[tuple[int, int]], da
     # So much that a sum of whole numbers of 64 bits would overflow.
     columns.quantities[:] = WHOLE_MAX - 1
     assert columns.run(start, stop).volume == Decimal((WHOLE_MAX - 1) * (stop - start)) / 10**8
+
+
+def test_the_daemon_does_without_what_reads_columns() -> None:
+    program = "import sys, naive_daemon.replay; sys.exit(bool({'numpy', 'pyarrow'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
