@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 import msgspec
-from sqlalchemy import Engine
 
 from naive_daemon.cli.account_choice import account_option, all_accounts_option, chosen_accounts
 from naive_daemon.cli.account_standing import AccountStanding, read_accounts
@@ -93,15 +92,18 @@ def run_switch(options: Options, switch: Switch) -> None:
         settings = OperatorSettings(engine)
         only = accounts[0] if len(accounts) == 1 else None
         rows = {Target(row.account, row.symbol): row.status for row in settings.rows(only)}
-        known = {target.symbol: None for target in rows if target.account in accounts}
-        names = check_known(switch.symbols, {**known, **dict.fromkeys(listed_symbols(config))})
+        have_rows = {target.symbol for target in rows if target.account in accounts}
+        names = check_known(switch.symbols, [*have_rows, *listed_symbols(config)])
         targets = [Target(account, name) for account in accounts for name in names]
         wait = SwitchWait(url, engine, switch.status, switch.timeout_s, targets)
         before = _apply(settings, targets, rows, switch)
         traded = locks.holders(url, accounts)
-        awaited = [target for target in targets if target.account in traded] if switch.timeout_s > 0 else []
+        known = {one.account: one for one in read_accounts(url, engine, config.account)}
+        standings = [known.get(name) or AccountStanding(account=name) for name in accounts]
+        # Of one that is down nothing runs, so that a stop is done; anything else has to wait until it is up.
+        idle = [one for one in standings if one.account not in traded or (one.trouble and switch.status is not OFF)]
+        awaited = [] if switch.timeout_s == 0 else _without(targets, idle)
         unsettled = wait.run(options, awaited) if awaited else {}
-        idle = _idle_accounts(url, engine, config.account, [name for name in accounts if name not in traded])
     awaited_set = frozenset(awaited)
     report = [_switched(target, before[target], switch, awaited_set, unsettled.get(target)) for target in targets]
     emit(options, {"daemon_running": bool(traded), "symbols": report}, lambda: _print(report))
@@ -117,12 +119,9 @@ def run_switch(options: Options, switch: Switch) -> None:
         )
 
 
-def _idle_accounts(url: str, engine: Engine, configured: str, accounts: Sequence[str]) -> list[AccountStanding]:
-    """Read how accounts are that no daemon trades now; one that was never added is left to a daemon of its own."""
-    if not accounts:
-        return []
-    known = {one.account: one for one in read_accounts(url, engine, configured)}
-    return [known.get(account) or AccountStanding(account=account) for account in accounts]
+def _without(targets: Sequence[Target], idle: Sequence[AccountStanding]) -> list[Target]:
+    names = frozenset(one.account for one in idle)
+    return [target for target in targets if target.account not in names]
 
 
 def _idle_line(one: AccountStanding) -> str:

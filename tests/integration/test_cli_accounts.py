@@ -324,7 +324,9 @@ def test_what_is_started_on_an_account_that_is_down_waits_and_is_an_error(consol
         answer = console("start", "BTCUSDT", "--account", "second")
         assert (answer.code, answer.err.splitlines()[0]) == (1, "error: not traded now: second")
         assert answer.out.splitlines()[1].startswith("account second is down: its key was revoked (tried again at ")
-        assert console("stop", "BTCUSDT", "--account", "second").code == 0
+        for command, code in (("start", 1), ("shutdown", 0), ("stop", 0)):
+            # Nobody waits for what can not come, and all other accounts are waited for.
+            assert console(command, "BTCUSDT", "--account", "second", "--timeout", "3600").code == code
         status = console("status", "--account", "second").out.splitlines()
         assert status[0].startswith("account second: the daemon is running (process ")
         assert status[1].startswith("account second is down: its key was revoked (tried again at ")
