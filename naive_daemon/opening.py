@@ -16,7 +16,7 @@ import structlog
 from naive_daemon.config import Config
 from naive_daemon.config.credentials import Credentials, read_credentials
 from naive_daemon.domain.account import AccountSettings
-from naive_daemon.domain.errors import NaiveError, TransientError
+from naive_daemon.domain.errors import NaiveError, TransientError, UnreachableError
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.settings import SymbolSettings
 from naive_daemon.execution.journal_store import JournalStore
@@ -90,7 +90,7 @@ class Openings:
             return
         with self._lock:
             if len(self._threads) >= THREADS_MAX:
-                tell(AccountRefused(TOO_MANY))
+                tell(AccountRefused(TOO_MANY, is_passing=True))
                 return
             former, work = self._under_way.get(account), _Work()
             self._under_way[account] = work
@@ -146,7 +146,7 @@ class Openings:
             is_alive()
             return work.is_abandoned
 
-        opening: Opening = AccountRefused(GIVEN_UP)
+        opening: Opening = AccountRefused(GIVEN_UP, is_passing=True)
         try:
             if not work.is_abandoned:
                 opening = self._result(settings, shall_end)
@@ -158,7 +158,7 @@ class Openings:
             return self._find_out(settings, self._journal, shall_end)
         except NaiveError as error:
             self.log.warning("account not opened", account=settings.name, reason=error.message, hint=error.hint)
-            return AccountRefused(error.message)
+            return AccountRefused(error.message, is_passing=isinstance(error, TransientError | UnreachableError))
         except Exception as error:
             # Whatever is wrong with one account stays its own affair: it is down, and the log has the whole story.
             self.log.exception("account not opened", account=settings.name)
@@ -177,7 +177,7 @@ class Openings:
                 self._threads.discard(work.thread)
         if work.is_abandoned:
             self._venue.close(account)
-            opening = AccountRefused(GIVEN_UP)
+            opening = AccountRefused(GIVEN_UP, is_passing=True)
         tell(opening)
 
     def _find_out(

@@ -205,12 +205,13 @@ class AccountLife:
 
     def _take_claim(self, answer: AccountClaimed | RequestFailed) -> None:
         if isinstance(answer, RequestFailed):
-            self._fail(f"the journal does not say who trades it: {cause_text(answer.reason)}")
+            self._fail(f"the journal does not say who trades it: {cause_text(answer.reason)}", is_passing=True)
         elif answer.held_by is not None:
             self._is_claimed = self._is_ours = False
-            self._fail(f"traded by {answer.held_by}", is_foreign=True)
+            self._is_foreign = True
+            self._fail(f"traded by {answer.held_by}", is_passing=True)
         else:
-            self._is_ours = True
+            self._is_ours, self._is_foreign = True, False
             self._go_on(self._open)
 
     def _go_on(self, step: Callable[[], None]) -> None:
@@ -225,7 +226,7 @@ class AccountLife:
         self._rest()
 
     def _open(self) -> None:
-        self.stage, self._is_foreign = Stage.OPENING, False
+        self.stage = Stage.OPENING
         me, account, attempt = self._actor.ref, self.name, self.attempt
         self.wait_for_opening(attempt)
         self._desk.opener.open(
@@ -257,7 +258,7 @@ class AccountLife:
         elif self.stage is Stage.OPENING and came.attempt == self.attempt:
             self._cancel_timer()
             if isinstance(came.opening, AccountRefused):
-                self._fail(came.opening.reason)
+                self._fail(came.opening.reason, is_passing=came.opening.is_passing)
             else:
                 self._go_on(partial(self._start, came.opening))
 
@@ -302,13 +303,16 @@ class AccountLife:
 
     # Down -----------------------------------------------------------------------------------------------------------
 
-    def _fail(self, reason: str, *, is_foreign: bool = False) -> None:
-        """Be down, and be tried again after a pause. The lock is kept: the account is still ours to trade."""
+    def _fail(self, reason: str, *, is_passing: bool = False) -> None:
+        """Be down, and be tried again after a pause; the shortest one where nothing is wrong with the account itself.
+
+        The lock is kept: the account is still ours to trade.
+        """
         self._desk.leave(self)
         self._cancel_timer()
-        pause_s = self._pause_s()
+        pause_s = self._desk.quarantine.pause_s(1) if is_passing else self._pause_s()
         reason = cause_text(reason)
-        self.stage, self._reason, self._is_foreign = Stage.DOWN, reason, is_foreign
+        self.stage, self._reason = Stage.DOWN, reason
         self._timer = self._actor.send_after(pause_s, TryAgain(self.name))
         self._retry_at_ns = self._actor.system.clock.now_ns() + round(pause_s * NS_PER_S)
         self._actor.log.error("account is down", account=self.name, reason=reason, retry_s=pause_s)

@@ -25,9 +25,13 @@ class OpenedAccount(msgspec.Struct, frozen=True):
 
 
 class AccountRefused(msgspec.Struct, frozen=True):
-    """An account that can not be traded for now, and in one line, without any secret, why."""
+    """An account that can not be traded for now, and in one line, without any secret, why.
+
+    `is_passing`: nothing is wrong with the account itself, so that it is soon tried again, however often that was.
+    """
 
     reason: str
+    is_passing: bool = False
 
 
 Opening = OpenedAccount | AccountRefused

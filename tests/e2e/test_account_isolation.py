@@ -1,17 +1,20 @@
-"""An account that another process takes while the connection is lost: nothing is written for it, the others trade."""
+"""What befalls one account of a running daemon touches no other: another process takes it, its key is revoked."""
 
 import threading
+from pathlib import Path
 
 import psycopg
 
 from naive_daemon.storage.postgres.journal import PostgresJournal
 from naive_daemon.storage.postgres.locks import AccountClaim, holder
 from tests.e2e.books import await_rows, read
+from tests.e2e.daemon import eventually
 from tests.e2e.place import Place
+from tests.exchange.local_exchange import LocalExchange
+from tests.exchange.trial import symbols_of, write_listing
 
 FAST = {"NAIVE_MARKET__SPEED": "20"}
 ORDERS = "SELECT count(*) FROM orders WHERE account = '{}'"
-HELD_BY = "SELECT l.pid FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.pid = {}"
 
 
 def await_more_orders(place: Place, *accounts: str) -> None:
@@ -57,3 +60,60 @@ def test_an_account_that_another_process_has_taken_is_left_alone_and_the_others_
     assert place("account", "enable", "second").code == 0
     await_more_orders(place, "second")
     daemon.stop()
+
+
+def await_state(place: Place, account: str, state: str) -> dict[str, object]:
+    """Wait until the daemon says that an account is so; gives all that it says."""
+    for attempt in eventually():
+        with attempt:
+            (found,) = [one for one in place("account", "list", "--json").data if one["account"] == account]
+            assert found["state"] == state
+    return dict(found)
+
+
+def test_a_revoked_key_a_wrong_one_and_one_that_is_used_twice_stop_that_account_alone(
+    place: Place, tmp_path: Path
+) -> None:
+    listing, (symbol,) = tmp_path / "listing.json", symbols_of(1)
+    write_listing(listing, [symbol])
+    options = ("--exchange-info", str(listing), "--account-count", "4", "--speed", "10")
+    with LocalExchange(tmp_path, *options) as exchange:
+        connect(place, exchange)
+        place.trade("--start", symbol)
+        assert place("account", "add", "--from", str(exchange.folder / "accounts.csv")).code == 0
+        copied, wrong = tmp_path / "copied.toml", tmp_path / "wrong.toml"
+        for path, key in ((copied, exchange.keys_of(1)), (wrong, ("no-such-key", "secret"))):
+            path.write_text(f'api_key = "{key[0]}"\napi_secret = "{key[1]}"\n')
+            path.chmod(0o600)
+        wrong_one = ("account", "add", "wrong", "--credentials", f"file:{wrong}")
+        assert place(*wrong_one, "--no-wait").code == 0
+        assert place("start", symbol, "--all-accounts", "--no-wait").code == 0
+        everybody = ("main", "account-001", "account-002", "account-003")
+        await_more_orders(place, *everybody)
+        assert str(await_state(place, "wrong", "down")["reason"]).startswith("Binance refuses the API key")
+        exchange.fault("revoke", value="account-002")
+        down = await_state(place, "account-002", "down")
+        assert "refuses" in str(down["reason"])
+        others = [account for account in everybody if account != "account-002"]
+        await_more_orders(place, *others)
+        with psycopg.connect(place.url, autocommit=True) as connection:
+            connection.execute(
+                "INSERT INTO accounts (account, credentials) VALUES (%s, %s)", ("copy", f"file:{copied}")
+            )
+        twice = await_state(place, "copy", "down")
+        assert twice["reason"] == "account copy has the same API key as account account-001"
+        await_more_orders(place, *others)
+        assert await_state(place, "account-001", "up")["reason"] is None
+
+
+def connect(place: Place, exchange: LocalExchange) -> None:
+    place.environment |= {
+        "NAIVE_EXCHANGE__NAME": "binance",
+        "NAIVE_MARKET__FEED": "binance",
+        "NAIVE_EXCHANGE__BINANCE__REST_URL": exchange.rest_url,
+        "NAIVE_EXCHANGE__BINANCE__WS_API_URL": exchange.ws_api_url,
+        "NAIVE_EXCHANGE__BINANCE__STREAM_URL": exchange.stream_url,
+        "NAIVE_EXCHANGE__BINANCE__API_KEY": exchange.api_key,
+        "NAIVE_EXCHANGE__BINANCE__API_SECRET": exchange.api_secret,
+        "NAIVE_EXCHANGE__BINANCE__REFRESH_S": "5",
+    }

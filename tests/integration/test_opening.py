@@ -13,7 +13,7 @@ from naive_daemon.clock import WallClock
 from naive_daemon.config import load_config
 from naive_daemon.config.credentials import Credentials
 from naive_daemon.domain.account import AccountSettings
-from naive_daemon.domain.errors import ConfigError
+from naive_daemon.domain.errors import ConfigError, UnreachableError
 from naive_daemon.execution.journal_store import JournalStore
 from naive_daemon.opening import GIVEN_UP, THREADS_MAX, TOO_MANY, Openings
 from naive_daemon.restoration import ExchangeHistory, Restoration
@@ -38,7 +38,13 @@ class Gate:
         self.error: Exception | None = None
 
     def open(
-        self, settings: AccountSettings, credentials: Credentials | None, journal: JournalStore, claim: ClaimVenue
+        self,
+        settings: AccountSettings,
+        credentials: Credentials | None,
+        journal: JournalStore,
+        claim: ClaimVenue,
+        *,
+        shall_end: Callable[[], bool],
     ) -> OpenedAccount:
         event = self.go_on.setdefault(settings.name, threading.Event())
         self.entered.put(settings.name)
@@ -154,7 +160,7 @@ def test_what_an_opening_brings_that_was_given_up_is_given_back_and_told_once(ma
     gate.entered.get(timeout=PATIENCE_S)
     openings.close("late")
     gate.go_on["late"].set()
-    assert told.next("late") == AccountRefused(GIVEN_UP)
+    assert told.next("late") == AccountRefused(GIVEN_UP, is_passing=True)
     assert openings.opened("late") is None
     assert gate.closed == ["late", "late"]
     assert not told.has("late")
@@ -168,7 +174,7 @@ def test_a_fresh_desk_takes_over_and_its_opening_waits_for_the_former_one(make: 
     openings.begin()
     fresh.begin("a")
     gate.go_on["a"].set()
-    assert former.next("a") == AccountRefused(GIVEN_UP)
+    assert former.next("a") == AccountRefused(GIVEN_UP, is_passing=True)
     assert fresh.next("a") == OpenedAccount(FEE)
     assert openings.opened("a") == OpenedAccount(FEE)
 
@@ -179,7 +185,7 @@ def test_there_are_never_more_threads_than_a_bound(make: MakeOpenings, gate: Gat
     for account in crowd:
         told.begin(account)
     told.begin("one more")
-    assert told.next("one more") == AccountRefused(TOO_MANY)
+    assert told.next("one more") == AccountRefused(TOO_MANY, is_passing=True)
     for _ in crowd:
         gate.go_on[gate.entered.get(timeout=PATIENCE_S)].set()
     assert {told.next(account) for account in crowd} == {OpenedAccount(FEE)}
@@ -189,20 +195,21 @@ def test_there_are_never_more_threads_than_a_bound(make: MakeOpenings, gate: Gat
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"),
+    ("error", "refused"),
     [
-        (ConfigError("Binance refuses the API key", hint="check it"), "Binance refuses the API key"),
-        (ZeroDivisionError("a defect"), "ZeroDivisionError: a defect"),
+        (ConfigError("Binance refuses the API key", hint="check it"), AccountRefused("Binance refuses the API key")),
+        (ZeroDivisionError("a defect"), AccountRefused("ZeroDivisionError: a defect")),
+        (UnreachableError("no answer"), AccountRefused("no answer", is_passing=True)),
     ],
 )
 def test_what_goes_wrong_with_one_account_is_said_of_it(
-    make: MakeOpenings, gate: Gate, error: Exception, reason: str
+    make: MakeOpenings, gate: Gate, error: Exception, refused: AccountRefused
 ) -> None:
     gate.error = error
     told = Told(make(gate))
     told.begin("a")
     gate.go_on[gate.entered.get(timeout=PATIENCE_S)].set()
-    assert told.next("a") == AccountRefused(reason)
+    assert told.next("a") == refused
 
 
 def test_credentials_that_are_not_there_are_missed_in_one_line_before_anything_is_asked(
