@@ -31,6 +31,8 @@ FEE = Decimal("0.001")
 class Gate:
     """Implements Venue: each opening waits until it is let go; notes what was given back."""
 
+    address = None
+
     def __init__(self) -> None:
         self.entered: queue.Queue[str] = queue.Queue()
         self.go_on: dict[str, threading.Event] = {}
