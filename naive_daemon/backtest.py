@@ -28,7 +28,7 @@ from naive_daemon.market.signals_in_bulk import BulkSignals
 from naive_daemon.market.told import CandlesTold, Message, NothingTold, SignalsTold, Told
 from naive_daemon.market.told_signaller import ToldSignaller
 from naive_daemon.otp import ActorSystem, SimulatedSystem
-from naive_daemon.strategy.discovery import load_strategy, strategy_names
+from naive_daemon.strategy.discovery import load_strategy
 from naive_daemon.strategy.protocol import MarketNeeds
 from naive_daemon.strategy.settings import needs_of
 from naive_daemon.trading.summary import Summary, summarise
@@ -149,9 +149,11 @@ def _told(plan: BacktestPlan, signals: BulkSignals | None) -> Told:
 
 def needs_of_plan(plan: BacktestPlan) -> MarketNeeds | None:
     """Say what the signals of the plan's strategy are made of, if it has any."""
-    name = plan.settings.strategy
-    # One that is not installed is told by who wants to trade with it.
-    return needs_of(load_strategy(name), plan.settings) if name in strategy_names() else None
+    try:
+        strategy = load_strategy(plan.settings.strategy)
+    except PermanentError:
+        return None  # that it is not installed is told by who wants to trade with it
+    return needs_of(strategy, plan.settings)
 
 
 def _carry(system: SimulatedSystem, trade: Trade, told: Sequence[Message]) -> None:
