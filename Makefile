@@ -9,8 +9,10 @@ SEEDS ?= 1000
 MINUTES ?= 30
 SPEED ?= 1
 KILLS ?= 0
+ACCOUNTS ?= 200
+SYMBOLS ?= 5
 
-.PHONY: help setup run test coverage browser flow-soak otp-soak exchange-soak state-soak memory-soak check bench docs golden lock clean
+.PHONY: help setup run test coverage browser flow-soak accounts-soak otp-soak exchange-soak state-soak memory-soak check bench docs golden lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +47,9 @@ browser:  ## see that there is a browser for the test of a report's page: Debian
 flow-soak: STEPS = 100000
 flow-soak: setup  ## STEPS of random walks over graphs of RedFlow, each compared with a plain model; prints its seed (SEED=n)
 	$(BIN)/python -m tests.redflow.soak --steps $(STEPS) $(if $(SEED),--seed $(SEED))
+
+accounts-soak: setup  ## ACCOUNTS on SYMBOLS on the local exchange: changed, stopped, killed, each step held to a model
+	$(BIN)/python -m tests.flow.soak --accounts $(ACCOUNTS) --symbols $(SYMBOLS)
 
 otp-soak: setup  ## run the actor runtime's tests ROUNDS times on threads and on SEEDS seeds
 	$(BIN)/python -m tests.otp.soak --rounds $(ROUNDS) --seeds $(SEEDS)
