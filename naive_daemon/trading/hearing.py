@@ -28,8 +28,8 @@ class Hearing:
             self._actor.system.tell(self._topic, AskLastSignal(self._actor.ref))
 
     def keep(self, signal: Signal) -> None:
-        """Keep a signal until it can be decided on; an old one takes no new one away."""
-        if signal.is_new or self._kept is None:
+        """Keep a signal until it can be decided on; one that is told again takes none away that is as young."""
+        if self._kept is None or signal.is_new or signal.time_ns > self._kept.time_ns:
             self._kept = signal
 
     def take_kept(self) -> Signal | None:

@@ -150,7 +150,10 @@ class Trader(Actor):
             self._resume()
 
     def _take_signal(self, signal: Signal) -> None:
-        """Decide on a signal; before the orders are confirmed, keep it."""
+        """Decide on a signal, unless a younger one is known; before the orders are confirmed, keep it."""
+        known = self._position.signal
+        if known is not None and signal.time_ns < known.time_ns:
+            return
         self._position = msgspec.structs.replace(self._position, signal=signal)
         if self._is_confirmed:
             self._decide(signal)
