@@ -70,7 +70,7 @@ class Reconciler:
         self._strangers = Strangers(actor, account, owner, self._recognised, self._end_round)
         self._round: _Round | None = None
         self._callers: list[Call] = []
-        self._is_snapshot_asked = False
+        self._is_snapshot_asked = self._is_routine = False
         self._doubted_until_s = 0.0
         self._changed_since: set[str] = set()
         self._unlisted: set[str] = set()
@@ -81,7 +81,7 @@ class Reconciler:
         if caller is not None:
             self._callers.append(caller)
         if not self._is_snapshot_asked:
-            self._is_snapshot_asked = True
+            self._is_snapshot_asked, self._is_routine = True, is_routine
             self._changed_since.clear()
             client = self._actor.system.whereis(names.client(self._account))
             self._actor.request(client, AskSnapshot(is_routine), self._take_answer, SNAPSHOT_TIMEOUT_S)
@@ -141,7 +141,9 @@ class Reconciler:
         if isinstance(snapshot, AccountSnapshot):
             self.take(snapshot)
             return
-        self._actor.log.warning("not reconciled", reason=str(snapshot.reason))
+        # A routine has least priority, so it may find no room for a while: that is no trouble, the next one comes.
+        log = self._actor.log.info if self._is_routine and not self._callers else self._actor.log.warning
+        log("not reconciled", reason=str(snapshot.reason))
         callers, self._callers = self._callers, []
         for call in callers:
             call.fail(snapshot.reason)

@@ -9,7 +9,7 @@ ReadAccounts and AccountConditionChanged to control.
 State: each account's life (`account_life.py`). The configured account is always wanted.
 
 `OPENINGS_MAX` openings are under way at once, so that a thousand accounts that are added together keep nobody's order
-waiting; one that takes long makes room for the next. A desk that starts again adopts the trees that run.
+waiting; one that says nothing for a while makes room for the next. A desk that starts again adopts the trees that run.
 Crashes when: the accounts' supervisor does not answer.
 """
 
@@ -93,6 +93,7 @@ class AccountDesk(Actor):
         self._by_ref: dict[Ref, AccountLife] = {}
         self._queue: deque[AccountLife] = deque()
         self._under_way: set[str] = set()
+        self._at_work: set[str] = set()
         self._early: list[Any] | None = []
         self._shall_advance = False
         self._has_started = False
@@ -152,13 +153,13 @@ class AccountDesk(Actor):
                 self._lives[account].take_opening(message)
             case OpeningLives(account, attempt):
                 self._lives[account].wait_for_opening(attempt)
+                self._at_work.add(account)
             case OpeningOverdue(account, attempt):
                 self._lives[account].give_up_opening(attempt)
             case TryAgain(account):
                 self._lives[account].retry()
-            case _Room(account, attempt):
-                if self._lives[account].attempt == attempt:
-                    self.leave(self._lives[account])
+            case _Room():
+                self._make_room(message)
             case _:
                 super().on_receive(message)
 
@@ -223,6 +224,7 @@ class AccountDesk(Actor):
     def leave(self, life: AccountLife) -> None:
         """Make room for the next."""
         self._under_way.discard(life.name)
+        self._at_work.discard(life.name)
         self._advance_later()
 
     def note(self, life: AccountLife) -> None:
@@ -248,6 +250,17 @@ class AccountDesk(Actor):
                 self._under_way.add(life.name)
                 life.begin()
                 self.send_after(ROOM_AFTER_S, _Room(life.name, life.attempt))
+
+    def _make_room(self, room: _Room) -> None:
+        """Let the next begin beside one that says nothing; one at work waits for its turn outside, as they would."""
+        life = self._lives[room.account]
+        if life.attempt != room.attempt or life.name not in self._under_way:
+            return
+        if life.name in self._at_work:
+            self._at_work.discard(life.name)
+            self.send_after(ROOM_AFTER_S, room)
+        else:
+            self.leave(life)
 
     def _advance_later(self) -> None:
         if self._queue and not self._shall_advance:

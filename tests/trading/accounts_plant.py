@@ -15,13 +15,17 @@ from tests.trading.table import ACCOUNT
 
 
 class ChoosyOpener(AtOnce):
-    """Opens at once, but for those that are `refused`, with the reason, and those that hang: they wait in `waiting`."""
+    """Opens at once, but for those that are `refused`, with the reason, and those that hang: they wait in `waiting`.
+
+    `alive` has what each of those says that it is at work with.
+    """
 
     def __init__(self) -> None:
         super().__init__(OpenedAccount(FEE))
         self.refused: dict[str, str] = {}
         self.hanging: set[str] = set()
         self.waiting: dict[str, Callable[[], None]] = {}
+        self.alive: dict[str, Callable[[], object]] = {}
         self.given_back: list[str] = []
         self.seen: list[AccountSettings] = []
         self.most_waiting = 0
@@ -32,6 +36,7 @@ class ChoosyOpener(AtOnce):
             tell(AccountRefused(self.refused[settings.name]))
         elif settings.name in self.hanging:
             self.waiting[settings.name] = lambda: super(ChoosyOpener, self).open(settings, tell, is_alive)
+            self.alive[settings.name] = is_alive
             self.most_waiting = max(self.most_waiting, len(self.waiting))
         else:
             super().open(settings, tell, is_alive)

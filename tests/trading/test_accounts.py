@@ -317,6 +317,25 @@ def test_a_thousand_accounts_added_at_once_are_opened_a_few_at_a_time_while_the_
     assert {plant.table.conditions[account].state for account in crowd} == {"up"}
 
 
+def test_openings_that_are_at_work_keep_the_others_in_the_queue_and_nobody_is_given_up(plant: AccountsPlant) -> None:
+    crowd = [f"crowd-{number}" for number in range(2 * OPENINGS_MAX)]
+    plant.opener.hanging |= set(crowd)
+    for account in crowd:
+        plant.set_account(account)
+    for _ in range(round(2 * OPEN_TIMEOUT_S)):
+        plant.wait(1)
+        for account in plant.opener.waiting:
+            plant.opener.alive[account]()
+    assert list(plant.opener.waiting) == crowd[:OPENINGS_MAX]
+    assert {plant.condition(account).state for account in crowd} == {"opening"}
+    for account in crowd:
+        plant.opener.hanging.discard(account)
+    for account in crowd[:OPENINGS_MAX]:
+        plant.opener.let_go(account)
+    plant.wait(1)
+    assert {plant.condition(account).state for account in crowd} == {"up"}
+
+
 def test_all_accounts_are_drained_and_flushed_in_one_round(plant: AccountsPlant) -> None:
     plant.trade("100")
     assert plant.system.ask(names.ACCOUNT_DESK, DrainAccounts(5.0)) == ()
