@@ -21,8 +21,10 @@ from naive_daemon.domain.events import Trade
 from naive_daemon.domain.money import plain
 from naive_daemon.market.candles import AskCandles, CandleClosed, CandlesStarted
 from naive_daemon.market.feed import Await, FeedStarted
+from naive_daemon.market.hanging import refuse_hanging
 from naive_daemon.otp import Actor, Ref, RequestFailed, crash
 from naive_daemon.redflow import signature
+from naive_daemon.strategy.asking import ask
 from naive_daemon.strategy.discovery import load_strategy
 from naive_daemon.strategy.protocol import MarketNeeds, Signal, SignalStrategy, Wake
 
@@ -154,7 +156,8 @@ class Signaller(Actor):
             self.system.pubsub.publish(self._topic, _old(self._last))  # nobody enters on it, who holds may leave
 
     def _analyse(self, event: Candle | Trade, *, is_new: bool) -> None:
-        self._state, signal = self._strategy.analyse(self._state, event, self._needs)
+        refuse_hanging(self, self._strategy)
+        self._state, signal = ask(self._strategy, lambda: self._strategy.analyse(self._state, event, self._needs))
         if signal is None:
             return
         self._last = signal

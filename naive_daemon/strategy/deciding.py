@@ -14,6 +14,7 @@ from typing import Any
 
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
+from naive_daemon.strategy.asking import ask
 from naive_daemon.strategy.protocol import Decision, Position, Strategy, StrategyEvent
 
 SYMBOLS_MAX = 10_000
@@ -60,7 +61,7 @@ class DecisionMemo:
         sees = sees_of(strategy) if isinstance(event, Trade) else None
         seen = None if sees is None else sees(position)
         if seen is None or not isinstance(event, Trade):
-            return strategy.decide(event, position, instrument)
+            return ask(strategy, lambda: strategy.decide(event, position, instrument))
         last = self._last_trade(strategy, event, instrument)
         try:
             known = last.decisions.get(seen)
@@ -68,7 +69,8 @@ class DecisionMemo:
             raise TypeError(f"what {type(strategy).__name__}.sees gives can not be compared: {error}") from None
         if known is not None:
             return known
-        decisions = tuple(strategy.decide(event, position, instrument))  # a plug-in may give what is read only once
+        # As a tuple: a plug-in may give what can be read only once.
+        decisions = ask(strategy, lambda: tuple(strategy.decide(event, position, instrument)))
         if len(last.decisions) < self._positions_max:
             last.decisions[seen] = decisions
         return decisions

@@ -8,7 +8,8 @@ sent; so whoever takes over knows of it.
 State: its position, which is all a strategy decides from, the last signal in it. While entries are closed or held no
 buy leaves it, whatever the strategy decides; nor while the journal, the execution manager or the account is behind with
 what it has been told. Exits go out all the same.
-Crashes when: the journal cannot tell a trader that takes over what its orders are.
+Crashes when: the journal cannot tell a trader that takes over what its orders are; its strategy raises, or hangs in
+too many others.
 """
 
 from itertools import takewhile
@@ -28,6 +29,7 @@ from naive_daemon.execution.journal import LoadCycle, PassOn, PlaceIntent
 from naive_daemon.execution.messages import CancelOrder, EntriesHeld, EntriesReviewed
 from naive_daemon.execution.order_id import client_order_id
 from naive_daemon.market.feed import Await, FeedStarted
+from naive_daemon.market.hanging import refuse_hanging
 from naive_daemon.otp import Actor, Continue, Ref, RequestFailed, crash
 from naive_daemon.strategy.deciding import decide_once
 from naive_daemon.strategy.protocol import (
@@ -215,6 +217,7 @@ class Trader(Actor):
     # Carrying out ---------------------------------------------------------------------------------------------------
 
     def _decide(self, event: StrategyEvent) -> None:
+        refuse_hanging(self, self._strategy)
         decisions = decide_once(self._strategy, event, self._position, self._context.instrument)
         if (
             self.is_dead

@@ -1,15 +1,19 @@
 """A symbol whose code hangs holds up nobody else, and comes back by itself: on real threads, in the whole tree."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from naive_daemon import names
+from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.settings import TradingStatus
+from naive_daemon.market.hanging import HANGING_MAX
 from naive_daemon.strategy.discovery import load_strategy
 from naive_daemon.strategy.naive import NaiveStrategy
 from naive_daemon.trading.leader import LOST_THREADS_MAX
+from naive_daemon.trading.switch_messages import AskSymbols
 from tests.trading.live_plant import KILL_AFTER_S, PATIENCE_S, STUCK_AFTER_S, Hanging, LivePlant
 from tests.trading.plant import TRADE, with_trade
 from tests.trading.table import ACCOUNT
@@ -111,6 +115,38 @@ def test_a_symbol_that_hangs_again_and_again_is_quarantined_before_it_takes_all_
     plant.trades("50", "49", symbol="AAAQ")
     assert plant.view("AAAQ").state == "on"
     assert any(order.startswith("b1 49.95 filled") for order in plant.shown())
+
+
+def test_a_strategy_that_hangs_for_many_accounts_is_given_up_before_it_takes_all_threads(
+    plant: LivePlant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = [f"a{number}" for number in range(15)]
+    hanging = hang(plant, monkeypatch, times=len(accounts) + 1)
+    for account in accounts:
+        plant.table.set_account(AccountSettings(name=account))
+        plant.table.set("AAAQ", TradingStatus.ON, with_trade(strategy="hanging"), account=account)
+    plant.settle()
+    plant.send("100", "AAAQ")
+    threads = plant.system.pool_health().threads
+    while plant.hung < HANGING_MAX:  # those that a thread has taken up hang; the others wait for a thread
+        assert all(hanging.entered.acquire(timeout=PATIENCE_S) for _ in range(threads))
+        plant.hung += threads
+        plant.pass_time(STUCK_AFTER_S + 1)
+    plant.settle()
+    views = [view for view in plant.system.ask(names.SWITCHES, AskSymbols()) if view.symbol == "AAAQ"]
+    assert Counter(view.state for view in views) == {"on": HANGING_MAX, "quarantined": len(accounts) + 1 - HANGING_MAX}
+    (told,) = {view.last_error for view in views if view.state == "quarantined"}
+    assert "Hanging is not asked: 8 of its calls hang" in told
+    assert plant.system.pool_health().replaced == HANGING_MAX
+    plant.trades("100", "99.8", "100.3", symbol="BBBQ")
+    assert plant.completed() == 1
+    hanging._times = 0
+    let_go(plant, hanging)
+    for account in accounts:
+        plant.table.set("AAAQ", TradingStatus.ON, with_trade(strategy="hanging"), account=account)
+    plant.settle()
+    plant.trades("50", symbol="AAAQ")
+    assert {view.state for view in plant.system.ask(names.SWITCHES, AskSymbols())} == {"on"}
 
 
 def test_a_leader_that_hangs_is_replaced_with_its_symbol(
