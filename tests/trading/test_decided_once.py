@@ -54,7 +54,7 @@ def plant(strategy: Counting) -> Iterator[Plant]:
     for number, account in enumerate(ACCOUNTS):
         plant.table.set_account(AccountSettings(name=account))
         plant.table.set("AAAQ", TradingStatus.ON, SETTINGS[number % 3], account=account)
-    plant.settle()
+    plant.wait(10)  # they are opened a few at a time
     assert strategy.asked == []
     yield plant
     plant.stop()
