@@ -49,7 +49,8 @@ def add(
 
     Kinds: latency, drop, lost-answer, disconnect, disconnect-after, error, error-after, 429, 418, timestamp, not-found;
     of events duplicate, reorder, stall; once cut, server-shutdown, restart, halt, resume, delist, revoke, clock-skew.
-    Places: order.place, order.cancel, order.status, account, market, stream, user, all, or the name of an operation.
+    Places: order.place, order.cancel, order.status, account, market, stream, user, all, account:NAME (all requests of
+    that account), or the name of an operation.
 
     Example:
       naive-daemon exchange fault add latency --value 20-200
