@@ -246,11 +246,14 @@ def test_whatever_is_killed_on_any_market_books_agree_and_all_can_be_sold(seed: 
         if draw.random() < 0.05:
             plant.kill(draw.choice([*KILLED, signaller(cross())]))
             plant.settle()
+        if not plant.top.is_alive():  # too much at once: the process ends, and another one takes over
+            plant.die()
+            plant.start()
+    plant.wait(300)  # longer than any quarantine
+    candles(plant, "100", *RISE, "104", *FALL, "80")
     assert plant.completed() > 0
     plant.switch(TradingStatus.SHUTDOWN)
-    plant.wait(300)
-    for price in ("100", "99", "98", "97", "90", "80", "70", "60"):
-        candles(plant, price)
+    candles(plant, "70", "60")
     assert plant.table.status("AAAQ") is TradingStatus.OFF
     plant.check()
     plant.stop()
