@@ -1,1 +1,1 @@
-"""Pure decisions: `protocol.py` says what a strategy is, `naive.py` and `ema_cross.py` are built in; see `discovery.py`."""
+"""Pure decisions: `protocol.py` says what a strategy is; `naive.py` and `ema_cross.py` are the built-in ones."""
