@@ -1,11 +1,14 @@
 """A backtest of a recording, in memory and from its file, by how often it trades; beside NautilusTrader's, in turn.
 
-The long recording is the real day again and again, each day later than the one before and at the prices that it had.
+The long recordings are the real day again and again, each later than the one before: at the prices that it had, where
+the strategy soon holds all that it may, and trades seldom; or in the direction in which it rises, each scaled to begin
+where the one before has ended, so that the strategy trades as often all the time as on the first.
 """
 
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 DAYS = 81
 """So many make more than a million trades."""
+DENSE_DAYS = 10
 GOAL = 10.0
 RATE = 1_700_000.0
 POINTS = 16
@@ -40,22 +44,30 @@ def figures() -> Iterator[Figure]:
         return
     with tempfile.TemporaryDirectory(prefix="naive-bench-") as folder:
         long = chained(RECORDED, Path(folder) / "XRPETH-aggTrades-chained.csv", DAYS)
+        dense = chained(RECORDED, Path(folder) / "XRPETH-aggTrades-dense.csv", DENSE_DAYS, is_rising=True)
         yield _figure("a real day", RECORDED, is_from_file=False)
+        yield _figure("days that rise", dense, is_from_file=False)
         yield _figure("many days", long, is_from_file=False)
         yield _figure("many days", long, is_from_file=True)
-    yield _grid()
+        yield _grid(dense)
 
 
-def chained(day: Path, path: Path, days: int) -> Path:
-    """Write a day again and again, ids and times going on."""
+def chained(day: Path, path: Path, days: int, *, is_rising: bool = False) -> Path:
+    """Write a day again and again, ids and times going on; where it is rising, prices too, rounded to the tick."""
     rows = [line.split(",") for line in day.read_text(encoding="ascii").split()]
+    prices = [Decimal(row[1]) for row in rows]
+    if is_rising and prices[0] > prices[-1]:
+        prices.reverse()
+    rise = prices[-1] / prices[0] if is_rising else Decimal(1)
     span_ms = int(rows[-1][5]) - int(rows[0][5]) + 1
     with path.open("w", encoding="ascii") as file:
-        number = 0
+        number, factor = 0, Decimal(1)
         for shift_ms in range(0, days * span_ms, span_ms):
-            for row in rows:
+            for row, price in zip(rows, prices, strict=True):
                 number += 1
-                file.write(",".join([str(number), *row[1:5], str(int(row[5]) + shift_ms), *row[6:]]) + "\n")
+                scaled = f"{(price * factor).quantize(XRPETH.tick_size):f}"
+                file.write(",".join([str(number), scaled, *row[2:5], str(int(row[5]) + shift_ms), *row[6:]]) + "\n")
+            factor *= rise
     return path
 
 
@@ -93,8 +105,8 @@ def _peer(path: Path, trades: int, ours: BacktestResult, *, is_from_file: bool) 
     return told, Comparison(peer="NautilusTrader", value=trades / spent_s, goal=GOAL)
 
 
-def _grid() -> Figure:
-    stretches = list(RecordedColumns(RECORDED).stretches())
+def _grid(path: Path) -> Figure:
+    stretches = list(RecordedColumns(path).stretches())
     points = [
         Point(number, {}, msgspec.structs.replace(PLAN, settings=msgspec.structs.replace(PLAN.settings, chunks=chunks)))
         for number, chunks in enumerate([2, 3, 5, 8] * (POINTS // 4))
@@ -110,7 +122,7 @@ def _grid() -> Figure:
 
     single, both = best_rate(POINTS, one_by_one), best_rate(POINTS, on_all_cores)
     return Figure(
-        name=f"grid of {POINTS} backtests of a real day on {cores()} cores, with the start of its processes",
+        name=f"grid of {POINTS} backtests of {DENSE_DAYS} days on {cores()} cores, with the start of its processes",
         value=both,
         unit="backtests/s",
         peers=(Comparison(peer="one after the other", value=single),),
