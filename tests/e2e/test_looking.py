@@ -105,16 +105,16 @@ def test_top_at_a_terminal_ends_by_ctrl_c(looked_at: Place) -> None:
 
 
 def test_state(looked_at: Place) -> None:
-    view = looked_at("actor", "switches", "state", "--json").data
-    assert (view["node"]["class"], view["is_busy"]) == ("Switches", False)
-    assert "'BTCUSDT'" in view["state"]["_symbols"]
+    view = looked_at("actor", "stream desk", "state", "--json").data
+    assert (view["node"]["class"], view["is_busy"]) == ("StreamDesk", False)
+    assert "'BTCUSDT'" in view["state"]["_owners"]
     assert view["node"]["memory_bytes"] > 1_000
     assert view["last_messages"]
     number = view["node"]["number"]
-    assert looked_at("actor", f"#{number}", "state", "--json").data["node"]["name"] == "switches"
+    assert looked_at("actor", f"#{number}", "state", "--json").data["node"]["name"] == "stream desk"
     text = looked_at("actor", str(number), "state")
     assert text.code == 0
-    assert "_symbols = {('main', 'BTCUSDT'): SymbolRecord(" in text.out
+    assert "_owners = {('main', 'BTCUSDT', '" in text.out
 
 
 def test_trace(looked_at: Place) -> None:
