@@ -68,6 +68,8 @@ class Trader(msgspec.Struct):
     order: Resting | None = None
     bought: Resting | None = None
     """What it holds while nobody sells it."""
+    early: Resting | None = None
+    """What it may have bought already, at the very trade that ended its cycle: the next one has the same price."""
 
 
 class Model:
@@ -109,6 +111,10 @@ class Model:
         """Give the orders on the exchange."""
         return {pair: trader.order for pair, trader in self.traders.items() if trader.order is not None}
 
+    def early(self) -> dict[Pair, Resting]:
+        """Give the orders that may be on the exchange already; the next trade at the same price makes them certain."""
+        return {pair: trader.early for pair, trader in self.traders.items() if trader.early is not None}
+
     def symbols(self) -> set[str]:
         """Name the symbols that are streamed."""
         return {symbol for (_, symbol), trader in self.traders.items() if trader.is_on}
@@ -116,8 +122,9 @@ class Model:
     def _trade(self, trader: Trader, price: Decimal) -> None:
         match trader.stage, trader.order:
             case Stage.WAITING, _ if trader.is_on:
+                assert trader.early in (None, trader.terms.buy(price))
                 trader.stage, trader.cycle_terms = Stage.BUYING, trader.terms
-                trader.order = trader.terms.buy(price)
+                trader.order, trader.early = trader.terms.buy(price), None
             case Stage.BUYING, Resting() as buy if price < buy.price:
                 trader.stage = Stage.HOLDING
                 if trader.is_on:
@@ -126,6 +133,7 @@ class Model:
                     trader.bought, trader.order = buy, None
             case Stage.SELLING, Resting() as sell if price > sell.price:
                 trader.stage, trader.cycle_terms, trader.order = Stage.WAITING, None, None
+                trader.early = trader.terms.buy(price)
 
     def _sell(self, trader: Trader) -> None:
         bought = trader.bought or trader.order

@@ -26,9 +26,8 @@ def prove(trial: Trial, tell: Callable[[str], object], kills: int = 2) -> None:
     trial.trade("105")  # again: who has begun anew before the last one came has bought at the same price
     agreed("a trade: all buy")
     stopped = trial.accounts[::6]
-    trial.stop(None, trial.symbols[-1:])
-    for account in stopped:
-        trial.stop(account, trial.symbols[:-1])
+    trial.stop_all(trial.symbols[-1:])
+    trial.stop_each(stopped, trial.symbols[:-1])
     agreed("a third stops")
     for number in range(kills):
         trial.kill_daemon()
@@ -38,9 +37,8 @@ def prove(trial: Trial, tell: Callable[[str], object], kills: int = 2) -> None:
         agreed("killed and started")
     trial.trade("104")
     agreed("bought: who is on sells")
-    trial.go_on(None, trial.symbols[-1:])
-    for account in stopped:
-        trial.go_on(account, trial.symbols[:-1])
+    trial.go_on_all(trial.symbols[-1:])
+    trial.go_on_each(stopped, trial.symbols[:-1])
     agreed("all on: all sell")
     trial.trade("110")
     agreed("sold")

@@ -9,6 +9,7 @@ import json
 import re
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import cached_property
 from itertools import product
@@ -41,6 +42,8 @@ TERMS = (
     Terms(2, Decimal(550), Decimal("0.0025"), Decimal("0.001")),
 )
 LIVE = ("NEW", "PARTIALLY_FILLED")
+AT_ONCE = 4
+"""So many operators type at the same time."""
 
 
 class Trial:
@@ -94,9 +97,7 @@ class Trial:
         # No trader reports that it may buy again: each pair has one, however far the price falls here.
         self.command("settings", "set", *self.symbols, "--all-accounts", "rebuy_interval=0.5", "dust=keep")
         self._write_terms(self.model.traders)
-        self.command("start", *self.symbols, "--all-accounts", "--timeout", self._timeout)
-        for pair in self.model.traders:
-            self.model.switch(pair, on=True)
+        self.go_on_all(self.symbols)
 
     def start_daemon(self) -> None:
         """Start the daemon, and wait until it is ready."""
@@ -122,13 +123,21 @@ class Trial:
             self.model.change(pair, self.terms[(place + 1) % len(self.terms)])
         self._write_terms(changed)
 
-    def stop(self, account: str | None, symbols: Iterable[str]) -> None:
-        """Stop symbols of an account, or of all accounts."""
-        self._switch("stop", account, list(symbols), on=False)
+    def stop_all(self, symbols: list[str]) -> None:
+        """Stop symbols of all accounts."""
+        self._switch("stop", None, symbols)
 
-    def go_on(self, account: str | None, symbols: Iterable[str]) -> None:
-        """Start symbols of an account, or of all accounts, again."""
-        self._switch("start", account, list(symbols), on=True)
+    def stop_each(self, accounts: list[str], symbols: list[str]) -> None:
+        """Stop symbols of these accounts, with a command for each."""
+        self._switch_each("stop", accounts, symbols)
+
+    def go_on_all(self, symbols: list[str]) -> None:
+        """Start symbols of all accounts again."""
+        self._switch("start", None, symbols)
+
+    def go_on_each(self, accounts: list[str], symbols: list[str]) -> None:
+        """Start symbols of these accounts again, with a command for each."""
+        self._switch_each("start", accounts, symbols)
 
     def command(self, *arguments: str) -> Any:
         """Run a command, which must succeed; gives what it says as JSON."""
@@ -183,6 +192,9 @@ class Trial:
                 resting = Resting(order["side"], Decimal(order["price"]), Decimal(order["origQty"]))
                 there.setdefault((order["account"], order["symbol"]), []).append(resting)
         wanted = {(here[account], symbol): [order] for (account, symbol), order in self.model.resting().items()}
+        for (account, symbol), order in self.model.early().items():
+            if there.get((here[account], symbol)) == [order]:
+                del there[here[account], symbol]
         assert there == wanted, _difference(there, wanted)
 
     def _compare_connections(self) -> None:
@@ -236,12 +248,16 @@ class Trial:
     def _timeout(self) -> str:
         return str(int(self.within_s))
 
-    def _switch(self, command: str, account: str | None, symbols: list[str], *, on: bool) -> None:
+    def _switch_each(self, command: str, accounts: list[str], symbols: list[str]) -> None:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda account: self._switch(command, account, symbols), accounts))
+
+    def _switch(self, command: str, account: str | None, symbols: list[str]) -> None:
         whose = ("--all-accounts",) if account is None else ("--account", account)
         self.command(command, *symbols, *whose, "--timeout", self._timeout)
         for pair in self.model.traders:
             if account in (None, pair[0]) and pair[1] in symbols:
-                self.model.switch(pair, on=on)
+                self.model.switch(pair, on=command == "start")
 
     def _write_terms(self, pairs: Iterable[Pair]) -> None:
         """Write settings behind the daemon's back, as an operator with a database console does: one statement each."""
