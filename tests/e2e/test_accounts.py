@@ -10,7 +10,8 @@ FAST = {"NAIVE_MARKET__SPEED": "20"}
 EXTRA = ("second", "third")
 ALL = ("main", *EXTRA)
 ORDERS = "SELECT count(*) FROM orders WHERE account = '{}'"
-RESTING = "SELECT client_order_id FROM orders WHERE account = '{}' AND status IN ('open', 'partly_filled') ORDER BY 1"
+# Far from the market, so that it rests for as long as nobody cancels it.
+RESTING = "SELECT client_order_id FROM orders WHERE account = 'third' AND symbol = 'ETHUSDT' AND status = 'open'"
 COMPLETED = "SELECT count(DISTINCT account) FROM cycles WHERE outcome = 'completed'"
 
 
@@ -31,13 +32,17 @@ def test_accounts_come_and_go_while_all_others_trade_and_come_back_after_kill_9(
     assert states(place) == dict.fromkeys(ALL, "up")
     rows = place("start", "BTCUSDT", "--all-accounts", "--json").data["symbols"]
     assert [(row["account"], row["confirmed"]) for row in rows] == [(name, True) for name in ALL]
+    assert place("settings", "set", "ETHUSDT", "buy_down_interval=0.5", "--account", "third").code == 0
+    assert place("start", "ETHUSDT", "--account", "third").code == 0
+    resting = await_rows(place.url, RESTING, bool)
     await_rows(place.url, COMPLETED, lambda found: found == [(3,)])
 
     assert place("account", "disable", "third").out == "third  disabled\n"
-    resting = await_rows(place.url, RESTING.format("third"), bool)
+    ((placed,),) = await_rows(place.url, ORDERS.format("third"), bool)
     assert {row["account"] for row in place("status", "--json").data["symbols"]} == {"main", "second"}
     await_more_orders(place, "second")
-    assert await_rows(place.url, RESTING.format("third"), bool) == resting, "what rests stays, nothing is added"
+    assert await_rows(place.url, RESTING, bool) == resting, "what rests stays"
+    assert await_rows(place.url, ORDERS.format("third"), bool) == [(placed,)], "nothing is added"
 
     assert place("kill-switch", "on", "--json").data["accounts"] == {"main": True, "second": True}
     assert place("kill-switch", "off").code == 0
@@ -48,7 +53,7 @@ def test_accounts_come_and_go_while_all_others_trade_and_come_back_after_kill_9(
     daemon.kill()
     listed = place("account", "list", "--json").data
     assert [(one["account"], one["is_enabled"], one["state"], one["symbols_on"]) for one in listed] == [
-        ("main", True, None, 1), ("second", False, None, 1), ("third", True, None, 1),
+        ("main", True, None, 1), ("second", False, None, 1), ("third", True, None, 2),
     ]  # fmt: skip
     daemon = place.trade()
     for attempt in eventually():
@@ -58,6 +63,7 @@ def test_accounts_come_and_go_while_all_others_trade_and_come_back_after_kill_9(
     for name in ALL:
         await_more_orders(place, name)
         Books(place.url, name).check()
+    assert await_rows(place.url, RESTING, bool) == resting
     assert place("account", "show").out.startswith("account main, session since")
     assert place("account", "--account", "third").out.startswith("account third, session since")
     daemon.stop()
