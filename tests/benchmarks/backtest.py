@@ -1,8 +1,9 @@
 """A backtest of a recording, in memory and from its file, by how often it trades; beside NautilusTrader's, in turn.
 
-The long recordings are the real day again and again, each later than the one before: at the prices that it had, where
-the strategy soon holds all that it may, and trades seldom; or in the direction in which it rises, each scaled to begin
-where the one before has ended, so that the strategy trades as often all the time as on the first.
+The long recordings are the real day again and again, each later than the one before: at the prices that it had, or in
+the direction in which it rises, each scaled to begin where the one before has ended. In both the strategy trades more
+seldom than on the day alone: a market that leaves its orders behind gives it nothing to do. How it fares where it
+trades all the time, the generated market of `replay` shows.
 """
 
 import tempfile
