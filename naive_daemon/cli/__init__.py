@@ -19,7 +19,8 @@ COMMANDS = {
     "status": Loading("naive_daemon.cli.status:status", "Show what is wanted of symbols, and what is so."),
     "tree": Loading("naive_daemon.cli.tree:tree", "Show the actors of a running daemon, and how they are."),
     "flow": Loading(
-        "naive_daemon.cli.flow:flow", "Show what a running daemon's works share: streams, candles, signals, decisions."
+        "naive_daemon.cli.flow:flow",
+        "Show what a running daemon's works share: streams, candles, signals and decisions, each with its accounts.",
     ),
     "top": Loading("naive_daemon.cli.top:top", "Show which actors of a running daemon have the most work."),
     "actor": Loading("naive_daemon.cli.actor:actor", "Look into one actor of a running daemon."),
