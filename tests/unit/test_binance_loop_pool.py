@@ -129,18 +129,17 @@ def test_one_that_does_not_end_is_said_to_be_there_and_the_others_go_on(pool: Lo
 
 def test_threads_do_not_grow_with_accounts_which_are_spread_over_them() -> None:
     pool = LoopPool(loops_max=3)
-    before = threading.active_count()
     accounts = [Account(pool, f"{number}") for number in range(30)]
     for account in accounts:
         account.wait_turn()
-    assert threading.active_count() - before == 3
-    threads: dict[int | None, int] = {}
+    threads: dict[threading.Thread, int] = {}
     for account in accounts:
-        account.lodger.call(lambda: threads.update({threading.get_ident(): threads.get(threading.get_ident(), 0) + 1}))
+        account.lodger.call(lambda: threads.update({(me := threading.current_thread()): threads.get(me, 0) + 1}))
         account.wait_turn()
     assert list(threads.values()) == [10, 10, 10]
+    ours = list(threads)
     assert pool.end()
-    assert threading.active_count() == before
+    assert not any(thread.is_alive() for thread in ours)
     assert all(account.lodger.end() for account in accounts)  # long ago, with their loops
 
 
