@@ -42,6 +42,7 @@ TERMS = (
     Terms(2, Decimal(550), Decimal("0.0025"), Decimal("0.001")),
 )
 LIVE = ("NEW", "PARTIALLY_FILLED")
+TRIES_A_TRADE = 10
 AT_ONCE = 4
 """So many operators type at the same time."""
 
@@ -111,8 +112,8 @@ class Trial:
 
     def trade(self, price: str) -> None:
         """Print a trade of each symbol."""
+        self._print(price)
         for symbol in self.symbols:
-            self.exchange.trade(symbol, price, "1000000000")
             self.model.trade(symbol, Decimal(price))
 
     def change(self, pairs: Iterable[Pair]) -> None:
@@ -155,8 +156,11 @@ class Trial:
 
     # What is compared -----------------------------------------------------------------------------------------------
 
-    def await_agreement(self) -> str:
-        """Wait until graph, streams, sessions and orders are what the model says, or say what is not; tells of them."""
+    def await_agreement(self, still_at: str | None = None) -> str:
+        """Wait until graph, streams, sessions and orders are what the model says, or say what is not; tells of them.
+
+        Meanwhile the market goes on printing at `still_at`: who had not begun anew when it first did, hears of it now.
+        """
         began = time.monotonic()
         for attempt in tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(AssertionError),
@@ -165,10 +169,12 @@ class Trial:
             reraise=True,
         ):
             with attempt:
+                if still_at is not None and attempt.retry_state.attempt_number % TRIES_A_TRADE == 0:
+                    self._print(still_at)
                 self._compare_orders()
                 self._compare_connections()
                 told = self._compare_graph()
-        self._compare_journal()
+                self._compare_journal()
         spent_s = time.monotonic() - began
         return f"{told}, {len(self.model.resting())} orders rest; all as the model has it, in {spent_s:.1f} s"
 
@@ -243,6 +249,10 @@ class Trial:
         assert found == expected, _difference(found, expected)
 
     # How ------------------------------------------------------------------------------------------------------------
+
+    def _print(self, price: str) -> None:
+        for symbol in self.symbols:
+            self.exchange.trade(symbol, price, "1000000000")
 
     @property
     def _timeout(self) -> str:
