@@ -162,7 +162,7 @@ class Openings:
         except Exception as error:
             # Whatever is wrong with one account stays its own affair: it is down, and the log has the whole story.
             self.log.exception("account not opened", account=settings.name)
-            return AccountRefused(f"{type(error).__name__}: {error}")
+            return AccountRefused(f"{type(error).__name__}: {error}", is_defect=True)
 
     def _finish(self, account: str, work: _Work, opening: Opening, tell: Tell) -> None:
         with self._lock:

@@ -10,7 +10,7 @@ State: each account's life (`account_life.py`). The configured account is always
 
 `OPENINGS_MAX` openings are under way at once, so that a thousand accounts that are added together keep nobody's order
 waiting; one that says nothing for a while makes room for the next. A desk that starts again adopts the trees that run.
-Crashes when: the accounts' supervisor does not answer.
+Crashes when: the accounts' supervisor does not answer, or the configured account's tree can not be started with it.
 """
 
 from collections import deque
@@ -228,10 +228,16 @@ class AccountDesk(Actor):
         self._advance_later()
 
     def note(self, life: AccountLife) -> None:
-        """End the start when it is known how the configured account is."""
-        if not self._has_started and life.name == self._configured and life.stage in (Stage.UP, Stage.DOWN):
-            self._has_started = True
-            self.acknowledge_start()
+        """End the start when it is known how the configured account is.
+
+        One that fails then, and not for a reason of its venue, finds a journal that no account can do without.
+        """
+        if self._has_started or life.name != self._configured or life.stage not in (Stage.UP, Stage.DOWN):
+            return
+        if life.stage is Stage.DOWN and life.has_failed_here:
+            self.exit(crash(f"account {life.name} did not start: {life.reason}"))
+        self._has_started = True
+        self.acknowledge_start()
 
     def adopt(self, life: AccountLife, ref: Ref) -> None:
         """Hear of the end of its tree."""

@@ -84,6 +84,7 @@ class AccountLife:
         self.stage = Stage.OFF
         self.attempt = 0
         self.fault: str | None = None
+        self.has_failed_here = False
         self._desk = desk
         self._actor = desk.actor
         self._opened: OpenedAccount | None = None
@@ -105,6 +106,11 @@ class AccountLife:
     def name(self) -> str:
         """The account's name."""
         return self.settings.name
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is down."""
+        return self._reason
 
     @property
     def is_busy(self) -> bool:
@@ -258,7 +264,8 @@ class AccountLife:
         elif self.stage is Stage.OPENING and came.attempt == self.attempt:
             self._cancel_timer()
             if isinstance(came.opening, AccountRefused):
-                self._fail(came.opening.reason, is_passing=came.opening.is_passing)
+                refused = came.opening
+                self._fail(refused.reason, is_passing=refused.is_passing, is_defect=refused.is_defect)
             else:
                 self._go_on(partial(self._start, came.opening))
 
@@ -303,7 +310,7 @@ class AccountLife:
 
     # Down -----------------------------------------------------------------------------------------------------------
 
-    def _fail(self, reason: str, *, is_passing: bool = False) -> None:
+    def _fail(self, reason: str, *, is_passing: bool = False, is_defect: bool = False) -> None:
         """Be down, and be tried again after a pause; the shortest one where nothing is wrong with the account itself.
 
         The lock is kept: the account is still ours to trade.
@@ -312,6 +319,7 @@ class AccountLife:
         self._cancel_timer()
         pause_s = self._desk.quarantine.pause_s(1) if is_passing else self._pause_s()
         reason = cause_text(reason)
+        self.has_failed_here = is_defect or self.is_busy
         self.stage, self._reason = Stage.DOWN, reason
         self._timer = self._actor.send_after(pause_s, TryAgain(self.name))
         self._retry_at_ns = self._actor.system.clock.now_ns() + round(pause_s * NS_PER_S)

@@ -28,10 +28,12 @@ class AccountRefused(msgspec.Struct, frozen=True):
     """An account that can not be traded for now, and in one line, without any secret, why.
 
     `is_passing`: nothing is wrong with the account itself, so that it is soon tried again, however often that was.
+    `is_defect`: nobody knows what is wrong, and it may be wrong with all accounts.
     """
 
     reason: str
     is_passing: bool = False
+    is_defect: bool = False
 
 
 Opening = OpenedAccount | AccountRefused

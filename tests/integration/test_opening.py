@@ -200,7 +200,7 @@ def test_there_are_never_more_threads_than_a_bound(make: MakeOpenings, gate: Gat
     ("error", "refused"),
     [
         (ConfigError("Binance refuses the API key", hint="check it"), AccountRefused("Binance refuses the API key")),
-        (ZeroDivisionError("a defect"), AccountRefused("ZeroDivisionError: a defect")),
+        (ZeroDivisionError("a defect"), AccountRefused("ZeroDivisionError: a defect", is_defect=True)),
         (UnreachableError("no answer"), AccountRefused("no answer", is_passing=True)),
     ],
 )
