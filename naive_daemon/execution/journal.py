@@ -4,8 +4,9 @@ Receives: PlaceIntent, RecordEvent, RecordCycles, PassOn, ReleaseAccount; reques
 LoadAccount, LoadCycle, LoadRisk, AskJournal.
 Sends: OpenOrder and CyclesEnded to execution managers, OrderRecorded to accounts, after the commit and in order of
 arrival.
-State: what could not be written yet. While the store is away nothing is passed on; entries that had to wait are
-refused rather than sent late, exits go out when it is back.
+State: what could not be written yet, and which accounts were given back. While the store is away nothing is passed on;
+entries that had to wait are refused rather than sent late, exits go out when it is back. For an account that was given
+back nothing is written or sent until it is claimed again: traders of it may still be ending, and others write for it.
 Crashes when: the store refuses something for good, or is away for so long that too much waits, or another daemon has
 taken an account that was ours, while the connection was lost. It stands first in the tree, so everything starts again
 after it; of all that was claimed, only what that daemon has taken is then not traded here any more.
@@ -152,6 +153,7 @@ class Journal(Actor):
         self._store = store
         self._config = config or JournalConfig()
         self._waiting: deque[Any] = deque()
+        self._released: set[str] = set()
         self._retry: Timer | None = None
         self._shall_answer = False
         self._pause_s = self._config.retry_first_s
@@ -211,21 +213,27 @@ class Journal(Actor):
             return
         if isinstance(self._waiting[0], ReleaseAccount):
             self._store.release(self._waiting[0].account)
-            self._waiting.popleft()
+            self._released.add(self._waiting.popleft().account)
             return
         batch: list[Any] = []
         for message in self._waiting:
             if isinstance(message, Call | ReleaseAccount) or len(batch) >= self._config.batch_max:
                 break
             batch.append(message)
-        entries = [entry for message in batch for entry in _entries(message)]
+        entries = [entry for message in batch if self._is_ours(message) for entry in _entries(message)]
         if entries:
             self._store.write(entries)
         elif any(isinstance(message, _Keep) for message in batch):
             self._store.keep()
         for message in batch:
             self._waiting.popleft()
-            self._pass_on(message)
+            if self._is_ours(message):
+                self._pass_on(message)
+            else:
+                self.log.warning("not written: the account was given back", account=_account(message))
+
+    def _is_ours(self, message: Any) -> bool:
+        return not self._released or _account(message) not in self._released
 
     def _alike(self) -> list[Call]:
         """Give the requests that stand first and can be read at once: a start asks for thousands of cycles."""
@@ -264,8 +272,14 @@ class Journal(Actor):
             case [LoadRisk(account, since_ns)]:
                 return (self._store.load_risk(account, since_ns),)
             case [ClaimAccount(account)]:
-                return (AccountClaimed(account, self._store.claim(account)),)
+                return (self._claim(account),)
         raise TypeError(f"the journal is not asked {type(requests[0]).__name__}")
+
+    def _claim(self, account: str) -> AccountClaimed:
+        held_by = self._store.claim(account)
+        if held_by is None:
+            self._released.discard(account)
+        return AccountClaimed(account, held_by)
 
     def _pass_on(self, message: Any) -> None:
         match message:
@@ -307,6 +321,16 @@ class Journal(Actor):
         order = message.order
         event = order.event(OrderRejected, self.system.clock.now_ns(), UNAVAILABLE)
         return RecordEvent(order.apply(event), event)
+
+
+def _account(message: Any) -> str | None:
+    """Say for whom something is to be written; None for what writes nothing."""
+    match message:
+        case PlaceIntent(order) | RecordEvent(order):
+            return order.key.account
+        case RecordCycles([first, *_]):
+            return first.key.account
+    return None
 
 
 def _entries(message: Any) -> list[JournalEntry]:

@@ -18,6 +18,8 @@ from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal import (
     UNAVAILABLE,
+    AccountClaimed,
+    ClaimAccount,
     Journal,
     JournalConfig,
     LoadCycle,
@@ -27,6 +29,7 @@ from naive_daemon.execution.journal import (
     PlaceIntent,
     RecordCycles,
     RecordEvent,
+    ReleaseAccount,
 )
 from naive_daemon.execution.journal_store import JournalEntry, OrderRecorded
 from naive_daemon.execution.memory_journal import MemoryJournal
@@ -133,6 +136,25 @@ def test_cycles_of_one_message_are_in_one_commit() -> None:
         for number in (1, 2, 3, 4, 5)
     )
     assert Bench().tell(RecordCycles(cycles)).store.commits == [5]
+
+
+def test_nothing_is_written_or_sent_for_an_account_that_was_given_back_until_it_is_ours_again() -> None:
+    bench, answers = Bench(), list[Any]()
+    claim = Call(ClaimAccount("main"), answers.append, answers.append)
+    cycle = Cycle(key=KEY, budget=Decimal(1), fee=Decimal(0), settings=TradeSettings(), started_ns=0)
+    late = (PlaceIntent(order(2)), accepted(), RecordCycles((cycle,)))
+    other = order(3)
+    other = msgspec.structs.replace(other, key=msgspec.structs.replace(KEY, account="second"))
+    bench.tell(PlaceIntent(order()), ReleaseAccount("main"), *late, PlaceIntent(other))
+    assert bench.store.orders() == (order(), other)
+    bench.store.held_elsewhere["main"] = "process 7 on elsewhere"
+    bench.tell(claim, *late)
+    assert (bench.store.orders(), bench.store.cycles()) == ((order(), other), ())
+    del bench.store.held_elsewhere["main"]
+    bench.tell(claim, PlaceIntent(order(4)))
+    assert answers == [AccountClaimed("main", "process 7 on elsewhere"), AccountClaimed("main")]
+    assert bench.store.orders() == (order(), other, order(4))
+    assert bench.manager.take() == [OpenOrder(order()), OpenOrder(order(4))]
 
 
 def test_a_request_reads_what_was_told_before_it() -> None:
