@@ -64,6 +64,21 @@ def test_what_is_wanted_or_so_is_loaded_and_nothing_else(store: DesiredStateStor
     assert tuple(found) == settings.rows("main", ["B", "C", "D"])
 
 
+def test_no_parameters_that_somebody_wrote_keep_the_rows_from_being_read(store: DesiredStateStore, url: str) -> None:
+    deep = "[" * 2_000 + "]" * 2_000
+    with psycopg.connect(url, autocommit=True) as server:
+        add = "INSERT INTO settings (symbol, status, parameters) VALUES (%s, 'on', %s)"
+        server.execute(add, ("DEEP", f'{{"fast": {deep}}}'))
+        server.execute(add, ("ODD", '{"fast": null, "slow": 9.50, "wide": {"a": true}}'))
+        server.execute(add, ("PLAIN", '{"fast": "9"}'))
+    found = {row.symbol: dict(row.trade.parameters) for row in store.load_settings()}
+    assert found == {
+        "DEEP": {"fast": deep},
+        "ODD": {"fast": "null", "slow": "9.50", "wide": '{"a": true}'},
+        "PLAIN": {"fast": "9"},
+    }
+
+
 def test_a_drained_symbol_is_off_unless_it_was_switched_meanwhile(
     store: DesiredStateStore, settings: OperatorSettings
 ) -> None:

@@ -15,9 +15,12 @@ from naive_daemon.storage.postgres.session import Session
 from naive_daemon.storage.postgres.text import storable_or_none
 from naive_daemon.trading.desired_state import ActualState
 
+# The server makes texts of whatever somebody wrote into the parameters: one row too deep for our decoder would keep
+# all others from being read.
 _LOAD = """
 SELECT s.account, s.symbol, s.status, s.chunks, s.budget, s.buy_down_interval, s.profit_interval, s.rebuy_interval,
-       s.strategy, s.dust, s.parameters, s.stop_orders, s.shutdown_entries
+       s.strategy, s.dust, (SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each_text(s.parameters)),
+       s.stop_orders, s.shutdown_entries
 FROM settings AS s LEFT JOIN actual_states AS a USING (account, symbol)
 WHERE s.status <> 'off' OR a.account IS NOT NULL
 ORDER BY s.account, s.symbol
