@@ -87,6 +87,8 @@ def test_a_revoked_key_a_wrong_one_and_one_that_is_used_twice_stop_that_account_
             path.chmod(0o600)
         wrong_one = ("account", "add", "wrong", "--credentials", f"file:{wrong}")
         assert place(*wrong_one, "--no-wait").code == 0
+        quick = ("profit_interval=0.0002", "rebuy_interval=0.0005", "buy_down_interval=0.0001", "chunks=3")
+        assert place("settings", "set", symbol, *quick, "--all-accounts").code == 0
         assert place("start", symbol, "--all-accounts", "--no-wait").code == 0
         everybody = ("main", "account-001", "account-002", "account-003")
         await_more_orders(place, *everybody)
