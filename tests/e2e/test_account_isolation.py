@@ -23,6 +23,17 @@ def await_more_orders(place: Place, *accounts: str) -> None:
         await_rows(place.url, ORDERS.format(account), lambda found, before=before: found[0][0] > before)  # type: ignore[misc]  # bound now
 
 
+def await_trading(place: Place, exchange: LocalExchange, symbol: str, *accounts: str) -> None:
+    """Swing the market until each of the accounts has placed one more order."""
+    before = {account: read(place.url, ORDERS.format(account))[0][0] for account in accounts}
+    for attempt in eventually():
+        with attempt:
+            for price in ("100", "99.9", "99.7", "100", "100.3"):
+                exchange.trade(symbol, price)
+            now = {account: read(place.url, ORDERS.format(account))[0][0] for account in accounts}
+            assert all(now[account] > before[account] for account in accounts), (before, now)
+
+
 def take(url: str, account: str) -> PostgresJournal:
     """Wait in line for an account's lock, and end the session that holds it: who waits is served first."""
     thief = PostgresJournal(url, claim=AccountClaim([account]))
@@ -76,8 +87,9 @@ def test_a_revoked_key_a_wrong_one_and_one_that_is_used_twice_stop_that_account_
 ) -> None:
     listing, (symbol,) = tmp_path / "listing.json", symbols_of(1)
     write_listing(listing, [symbol])
-    options = ("--exchange-info", str(listing), "--account-count", "4", "--speed", "10")
+    options = ("--exchange-info", str(listing), "--account-count", "4")
     with LocalExchange(tmp_path, *options) as exchange:
+        exchange.pause()
         connect(place, exchange)
         place.trade("--start", symbol)
         assert place("account", "add", "--from", str(exchange.folder / "accounts.csv")).code == 0
@@ -91,20 +103,20 @@ def test_a_revoked_key_a_wrong_one_and_one_that_is_used_twice_stop_that_account_
         assert place("settings", "set", symbol, *quick, "--all-accounts").code == 0
         assert place("start", symbol, "--all-accounts", "--no-wait").code == 0
         everybody = ("main", "account-001", "account-002", "account-003")
-        await_more_orders(place, *everybody)
+        await_trading(place, exchange, symbol, *everybody)
         assert str(await_state(place, "wrong", "down")["reason"]).startswith("Binance refuses the API key")
         exchange.fault("revoke", value="account-002")
         down = await_state(place, "account-002", "down")
         assert "refuses" in str(down["reason"])
         others = [account for account in everybody if account != "account-002"]
-        await_more_orders(place, *others)
+        await_trading(place, exchange, symbol, *others)
         with psycopg.connect(place.url, autocommit=True) as connection:
             connection.execute(
                 "INSERT INTO accounts (account, credentials) VALUES (%s, %s)", ("copy", f"file:{copied}")
             )
         twice = await_state(place, "copy", "down")
         assert twice["reason"] == "account copy has the same API key as account account-001"
-        await_more_orders(place, *others)
+        await_trading(place, exchange, symbol, *others)
         assert await_state(place, "account-001", "up")["reason"] is None
 
 
