@@ -4,7 +4,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import pytest
 from pydantic import SecretStr
@@ -17,7 +17,9 @@ from naive_daemon.domain.errors import ConfigError, TransientError, UnreachableE
 from naive_daemon.domain.events import OrderAccepted, OrderFilled
 from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.domain.side import Side
+from naive_daemon.exchange.binance import live_accounts
 from naive_daemon.exchange.binance.budget import Kind, Limit, Priority
+from naive_daemon.exchange.binance.gateway import Gateway, open_gateway
 from naive_daemon.exchange.binance.live_accounts import LiveAccounts
 from naive_daemon.exchange.binance.loop_pool import LOOPS_MAX
 from naive_daemon.execution.client import AccountSnapshot, AskSnapshot, ClientTrouble, ReconcilePace, SendOrder
@@ -264,3 +266,24 @@ def threads() -> int:
 
 def credentials(keys: tuple[str, str]) -> Credentials:
     return Credentials(api_key=SecretStr(keys[0]), api_secret=SecretStr(keys[1]))
+
+
+def test_a_killed_client_that_goes_on_after_its_account_was_closed_leaves_no_gateway(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = next(iter(accounts.keys))
+    opened = accounts.live.open(account, credentials(accounts.keys[account]))
+    made: list[Gateway] = []
+
+    def make_slowly(*arguments: Any, **options: Any) -> Gateway:
+        made.append(open_gateway(*arguments, **options))
+        accounts.live.close(account)  # in the middle of the start of a client that nobody waits for any more
+        return made[0]
+
+    monkeypatch.setattr(live_accounts, "open_gateway", make_slowly)
+    with pytest.raises(RuntimeError, match="was closed"):
+        opened.make_client().init()
+    told: list[object] = []
+    made[0].start(told.append, told.append, told.append)
+    assert made[0].end(WAIT_S)
+    assert told == []

@@ -172,9 +172,13 @@ class LiveAccounts:
             pool=self._pool,
         )
         with self._lock:
+            is_open = self._accounts.get(name) is account
             former, account.gateway = account.gateway, gateway
         if former is not None:
             former.end_soon()
+        if not is_open:  # a killed client went on in its thread: nobody else would end what it has made
+            gateway.end_soon()
+            raise RuntimeError(f"account {name} was closed")
         return gateway
 
 
