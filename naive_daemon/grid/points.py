@@ -113,7 +113,10 @@ def _read_range(text: str) -> list[str]:
         raise ValueError(f"{text} is not a range like 3..8 or 0.001..0.002:0.0005") from None
     if width <= 0 or end < start:
         raise ValueError(f"the range {text} has no value in it")
-    count = int(EXACT.divide_int(EXACT.subtract(end, start), width)) + 1
+    try:
+        count = int(EXACT.divide_int(EXACT.subtract(end, start), width)) + 1
+    except ArithmeticError:
+        raise ValueError(f"the range {text} has more values than can be counted") from None
     if count > POINTS_MAX:
         raise ValueError(f"the range {text} has {count:,} values, and at most {POINTS_MAX:,} points are tested at once")
     return [plain(EXACT.add(start, EXACT.multiply(width, Decimal(number)))) for number in range(count)]

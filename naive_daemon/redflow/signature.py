@@ -63,7 +63,8 @@ def _write(value: object, path: tuple[object, ...]) -> str:  # noqa: PLR0911 (a 
 
 
 def _number(value: float | Decimal, path: tuple[object, ...]) -> str:
-    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    # Of floats whose class is another one (numpy's), which write themselves in another way, too.
+    number = Decimal(float.__repr__(value)) if isinstance(value, float) else Decimal(value)
     sign, digits, exponent = number.as_tuple()
     if not isinstance(exponent, int):
         raise SignatureError(f"{_where(path)} is {value}, which is no number")

@@ -177,3 +177,14 @@ def _typed(value: Any) -> Any:
         case list():
             return [_typed(each) for each in value]
     return value
+
+
+class Odd(float):
+    """A float that writes itself in another way, as numpy's do."""
+
+    def __repr__(self) -> str:
+        return f"Odd({float.__repr__(self)})"
+
+
+def test_a_float_of_another_class_is_the_number_that_it_is() -> None:
+    assert signature({"a": Odd(1.5)}) == signature({"a": Decimal("1.50")})

@@ -54,6 +54,7 @@ def test_an_axis_is_a_list_of_values_and_ranges(text: str, values: tuple[str, ..
         (["chunks=3", "chunks=5"], "chunks is given twice"),
         (["chunks=5..3"], "the range 5..3 has no value in it"),
         (["chunks=1..3:0"], "the range 1..3:0 has no value in it"),
+        (["chunks=1..3:1e-400"], "the range 1..3:1e-400 has more values than can be counted"),
         (["chunks=1..3:-1"], "has no value in it"),
         (["chunks=a..b"], "a..b is not a range like"),
         (["chunks=1..9:"], "is not a range like"),
