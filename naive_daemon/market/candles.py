@@ -32,7 +32,7 @@ class CandlesStarted(msgspec.Struct, frozen=True):
 
 
 class CandleClosed(msgspec.Struct, frozen=True):
-    """A candle is over and will never change. `is_late`: later ones are over, too; it was missed when it closed."""
+    """A candle is over and will never change. `is_late`: it was missed when it closed, and that is a while ago."""
 
     candle: Candle
     is_late: bool = False

@@ -24,6 +24,9 @@ from naive_daemon.otp import DEFERRED, Call, ExitReason, RequestFailed, Timer
 
 GRACE_S = 3.0
 """How long after its end a candle may take to come before it is asked for."""
+LATE_S = 60
+"""A candle that ended longer ago was missed when it closed, also when it is the newest: one of a day may be. A clock of
+ours that is ahead by as much lets nobody enter; by then it keeps entries from Binance anyway."""
 RETRY_FIRST_S = 1.0
 RETRY_MAX_S = 60.0
 ANSWER_TIMEOUT_S = 30.0
@@ -130,8 +133,10 @@ class ExchangeCandleFeed(CandleFeed):
         return bool(told)
 
     def _tell_newest(self, told: tuple[Candle, ...]) -> None:
-        """Tell what follows on; of more than one only the last was not missed when it closed."""
-        self._tell(told, late=len(told) - 1)
+        """Tell what follows on; of more than one only the last was not missed when it closed, nor that if long ago."""
+        if told:
+            is_missed = self.system.clock.now_ns() > told[-1].close_ns + LATE_S * NS_PER_S
+            self._tell(told, late=len(told) if is_missed else len(told) - 1)
 
     def _take_trouble(self, reason: str) -> None:
         if not self._is_in_trouble:

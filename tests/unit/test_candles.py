@@ -13,7 +13,7 @@ from naive_daemon.domain.candle import NS_PER_S, Candle
 from naive_daemon.domain.events import Trade
 from naive_daemon.market.candle_source import CandlesFromOutside, CandleSource
 from naive_daemon.market.candles import HISTORY_MAX, AskCandles, CandleClosed, CandlesStarted
-from naive_daemon.market.candles_of_exchange import GRACE_S, RETRY_MAX_S, CandlesOfExchange
+from naive_daemon.market.candles_of_exchange import GRACE_S, LATE_S, RETRY_MAX_S, CandlesOfExchange
 from naive_daemon.market.candles_of_trades import CandlesOfTrades
 from naive_daemon.market.feed import DeliverTrade, Feed, TradeArrived
 from naive_daemon.market.player import AskKlines, PlayCandles, PlayerStarted, SilenceCandles
@@ -362,6 +362,21 @@ def test_a_candle_that_does_not_come_is_asked_for(system: SimulatedSystem, marke
     assert listener.opens() == [10]
     system.advance_to(START_NS + 12 * NS_PER_S + int((GRACE_S + 0.5) * NS_PER_S))
     assert listener.opens() == [11, 12, 13]
+
+
+@pytest.mark.parametrize(("after_s", "is_late"), [(LATE_S - 1, False), (LATE_S + 1, True)])
+def test_the_newest_candle_is_late_when_it_ended_long_ago(
+    system: SimulatedSystem, market: Market, after_s: float, is_late: bool
+) -> None:
+    system.advance_to(START_NS + 10 * NS_PER_S)
+    listener = listen(system)
+    open_candles(system, CandlesOfExchange())
+    market.holds_back, market.now = True, 11
+    system.advance_to(START_NS + 11 * NS_PER_S + int(after_s * NS_PER_S))
+    market.answer()
+    system.run_until_idle()
+    told = [each for each in listener.take() if isinstance(each, CandleClosed)]
+    assert [(number(each.candle), each.is_late) for each in told] == [(10, is_late)]
 
 
 def test_trouble_with_history_is_retried_and_who_asks_waits(system: SimulatedSystem, market: Market) -> None:
