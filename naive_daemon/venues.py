@@ -142,8 +142,8 @@ class BinanceVenue:
         account = settings.name
         if credentials is None and account != self._config.account:
             raise ConfigError(
-                f"account {account} has no credentials: on Binance each account needs a key of its own",
-                hint=f"naive-daemon account add {account} --credentials file:/path/to/its/key.toml",
+                f"account {account} was added for paper, without a key: on Binance each account needs one of its own",
+                hint="add another one: naive-daemon account add NAME --credentials file:/path/to/its/key.toml",
             )
         opened = self._accounts.open(account, credentials, shall_end)
         try:

@@ -84,7 +84,16 @@ def refuse_both(account: str | None, *, all_accounts: bool) -> None:
 
 def traded_accounts(engine: "Engine", configured: str) -> list[str]:
     """Name the accounts that a daemon of this configuration trades: the configured one, then those that are enabled."""
+    return _accounts(engine, configured, disabled_too=False)
+
+
+def every_account(engine: "Engine", configured: str) -> list[str]:
+    """Name the configured account, then those that were added, also the disabled ones: their orders may rest."""
+    return _accounts(engine, configured, disabled_too=True)
+
+
+def _accounts(engine: "Engine", configured: str, *, disabled_too: bool) -> list[str]:
     from naive_daemon.storage.postgres.accounts import OperatorAccounts
 
-    enabled = (one.name for one in OperatorAccounts(engine).rows() if one.is_enabled)
-    return [configured, *(name for name in enabled if name != configured)]
+    added = (one.name for one in OperatorAccounts(engine).rows() if one.is_enabled or disabled_too)
+    return [configured, *(name for name in added if name != configured)]

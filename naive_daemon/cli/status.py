@@ -8,9 +8,9 @@ import click
 from naive_daemon.cli.account_choice import (
     account_option,
     all_accounts_option,
+    every_account,
     known_account,
     refuse_both,
-    traded_accounts,
 )
 from naive_daemon.cli.account_standing import AccountStanding
 from naive_daemon.cli.command import Command, Options, pass_options
@@ -43,8 +43,8 @@ _COLUMNS = (
 
 @click.command(cls=Command)
 @click.argument("symbols", nargs=-1, type=SymbolType(), metavar="[SYMBOL]...")
-@account_option("Only this account; all that are traded unless given.")
-@all_accounts_option("All accounts that are traded, as without --account.")
+@account_option("Only this account; all of them unless given.")
+@all_accounts_option("All accounts, as without --account.")
 @click.option("--all", "everything", is_flag=True, help="Show symbols too that are off, as they should be.")
 @click.option("--watch", is_flag=True, help="Show every change, until Ctrl-C.")
 @pass_options
@@ -59,7 +59,7 @@ def status(
 ) -> None:
     """Show what is wanted of symbols, and what is so.
 
-    Of all accounts that are traded, unless one is named; the trouble of an account stands above the table.
+    Of all accounts, unless one is named; the trouble of an account stands above the table.
 
     Without symbols, those that are off, and are meant to be, are left out. A symbol that is held trades on, but places
     no entry for now; the reason stands below the table. While the database is away, the daemon of this home tells what
@@ -94,7 +94,7 @@ def status(
             check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])
 
         def read() -> Standing:
-            accounts = traded_accounts(engine, config.account) if account is None else [account]
+            accounts = every_account(engine, config.account) if account is None else [account]
             return read_standing(url, engine, config.account, accounts, symbols, everything=everything, console=console)
 
         if watch:
@@ -171,7 +171,10 @@ def account_lines(accounts: Sequence[AccountStanding]) -> list[str]:
     states = Counter(one.state for one in accounts if one.state is not None)
     if len(accounts) > 1 and states:
         lines.append(f"{len(accounts)} accounts: {', '.join(f'{count} {state}' for state, count in states.items())}")
-    lines += [f"account {one.account} is disabled" for one in accounts if not one.is_enabled]
+    disabled = [one.account for one in accounts if not one.is_enabled]
+    if disabled:
+        named = ", ".join(disabled[:_NAMED_MAX]) + (" …" if len(disabled) > _NAMED_MAX else "")
+        lines.append(f"disabled: {named}")
     troubles = [one.trouble for one in accounts if one.trouble is not None]
     lines += troubles[:_TROUBLES_MAX]
     if len(troubles) > _TROUBLES_MAX:

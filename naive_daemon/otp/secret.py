@@ -25,8 +25,10 @@ _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
 # All between the user's colon and the last @ of the word: a password may hold any character.
 _URL_PASSWORD = re.compile(r"(://[^\s/:@]*):\S*(@)")
 _CUT_URL_PASSWORD = re.compile(r"(://[^\s/:@]*):(?:\S*(@)|\S*\Z)")
+# `credential:second` says where a key is, and is none.
+_REFERENCE = r"(?<![\w-])credential:[A-Za-z0-9]"
 _NAMED_VALUE = re.compile(
-    rf"((?:{_NAMES})[\w-]*[\"']?\s*[=:]\s*(?:(?:bearer|basic)\s+)?)"
+    rf"(?!{_REFERENCE})((?:{_NAMES})[\w-]*[\"']?\s*[=:]\s*(?:(?:bearer|basic)\s+)?)"
     r"(\"[^\"]*(?:\"|\Z)|'[^']*(?:'|\Z)|[^\s&,;)}\]]+)",
     re.IGNORECASE,
 )

@@ -286,7 +286,8 @@ def test_all_accounts_are_switched_in_one_go(console: Any, schema_url: str) -> N
         "the daemon is not running; it will do so when it starts",
     ]  # fmt: skip
     shown = console("status").out.splitlines()
-    assert [line.split()[:3] for line in shown[3:]] == [[one, "ETHUSDT", "on"] for one in ("main", "second", "third")]
+    assert shown[1] == "disabled: fourth"
+    assert [line.split()[:3] for line in shown[4:]] == [[one, "ETHUSDT", "on"] for one in ("main", "second", "third")]
     assert len(console("status", "--account", "second", "--json").data["symbols"]) == 1
     assert "account" not in console("status", "--account", "second").out.splitlines()[1]
 
@@ -333,3 +334,7 @@ def test_what_is_started_on_an_account_that_is_down_waits_and_is_an_error(consol
         assert "2 accounts: 1 down" in console("status").out
     console("account", "disable", "second")
     assert "account second is disabled; it will do so after" in console("start", "BTCUSDT", "--account", "second").out
+    # Its orders may rest, so it is shown like the others.
+    status = console("status").out
+    assert "disabled: second" in status.splitlines()
+    assert any(line.startswith("second ") for line in status.splitlines())

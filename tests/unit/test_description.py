@@ -188,6 +188,8 @@ def test_what_is_no_secret_stays() -> None:
     text = "at http://host:8080/path and token_count of 3: all well"
     assert describe(text) == repr(text)
     assert hide_secrets("host:5432 x=1") == "host:5432 x=1"
+    assert hide_secrets("env:PREFIX, credential:second or file:/path") == "env:PREFIX, credential:second or file:/path"
+    assert hide_secrets("my-credential:sesame credential: sesame") == f"my-credential:{HIDDEN} credential: {HIDDEN}"
 
 
 @pytest.mark.parametrize(
