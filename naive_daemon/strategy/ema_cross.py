@@ -107,7 +107,11 @@ class EmaCrossStrategy:
     def analyse(
         self, state: Averages | None, event: Candle | Trade, needs: MarketNeeds
     ) -> tuple[Averages, Signal | None]:
-        """Take a closed candle into both averages, and see whether they have crossed."""
+        """Take a closed candle into both averages, and see whether they have crossed.
+
+        The first side that is known is no cross. If it is the lower one, that is told as an old SELL: the cross to it
+        may have been missed, and whoever has entered before leaves.
+        """
         if not isinstance(event, Candle):
             raise TypeError(f"the averages are of candles, not of {type(event).__name__}")
         lengths = dict(needs.settings)
@@ -118,9 +122,10 @@ class EmaCrossStrategy:
         slow = _average(before.slow, event.close, candles, slow_length)
         is_above = before.is_above if candles < slow_length or fast == slow else fast > slow
         after = Averages(candles, fast, slow, is_above)
-        if before.is_above is None or is_above is before.is_above:
+        if is_above is before.is_above or (before.is_above is None and is_above):
             return after, None
-        return after, Signal(Side.BUY if is_above else Side.SELL, event.close, event.close_ns)
+        is_cross = before.is_above is not None
+        return after, Signal(Side.BUY if is_above else Side.SELL, event.close, event.close_ns, is_cross)
 
     def decide(self, event: StrategyEvent, position: Position, instrument: Instrument) -> tuple[Decision, ...]:
         """Decide by where the cycle is: before the buy, while it rests, with something to sell, or over."""

@@ -70,11 +70,11 @@ def test_averages_and_crosses_are_those_of_exact_arithmetic(ticks: list[int], fa
         if state.fast == state.slow:
             continue
         now = 1 if one > two else -1
-        if side and now != side:
-            crosses.append((BUY if now > 0 else SELL, closes[number - 1], number * NS_PER_S))
+        if now != side and (side or now < 0):
+            is_cross = side != 0
+            crosses.append(Signal(BUY if now > 0 else SELL, closes[number - 1], number * NS_PER_S, is_cross))
         side = now
-    assert [(signal.side, signal.price, signal.time_ns) for signal in signals] == crosses
-    assert all(signal.is_new for signal in signals)
+    assert signals == crosses
 
 
 def test_a_thread_that_computes_with_fewer_digits_changes_no_average() -> None:
@@ -84,11 +84,25 @@ def test_a_thread_that_computes_with_fewer_digits_changes_no_average() -> None:
     assert few == analysed(closes, 3, 8)
 
 
-def test_no_signal_before_the_slow_average_is_there_and_none_of_its_first_side() -> None:
-    falling = [Decimal(100 - number) for number in range(8)]
-    assert analysed(falling, 2, 8)[1] == []
-    (signal,) = analysed([*falling, Decimal(500)], 2, 8)[1]
-    assert (signal.side, signal.price) == (BUY, Decimal(500))
+def test_no_signal_before_the_slow_average_is_there_and_none_of_a_first_side_above() -> None:
+    rising = [Decimal(100 + number) for number in range(9)]
+    assert analysed(rising, 2, 8)[1] == []
+    (signal,) = analysed([*rising, Decimal(1)], 2, 8)[1]
+    assert (signal.side, signal.price, signal.is_new) == (SELL, Decimal(1), True)
+
+
+def test_a_first_side_below_is_an_old_sell_for_the_cross_to_it_may_have_been_missed() -> None:
+    falling = [Decimal(100 - number) for number in range(9)]
+    assert analysed(falling[:7], 2, 8)[1] == []
+    (first,) = analysed(falling, 2, 8)[1]
+    assert first == Signal(SELL, falling[7], 8 * NS_PER_S, is_new=False)
+    _, crossed = analysed([*falling, Decimal(500)], 2, 8)[1]
+    assert (crossed.side, crossed.price, crossed.is_new) == (BUY, Decimal(500), True)
+    bench = bought()  # before that, and it has slept for longer than the history
+    bench.position = msgspec.structs.replace(bench.position, signal=first)
+    bench.see(first)
+    bench.trade(Decimal(95))
+    assert [(order.side, order.price) for order in bench.live()] == [(SELL, Decimal("94.90"))]
 
 
 def test_averages_are_of_candles() -> None:
