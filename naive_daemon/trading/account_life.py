@@ -218,6 +218,7 @@ class AccountLife:
             self._fail(f"traded by {answer.held_by}", is_passing=True)
         else:
             self._is_ours, self._is_foreign = True, False
+            self._tell()  # no entry leaves it yet, and it can be answered for
             self._go_on(self._open)
 
     def _go_on(self, step: Callable[[], None]) -> None:

@@ -241,6 +241,20 @@ def test_an_account_that_is_down_needs_no_word_of_its_own_to_obey_the_kill_switc
     assert plant.table.kill_switch_seen["second"] == 2
 
 
+def test_an_account_that_is_being_opened_obeys_the_kill_switch_without_a_word_of_its_own(plant: AccountsPlant) -> None:
+    plant.opener.hanging.add("fourth")
+    plant.on_of("fourth", "AAAQ")
+    plant.set_account("fourth")
+    plant.table.set_kill_switch(is_on=True, reason="drill")
+    plant.settle()
+    assert plant.condition("fourth").state == "opening"
+    assert plant.table.kill_switch_seen["fourth"] == 1, "whoever waits for all that are traded waits for no opening"
+    plant.opener.let_go("fourth")
+    plant.settle()
+    plant.trades("100", "99.8")
+    assert {order.status.value for order in plant.orders_of("fourth")} <= {"rejected"}
+
+
 def test_a_desk_that_is_started_again_adopts_what_runs(plant: AccountsPlant) -> None:
     before = others_than(bought(plant), "")
     plant.kill(names.ACCOUNT_DESK)
