@@ -3,7 +3,8 @@
 Receives: TradeArrived, then DeliverTrade; Await from traders and others, Watch from exchanges on paper.
 Sends: the trade to those whose band it leaves, as it arrives; to the woken when it is delivered.
 State: the waiting prices and bands, sorted, so that a trade which crosses none costs the same however many wait. Lost
-in a crash: FeedStarted, published under its name, has all of them wait again.
+in a crash: FeedStarted, published under its name, has all of them wait again. The bands stand in a table that outlives
+the crash, so that the next trade fills what it reaches, also when it comes before the exchanges have heard of it.
 Mailbox: of trades that gather only the newest is kept. So it is for whoever waits for good (a band, every trade) and
 has no room for more: it gets the newest of those it missed when it has caught up; how many it never sees, the log says.
 
@@ -19,7 +20,7 @@ from naive_daemon import names
 from naive_daemon.domain.events import LastPrice, Trade
 from naive_daemon.market.alerts import HIGHEST, LOWEST, PriceAlerts, PriceBand
 from naive_daemon.market.last_prices import LastPrices
-from naive_daemon.otp import Actor, Down, KeepNewest, Ref
+from naive_daemon.otp import Actor, Down, ExitReason, KeepNewest, Ref
 from naive_daemon.strategy.protocol import Wake
 
 WAITING_MAX = 1_000
@@ -81,10 +82,13 @@ class Feed(Actor):
 
     mailbox = KeepNewest(_newest_of, WAITING_MAX, what="market data")
 
-    def __init__(self, symbol: str, prices: LastPrices | None = None) -> None:
+    def __init__(
+        self, symbol: str, prices: LastPrices | None = None, bands: dict[Ref, PriceBand] | None = None
+    ) -> None:
         super().__init__()
         self._symbol = symbol
         self._prices: LastPrices = {} if prices is None else prices
+        self._bands: dict[Ref, PriceBand] = {} if bands is None else bands
         self._alerts: PriceAlerts[Ref] = PriceAlerts()
         self._watches: PriceAlerts[Ref] = PriceAlerts()
         self._late: dict[Ref, Wake] = {}
@@ -98,7 +102,9 @@ class Feed(Actor):
         return {"symbol": self._symbol}
 
     def init(self) -> None:
-        """Ask traders and exchanges to wait here again."""
+        """Go on with the bands of before, and ask traders and exchanges to wait here again."""
+        for owner, band in list(self._bands.items()):
+            self._watch(owner, band)
         self.system.pubsub.publish(names.feed(self._symbol), FeedStarted(self._symbol))
 
     def on_receive(self, message: Any) -> Any:
@@ -121,6 +127,11 @@ class Feed(Actor):
             case _:
                 super().on_receive(message)
         return None
+
+    def on_terminate(self, reason: ExitReason) -> None:
+        """Leave no bands behind, unless this one is about to start again."""
+        if reason.is_orderly:
+            self._bands.clear()
 
     def on_congested(self, ref: Ref) -> None:
         """Tell it no more of what it always hears until it has read what waits there."""
@@ -175,6 +186,7 @@ class Feed(Actor):
 
     def _watch(self, owner: Ref, band: PriceBand) -> None:
         self._look_after(owner)
+        self._bands[owner] = band
         low, high = band.low, band.high
         self._watches.set(owner, Wake(below=None if low == LOWEST else low, above=None if high == HIGHEST else high))
 
@@ -186,6 +198,7 @@ class Feed(Actor):
         self._monitors.pop(owner, None)
         self._late.pop(owner, None)
         self._behind.pop(owner, None)
+        self._bands.pop(owner, None)
         self._alerts.remove(owner)
         self._watches.remove(owner)
 

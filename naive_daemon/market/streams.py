@@ -3,8 +3,9 @@
 `streams` (rest_for_one): feeds (dynamic: feeds, candles, signals), player, desk. The desk has the graph of all works.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -41,6 +42,9 @@ from naive_daemon.otp import (
     crash,
 )
 from naive_daemon.redflow import RedFlowError
+
+if TYPE_CHECKING:
+    from naive_daemon.market.alerts import PriceBand
 
 TIDY_S = 10.0
 """How long after a crash of the desk those who need something may take to come back."""
@@ -235,11 +239,12 @@ def streams(
     candles come from; without it they are told from outside, too. `signaller`: what has the signals.
     """
     source = candles or CandlesFromOutside()
+    bands: defaultdict[str, dict[Ref, PriceBand]] = defaultdict(dict)
 
     def make(need: Need) -> Actor:
         match need:
             case NeedsFeed(symbol):
-                return Feed(symbol, prices)
+                return Feed(symbol, prices, bands[symbol])
             case NeedsCandles(symbol, interval):
                 return source.candle_feed(symbol, interval)
             case NeedsSignals(symbol, strategy, _, needs):

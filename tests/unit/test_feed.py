@@ -21,7 +21,7 @@ from naive_daemon.market.feed import (
     TradeArrived,
     Watch,
 )
-from naive_daemon.otp import ActorSystem, SimulatedSystem
+from naive_daemon.otp import KILL, ActorSystem, Ref, SimulatedSystem, send_exit
 from naive_daemon.otp.mailbox_policy import SlowDown
 from naive_daemon.strategy.protocol import Wake
 from tests.trading.recorder import Recorder
@@ -200,6 +200,22 @@ def test_the_dead_wait_for_nothing(system: SimulatedSystem) -> None:
     system.run_until_idle()
     assert len(feed._alerts) == len(feed._watches) == 0
     assert feed._monitors == {}
+
+
+def test_a_crash_costs_no_exchange_the_next_trade(system: SimulatedSystem) -> None:
+    bands: dict[Ref, PriceBand] = {}
+    feed = system.start(Feed("AAAQ", bands=bands), FEED)
+    slow, gone = start(system), start(system)  # neither says again what it waits for
+    band = PriceBand(Decimal(10), Decimal(20))
+    tell(system, Watch(slow.ref, band), Watch(gone.ref, band))
+    send_exit(feed, KILL)
+    system.terminate(gone.ref, 1)
+    feed = system.start(Feed("AAAQ", bands=bands), FEED)
+    tell(system, TradeArrived(trade(15)), TradeArrived(trade(21)))
+    assert slow.take() == [trade(21)]
+    assert bands == {slow.ref: band}
+    system.terminate(feed, 1)
+    assert bands == {}
 
 
 def test_it_knows_its_last_price_and_where_nobody_is_woken(system: SimulatedSystem) -> None:
