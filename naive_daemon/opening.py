@@ -107,6 +107,10 @@ class Openings:
         """Give what the last opening gave, if it was not given back."""
         return self._opened.get(account)
 
+    def is_under_way(self, account: str) -> bool:
+        """Say whether a thread still opens the account, abandoned or not."""
+        return account in self._under_way
+
     def close(self, account: str) -> None:
         """Give back what the account was opened with, now or, where it is being opened, when that has come back."""
         with self._lock:

@@ -40,7 +40,7 @@ from naive_daemon.market.last_prices import LastPrices
 from naive_daemon.market.signaller import Signaller
 from naive_daemon.market.streams import streams
 from naive_daemon.otp import Actor, ChildSpec, ChildType, DynamicSupervisor, Strategy, Supervisor
-from naive_daemon.trading.account_desk import AccountDesk
+from naive_daemon.trading.account_desk import AccountDesk, Beginning
 from naive_daemon.trading.account_opener import AccountOpener, AtOnce, OpenedAccount
 from naive_daemon.trading.account_supervisor import account_spec
 from naive_daemon.trading.context import SymbolContext
@@ -114,11 +114,12 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 def root(ports: Ports) -> Supervisor:
     """Make the root. What stands later needs what stands before it, and is started anew with it."""
     opener = ports.opener or AtOnce(OpenedAccount(ports.exchange.maker_fee))
+    beginning = Beginning()
     children = [_worker(names.JOURNAL, lambda: Journal(ports.open_journal(), ports.journal))]
     if (open_cache := ports.open_cache) is not None:
         children.append(_worker(names.CACHE, lambda: Cache(open_cache())))
     children += [
-        _supervisor("all accounts", lambda: _accounts(ports, opener)),
+        _supervisor("all accounts", lambda: _accounts(ports, opener, beginning)),
         _supervisor("streams", lambda: streams(ports.make_player, ports.prices, ports.candles, ports.signaller)),
         _supervisor("trading", lambda: _trading(ports)),
     ]
@@ -140,10 +141,14 @@ def root(ports: Ports) -> Supervisor:
     return Supervisor(children, strategy=Strategy.REST_FOR_ONE, max_restarts=5, period_s=60)
 
 
-def _accounts(ports: Ports, opener: AccountOpener) -> Supervisor:
+def _accounts(ports: Ports, opener: AccountOpener, beginning: Beginning) -> Supervisor:
     def make_desk() -> AccountDesk:
         return AccountDesk(
-            ports.account, opener, lambda account, opened: _account_spec(ports, account, opened), ports.quarantine
+            ports.account,
+            opener,
+            lambda account, opened: _account_spec(ports, account, opened),
+            ports.quarantine,
+            beginning,
         )
 
     return Supervisor(

@@ -1,12 +1,13 @@
 """The journal actor: makes things durable first and passes them on then. Intents that gather share a commit.
 
-Receives: PlaceIntent, RecordEvent, RecordCycles, PassOn, ReleaseAccount; requests ClaimAccount, LoadSymbol,
+Receives: PlaceIntent, RecordEvent, RecordCycles, PassOn, ReleaseAccount; requests ClaimAccount, AskClaims, LoadSymbol,
 LoadAccount, LoadCycle, LoadRisk, AskJournal.
 Sends: OpenOrder and CyclesEnded to execution managers, OrderRecorded to accounts, after the commit and in order of
 arrival.
-State: what could not be written yet, and which accounts were given back. While the store is away nothing is passed on;
-entries that had to wait are refused rather than sent late, exits go out when it is back. For an account that was given
-back nothing is written or sent until it is claimed again: traders of it may still be ending, and others write for it.
+State: what could not be written yet, and which accounts were claimed and given back. While the store is away nothing is
+passed on; entries that had to wait are refused rather than sent late, exits go out when it is back. For an account that
+was given back nothing is written or sent until it is claimed again: traders of it may still be ending, and others write
+for it.
 Crashes when: the store refuses something for good, or is away for so long that too much waits, or another daemon has
 taken an account that was ours, while the connection was lost. It stands first in the tree, so everything starts again
 after it; of all that was claimed, only what that daemon has taken is then not traded here any more.
@@ -85,6 +86,10 @@ class ReleaseAccount(msgspec.Struct, frozen=True):
     account: str
 
 
+class AskClaims(msgspec.Struct, frozen=True):
+    """Request: which accounts are claimed, behind everything asked before? Answered by a frozenset of their names."""
+
+
 class LoadSymbol(msgspec.Struct, frozen=True):
     """Request: what a leader starts from; answered by SymbolJournal."""
 
@@ -153,6 +158,7 @@ class Journal(Actor):
         self._store = store
         self._config = config or JournalConfig()
         self._waiting: deque[Any] = deque()
+        self._claimed: set[str] = set()
         self._released: set[str] = set()
         self._retry: Timer | None = None
         self._shall_answer = False
@@ -212,8 +218,8 @@ class Journal(Actor):
             self._answer_all(self._alike())
             return
         if isinstance(self._waiting[0], ReleaseAccount):
-            self._store.release(self._waiting[0].account)
-            self._released.add(self._waiting.popleft().account)
+            self._release(self._waiting[0].account)
+            self._waiting.popleft()
             return
         batch: list[Any] = []
         for message in self._waiting:
@@ -273,13 +279,21 @@ class Journal(Actor):
                 return (self._store.load_risk(account, since_ns),)
             case [ClaimAccount(account)]:
                 return (self._claim(account),)
+            case [AskClaims()]:
+                return (frozenset(self._claimed),)
         raise TypeError(f"the journal is not asked {type(requests[0]).__name__}")
 
     def _claim(self, account: str) -> AccountClaimed:
         held_by = self._store.claim(account)
         if held_by is None:
+            self._claimed.add(account)
             self._released.discard(account)
         return AccountClaimed(account, held_by)
+
+    def _release(self, account: str) -> None:
+        self._store.release(account)
+        self._claimed.discard(account)
+        self._released.add(account)
 
     def _pass_on(self, message: Any) -> None:
         match message:

@@ -3,14 +3,16 @@
 Receives: AccountsRead and ControlStarted (from control), TellAccounts (from the switches), AccountShaken,
 AccountFailed, what openings bring, Down of account trees; requests AskAccounts, and of all
 accounts at once AskExecutions, AskAccountViews, DrainAccounts and FlushAccounts.
-Sends: StartChild and TerminateChild to the accounts' supervisor, ClaimAccount and ReleaseAccount to the journal, Drain,
-FlushMetadata and questions to accounts' processes, AccountsTold, AccountUp and AccountDown to the switches,
-ReadAccounts and AccountConditionChanged to control.
+Sends: StartChild and TerminateChild to the accounts' supervisor, AskClaims, ClaimAccount and ReleaseAccount to the
+journal, Drain, FlushMetadata and questions to accounts' processes, AccountsTold, AccountUp and AccountDown to the
+switches, ReadAccounts and AccountConditionChanged to control.
 State: each account's life (`account_life.py`). The configured account is always wanted.
 
 `OPENINGS_MAX` openings are under way at once, so that a thousand accounts that are added together keep nobody's order
-waiting; one that says nothing for a while makes room for the next. A desk that starts again adopts the trees that run.
-Crashes when: the accounts' supervisor does not answer, or the configured account's tree can not be started with it.
+waiting; one that says nothing for a while makes room for the next. A desk that starts again adopts the trees that run,
+and gives back what its predecessor has claimed and nobody wants any more.
+Crashes when: the accounts' supervisor does not answer, or the configured account's tree can not be started with the
+first desk of the process. With a later one it is down like any other account: others may trade.
 """
 
 from collections import deque
@@ -23,6 +25,7 @@ from naive_daemon import names
 from naive_daemon.account.account import FlushMetadata
 from naive_daemon.account.view import AccountQuery
 from naive_daemon.domain.account import AccountSettings
+from naive_daemon.execution.journal import AskClaims
 from naive_daemon.execution.messages import AccountFailed, AskExecution, Drain
 from naive_daemon.otp import (
     DEFERRED,
@@ -37,7 +40,7 @@ from naive_daemon.otp import (
     WhichChildren,
     crash,
 )
-from naive_daemon.trading.account_life import AccountLife, MakeSpec
+from naive_daemon.trading.account_life import CLAIM_TIMEOUT_S, AccountLife, MakeSpec
 from naive_daemon.trading.account_messages import (
     AccountDown,
     AccountsRead,
@@ -77,11 +80,27 @@ class _Advance(msgspec.Struct, frozen=True):
     pass
 
 
+class _AskClaimsAgain(msgspec.Struct, frozen=True):
+    pass
+
+
+class Beginning:
+    """The beginning of a process: over once a desk of it has started. Desks come and go after that."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+
+
 class AccountDesk(Actor):
     """See the module. `configured` is the account that is traded whatever the table says."""
 
     def __init__(
-        self, configured: str, opener: AccountOpener, make_spec: MakeSpec, quarantine: Quarantine | None = None
+        self,
+        configured: str,
+        opener: AccountOpener,
+        make_spec: MakeSpec,
+        quarantine: Quarantine | None = None,
+        beginning: Beginning | None = None,
     ) -> None:
         super().__init__()
         self.actor: Actor = self
@@ -89,6 +108,7 @@ class AccountDesk(Actor):
         self.make_spec = make_spec
         self.quarantine = quarantine or Quarantine()
         self._configured = configured
+        self._beginning = beginning or Beginning()
         self._lives: dict[str, AccountLife] = {}
         self._by_ref: dict[Ref, AccountLife] = {}
         self._queue: deque[AccountLife] = deque()
@@ -160,6 +180,8 @@ class AccountDesk(Actor):
                 self._lives[account].retry()
             case _Room():
                 self._make_room(message)
+            case _AskClaimsAgain():
+                self._ask_claims()
             case _:
                 super().on_receive(message)
 
@@ -174,6 +196,7 @@ class AccountDesk(Actor):
             self._adopt(str(child.id), child.ref)
         self._tell_switches()
         self._lives[self._configured].level()
+        self._ask_claims()
         self.system.tell(names.CONTROL, ReadAccounts())
         early, self._early = self._early or [], None
         for message in early:
@@ -187,6 +210,23 @@ class AccountDesk(Actor):
             self.request(self.system.whereis(names.ACCOUNTS), TerminateChild(ref), lambda _: None)
             return
         self._life_of(AccountSettings(name=account, credentials=opened.credentials)).adopt(ref, opened)
+
+    def _ask_claims(self) -> None:
+        journal = self.system.whereis(names.JOURNAL)
+        self.request(journal, AskClaims(), self._take_claims, CLAIM_TIMEOUT_S)
+
+    def _take_claims(self, claimed: frozenset[str] | RequestFailed) -> None:
+        """Know what a former desk has claimed, and have read whether it is still wanted."""
+        if isinstance(claimed, RequestFailed):
+            self.send_after(ROOM_AFTER_S, _AskClaimsAgain())
+            return
+        opened = {account for account in claimed if self.opener.is_under_way(account)}
+        if opened:  # for the former desk perhaps; the lock is ours until that has come back
+            self.send_after(ROOM_AFTER_S, _AskClaimsAgain())
+        for account in sorted(claimed - opened):
+            life = self._lives.get(account) or self._life_of(AccountSettings(name=account, is_enabled=False))
+            life.inherit_claim()
+        self.system.tell(names.CONTROL, ReadAccounts())
 
     # Wanted ---------------------------------------------------------------------------------------------------------
 
@@ -230,13 +270,14 @@ class AccountDesk(Actor):
     def note(self, life: AccountLife) -> None:
         """End the start when it is known how the configured account is.
 
-        One that fails then, and not for a reason of its venue, finds a journal that no account can do without.
+        One that fails in the beginning, and not for a reason of its venue, finds a journal that no account can do
+        without. Later on others are traded, and none of them ends for it.
         """
         if self._has_started or life.name != self._configured or life.stage not in (Stage.UP, Stage.DOWN):
             return
-        if life.stage is Stage.DOWN and life.has_failed_here:
+        if life.stage is Stage.DOWN and life.has_failed_here and not self._beginning.is_over:
             self.exit(crash(f"account {life.name} did not start: {life.reason}"))
-        self._has_started = True
+        self._has_started = self._beginning.is_over = True
         self.acknowledge_start()
 
     def adopt(self, life: AccountLife, ref: Ref) -> None:

@@ -49,7 +49,6 @@ LATE = f"its opening has not come back within {OPEN_TIMEOUT_S:g} s"
 MakeSpec = Callable[[str, OpenedAccount], ChildSpec]
 """Gives the child spec of an account's tree."""
 
-
 _SHOWN = {Stage.OFF: "off", Stage.UP: "up", Stage.DOWN: "down", Stage.CLOSING: "down"}
 """What operators are shown; whatever else an account does they take for opening."""
 
@@ -155,6 +154,8 @@ class AccountLife:
         match self.stage:
             case Stage.OFF if self._is_wanted:
                 self._enter()
+            case Stage.OFF:
+                self._release()  # what a former desk has claimed
             case Stage.DOWN if self._is_wanted and is_touched:
                 self._failures = 0
                 self._enter()
@@ -162,6 +163,10 @@ class AccountLife:
                 self._rest()
             case Stage.UP if not self._is_wanted or self._is_outdated:
                 self._close(None)
+
+    def inherit_claim(self) -> None:
+        """Know that its lock is ours since a former desk: kept if it is wanted, and given back else."""
+        self._is_claimed = True
 
     def retry(self) -> None:
         """Open again what has been down for as long as it should."""

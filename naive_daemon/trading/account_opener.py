@@ -58,6 +58,9 @@ class AccountOpener(Protocol):
     def opened(self, account: str) -> OpenedAccount | None:
         """Give what the last opening gave, if it was not given back."""
 
+    def is_under_way(self, account: str) -> bool:
+        """Say whether an opening of the account has not come back yet, though nobody may want it any more."""
+
     def close(self, account: str) -> None:
         """Give back what the account was opened with, and what an opening that is under way would bring."""
 
@@ -81,6 +84,10 @@ class AtOnce:
     def opened(self, account: str) -> OpenedAccount | None:
         """Give what was told."""
         return self._opened.get(account)
+
+    def is_under_way(self, account: str) -> bool:
+        """Say no: it was told at once."""
+        return False
 
     def close(self, account: str) -> None:
         """Forget it."""

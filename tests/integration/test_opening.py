@@ -161,8 +161,10 @@ def test_what_an_opening_brings_that_was_given_up_is_given_back_and_told_once(ma
     told.begin("late")
     gate.entered.get(timeout=PATIENCE_S)
     openings.close("late")
+    assert openings.is_under_way("late"), "its lock is kept until it has come back"
     gate.go_on["late"].set()
     assert told.next("late") == AccountRefused(GIVEN_UP, is_passing=True)
+    assert not openings.is_under_way("late")
     assert openings.opened("late") is None
     assert gate.closed == ["late", "late"]
     assert not told.has("late")

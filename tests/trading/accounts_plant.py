@@ -41,6 +41,9 @@ class ChoosyOpener(AtOnce):
         else:
             super().open(settings, tell, is_alive)
 
+    def is_under_way(self, account: str) -> bool:
+        return account in self.waiting
+
     def close(self, account: str) -> None:
         self.given_back.append(account)
         super().close(account)
