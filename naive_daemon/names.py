@@ -16,6 +16,9 @@ WATCHMAN = "watchman"
 MARKET_MISSING = "market missing"
 """The topic on which whoever plays the market says of which symbol it has no trades."""
 
+MARKET_TROUBLE = "market trouble"
+"""The topic on which the streams' desk says which works get no trades, candles or signals, by MarketTroubled."""
+
 MARKET_HEALTH = "market health"
 """The topic on which a live market says, by MarketHealth, whether its trades arrive."""
 

@@ -1,12 +1,13 @@
 """Candles that the exchange has: its history, then each one as it closes; what is missed on the way is asked for.
 
 Receives: CandleClosed from the live market; PlayerStarted.
-Sends: PlayCandles, SilenceCandles and the request AskKlines to the live market; what every CandleFeed does.
+Sends: PlayCandles, SilenceCandles and the request AskKlines to the live market; SayTrouble to the streams' desk; what
+every CandleFeed does.
 State: the last candles, and what has arrived out of order. Lost in a crash: history is asked for anew.
 
 A hole is filled before the next candle is told. A candle that has not come a few seconds after its end is asked for, so
 a connection that is silent costs no more than that. What the exchange does not give is asked for again, less and less
-often, for as long as it takes; the log says so once, and who needs history waits.
+often, for as long as it takes; log and desk are told so, and who needs history waits.
 """
 
 from collections import deque
@@ -20,7 +21,8 @@ from naive_daemon.domain.candle import INTERVALS_S, Candle
 from naive_daemon.market.candle_series import CandleSeries
 from naive_daemon.market.candles import AskCandles, CandleFeed
 from naive_daemon.market.player import AskKlines, PlayCandles, PlayerStarted, SilenceCandles
-from naive_daemon.otp import DEFERRED, Call, ExitReason, RequestFailed, Timer
+from naive_daemon.market.resource import SayTrouble
+from naive_daemon.otp import DEFERRED, Call, ExitReason, RequestFailed, Timer, tell_reason
 
 GRACE_S = 3.0
 """How long after its end a candle may take to come before it is asked for."""
@@ -30,6 +32,7 @@ ours that is ahead by as much lets nobody enter; by then it keeps entries from B
 RETRY_FIRST_S = 1.0
 RETRY_MAX_S = 60.0
 ANSWER_TIMEOUT_S = 30.0
+NOTHING_NEW = "the exchange has no newer ones"
 ASKING_MAX = 1_000
 """Who may wait for history; of more the eldest, whose patience is over first, are forgotten."""
 
@@ -90,6 +93,7 @@ class ExchangeCandleFeed(CandleFeed):
             if self._has_history and not self._pauses:
                 self._ask()
         elif told:  # it came at its end: the next one should come so much later, whatever our clock says
+            self._note_well()
             self._look_in(self._length_s + GRACE_S)
 
     def _ask(self) -> None:
@@ -101,12 +105,14 @@ class ExchangeCandleFeed(CandleFeed):
     def _take_rows(self, rows: tuple[Candle, ...] | RequestFailed) -> None:
         self._is_asked = False
         if isinstance(rows, RequestFailed):
-            self._take_trouble(str(rows.reason))
+            self._note_trouble(tell_reason(rows.reason))
+            self._look_again()
             return
-        if self._is_in_trouble:
-            self._is_in_trouble = False
-            self.log.info("candles can be had again")
         is_ahead = self._fill(rows) if self._has_history else self._begin(rows)
+        if self._is_overdue():
+            self._note_trouble(NOTHING_NEW)
+        else:
+            self._note_well()
         if is_ahead and not self._series.has_hole:
             self._pause_s = RETRY_FIRST_S
             self._look_when_due()
@@ -138,11 +144,29 @@ class ExchangeCandleFeed(CandleFeed):
             is_missed = self.system.clock.now_ns() > told[-1].close_ns + LATE_S * NS_PER_S
             self._tell(told, late=len(told) if is_missed else len(told) - 1)
 
-    def _take_trouble(self, reason: str) -> None:
+    def _is_overdue(self) -> bool:
+        """Say whether the next candle ended long ago; before the first one, whether it was asked for often enough."""
+        next_ns = self._series.next_close_ns
+        if next_ns is None:
+            return self._pause_s >= RETRY_MAX_S
+        return self.system.clock.now_ns() > next_ns + LATE_S * NS_PER_S
+
+    def _note_trouble(self, reason: str) -> None:
+        """Log it once, and tell the desk each time: it may be another one by now."""
         if not self._is_in_trouble:
             self._is_in_trouble = True
             self.log.warning("candles can not be had", reason=reason)
-        self._look_again()
+        self._say_trouble(reason)
+
+    def _note_well(self) -> None:
+        if self._is_in_trouble:
+            self._is_in_trouble = False
+            self.log.info("candles can be had again")
+            self._say_trouble(None)
+
+    def _say_trouble(self, reason: str | None) -> None:
+        name = names.candles(self._symbol, self._interval)
+        self.system.tell(names.STREAM_DESK, SayTrouble(name, reason))
 
     def _look_again(self) -> None:
         """Ask again after a pause, each time a longer one."""

@@ -87,11 +87,15 @@ class MarketFlow:
     """The graph. `open` is told each need that is new, and `close` each that nobody has any more, deepest first."""
 
     def __init__(self, open: Callable[[Need], None], close: Callable[[Need], None]) -> None:  # noqa: A002 - what it does
+        self._places: dict[names.Name, _Place] = {}
+
         def added(_: Source[Work], cluster: _Place, is_new: bool) -> None:
             if is_new:
+                self._places[cluster.data.name] = cluster
                 open(cluster.data)
 
         def detached(cluster: _Place) -> None:
+            self._places.pop(cluster.data.name, None)
             close(cluster.data)
 
         def needed(name: str, mapper: Callable[[Source[Work], Creator[Work, Any], Any], None]) -> _Level:
@@ -129,6 +133,11 @@ class MarketFlow:
     def remove(self, work_id: WorkId) -> None:
         """Remove a work; raises RedFlowError when it is not there."""
         self.streams.remove_source(work_id)
+
+    def works_of(self, name: names.Name) -> tuple[WorkId, ...]:
+        """Give the works that need who is called so."""
+        place = self._places.get(name)
+        return () if place is None else tuple(source.data.id for source in place.sources.values())
 
     def counts(self) -> dict[str, int]:
         """Count the clusters of each level."""

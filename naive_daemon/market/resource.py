@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 RESTARTS_MAX = 3
 RESTARTS_S = 5.0
 RETRY_S = 5.0
+WELL_S = 10.0
+"""What kept crashing is well when it has run for so long."""
 START_TIMEOUT_S = 60.0
 """A child starts at once; only a machine that stands still takes longer."""
 
@@ -39,6 +41,20 @@ class Again(msgspec.Struct, frozen=True):
     """To the desk itself: a resource has waited long enough."""
 
     name: names.Name
+
+
+class SayTrouble(msgspec.Struct, frozen=True):
+    """From a child to the desk, each time anew: why it has nothing to give; None when it has."""
+
+    name: names.Name
+    reason: str | None
+
+
+class HasRun(msgspec.Struct, frozen=True):
+    """To the desk itself: a resource that was in trouble has run for a while, unless it is another one by now."""
+
+    name: names.Name
+    ref: Ref
 
 
 class State(enum.Enum):
@@ -59,9 +75,25 @@ class Resource:
         self.name = name
         self.state = State.CLOSED
         self.reason: str | None = None
+        self._fault: str | None = None
+        self._said: str | None = None
         self._ref: Ref | None = None
         self._make: Callable[[], Actor] | None = None
         self._crashes = Intensity(RESTARTS_MAX, RESTARTS_S)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why those who need it get nothing, until it is well again."""
+        return self._fault or self._said
+
+    def say(self, reason: str | None) -> None:
+        """Know what the child says of itself."""
+        self._said = reason
+
+    def note_run(self, ref: Ref) -> None:
+        """Know that a child has run for a while."""
+        if self._ref is ref:
+            self._fault = None
 
     def want(self, make: Callable[[], Actor]) -> None:
         """Have the child run; `make` makes it, at each of its starts."""
@@ -76,6 +108,8 @@ class Resource:
     def adopt(self, ref: Ref) -> None:
         """Take a child that runs; whether it is wanted shows when it is levelled."""
         self.state, self._ref = State.OPEN, ref
+        if self._fault is not None:
+            self._desk.send_after(WELL_S, HasRun(self.name, ref))
         self._desk.opened(self, ref)
 
     def level(self) -> None:
@@ -100,7 +134,7 @@ class Resource:
         """Note that the child has ended by itself; that of one which was asked to end is waited for elsewhere."""
         if self.state is not State.OPEN or self._ref is not down.ref:
             return
-        self.state, self._ref = State.CLOSED, None
+        self.state, self._ref, self._said = State.CLOSED, None, None
         if self._crashes.exceeded_by_restart_at(self._desk.system.clock.monotonic_s()):
             self._wait(f"keeps crashing: {tell_reason(down.ref.reason or down.reason)}")
         else:
@@ -130,10 +164,12 @@ class Resource:
         self.level()
 
     def _wait(self, reason: str) -> None:
-        self.state, self.reason = State.WAITING, " ".join(reason.split())
+        self.state = State.WAITING
+        self.reason = self._fault = " ".join(reason.split())
         stream = ":".join(map(str, self.name))
         self._desk.log.error("stream is down", stream=stream, reason=self.reason, retry_s=RETRY_S)
         self._desk.send_after(RETRY_S, Again(self.name))
+        self._desk.note_trouble()
         if self._make is None:
             self._desk.closed(self)
 

@@ -24,8 +24,9 @@ from naive_daemon.market.flow import (
 )
 from naive_daemon.market.last_prices import LastPrices
 from naive_daemon.market.player import Play, Silence
-from naive_daemon.market.resource import Again, Resource, State
+from naive_daemon.market.resource import Again, HasRun, Resource, SayTrouble, State
 from naive_daemon.market.signaller import Signaller
+from naive_daemon.market.trouble import TELL_S, MarketTroubled, TellTrouble, troubled
 from naive_daemon.market.work import AddWork, RemoveWork, Work, WorkId
 from naive_daemon.otp import (
     Actor,
@@ -81,11 +82,16 @@ class _Tidy(msgspec.Struct, frozen=True):
     pass
 
 
+class _TellNews(msgspec.Struct, frozen=True):
+    pass
+
+
 class StreamDesk(Actor):
     """Opens what is new in the graph of all works, again when it crashes, and closes what nobody needs any more.
 
-    Receives: AddWork, RemoveWork, Down of those who added works and of what it has opened; the requests AskFlow and
-    AskFlowCounts. Sends: StartChild and TerminateChild to the feeds, Play and Silence to the player.
+    Receives: AddWork, RemoveWork, SayTrouble, TellTrouble, Down of those who added works and of what it has opened; the
+    requests AskFlow and AskFlowCounts.
+    Sends: StartChild and TerminateChild to the feeds, Play and Silence to the player; publishes MarketTroubled.
     State: the graph, who has which work, and the processes by name. Works are lost in a crash, so StreamsStarted asks
     for them. What keeps crashing pauses; it costs the others nothing, as its supervisor does not count its restarts.
     """
@@ -99,6 +105,8 @@ class StreamDesk(Actor):
         self._resources: dict[names.Name, Resource] = {}
         self._running: dict[Ref, Resource] = {}
         self._early: list[AddWork | RemoveWork] | None = []
+        self._told = MarketTroubled({})
+        self._shall_tell = False
 
     def init(self) -> None:
         """Find what has outlived a former desk, and ask who needs something."""
@@ -123,12 +131,13 @@ class StreamDesk(Actor):
             case _Tidy():
                 for resource in list(self._resources.values()):
                     resource.level()
+                self._tell_trouble(again=True)  # a former desk may have told of what is well by now
             case AskFlow(symbol, depth, shown_max):
                 return self._flow.show(self._state_of, symbol, depth, shown_max)
             case AskFlowCounts():
                 return self._count()
             case _:
-                super().on_receive(message)
+                self._take_trouble(message)
         return None
 
     def _take_children(self, children: tuple[ChildInfo, ...] | RequestFailed) -> None:
@@ -151,6 +160,7 @@ class StreamDesk(Actor):
             except RedFlowError as error:
                 self.log.warning("work refused", account=work.account, symbol=work.symbol, reason=str(error))
                 return
+            self._note_works()
         self._owners.setdefault(work.id, set()).add(owner)
         if owner not in self._works_of:
             self._works_of[owner] = set()
@@ -169,6 +179,7 @@ class StreamDesk(Actor):
         if not owners:
             del self._owners[work_id]
             self._flow.remove(work_id)
+            self._note_works()
 
     def _take_end(self, down: Down) -> None:
         resource = self._running.pop(down.ref, None)
@@ -212,6 +223,43 @@ class StreamDesk(Actor):
         symbol = names.symbol_of_feed(resource.name)
         if symbol is not None:
             self.system.tell(names.PLAYER, what(symbol))
+
+    # Trouble --------------------------------------------------------------------------------------------------------
+
+    def _take_trouble(self, message: Any) -> None:
+        match message:
+            case SayTrouble(name, reason):
+                if (resource := self._resources.get(name)) is not None:
+                    resource.say(reason)
+                    self.note_trouble()
+            case HasRun(name, ref):
+                if (resource := self._resources.get(name)) is not None:
+                    resource.note_run(ref)
+                    self.note_trouble()
+            case TellTrouble():
+                self._tell_trouble(again=True)
+            case _TellNews():
+                self._shall_tell = False
+                self._tell_trouble()
+            case _:
+                super().on_receive(message)
+
+    def note_trouble(self) -> None:
+        """Tell soon who lacks what, if that is new."""
+        if not self._shall_tell:
+            self._shall_tell = True
+            self.send_after(TELL_S, _TellNews())
+
+    def _note_works(self) -> None:
+        """Find out anew who lacks what, where anything is lacking: who comes may lack it, too."""
+        if self._told.reasons:
+            self.note_trouble()
+
+    def _tell_trouble(self, *, again: bool = False) -> None:
+        told = troubled(self._resources.values(), self._flow)
+        if again or told != self._told:
+            self._told = told
+            self.system.pubsub.publish(names.MARKET_TROUBLE, told)
 
     # Shown ----------------------------------------------------------------------------------------------------------
 

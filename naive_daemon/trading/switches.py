@@ -4,10 +4,11 @@ Standing after the symbols under rest_for_one, they run again whenever the symbo
 everything anew; a task that ran once at boot would leave every symbol down without a word.
 
 Receives: SettingsRead (from control), AccountsTold, AccountUp and AccountDown (from the account desk), LeaderReport,
-LeaderFailed, Drained, Down of symbols, ExecutionStarted, EntriesHeld, EntriesReviewed, MarketMissing; requests
-AskSettings, AskSymbols.
+LeaderFailed, Drained, Down of symbols, ExecutionStarted, EntriesHeld, EntriesReviewed, MarketMissing, MarketTroubled;
+requests AskSettings, AskSymbols.
 Sends: StartChild and TerminateChild to the symbols' supervisor, SettingsChanged to leaders, CancelSymbol, LeaveSymbol
-and the safeguards to execution managers, ActualChanged and StatusDrained to control, TellAccounts to the account desk.
+and the safeguards to execution managers, ActualChanged and StatusDrained to control, TellAccounts to the account desk,
+TellTrouble to the streams' desk.
 State: for each symbol what is wanted, what runs, and how often it failed; which accounts are up; the safeguards; why
 entries wait.
 
@@ -31,6 +32,7 @@ from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradingS
 from naive_daemon.execution.journal import PassOn
 from naive_daemon.execution.messages import CancelSymbol, EntriesHeld, EntriesReviewed, ExecutionStarted, LeaveSymbol
 from naive_daemon.market.feed import MarketMissing
+from naive_daemon.market.trouble import MarketTroubled, TellTrouble
 from naive_daemon.otp import (
     DEFERRED,
     Actor,
@@ -95,6 +97,8 @@ class Switches(Actor):
     def init(self) -> None:
         """Find out what runs since before, and have the settings read; control sends them when it starts, too."""
         self.subscribe(names.MARKET_MISSING)
+        self.subscribe(names.MARKET_TROUBLE)
+        self.system.tell(names.STREAM_DESK, TellTrouble())
         self.system.tell(names.ACCOUNT_DESK, TellAccounts())
         self.request(self.system.whereis(names.SYMBOLS), WhichChildren(), self._take_children)
         self.system.tell(names.CONTROL, ReadSettings())
@@ -138,6 +142,8 @@ class Switches(Actor):
                 self._take_end(message)
             case MarketMissing(symbol):
                 self._symbols.note_no_market(symbol)
+            case MarketTroubled(reasons):
+                self._symbols.note_market(reasons)
             case EntriesHeld() | EntriesReviewed():
                 self._symbols.note_held(message)
             case _:

@@ -1,11 +1,12 @@
 """All symbols as the switches know them, and what control is told of them. Part of the switches."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from naive_daemon import names
 from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed
 from naive_daemon.otp import Actor, Ref
 from naive_daemon.trading.account_book import AccountBook
+from naive_daemon.trading.cause import cause_text
 from naive_daemon.trading.guard import Guard
 from naive_daemon.trading.switch_messages import ActualChanged, StatusDrained, SymbolKey
 from naive_daemon.trading.symbol_record import SymbolRecord, SymbolView
@@ -21,6 +22,7 @@ class SymbolBoard:
         self._records: dict[SymbolKey, SymbolRecord] = {}
         self._by_account: dict[str, dict[SymbolKey, SymbolRecord]] = {}
         self._by_ref: dict[Ref, SymbolKey] = {}
+        self._market_reasons: dict[SymbolKey, str] = {}
 
     def get(self, key: SymbolKey) -> SymbolRecord | None:
         """Give a symbol's record, if there is one."""
@@ -40,6 +42,7 @@ class SymbolBoard:
 
     def add(self, key: SymbolKey, record: SymbolRecord) -> SymbolRecord:
         """Know one symbol more."""
+        record.market_reason = self._market_reasons.get(key)
         self._records[key] = self._by_account.setdefault(key[0], {})[key] = record
         return record
 
@@ -83,6 +86,16 @@ class SymbolBoard:
         for key, symbol in self._records.items():
             if key[1] == name and symbol.state in ("starting", "on", "shutdown"):
                 symbol.last_error = f"no market data for {name}"
+                self.tell(symbol)
+
+    def note_market(self, reasons: Mapping[SymbolKey, str]) -> None:
+        """Note which symbols the market gives nothing, and why; all others are well."""
+        before = self._market_reasons
+        self._market_reasons = now = {key: cause_text(reason) for key, reason in reasons.items()}
+        for key in sorted(before.keys() | now.keys()):
+            symbol = self._records.get(key)
+            if symbol is not None and before.get(key) != now.get(key):
+                symbol.market_reason = now.get(key)
                 self.tell(symbol)
 
     def views(self) -> tuple[SymbolView, ...]:

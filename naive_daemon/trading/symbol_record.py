@@ -31,8 +31,9 @@ class SymbolRecord(msgspec.Struct):
     """One symbol: what is wanted and what is so.
 
     `state` is one of STATES, or "waiting" for its account: shown as starting, or as quarantined where `account_reason`
-    says why the account is down. `ref` is its supervisor. `has_drained`: it said so, and is being stopped or will be.
-    `told`: what control knows. `is_clearing`: it is off, and the execution manager was told to leave no order of it.
+    says why the account is down. `market_reason`: why the market gives it nothing, if so. `ref` is its supervisor.
+    `has_drained`: it said so, and is being stopped or will be. `told`: what control knows. `is_clearing`: it is off,
+    and the execution manager was told to leave no order of it.
     """
 
     settings: SymbolSettings
@@ -51,6 +52,7 @@ class SymbolRecord(msgspec.Struct):
     has_drained: bool = False
     is_clearing: bool = False
     account_reason: str | None = None
+    market_reason: str | None = None
 
     def actual(self, held: str | None) -> ActualState:
         """Give what goes into the database; `held`: why its entries wait, which matters while it trades."""
@@ -103,7 +105,12 @@ class SymbolRecord(msgspec.Struct):
 
     @property
     def _shown_error(self) -> str | None:
-        return (self.account_reason if self.state == "waiting" else None) or self.last_error
+        match self.state:
+            case "waiting":
+                return self.account_reason or self.last_error
+            case "starting" | "on" | "shutdown":
+                return self.market_reason or self.last_error
+        return self.last_error
 
     def _told_held(self, held: str | None) -> str | None:
         return held if self.state == "on" else None

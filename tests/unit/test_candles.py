@@ -13,10 +13,11 @@ from naive_daemon.domain.candle import NS_PER_S, Candle
 from naive_daemon.domain.events import Trade
 from naive_daemon.market.candle_source import CandlesFromOutside, CandleSource
 from naive_daemon.market.candles import HISTORY_MAX, AskCandles, CandleClosed, CandlesStarted
-from naive_daemon.market.candles_of_exchange import GRACE_S, LATE_S, RETRY_MAX_S, CandlesOfExchange
+from naive_daemon.market.candles_of_exchange import GRACE_S, LATE_S, NOTHING_NEW, RETRY_MAX_S, CandlesOfExchange
 from naive_daemon.market.candles_of_trades import CandlesOfTrades
 from naive_daemon.market.feed import DeliverTrade, Feed, TradeArrived
 from naive_daemon.market.player import AskKlines, PlayCandles, PlayerStarted, SilenceCandles
+from naive_daemon.market.resource import SayTrouble
 from naive_daemon.otp import (
     DEFERRED,
     KILL,
@@ -389,6 +390,24 @@ def test_trouble_with_history_is_retried_and_who_asks_waits(system: SimulatedSys
     market.trouble, market.now = None, 1_000
     system.advance_to(START_NS + (1_000 + int(RETRY_MAX_S) + 1) * NS_PER_S)
     assert answer() == [997, 998, 999]
+
+
+@pytest.mark.parametrize("has_history", [True, False])
+def test_an_exchange_without_newer_candles_is_told_to_the_desk_once_they_are_overdue(
+    system: SimulatedSystem, market: Market, has_history: bool
+) -> None:
+    desk = Recorder()
+    system.start(desk, names.STREAM_DESK)
+    market.now = 10 if has_history else -1
+    system.advance_to(START_NS + 10 * NS_PER_S)
+    open_candles(system, CandlesOfExchange())
+    system.advance_to(START_NS + (10 + LATE_S - 10) * NS_PER_S)
+    assert desk.take() == []
+    system.advance_to(START_NS + (10 + LATE_S + 2 * int(RETRY_MAX_S)) * NS_PER_S)
+    assert set(desk.take()) == {SayTrouble(CANDLES, NOTHING_NEW)}
+    market.now = 250
+    system.advance_to(START_NS + 250 * NS_PER_S)
+    assert desk.take()[-1] == SayTrouble(CANDLES, None)
 
 
 def test_trouble_is_met_with_less_and_less_questions(system: SimulatedSystem, market: Market) -> None:
