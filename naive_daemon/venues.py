@@ -11,7 +11,7 @@ import structlog
 
 from naive_daemon.clock import Clock
 from naive_daemon.config import Config
-from naive_daemon.config.credentials import Credentials
+from naive_daemon.config.credentials import Credentials, where_of
 from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.errors import ConfigError
 from naive_daemon.domain.instrument import Instrument
@@ -145,7 +145,8 @@ class BinanceVenue:
                 f"account {account} was added for paper, without a key: on Binance each account needs one of its own",
                 hint="add another one: naive-daemon account add NAME --credentials file:/path/to/its/key.toml",
             )
-        opened = self._accounts.open(account, credentials, shall_end)
+        where = None if settings.credentials is None else where_of(settings.credentials)
+        opened = self._accounts.open(account, credentials, shall_end, where)
         try:
             claim(account, self._name)
         except BaseException:

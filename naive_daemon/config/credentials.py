@@ -109,7 +109,9 @@ def _from_environment(reference: str, prefix: str, variables: Mapping[str, str])
     hint = f"give {names[0]}, and {names[1]} or {names[2]}, to whom starts the daemon"
 
     def read_private_key() -> str | None:
-        return None if file is None else _read_closed_file(f"{_where(reference)}: {names[2]} names a file", Path(file))
+        return (
+            None if file is None else _read_closed_file(f"{where_of(reference)}: {names[2]} names a file", Path(file))
+        )
 
     return _whole(reference, names, (api_key, secret, file), read_private_key, hint)
 
@@ -118,18 +120,18 @@ def _from_directory(reference: str, name: str, directory: str | None) -> Credent
     names = (f"{name}_api_key", f"{name}_api_secret", f"{name}_private_key")
     hint = f"let systemd load {names[0]}, and {names[1]} or {names[2]}, for the service"
     if directory is None:
-        raise ConfigError(f"{_where(reference)}: systemd gave no credentials to this process", hint=hint)
+        raise ConfigError(f"{where_of(reference)}: systemd gave no credentials to this process", hint=hint)
 
     def read(part: str) -> str | None:
         path = Path(directory) / part
-        return _read_text(f"{_where(reference)}: {part}", path).strip() or None if path.is_file() else None
+        return _read_text(f"{where_of(reference)}: {part}", path).strip() or None if path.is_file() else None
 
     api_key, secret, private_key = (read(part) for part in names)
     return _whole(reference, names, (api_key, secret, private_key), lambda: private_key, hint)
 
 
 def _from_file(reference: str, path: Path) -> Credentials:
-    where = _where(reference)
+    where = where_of(reference)
     try:
         table = tomllib.loads(_read_closed_file(where, path))
     except tomllib.TOMLDecodeError as error:
@@ -152,7 +154,7 @@ def _from_file(reference: str, path: Path) -> Credentials:
     return _whole(reference, _KEYS, (api_key, secret, file), read_private_key, hint)
 
 
-def _where(reference: str) -> str:
+def where_of(reference: str) -> str:
     """Say whose credentials are meant, so that nothing looks like a secret beside its name: that would be hidden."""
     kind, _, rest = reference.partition(":")
     return f"systemd credential {rest}" if kind == "credential" else f"credentials {reference}"
@@ -171,7 +173,7 @@ def _whole(
 ) -> Credentials:
     """Put the parts together; `names` are what the key, the secret and the private key are called there."""
     api_key, secret, private_key = given
-    where = _where(reference)
+    where = where_of(reference)
     if api_key is None:
         raise ConfigError(f"{where}: {names[0]} is not set", hint=hint)
     if secret is None and private_key is None:

@@ -6,20 +6,27 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from naive_daemon.clock import NS_PER_S, WallClock
+from naive_daemon.config import load_config
+from naive_daemon.config.credentials import Credentials
+from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.errors import ConfigError, UnreachableError
 from naive_daemon.exchange.binance.permission import check_account
 from naive_daemon.execution.client import OrderNotSent, Reconnecting, SendOrder
+from naive_daemon.execution.memory_journal import MemoryJournal
+from naive_daemon.venues import BinanceVenue
 from tests.integration.binance_desk import SECRET, Desk, order, settings
 from tests.integration.scripted_binance import ScriptedBinance
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
+KEY = "k3y-of-an-account-that-was-added"
 ACCOUNT = {"canTrade": True, "updateTime": 1, "balances": [], "commissionRates": {"maker": "0.00075", "taker": "0.001"}}
 RESTRICTIONS = {"enableWithdrawals": False, "enableSpotAndMarginTrading": True, "ipRestrict": True}
 
@@ -85,6 +92,42 @@ def test_what_the_operator_must_mend_is_named(server: ScriptedBinance, what: str
         check_account(settings(server.host), WallClock())
     assert raised.value.hint
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("reference", "named"),
+    [
+        (None, "exchange.binance.api_key"),
+        ("env:SECOND", "credentials env:SECOND"),
+        ("credential:second", "systemd credential second"),
+        ("file:{}/key.toml", "credentials file:{}/key.toml"),
+    ],
+)
+def test_whose_key_is_refused_is_told_where_that_key_stands(
+    server: ScriptedBinance, tmp_path: Path, reference: str | None, named: str
+) -> None:
+    answer = (401, {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."})
+    server.rest["GET /api/v3/account"] = lambda _: answer
+    config = load_config(None, {"home": tmp_path})
+    binance = settings(server.host)
+    config = config.model_copy(update={"exchange": config.exchange.model_copy(update={"binance": binance})})
+    venue = BinanceVenue(config, {}, WallClock())
+    name = config.account if reference is None else "second"
+    where = None if reference is None else reference.format(tmp_path)
+    own = None if where is None else Credentials(api_key=SecretStr(KEY), api_secret=SecretStr(SECRET))
+    try:
+        with pytest.raises(ConfigError, match="refuses the API key") as raised:
+            venue.open(
+                AccountSettings(name=name, credentials=where), own, MemoryJournal(), lambda *_: None,
+                shall_end=lambda: False,
+            )  # fmt: skip
+    finally:
+        venue.end()
+    told = f"{raised.value} {raised.value.hint}"
+    assert named.format(tmp_path) in told
+    assert ("exchange.binance.api_key" in told) == (reference is None)
+    assert KEY not in told
+    assert SECRET not in told
 
 
 def test_no_key_is_a_mistake_of_configuration() -> None:

@@ -172,7 +172,7 @@ class BinanceHistory:
             result = await rest.ask("GET", path, parameters)
             if isinstance(result.answer, Answer) and result.answer.retry_after_s:
                 await self._heed(result.answer.retry_after_s)
-            body = body_of(result, self._time, self._url)
+            body = body_of(result, self._time, self._url, where=self._signer.where)
             weight = result.headers.get(_WEIGHT_HEADER, "0")
             if weight.isdecimal() and int(weight) > WEIGHT_MAX:
                 await asyncio.sleep(REST_S)

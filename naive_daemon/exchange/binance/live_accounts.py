@@ -73,17 +73,22 @@ class LiveAccounts:
         self.address = Address(clock)
 
     def open(
-        self, account: str, credentials: Credentials | None, shall_end: Callable[[], bool] = lambda: False
+        self,
+        account: str,
+        credentials: Credentials | None,
+        shall_end: Callable[[], bool] = lambda: False,
+        where: str | None = None,
     ) -> OpenedLive:
         """Find out whether the account may be traded, with the configured key when none is given; waits for Binance.
 
+        `where` says in words where the credentials stand, for whoever has to mend them.
         Raises ConfigError for a key that is wrong, may not trade, or is another account's; UnreachableError when there
         is no answer; TransientError when it `shall_end` before its turn has come.
         """
         if credentials is None:
             signer, credentials = load_signer(self._config), configured_credentials(self._config)
         else:
-            signer = signer_of(credentials, f"the credentials of account {account}")
+            signer = signer_of(credentials, where or f"the credentials of account {account}")
         self._enter(account, _Account(signer, credentials))
         try:
             self._await_turn(account, shall_end)

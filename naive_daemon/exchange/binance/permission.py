@@ -30,7 +30,7 @@ from naive_daemon.exchange.binance.signal import (
     Signal,
     signal_of,
 )
-from naive_daemon.exchange.binance.signing import Signer, load_signer
+from naive_daemon.exchange.binance.signing import CONFIGURED, Signer, load_signer
 from naive_daemon.exchange.binance.wire import (
     AccountInformation,
     KeyRestrictions,
@@ -43,7 +43,6 @@ DEADLINE_S = 20.0
 CHECK_WEIGHT = 21
 """What it costs: the time and the account; what a key may do is counted apart (SAPI)."""
 TIME_AGE_MAX_S = 60.0
-_KEY_HINT = "check exchange.binance.api_key and its secret, which network they are of, and the key's IP list"
 
 
 class AccountCheck(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +80,7 @@ def check_account(
         )
         try:
             async with asyncio.timeout(DEADLINE_S):
-                return await _check(rest, shared, config)
+                return await _check(rest, shared, config, signer.where)
         except TimeoutError:
             raise _unreachable(endpoints.rest_url, f"no answer within {DEADLINE_S:g} s") from None
         finally:
@@ -90,7 +89,7 @@ def check_account(
     return asyncio.run(check())
 
 
-async def _check(rest: Rest, shared: Address, config: Binance) -> AccountCheck:
+async def _check(rest: Rest, shared: Address, config: Binance, where: str) -> AccountCheck:
     url, time = account_endpoints(config).rest_url, shared.time
 
     def heed(signal: Signal) -> None:
@@ -99,7 +98,7 @@ async def _check(rest: Rest, shared: Address, config: Binance) -> AccountCheck:
 
     since_s = time.monotonic_s() - TIME_AGE_MAX_S
     ahead_ms = await shared.ahead_ms.get(lambda: measure(rest, time, url, heed), since_s)
-    information = await _account(rest, time, url, heed)
+    information = await _account(rest, time, url, heed, where)
     if not information.can_trade:
         raise ConfigError("Binance says that this account may not trade", hint="ask Binance's support why")
     warnings = await _warnings(rest, time)
@@ -133,16 +132,27 @@ async def measure(rest: Rest, time: ExchangeTime, url: str, heed: Callable[[Sign
     return time.measured(server_ms, asked_s, answered_s)
 
 
-async def _account(rest: Rest, time: ExchangeTime, url: str, heed: Callable[[Signal], None]) -> AccountInformation:
+async def _account(
+    rest: Rest, time: ExchangeTime, url: str, heed: Callable[[Signal], None], where: str
+) -> AccountInformation:
     result = await rest.ask("GET", "/api/v3/account", (("omitZeroBalances", "true"),))
     try:
-        return decode(body_of(result, time, url, heed), AccountInformation)
+        return decode(body_of(result, time, url, heed, where), AccountInformation)
     except WireError as error:
         raise _unreachable(url, f"its account makes no sense: {error}") from None
 
 
-def body_of(result: RestAnswer, time: ExchangeTime, url: str, heed: Callable[[Signal], None] = _heed_nothing) -> bytes:
-    """Give the body of an answer that is one, and show it to `heed`; raises ConfigError or UnreachableError."""
+def body_of(
+    result: RestAnswer,
+    time: ExchangeTime,
+    url: str,
+    heed: Callable[[Signal], None] = _heed_nothing,
+    where: str = CONFIGURED,
+) -> bytes:
+    """Give the body of an answer that is one, and show it to `heed`; raises ConfigError or UnreachableError.
+
+    `where` the key stands says who has to mend it.
+    """
     if isinstance(result.answer, Lost):
         raise _unreachable(url, result.reason)
     signal = signal_of(result.answer, time.now_ms())
@@ -151,7 +161,8 @@ def body_of(result: RestAnswer, time: ExchangeTime, url: str, heed: Callable[[Si
         case Accepted(body):
             return body
         case BadCredentials(reason):
-            raise ConfigError(f"Binance refuses the API key: {reason}", hint=_KEY_HINT)
+            hint = f"check {where}, which network they are of, and the key's IP list"
+            raise ConfigError(f"Binance refuses the API key: {reason}", hint=hint)
         case ClockOff(reason):
             # No mistake of configuration, after which nobody would start it again: clocks are set, also Binance's.
             raise UnreachableError(

@@ -22,11 +22,16 @@ from naive_daemon.domain.errors import ConfigError
 _KEY_FILE_MAX = 65_536
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
+CONFIGURED = "exchange.binance.api_key and its secret"
+"""Where the configured account has its key."""
+
 Parameters = Sequence[tuple[str, str]]
 
 
 class Signer(Protocol):
-    """Signs for one API key."""
+    """Signs for one API key; `where` says in words where that stands, for whoever has to mend it."""
+
+    where: str
 
     @property
     def api_key(self) -> str:
@@ -39,10 +44,11 @@ class Signer(Protocol):
 class HmacSigner:
     """Signs with the secret of an HMAC key."""
 
-    __slots__ = ("_secret", "api_key")
+    __slots__ = ("_secret", "api_key", "where")
 
-    def __init__(self, api_key: str, secret: str) -> None:
+    def __init__(self, api_key: str, secret: str, where: str = CONFIGURED) -> None:
         self.api_key = api_key
+        self.where = where
         self._secret = secret.encode()
 
     def sign(self, payload: bytes) -> str:
@@ -53,10 +59,11 @@ class HmacSigner:
 class Ed25519Signer:
     """Signs with an Ed25519 private key."""
 
-    __slots__ = ("_key", "api_key")
+    __slots__ = ("_key", "api_key", "where")
 
-    def __init__(self, api_key: str, key: Ed25519PrivateKey) -> None:
+    def __init__(self, api_key: str, key: Ed25519PrivateKey, where: str = CONFIGURED) -> None:
         self.api_key = api_key
+        self.where = where
         self._key = key
 
     def sign(self, payload: bytes) -> str:
@@ -106,11 +113,12 @@ def signer_of(credentials: Credentials, where: str) -> Signer:
     """Make the signer of an account's credentials; `where` names them in an error. Raises ConfigError."""
     key = credentials.api_key.get_secret_value()
     if credentials.private_key is not None:
-        return Ed25519Signer(key, _parsed_private_key(credentials.private_key.get_secret_value().encode(), where))
+        private_key = _parsed_private_key(credentials.private_key.get_secret_value().encode(), where)
+        return Ed25519Signer(key, private_key, where)
     secret = "" if credentials.api_secret is None else credentials.api_secret.get_secret_value()
     if not key or not secret:
         raise ConfigError(f"{where}: there is no key, or nothing to sign with", hint="give the key and its secret")
-    return HmacSigner(key, secret)
+    return HmacSigner(key, secret, where)
 
 
 def _read_private_key(path: Path) -> Ed25519PrivateKey:
