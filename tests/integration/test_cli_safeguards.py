@@ -283,7 +283,7 @@ def test_reconcile_shows_both_sides(console: Any) -> None:
     found = Reconciled("main", differences, live_here=7, live_there=9, foreign=1, orphans=1)
     with answering(home, found) as asked:
         out = console("reconcile").out
-    assert asked == [{"kind": "reconcile", "account": None}]
+    assert asked == [{"kind": "reconcile", "account": "main"}]
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert lines[0] == "what symbol order journal exchange"
     assert lines[2:] == [
