@@ -61,11 +61,21 @@ class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True):
     shutdown_entries: RestingOrders = RestingOrders.KEEP
 
 
+SHOWN_MAX = 60
+"""So many characters of what was given are shown where it is refused: a range may spell out hundreds of digits."""
+
+
+def shown(given: object) -> str:
+    """Give what is shown of something that is refused."""
+    text = str(given)
+    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
+
+
 class InvalidSettingError(ValueError):
     """A setting that is refused: says the key, the value and what would be right."""
 
     def __init__(self, key: str, value: object, allowed: str) -> None:
-        super().__init__(f"{key}={value} is refused: {key} is {allowed}")
+        super().__init__(f"{shown(key)}={shown(value)} is refused: {shown(key)} is {allowed}")
         self.key = key
         self.allowed = allowed
 

@@ -10,6 +10,7 @@ import msgspec
 from naive_daemon.backtest import BacktestPlan
 from naive_daemon.domain.errors import UsageError
 from naive_daemon.domain.money import EXACT, parse_decimal, plain
+from naive_daemon.domain.settings import shown
 
 POINTS_MAX = 10_000
 _AXIS = "--grid chunks=3,5,8 --grid profit_interval=0.0005..0.002:0.0005"
@@ -49,10 +50,10 @@ def read_axes(given: Sequence[str]) -> tuple[Axis, ...]:
             if not equals or not key:
                 raise ValueError("it is not written as KEY=VALUE,VALUE …")  # noqa: TRY301 - gathered with the others
             if key in axes:
-                raise ValueError(f"{key} is given twice")  # noqa: TRY301
+                raise ValueError(f"{shown(key)} is given twice")  # noqa: TRY301 - gathered with the others
             axes[key] = Axis(key, _read_values(values))
         except ValueError as error:
-            mistakes.append(f"--grid {text} is refused: {error}")
+            mistakes.append(f"--grid {shown(text)} is refused: {error}")
     count = prod(len(axis.values) for axis in axes.values())
     if count > POINTS_MAX:
         mistakes.append(f"the grid has {count:,} points, and at most {POINTS_MAX:,} are tested at once")
@@ -100,12 +101,13 @@ def _read_values(text: str) -> tuple[str, ...]:
     spelled = [_spelled(value) for value in values]
     for place, value in enumerate(spelled):
         if value in spelled[:place]:
-            raise ValueError(f"{value} is given twice")
+            raise ValueError(f"{shown(value)} is given twice")
     return tuple(values)
 
 
-def _read_range(text: str) -> list[str]:
-    first, _, rest = text.partition("..")
+def _read_range(given: str) -> list[str]:
+    text = shown(given)
+    first, _, rest = given.partition("..")
     last, colon, step = rest.partition(":")
     try:
         start, end, width = parse_decimal(first), parse_decimal(last), parse_decimal(step if colon else "1")
@@ -118,7 +120,8 @@ def _read_range(text: str) -> list[str]:
     except ArithmeticError:
         raise ValueError(f"the range {text} has more values than can be counted") from None
     if count > POINTS_MAX:
-        raise ValueError(f"the range {text} has {count:,} values, and at most {POINTS_MAX:,} points are tested at once")
+        many = shown(f"{count:,}")
+        raise ValueError(f"the range {text} has {many} values, and at most {POINTS_MAX:,} points are tested at once")
     return [plain(EXACT.add(start, EXACT.multiply(width, Decimal(number)))) for number in range(count)]
 
 

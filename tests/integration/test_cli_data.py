@@ -186,6 +186,17 @@ def test_settings_are_changed_and_listed(console: Any, schema_url: str) -> None:
         assert connection.execute("SELECT count(*) FROM settings").fetchone() == (2,)
 
 
+@pytest.mark.parametrize("command", [("settings", "list"), ("status",), ("orders",)])
+def test_parameters_nested_beyond_any_decoder_are_shown_as_text(
+    console: Any, schema_url: str, command: tuple[str, ...]
+) -> None:
+    deep = "[" * 2_000 + "]" * 2_000
+    with psycopg.connect(schema_url, autocommit=True) as connection:
+        connection.execute("INSERT INTO settings (symbol, parameters) VALUES ('DEEP', %s)", (f'{{"fast": {deep}}}',))
+    answer = console(*command)
+    assert (answer.code, answer.err) == (0, "")
+
+
 def test_all_bad_settings_are_told_at_once_and_nothing_changes(console: Any, schema_url: str) -> None:
     words = [
         "budget=-1",

@@ -279,7 +279,23 @@ def test_what_another_hand_wrote_into_the_parameters_is_read_as_text(
     with pytest.raises(psycopg.IntegrityError):
         server.execute("UPDATE settings SET parameters = '[1]'")
     server.execute('UPDATE settings SET parameters = \'{"b": 9, "a": null, "c": [1, "x"]}\'')
-    assert settings.rows()[0].trade.parameters == (("a", "null"), ("b", "9"), ("c", '[1,"x"]'))
+    assert settings.rows()[0].trade.parameters == (("a", "null"), ("b", "9"), ("c", '[1, "x"]'))
+
+
+def test_no_depth_of_parameters_keeps_a_row_from_being_read_switched_or_mended(
+    settings: OperatorSettings, server: psycopg.Connection
+) -> None:
+    deep = "[" * 2_000 + "]" * 2_000
+    settings.seed("main", ["DEEP", "PLAIN"])
+    server.execute("UPDATE settings SET parameters = %s WHERE symbol = 'DEEP'", (f'{{"fast": {deep}}}',))
+    assert [row.trade.parameters for row in settings.rows("main")] == [(("fast", deep),), ()]
+    (change,) = settings.set_status("main", ["DEEP"], TradingStatus.ON)
+    assert change.after is TradingStatus.ON
+    with pytest.raises(InvalidSettingError) as refused:
+        settings.set_values("main", ["DEEP"], {"slow": "3"})
+    assert len(str(refused.value)) < 300
+    settings.set_values("main", ["DEEP", "PLAIN"], {"strategy": "ema_cross", "fast": "3"})
+    assert [dict(row.trade.parameters)["fast"] for row in settings.rows("main")] == ["3", "3"]
 
 
 def test_streaming_switches_say_what_stood_there_before(engine: Engine) -> None:

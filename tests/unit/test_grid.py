@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from naive_daemon.backtest import BacktestPlan
+from naive_daemon.cli.grid_option import read_grid
 from naive_daemon.domain.errors import UsageError
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
@@ -39,6 +40,30 @@ from tests.trading.test_backtest import SMALL
 def test_an_axis_is_a_list_of_values_and_ranges(text: str, values: tuple[str, ...]) -> None:
     (axis,) = read_axes([text])
     assert (axis.key, axis.values) == (text.partition("=")[0], values)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "budget=1e999999",
+        "budget=1e999999..2e999999:1e999999",
+        "budget=1e200..3e200:1e200",
+        f"budget={'9' * 5_000}",
+        f"fast={'9' * 5_000}",
+        f"fee={'9' * 5_000},{'9' * 5_000}",
+        f"budget=1..{'9' * 5_000}x",
+        f"budget=1..{'9' * 150}",
+        f"strategy={'x' * 5_000}",
+        f"{'x' * 5_000}=3",
+        "x" * 5_000,
+    ],
+)
+def test_a_value_of_any_length_is_refused_in_short_lines(text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read_grid([text], [], SMALL)
+    lines = str(refused.value).splitlines()
+    assert 1 <= len(lines) <= 5
+    assert max(map(len, lines)) <= 300
 
 
 @pytest.mark.parametrize(

@@ -264,7 +264,11 @@ def _unnest(names: Sequence[str]) -> ColumnElement[Any]:
 
 
 def _columns() -> list[ColumnElement[Any]]:
-    return [getattr(SettingRow, field) for field in _FIELDS]
+    """Give all fields; the server makes texts of whatever somebody wrote into the parameters, however deep it is."""
+    each = func.jsonb_each_text(SettingRow.parameters).table_valued("key", "value").render_derived()
+    texts = func.coalesce(func.jsonb_object_agg(each.c.key, each.c.value), literal({}, JSONB), type_=JSONB)
+    parameters = select(texts).select_from(each).scalar_subquery().label("parameters")
+    return [parameters if field == "parameters" else getattr(SettingRow, field) for field in _FIELDS]
 
 
 def _settings(row: Row[Any]) -> SymbolSettings:
