@@ -1,19 +1,15 @@
 """account add|list|disable|enable, and --account everywhere: against a real database, with and without a daemon."""
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 import pytest
 
-from naive_daemon.cli.confirmation import Wakening
 from naive_daemon.domain.account import AccountCondition, AccountSettings
 from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
-from naive_daemon.storage.postgres.locks import AccountClaim
-from naive_daemon.storage.postgres.notify import Listener
-from naive_daemon.storage.postgres.session import Session
+from tests.integration.standing_daemon import StandingDaemon
 
 KEY, OTHER_KEY, SECRET = "k3y-vmPUZE6mv9SD5VNHk4HlWF", "k3y-of-another-account", "s3cr3t-NhqPtmdSJYdKjVHjA7"
 BAD_NAMES = ("a b", "-", "a/b", "../a", "a';DROP TABLE accounts;--", "ä", "a\n", "", "a" * 33, ".a", "a%")
@@ -29,37 +25,15 @@ def refuse(row: AccountSettings) -> AccountCondition:
     return AccountCondition(account=row.name, state="down", reason="its key was revoked", retry_at_ns=10**18)
 
 
-class Keeper:
-    """Stands for a daemon: holds the configured account, and says of each other what `answer` makes of its row."""
+class Keeper(StandingDaemon):
+    """Says of each account but the configured one what `answer` makes of its row."""
 
     def __init__(self, url: str, answer: Answer = obey) -> None:
-        self._answer = answer
-        self._store = PostgresDesiredState(url)
-        claim = AccountClaim(["main"])
-        self._session = Session(url, application_name=claim.application_name, on_connect=claim.bearer().take)
-        self._wakening = Wakening()
-        self._listener = Listener(url, ("naive_accounts",), self._wakening)
-        self._thread = threading.Thread(target=self._obey)
-        self._stopping = False
+        def record(store: PostgresDesiredState) -> None:
+            said = [answer(row) for row in store.load_accounts()]
+            store.record_account_conditions([one for one in said if one is not None])
 
-    def __enter__(self) -> Self:
-        self._session.open()
-        self._listener.start()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.stop()
-        self._stopping = True
-        self._wakening.notified("", "")
-        self._thread.join()
-        self._session.close()
-        self._store.close()
-
-    def _obey(self) -> None:
-        while self._wakening.wait(60) and not self._stopping:
-            said = [self._answer(row) for row in self._store.load_accounts()]
-            self._store.record_account_conditions([one for one in said if one is not None])
+        super().__init__(url, "naive_accounts", record)
 
 
 def stored(url: str) -> dict[str, tuple[str | None, bool]]:
@@ -320,8 +294,7 @@ def test_all_accounts_get_settings_and_limits_in_one_go(console: Any) -> None:
 
 def test_what_is_started_on_an_account_that_is_down_waits_and_is_an_error(console: Any, schema_url: str) -> None:
     with Keeper(schema_url, refuse):
-        console("account", "add", "second", "--no-wait")
-        console("account", "enable", "second")
+        assert "its key was revoked" in console("account", "add", "second").err
         answer = console("start", "BTCUSDT", "--account", "second")
         assert (answer.code, answer.err.splitlines()[0]) == (1, "error: not traded now: second")
         assert answer.out.splitlines()[1].startswith("account second is down: its key was revoked (tried again at ")

@@ -3,62 +3,36 @@
 from __future__ import annotations
 
 import json
-import threading
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
-from naive_daemon.cli.confirmation import Wakening
-from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
-from naive_daemon.storage.postgres.locks import AccountClaim
-from naive_daemon.storage.postgres.notify import Listener
-from naive_daemon.storage.postgres.session import Session
 from naive_daemon.trading.desired_state import ActualState
+from tests.integration.standing_daemon import StandingDaemon
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from naive_daemon.domain.settings import SymbolSettings
+    from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
 
 
-class Obedience:
-    """Stands for a daemon: holds the account, and says of each symbol what `answer` makes of its settings."""
+class Obedience(StandingDaemon):
+    """Says of each symbol what `answer` makes of its settings."""
 
     def __init__(self, url: str, answer: Callable[[SymbolSettings], str | None] = lambda row: row.status.value) -> None:
-        self._answer = answer
-        self._store = PostgresDesiredState(url)
-        claim = AccountClaim(["main"])
-        self._session = Session(url, application_name=claim.application_name, on_connect=claim.bearer().take)
-        self._wakening = Wakening()
-        self._listener = Listener(url, ("naive_settings",), self._wakening)
-        self._thread = threading.Thread(target=self._obey)
-        self._stopping = False
-
-    def __enter__(self) -> Self:
-        self._session.open()
-        self._listener.start()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.stop()
-        self._stopping = True
-        self._wakening.notified("", "")
-        self._thread.join()
-        self._session.close()
-        self._store.close()
-
-    def _obey(self) -> None:
-        while self._wakening.wait(60) and not self._stopping:
-            answers = [(row, self._answer(row)) for row in self._store.load_settings()]
-            self._store.record_actual(
+        def record(store: PostgresDesiredState) -> None:
+            answers = [(row, answer(row)) for row in store.load_settings()]
+            store.record_actual(
                 [
                     ActualState(account=row.account, symbol=row.symbol, state=state, last_error="it crashed")
                     for row, state in answers
                     if state is not None
                 ]
             )
+
+        super().__init__(url, "naive_settings", record)
 
 
 def statuses(url: str) -> dict[str, str]:
