@@ -34,7 +34,7 @@ class SourceCollection(Generic[SourceData]):
         self._count_given = 0
         self._running = 0
 
-    def find(self, id: Hashable) -> Source[SourceData]:  # noqa: A002
+    def find(self, id: Hashable) -> Source[SourceData]:  # noqa: A002 (what it is)
         """Find a source by its id; raises SourceError."""
         try:
             return self.sources[id]

@@ -83,9 +83,9 @@ class Creator(Generic[SourceData, ClusterData]):
             )
         return found
 
-    def _create(self, id: Hashable, flow: RedFlow[SourceData, ClusterData]) -> Cluster[SourceData, ClusterData]:  # noqa: A002
-        hash(id)
-        cluster = Cluster(id, flow, self._parent, self._source.number)
-        self._niches.setdefault(flow, {})[id] = cluster
+    def _create(self, key: Hashable, flow: RedFlow[SourceData, ClusterData]) -> Cluster[SourceData, ClusterData]:
+        hash(key)
+        cluster = Cluster(key, flow, self._parent, self._source.number)
+        self._niches.setdefault(flow, {})[key] = cluster
         flow.count += 1
         return cluster

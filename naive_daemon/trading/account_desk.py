@@ -142,8 +142,11 @@ class AccountDesk(Actor):
         """Pass a question on to all accounts whose tree runs."""
         question, name_of, gist = _questions(message)
         running = [life.name for life in self._by_ref.values()]
-        then = lambda answers: call.reply(gist(answers))  # noqa: E731
-        ask_all(self, running, name_of, question, timeout_s=message.timeout_s, then=then)
+
+        def reply(answers: Mapping[str, Any]) -> None:
+            call.reply(gist(answers))
+
+        ask_all(self, running, name_of, question, timeout_s=message.timeout_s, then=reply)
 
     def _take(self, message: Any) -> None:
         match message:

@@ -138,8 +138,8 @@ def counted() -> Iterator[Decisions]:
         decisions.count += isinstance(event, Trade)
         return decide(self, event, position, instrument)
 
-    NaiveStrategy.decide = counting  # type: ignore[method-assign]
+    NaiveStrategy.decide = counting
     try:
         yield decisions
     finally:
-        NaiveStrategy.decide = decide  # type: ignore[method-assign]
+        NaiveStrategy.decide = decide

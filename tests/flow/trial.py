@@ -185,7 +185,7 @@ class Trial:
         for account in self.accounts:
             books = Books(self.place.url, account, fills_whole=False)
             books.check()
-            found = disagreements(books, _Looked(everything, self._there(account)))  # type: ignore[arg-type]
+            found = disagreements(books, _Looked(everything, self._there(account)))
             assert found == [], f"{account}: {found[:5]}"
             fills += len(books.fills)
         return f"{len(everything['/admin/orders'])} orders and {fills} fills of {len(self.accounts)} accounts agree"

@@ -30,7 +30,7 @@ def test_levels_that_are_not_there_or_are_twice() -> None:
         with pytest.raises(LinkError, match="no level 'candles' is linked below 'stream'; there are: decision"):
             look("candles")
     with pytest.raises(AttributeError, match="there are: decision"):
-        graph.stream.find_cluster(BTC).executors.candles  # noqa: B018
+        graph.stream.find_cluster(BTC).executors.candles  # noqa: B018 - looking is what is refused
     other = RedFlow("other", by("symbol"))
     other.add_sources([source_of(5, Bot(BTC))])
     with pytest.raises(LinkError, match="has sources or clusters of its own"):

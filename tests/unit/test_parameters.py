@@ -126,16 +126,16 @@ def test_a_strategy_may_check_what_no_rule_for_one_key_can_say_and_needs_an_inte
             raise InvalidSettingError("low", dict(settings.parameters)["low"], "less than high")
 
     with pytest.raises(InvalidSettingError, match="low=x is"):
-        settled(Plugin(), TradeSettings(parameters=(("low", "x"),)))  # type: ignore[arg-type]
+        settled(Plugin(), TradeSettings(parameters=(("low", "x"),)))
     with pytest.raises(InvalidSettingError, match="low=1 is refused: low is less than high"):
         settled(Plugin(), TradeSettings())  # type: ignore[arg-type]  # it decides nothing
 
     class Odd(EmaCrossStrategy):
-        def needs(self, settings: TradeSettings) -> object:  # type: ignore[override]
+        def needs(self, settings: TradeSettings) -> object:
             return msgspec.structs.replace(super().needs(settings), interval="7s")
 
     with pytest.raises(InvalidSettingError, match="interval=7s is refused"):
-        needs_of(Odd(), CROSS)  # type: ignore[arg-type]
+        needs_of(Odd(), CROSS)
 
 
 def test_only_what_the_signals_depend_on_is_among_the_needs() -> None:

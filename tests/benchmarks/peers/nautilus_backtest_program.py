@@ -15,20 +15,20 @@ import time
 from decimal import Decimal
 from typing import Any
 
-import pandas as pd  # type: ignore[import-untyped] # in its own environment
-from nautilus_trader.backtest.engine import (  # type: ignore[import-not-found] # in its own environment
+import pandas as pd
+from nautilus_trader.backtest.engine import (
     BacktestEngine,
     BacktestEngineConfig,
 )
-from nautilus_trader.backtest.models import FillModel  # type: ignore[import-not-found]
-from nautilus_trader.config import LoggingConfig  # type: ignore[import-not-found]
-from nautilus_trader.model.currencies import ETH, XRP  # type: ignore[import-not-found]
-from nautilus_trader.model.enums import AccountType, OmsType, OrderSide  # type: ignore[import-not-found]
-from nautilus_trader.model.identifiers import InstrumentId, Symbol, TraderId, Venue  # type: ignore[import-not-found]
-from nautilus_trader.model.instruments import CurrencyPair  # type: ignore[import-not-found]
-from nautilus_trader.model.objects import Money, Price, Quantity  # type: ignore[import-not-found]
-from nautilus_trader.persistence.wranglers import TradeTickDataWrangler  # type: ignore[import-not-found]
-from nautilus_trader.trading.strategy import Strategy  # type: ignore[import-not-found]
+from nautilus_trader.backtest.models import FillModel
+from nautilus_trader.config import LoggingConfig
+from nautilus_trader.model.currencies import ETH, XRP
+from nautilus_trader.model.enums import AccountType, OmsType, OrderSide
+from nautilus_trader.model.identifiers import InstrumentId, Symbol, TraderId, Venue
+from nautilus_trader.model.instruments import CurrencyPair
+from nautilus_trader.model.objects import Money, Price, Quantity
+from nautilus_trader.persistence.wranglers import TradeTickDataWrangler
+from nautilus_trader.trading.strategy import Strategy
 
 ONE = Decimal(1)
 TICK = Decimal("0.00000001")
@@ -63,7 +63,7 @@ class Trader:
         self.has_rebought = False
 
 
-class Naive(Strategy):  # type: ignore[misc]
+class Naive(Strategy):
     """The naive strategy by its rules; fills come before the trade that made them, and who began then waits."""
 
     def __init__(self, pair: Any, chunks: int, budget: Decimal, ratios: tuple[Decimal, ...], fee: Decimal) -> None:
