@@ -20,6 +20,7 @@ from naive_daemon.exchange.paper.client import balances_after
 from naive_daemon.exchange.paper.engine import PaperEngine
 from naive_daemon.execution.journal_store import JournalStore
 from naive_daemon.restoration import ExchangeHistory
+from naive_daemon.storage.postgres.venue import PAPER_VENUE
 from naive_daemon.trading.account_opener import OpenedAccount
 
 ClaimVenue = Callable[[str, str], None]
@@ -83,7 +84,7 @@ class PaperVenue:
         Raises ConfigError when the configured balances do not cover what was traded and what rests.
         """
         account = settings.name
-        claim(account, "paper")
+        claim(account, PAPER_VENUE)
         books = journal.load_account(account)
         engine = PaperEngine(
             self._instruments,

@@ -342,12 +342,10 @@ class World:
         )
 
     def _forget_actual(self) -> None:
-        """Say that nothing runs, of all accounts that are open."""
+        """Say that nothing runs, of all accounts that are ours."""
         store = PostgresDesiredState(self._servers.postgres_url, self.config.account)
         try:
-            for account in sorted({self.config.account, *self._openings.accounts()}):
-                store.forget_actual(account)
-            store.forget_conditions()
+            store.forget_actual()
         finally:
             store.close()
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
+import msgspec
 
 from naive_daemon.cli.account_choice import AccountType
 from naive_daemon.cli.account_confirmation import AccountsWait, wait_options
@@ -22,8 +23,11 @@ from naive_daemon.config.credentials import (
 from naive_daemon.config.exchange import BINANCE
 from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.errors import ConfigError, UsageError
-from naive_daemon.storage.postgres.accounts import OperatorAccounts
+from naive_daemon.storage.postgres import locks
+from naive_daemon.storage.postgres.accounts import OperatorAccounts, belongs_elsewhere
+from naive_daemon.storage.postgres.venue import PAPER_VENUE
 
+_OTHER_NAME = "name another account: each has one daemon, and one place for ever"
 _EXAMPLE = "naive-daemon account add second --credentials env:SECOND"
 
 
@@ -67,15 +71,15 @@ def add(
 
     """
     config = options.load_config()
-    accounts = _wanted(names, credentials, file)
+    accounts = [msgspec.structs.replace(one, beside=config.account) for one in _wanted(names, credentials, file)]
     _check(config, accounts)
     with open_engine(options, config) as (url, engine):
         store = OperatorAccounts(engine)
-        unread = _refuse_shared_keys(config, store.rows(), accounts)
+        _refuse_others(url, store, config, accounts)
+        unread = refuse_shared_keys(config, store.rows(), accounts)
         wait = AccountsWait(url, engine, config.account, [one.name for one in accounts], UP)
         added = store.add(accounts)
-        if unread and not options.json:
-            click.echo(f"the daemon has to find them by itself, here they are not: {unread}", err=True)
+        tell_unread(options, unread)
         messages = {one.name: "added" if one.name in added else "already there" for one in accounts}
         wait.report(options, messages, 0 if no_wait else timeout_s)
 
@@ -88,13 +92,14 @@ def _wanted(names: Sequence[str], credentials: str | None, file: Path | None) ->
     if file is not None:
         accounts = read_account_file(file)
     else:
-        reference = None if credentials is None else _reference(credentials)
+        reference = None if credentials is None else read_reference(credentials)
         accounts = [AccountSettings(name=name, credentials=reference) for name in names]
     _refuse_repeated(accounts)
     return list({one.name: one for one in accounts}.values())
 
 
-def _reference(text: str) -> str:
+def read_reference(text: str) -> str:
+    """Check a reference that was given as an option; raises UsageError."""
     try:
         return check_reference(text)
     except ConfigError as error:  # what was given is a command's option, and no configuration
@@ -126,7 +131,42 @@ def _check(config: Config, accounts: Iterable[AccountSettings]) -> None:
             )
 
 
-def _refuse_shared_keys(config: Config, present: Iterable[AccountSettings], wanted: Iterable[AccountSettings]) -> str:
+def _refuse_others(url: str, store: OperatorAccounts, config: Config, accounts: Iterable[AccountSettings]) -> None:
+    """Refuse what another daemon trades, or shall trade: it would be taken from that one, or never come up here."""
+    added = {one.name: one.beside for one in store.rows()}
+    if config.account in added:
+        raise belongs_elsewhere(config.account, added[config.account])
+    others = frozenset(store.daemons()) - {config.account}
+    new = [one.name for one in accounts if one.name not in added]
+    venues, holders, here = store.venues(new), locks.holders(url, new), _venue(config)
+    for name in new:
+        if name in others:
+            raise UsageError(
+                f"account {name} is the configured account of another daemon; nothing was added", hint=_OTHER_NAME
+            )
+        if name in holders:
+            raise UsageError(f"account {name} is traded by {holders[name]}; nothing was added", hint=_OTHER_NAME)
+        if venues.get(name, here) != here:
+            raise UsageError(
+                f"account {name} trades on {venues[name]}, not on {here}; nothing was added", hint=_OTHER_NAME
+            )
+
+
+def _venue(config: Config) -> str:
+    if config.exchange.name != BINANCE:
+        return PAPER_VENUE
+    from naive_daemon.exchange.binance.endpoints import venue_name
+
+    return venue_name(config.exchange.binance)
+
+
+def tell_unread(options: Options, unread: str) -> None:
+    """Say which credentials can not be read here; only the daemon knows whether it can."""
+    if unread and not options.json:
+        click.echo(f"the daemon has to find them by itself, here they are not: {unread}", err=True)
+
+
+def refuse_shared_keys(config: Config, present: Iterable[AccountSettings], wanted: Iterable[AccountSettings]) -> str:
     """Refuse a key that two accounts would share, as far as keys can be read here; says which can not.
 
     The daemon compares them again when it opens an account.

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from naive_daemon.cli.output import say
 from naive_daemon.domain.account import ACCOUNT_NAME, ACCOUNT_NAME_WORDS
 from naive_daemon.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from naive_daemon.cli.command import Options
+
 _NEAREST_MAX = 3
 _SHOWN_MAX = 40
+_NAMED_MAX = 6
 
 
 class AccountType(click.ParamType[str]):
@@ -40,7 +44,7 @@ def account_option(text: str = "The account; the configured one unless given.") 
 
 
 def all_accounts_option(
-    text: str = "All accounts that are traded: the configured one and those that were added.",
+    text: str = "All accounts that are traded: the configured one and those that were added beside it.",
 ) -> Callable[..., Any]:
     """Make the option --all-accounts."""
     return click.option("--all-accounts", is_flag=True, help=text)
@@ -70,16 +74,41 @@ def unknown_account(account: str, known: Collection[str]) -> UsageError:
     return UsageError(f"unknown account {account}", hint=hint)
 
 
-def chosen_accounts(engine: "Engine", configured: str, account: str | None, *, all_accounts: bool) -> list[str]:
+def chosen_accounts(
+    engine: "Engine", configured: str, account: str | None, *, all_accounts: bool, disabled_too: bool = False
+) -> list[str]:
     """Give the accounts that are meant: one, or all that are traded, the configured one first."""
     refuse_both(account, all_accounts=all_accounts)
-    return traded_accounts(engine, configured) if all_accounts else [known_account(engine, configured, account)]
+    if all_accounts:
+        return _accounts(engine, configured, disabled_too=disabled_too)
+    return [known_account(engine, configured, account)]
 
 
 def refuse_both(account: str | None, *, all_accounts: bool) -> None:
     """Refuse --account beside --all-accounts."""
     if all_accounts and account is not None:
         raise UsageError("--account and --all-accounts are both given", hint="give one of them")
+
+
+def tell_left_out(options: "Options", engine: "Engine", configured: str, *, all_accounts: bool) -> None:
+    """Say which accounts --all-accounts has left out, as they are disabled."""
+    if not all_accounts:
+        return
+    traded = frozenset(traded_accounts(engine, configured))
+    disabled = [name for name in every_account(engine, configured) if name not in traded]
+    if disabled:
+        named = ", ".join(disabled[:_NAMED_MAX]) + (" …" if len(disabled) > _NAMED_MAX else "")
+        noun = "1 disabled account was" if len(disabled) == 1 else f"{len(disabled)} disabled accounts were"
+        say(options, f"{noun} left out: {named}")
+
+
+def daemon_of(engine: "Engine", configured: str, account: str | None) -> str:
+    """Name the daemon, by its configured account, that trades the account that is meant."""
+    if account is None or account == configured:
+        return configured
+    from naive_daemon.storage.postgres.accounts import OperatorAccounts
+
+    return OperatorAccounts(engine).daemon_of(account)
 
 
 def traded_accounts(engine: "Engine", configured: str) -> list[str]:
@@ -95,5 +124,5 @@ def every_account(engine: "Engine", configured: str) -> list[str]:
 def _accounts(engine: "Engine", configured: str, *, disabled_too: bool) -> list[str]:
     from naive_daemon.storage.postgres.accounts import OperatorAccounts
 
-    added = (one.name for one in OperatorAccounts(engine).rows() if one.is_enabled or disabled_too)
-    return [configured, *(name for name in added if name != configured)]
+    added = OperatorAccounts(engine).rows(configured)
+    return [configured, *(one.name for one in added if one.is_enabled or disabled_too)]

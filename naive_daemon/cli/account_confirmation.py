@@ -8,9 +8,10 @@ import click
 import msgspec
 from sqlalchemy import Engine
 
-from naive_daemon.cli.account_standing import DOWN, OFF, UP, live_daemons
+from naive_daemon.cli.account_standing import DOWN, OFF, UP
 from naive_daemon.cli.command import Options
 from naive_daemon.cli.confirmation import await_states
+from naive_daemon.cli.not_running import not_running
 from naive_daemon.cli.output import emit, progress, say
 from naive_daemon.clock import WallClock
 from naive_daemon.domain.account import AccountCondition
@@ -21,7 +22,6 @@ from naive_daemon.storage.postgres.accounts import AccountSaid, OperatorAccounts
 
 _NAMED_MAX = 10
 _LINES_MAX = 20
-NOT_RUNNING = "the daemon is not running; it will do so when it starts"
 
 
 class AccountChanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +53,8 @@ class AccountsWait:
         self._accounts = OperatorAccounts(engine)
         self._goal = goal
         self._names = names
-        self._daemons = live_daemons(url, self._accounts, configured)
+        self._not_running = not_running(url, engine, configured, "it will do so when it starts")
+        self._configured = configured
         self.is_daemon_running = locks.holder(url, configured) is not None
         self._former = self._read(names)
 
@@ -64,7 +65,7 @@ class AccountsWait:
         rows = [_changed(name, message, unsettled.get(name), waited=waits) for name, message in messages.items()]
         emit(options, {"daemon_running": self.is_daemon_running, "accounts": rows}, lambda: _print(rows))
         if not self.is_daemon_running:
-            say(options, NOT_RUNNING)
+            say(options, self._not_running)
         if unsettled:
             raise self._complaint(unsettled, timeout_s)
 
@@ -93,7 +94,7 @@ class AccountsWait:
         return failed | late
 
     def _read(self, names: Collection[str]) -> dict[str, AccountSaid]:
-        said = self._accounts.said(names, self._daemons)
+        said = self._accounts.said(self._configured, names) if self.is_daemon_running else {}
         return {name: said.get(name) or _silent(name) for name in names}
 
     def _has_failed(self, name: str, said: AccountSaid) -> bool:

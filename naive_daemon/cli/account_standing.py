@@ -38,20 +38,15 @@ class AccountStanding(msgspec.Struct, frozen=True, kw_only=True):
         return f"account {self.account} is down: {printable(self.reason or 'nobody knows why')}{again}"
 
 
-def live_daemons(url: str, accounts: OperatorAccounts, configured: str) -> frozenset[str]:
-    """Name the daemons that run now, by their configured accounts; what others last said counts no more."""
-    return frozenset(locks.holders(url, {configured, *accounts.speakers()}))
-
-
 def read_accounts(url: str, engine: Engine, configured: str) -> list[AccountStanding]:
-    """Read how the configured account, and all that were added, stand; the configured one first."""
+    """Read how a configured account, and those that were added beside it, stand; the configured one first."""
     accounts = OperatorAccounts(engine)
-    added = [one for one in accounts.rows() if one.name != configured]
-    rows = [AccountSettings(name=configured), *added]
-    live = live_daemons(url, accounts, configured)
-    said = accounts.said(daemons=live)
+    rows = [AccountSettings(name=configured), *accounts.rows(configured)]
+    runs = locks.holder(url, configured) is not None
+    # What a daemon last said that is gone counts no more.
+    said = accounts.said(configured) if runs else {}
     # A daemon that started without an account has nothing to say of it.
-    unsaid = OFF if configured in live else None
+    unsaid = OFF if runs else None
     on = accounts.symbols_on()
     standings = []
     for row in rows:

@@ -6,9 +6,16 @@ from typing import Any
 import click
 import msgspec
 
-from naive_daemon.cli.account_choice import account_option, all_accounts_option, chosen_accounts, known_account
+from naive_daemon.cli.account_choice import (
+    account_option,
+    all_accounts_option,
+    chosen_accounts,
+    daemon_of,
+    known_account,
+)
 from naive_daemon.cli.command import Group, Options, pass_options
 from naive_daemon.cli.database import open_engine
+from naive_daemon.cli.not_running import not_running
 from naive_daemon.cli.output import emit, print_table, say
 from naive_daemon.domain.errors import UsageError
 from naive_daemon.domain.limits import RiskLimits, read_limit
@@ -73,15 +80,17 @@ def set_limits(options: Options, *, words: tuple[str, ...], account: str | None,
     changes = _read_changes(words)
     config = options.load_config()
     with open_engine(options, config) as (url, engine):
-        accounts = chosen_accounts(engine, config.account, account, all_accounts=all_accounts)
+        # Also those that are disabled: they may be enabled again, and must not come back without limits.
+        accounts = chosen_accounts(engine, config.account, account, all_accounts=all_accounts, disabled_too=True)
         changed = OperatorSafeguards(engine).set_limits_of(accounts, changes)
-        running = bool(locks.holders(url, accounts))
+        takes = (
+            "the running daemon takes this at once"
+            if locks.holders(url, accounts)
+            else not_running(url, engine, daemon_of(engine, config.account, account), "it obeys when it starts")
+        )
     flat = [_flat(owner, values) for owner, values in changed.items()]
     emit(options, flat if all_accounts else flat[0], lambda: _print(changed))
-    say(
-        options,
-        "the running daemon takes this at once" if running else "the daemon is not running; it obeys when it starts",
-    )
+    say(options, takes)
 
 
 def _read_changes(words: Sequence[str]) -> dict[str, str]:

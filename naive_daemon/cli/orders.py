@@ -5,7 +5,13 @@ from typing import Any
 import click
 import msgspec
 
-from naive_daemon.cli.account_choice import account_option, all_accounts_option, known_account, refuse_both
+from naive_daemon.cli.account_choice import (
+    account_option,
+    all_accounts_option,
+    every_account,
+    known_account,
+    refuse_both,
+)
 from naive_daemon.cli.command import Command, Options, pass_options
 from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.moment import MomentType
@@ -60,9 +66,10 @@ def orders(
     refuse_both(account, all_accounts=all_accounts)
     config = options.load_config()
     with open_engine(options, config, reads_only=True) as (_, engine):
-        chosen = None if all_accounts else known_account(engine, config.account, account)
+        own = [known_account(engine, config.account, account)]
+        chosen = every_account(engine, config.account) if all_accounts else own
         if symbols:
-            rows = OperatorSettings(engine).rows(chosen)
+            rows = OperatorSettings(engine).rows(None if all_accounts else own[0])
             check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])
         found = Report(engine).orders(
             chosen, symbols, live_only=live_only, orphans_only=orphans_only, limit=limit, since_ns=since_ns

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from naive_daemon.cli.account_choice import account_option, all_accounts_option, chosen_accounts
+from naive_daemon.cli.account_choice import account_option, all_accounts_option, chosen_accounts, tell_left_out
 from naive_daemon.cli.command import Command, Options, pass_options
 from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.output import emit, progress
@@ -48,6 +48,7 @@ def seed(options: Options, *, some: tuple[str, ...], account: str | None, all_ac
             for batch in _batches(names):
                 added += store.seed(name, batch)
                 bar.advance(task, len(batch))
+        tell_left_out(options, engine, config.account, all_accounts=all_accounts)
     report = {"account": accounts[0], "listed": len(names), "added": added, "untouched": total - added}
     report |= {"accounts": len(accounts)} if all_accounts else {}
     emit(options, report, lambda: click.echo(f"{added} symbols added, {total - added} had settings already"))

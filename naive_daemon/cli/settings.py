@@ -6,7 +6,7 @@ from typing import Any
 import click
 import msgspec
 
-from naive_daemon.cli.account_choice import account_option, all_accounts_option, chosen_accounts
+from naive_daemon.cli.account_choice import account_option, all_accounts_option, chosen_accounts, tell_left_out
 from naive_daemon.cli.command import Group, Options, pass_options
 from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.output import emit, print_table, say
@@ -50,7 +50,7 @@ def list_settings(options: Options, *, symbols: tuple[str, ...], account: str | 
     """
     config = options.load_config()
     with open_engine(options, config, reads_only=True) as (_, engine):
-        accounts = chosen_accounts(engine, config.account, account, all_accounts=all_accounts)
+        accounts = chosen_accounts(engine, config.account, account, all_accounts=all_accounts, disabled_too=True)
         rows = _rows(OperatorSettings(engine), accounts)
     if symbols:
         wanted = check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])
@@ -93,7 +93,8 @@ def set_settings(options: Options, *, words: tuple[str, ...], account: str | Non
                 store.seed(one, missing)
             store.set_values(one, names, changes)
         changed = _rows(store, accounts, names)
-    emit(options, [_flat(row) for row in changed], lambda: _print(changed))
+        emit(options, [_flat(row) for row in changed], lambda: _print(changed))
+        tell_left_out(options, engine, config.account, all_accounts=all_accounts)
     running = sum(row.status is not TradingStatus.OFF for row in changed)
     if running:
         say(options, "traders that run take this at their next cycle; orders that rest stay as they are")

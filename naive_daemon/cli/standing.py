@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from naive_daemon.cli.account_standing import AccountStanding, read_accounts
 from naive_daemon.cli.confirmation import Target
+from naive_daemon.cli.not_running import other_daemons
 from naive_daemon.clock import to_datetime
 from naive_daemon.condition import degradations, warnings_of
 from naive_daemon.console.client import ConsoleClient, ConsoleRefusedError
@@ -33,7 +34,8 @@ _LIVE = tuple(status.value for status in OrderStatus if not status.is_terminal)
 class DaemonStanding(msgspec.Struct, frozen=True, kw_only=True):
     """The daemon that trades an account; times are ISO in UTC, the rest None where it is not known.
 
-    `silent_s` is the age of its last heartbeat. `actors`, `stuck_threads`, `replaced_threads` and `lost_threads` say
+    `others`: for which accounts daemons run on this database instead, where none trades this one. `silent_s` is the age
+    of its last heartbeat. `actors`, `stuck_threads`, `replaced_threads` and `lost_threads` say
     how its runtime is, `degraded` what it does without and `warnings` what is to be mended, a line each, to who may
     use its home.
     """
@@ -55,6 +57,7 @@ class DaemonStanding(msgspec.Struct, frozen=True, kw_only=True):
     lost_threads: int | None = None
     degraded: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 class SymbolStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +128,8 @@ def read_standing(
     # An account that was added, and is down, has its daemon all the same: that of the configured account.
     spoken_for = any(one.state is not None for one in standings)
     daemon = _daemon(url, accounts[0], configured if spoken_for else accounts[0])
+    if not daemon.running:
+        daemon = msgspec.structs.replace(daemon, others=other_daemons(url, engine, daemon.account))
     return Standing(_with_health(daemon, console), OperatorSafeguards(engine).kill_switch(), standings, rows)
 
 

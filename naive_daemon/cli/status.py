@@ -8,6 +8,7 @@ import click
 from naive_daemon.cli.account_choice import (
     account_option,
     all_accounts_option,
+    daemon_of,
     every_account,
     known_account,
     refuse_both,
@@ -17,6 +18,7 @@ from naive_daemon.cli.command import Command, Options, pass_options
 from naive_daemon.cli.confirmation import Wakening
 from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.kill_switch import state_line
+from naive_daemon.cli.not_running import elsewhere
 from naive_daemon.cli.output import emit, print_table
 from naive_daemon.cli.standing import DaemonStanding, Standing, SymbolStanding, read_standing
 from naive_daemon.cli.standing_alone import read_alone
@@ -95,7 +97,8 @@ def status(
 
         def read() -> Standing:
             accounts = every_account(engine, config.account) if account is None else [account]
-            return read_standing(url, engine, config.account, accounts, symbols, everything=everything, console=console)
+            daemon = daemon_of(engine, config.account, account)
+            return read_standing(url, engine, daemon, accounts, symbols, everything=everything, console=console)
 
         if watch:
             _watch(url, read, read_without_database)
@@ -192,6 +195,8 @@ def _held(rows: Sequence[SymbolStanding], *, with_account: bool) -> dict[str, li
 
 
 def _daemon_line(daemon: DaemonStanding) -> str:
+    if not daemon.running and daemon.others:
+        return elsewhere(daemon.account, daemon.others)
     if not daemon.running:
         return f"account {daemon.account}: the daemon is not running; what is wanted is kept until it starts"
     there = f" on {daemon.host}" if daemon.host else ""

@@ -9,11 +9,18 @@ from typing import Any
 import click
 import msgspec
 
-from naive_daemon.cli.account_choice import account_option, all_accounts_option, chosen_accounts
+from naive_daemon.cli.account_choice import (
+    account_option,
+    all_accounts_option,
+    chosen_accounts,
+    daemon_of,
+    tell_left_out,
+)
 from naive_daemon.cli.account_standing import AccountStanding, read_accounts
 from naive_daemon.cli.command import Options
 from naive_daemon.cli.confirmation import Actual, Target
 from naive_daemon.cli.database import open_engine
+from naive_daemon.cli.not_running import not_running
 from naive_daemon.cli.output import emit, say
 from naive_daemon.cli.switch_wait import SwitchWait
 from naive_daemon.cli.symbols import SymbolType, check_known, listed_symbols
@@ -23,7 +30,6 @@ from naive_daemon.storage.postgres import locks
 from naive_daemon.storage.postgres.settings import OperatorSettings
 
 _NAMED_MAX = 10
-NOT_RUNNING = "the daemon is not running; it will do so when it starts"
 ON, OFF, SHUTDOWN = TradingStatus.ON, TradingStatus.OFF, TradingStatus.SHUTDOWN
 
 # What to say, by what is asked for and what stood there before.
@@ -98,16 +104,19 @@ def run_switch(options: Options, switch: Switch) -> None:
         wait = SwitchWait(url, engine, switch.status, switch.timeout_s, targets)
         before = _apply(settings, targets, rows, switch)
         traded = locks.holders(url, accounts)
-        known = {one.account: one for one in read_accounts(url, engine, config.account)}
+        daemon = daemon_of(engine, config.account, switch.account)
+        known = {one.account: one for one in read_accounts(url, engine, daemon)}
+        without_daemon = not_running(url, engine, daemon, "it will do so when it starts")
         standings = [known.get(name) or AccountStanding(account=name) for name in accounts]
         # Of one that is down nothing runs, so that a stop is done; anything else has to wait until it is up.
         idle = [one for one in standings if one.account not in traded or (one.trouble and switch.status is not OFF)]
         awaited = [] if switch.timeout_s == 0 else _without(targets, idle)
         unsettled = wait.run(options, awaited) if awaited else {}
-    awaited_set = frozenset(awaited)
-    report = [_switched(target, before[target], switch, awaited_set, unsettled.get(target)) for target in targets]
-    emit(options, {"daemon_running": bool(traded), "symbols": report}, lambda: _print(report))
-    for line in dict.fromkeys(_idle_line(one) for one in idle):
+        awaited_set = frozenset(awaited)
+        report = [_switched(target, before[target], switch, awaited_set, unsettled.get(target)) for target in targets]
+        emit(options, {"daemon_running": bool(traded), "symbols": report}, lambda: _print(report))
+        tell_left_out(options, engine, config.account, all_accounts=switch.all_accounts)
+    for line in dict.fromkeys(_idle_line(one, without_daemon) for one in idle):
         say(options, line)
     if unsettled:
         raise wait.complaint(unsettled)
@@ -124,12 +133,12 @@ def _without(targets: Sequence[Target], idle: Sequence[AccountStanding]) -> list
     return [target for target in targets if target.account not in names]
 
 
-def _idle_line(one: AccountStanding) -> str:
+def _idle_line(one: AccountStanding, without_daemon: str) -> str:
     """Say why an account is not traded now."""
     if not one.is_enabled:
         return f"account {one.account} is disabled; it will do so after naive-daemon account enable {one.account}"
     if one.state is None:
-        return NOT_RUNNING
+        return without_daemon
     return one.trouble or f"account {one.account} is being opened; it will do so when it is up"
 
 

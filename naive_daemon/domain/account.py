@@ -18,9 +18,14 @@ ACCOUNT_STATES = ("opening", "up", "down", "off")
 
 
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One account. `credentials` says where its key is, never what it is; None on an exchange that needs none."""
+    """One account. `credentials` says where its key is, never what it is; None on an exchange that needs none.
+
+    `beside`: the configured account of the daemon that it was added to, and that alone trades it; None for a configured
+    account itself.
+    """
 
     name: str
+    beside: str | None = None
     credentials: str | None = None
     is_enabled: bool = True
 

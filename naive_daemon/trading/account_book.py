@@ -41,11 +41,6 @@ class AccountBook:
         standing = self._standings.get(account)
         return standing.reason if isinstance(standing, AccountDown) else None
 
-    def is_foreign(self, account: str) -> bool:
-        """Say whether somebody else trades the account, and says how its symbols are."""
-        standing = self._standings.get(account)
-        return isinstance(standing, AccountDown) and standing.is_foreign
-
     def is_ours(self, account: str) -> bool:
         """Say whether nobody but we can place an order for the account."""
         standing = self._standings.get(account)

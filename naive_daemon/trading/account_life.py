@@ -90,7 +90,6 @@ class AccountLife:
         self._overdue: int | None = None
         self._is_claimed = False
         self._is_ours = False
-        self._is_foreign = False
         self._ref: Ref | None = None
         self._reason: str | None = None
         self._closes_because: str | None = None
@@ -131,7 +130,6 @@ class AccountLife:
         return AccountDown(
             self.name,
             self._reason or reasons.get(self.stage),
-            is_foreign=self._is_foreign,
             is_ours=self._is_ours,
         )
 
@@ -191,7 +189,7 @@ class AccountLife:
         """Be off, and let others trade it, once no opening is under way any more."""
         self._cancel_timer()
         self._desk.opener.close(self.name)
-        self.stage, self._reason, self._is_foreign, self._failures = Stage.OFF, None, False, 0
+        self.stage, self._reason, self._failures = Stage.OFF, None, 0
         self._opened = None
         self._release()
         self._tell()
@@ -219,10 +217,9 @@ class AccountLife:
             self._fail(f"the journal does not say who trades it: {cause_text(answer.reason)}", is_passing=True)
         elif answer.held_by is not None:
             self._is_claimed = self._is_ours = False
-            self._is_foreign = True
             self._fail(f"traded by {answer.held_by}", is_passing=True)
         else:
-            self._is_ours, self._is_foreign = True, False
+            self._is_ours = True
             self._tell()  # no entry leaves it yet, and it can be answered for
             self._go_on(self._open)
 

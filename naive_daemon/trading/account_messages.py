@@ -38,12 +38,11 @@ class AccountUp(msgspec.Struct, frozen=True):
 class AccountDown(msgspec.Struct, frozen=True):
     """The account can not be traded now, and why; None while it is being opened.
 
-    `is_foreign`: somebody else trades it, who says how its symbols are. `is_ours`: nobody else can, its lock is ours.
+    `is_ours`: nobody else can trade it, its lock is ours.
     """
 
     account: str
     reason: str | None
-    is_foreign: bool = False
     is_ours: bool = False
 
 

@@ -43,9 +43,6 @@ class DesiredStateStore(Protocol):
     def record_account_conditions(self, conditions: Sequence[AccountCondition]) -> None:
         """Write what accounts really do, and notify whoever waits for it."""
 
-    def forget_conditions(self) -> None:
-        """Say that no account runs: before a daemon's first word of its own, and after its last."""
-
     def confirm_kill_switch(self, account: str, revision: int) -> None:
         """Note that the account obeys the kill switch of this revision, so that whoever switched it knows.
 

@@ -88,7 +88,7 @@ class Switches(Actor):
         super().__init__()
         self._guard = Guard(self)
         self._accounts = AccountBook()
-        self._symbols = SymbolBoard(self, self._guard, self._accounts)
+        self._symbols = SymbolBoard(self, self._guard)
         self._context_of = context_of
         self._quarantine = quarantine or Quarantine()
         self._early: list[SettingsRead] | None = []

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from naive_daemon import names
 from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed
 from naive_daemon.otp import Actor, Ref
-from naive_daemon.trading.account_book import AccountBook
 from naive_daemon.trading.cause import cause_text
 from naive_daemon.trading.guard import Guard
 from naive_daemon.trading.switch_messages import ActualChanged, StatusDrained, SymbolKey
@@ -15,10 +14,9 @@ from naive_daemon.trading.symbol_record import SymbolRecord, SymbolView
 class SymbolBoard:
     """Belongs to the switches, `actor`. Finds a symbol by its key, its supervisor or its account."""
 
-    def __init__(self, actor: Actor, guard: Guard, accounts: AccountBook) -> None:
+    def __init__(self, actor: Actor, guard: Guard) -> None:
         self._actor = actor
         self._guard = guard
-        self._accounts = accounts
         self._records: dict[SymbolKey, SymbolRecord] = {}
         self._by_account: dict[str, dict[SymbolKey, SymbolRecord]] = {}
         self._by_ref: dict[Ref, SymbolKey] = {}
@@ -103,11 +101,8 @@ class SymbolBoard:
         return tuple(record.view(self._guard.reason(key)) for key, record in self._records.items())
 
     def tell(self, record: SymbolRecord) -> None:
-        """Tell control what a symbol does, if that is new; of an account that somebody else trades that one tells."""
+        """Tell control what a symbol does, if that is new."""
         settings = record.settings
-        if self._accounts.is_foreign(settings.account):
-            record.told = None
-            return
         actual = record.actual(self._guard.reason((settings.account, settings.symbol)))
         if actual != record.told:
             record.told = actual

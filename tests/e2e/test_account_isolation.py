@@ -112,7 +112,8 @@ def test_a_revoked_key_a_wrong_one_and_one_that_is_used_twice_stop_that_account_
         await_trading(place, exchange, symbol, *others)
         with psycopg.connect(place.url, autocommit=True) as connection:
             connection.execute(
-                "INSERT INTO accounts (account, credentials) VALUES (%s, %s)", ("copy", f"file:{copied}")
+                "INSERT INTO accounts (account, beside, credentials) VALUES (%s, 'main', %s)",
+                ("copy", f"file:{copied}"),
             )
         twice = await_state(place, "copy", "down")
         assert twice["reason"] == "account copy has the same API key as account account-001"

@@ -1,5 +1,7 @@
 """Several accounts of one daemon, through the installed program: added, disabled, enabled, killed and back again."""
 
+import json
+
 import psycopg
 
 from tests.e2e.books import Books, await_rows
@@ -12,6 +14,11 @@ ALL = ("main", *EXTRA)
 ORDERS = "SELECT count(*) FROM orders WHERE account = '{}'"
 # Far from the market, so that it rests for as long as nobody cancels it.
 RESTING = "SELECT client_order_id FROM orders WHERE account = 'third' AND symbol = 'ETHUSDT' AND status = 'open'"
+SAID_OF_FIRST = """
+    SELECT account, symbol, state FROM actual_states WHERE account IN ('main', 'second')
+    UNION ALL SELECT account, daemon, state FROM account_conditions WHERE daemon = 'main'
+    UNION ALL SELECT account, beside, is_enabled::text FROM accounts WHERE account = 'second' ORDER BY 1, 2, 3
+"""
 COMPLETED = "SELECT count(DISTINCT account) FROM cycles WHERE outcome = 'completed'"
 
 
@@ -70,6 +77,39 @@ def test_accounts_come_and_go_while_all_others_trade_and_come_back_after_kill_9(
     daemon.stop()
 
 
+def test_two_daemons_on_one_database_have_each_their_own_accounts(place: Place, elsewhere: Place) -> None:
+    place.environment |= FAST
+    daemon = place.trade("--start", "BTCUSDT")
+    elsewhere.environment |= {"NAIVE_DATABASE_URL": place.url, "NAIVE_ACCOUNT": "live"}
+    assert place("account", "add", "second").code == 0
+    assert place("start", "BTCUSDT", "--account", "second").code == 0
+    assert elsewhere("account", "add", "alice", "--no-wait").code == 0
+    assert elsewhere("start", "BTCUSDT", "--account", "alice", "--no-wait").code == 0
+    before = await_rows(place.url, SAID_OF_FIRST, bool)
+    with psycopg.connect(place.url, autocommit=True) as server:
+        server.execute("LISTEN naive_actual")
+        other = elsewhere.trade("--start", "BTCUSDT")
+        for attempt in eventually():
+            with attempt:
+                assert states(elsewhere) == {"live": "up", "alice": "up"}
+        assert elsewhere("start", "ETHUSDT", "--all-accounts").code == 0
+        assert elsewhere("account", "disable", "second").code == 2
+        other.stop()
+        told = {json.loads(one.payload)["account"] for one in server.notifies(timeout=0)}
+    assert told == {"live", "alice"}
+    assert await_rows(place.url, SAID_OF_FIRST, bool) == before
+    assert states(place) == {"main": "up", "second": "up"}
+    for name in ("main", "second"):
+        await_more_orders(place, name)
+    refused = elsewhere.run(NAIVE_ACCOUNT="second")
+    assert refused.await_end() == 1, "the one that trades it holds its lock"
+    assert place("account", "disable", "second").code == 0
+    refused = elsewhere.run(NAIVE_ACCOUNT="second")
+    assert refused.await_end() == 78
+    assert refused.log.plain_lines()[0].startswith("error: account second belongs to the daemon of account main")
+    daemon.stop()
+
+
 def test_a_bad_name_is_refused_before_a_database_is_made(elsewhere: Place) -> None:
     answer = elsewhere("account", "add", "--", "';DROP TABLE accounts;--")
     assert (answer.code, answer.out) == (2, "")
@@ -81,11 +121,12 @@ def test_what_sql_writes_badly_does_not_harm_the_daemon(place: Place) -> None:
     daemon = place.trade("--start", "BTCUSDT")
     with psycopg.connect(place.url, autocommit=True) as operator:
         operator.execute(
-            "INSERT INTO accounts (account, credentials) VALUES ('main', 'env:NONE'), ('b', 'env:NAIVE_B')"
+            "INSERT INTO accounts (account, beside, credentials) "
+            "VALUES ('main', 'elsewhere', 'env:NONE'), ('b', 'main', 'env:NAIVE_B'), ('c', 'main', NULL)"
         )
     for attempt in eventually():
         with attempt:
-            assert set(states(place)) == {"main", "b"}
+            assert set(states(place)) == {"main", "b", "c"}
             assert states(place)["main"] == "up"
             assert states(place)["b"] is not None
     assert daemon.is_running()

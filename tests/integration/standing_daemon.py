@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Self
 
 from naive_daemon.cli.confirmation import Wakening
+from naive_daemon.domain.account import AccountCondition
 from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
 from naive_daemon.storage.postgres.locks import AccountClaim
 from naive_daemon.storage.postgres.notify import Listener
@@ -14,10 +15,13 @@ from naive_daemon.storage.postgres.session import Session
 class StandingDaemon:
     """Open with `with`. Calls `obey`, on a thread of its own, whenever the channel is notified."""
 
-    def __init__(self, url: str, channel: str, obey: Callable[[PostgresDesiredState], None]) -> None:
+    def __init__(
+        self, url: str, channel: str, obey: Callable[[PostgresDesiredState], None], account: str = "main"
+    ) -> None:
         self._obey = obey
-        self._store = PostgresDesiredState(url)
-        claim = AccountClaim(["main"])
+        self._store = PostgresDesiredState(url, account)
+        self._store.record_account_conditions([AccountCondition(account=account, state="up")])
+        claim = AccountClaim([account])
         self._session = Session(url, application_name=claim.application_name, on_connect=claim.bearer().take)
         self._wakening = Wakening()
         self._listener = Listener(url, (channel,), self._wakening)

@@ -9,6 +9,7 @@ import pytest
 
 from naive_daemon.domain.account import AccountCondition, AccountSettings
 from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
+from naive_daemon.storage.postgres.venue import claim_venue
 from tests.integration.standing_daemon import StandingDaemon
 
 KEY, OTHER_KEY, SECRET = "k3y-vmPUZE6mv9SD5VNHk4HlWF", "k3y-of-another-account", "s3cr3t-NhqPtmdSJYdKjVHjA7"
@@ -28,12 +29,12 @@ def refuse(row: AccountSettings) -> AccountCondition:
 class Keeper(StandingDaemon):
     """Says of each account but the configured one what `answer` makes of its row."""
 
-    def __init__(self, url: str, answer: Answer = obey) -> None:
+    def __init__(self, url: str, answer: Answer = obey, account: str = "main") -> None:
         def record(store: PostgresDesiredState) -> None:
             said = [answer(row) for row in store.load_accounts()]
             store.record_account_conditions([one for one in said if one is not None])
 
-        super().__init__(url, "naive_accounts", record)
+        super().__init__(url, "naive_accounts", record, account)
 
 
 def stored(url: str) -> dict[str, tuple[str | None, bool]]:
@@ -257,7 +258,7 @@ def test_all_accounts_are_switched_in_one_go(console: Any, schema_url: str) -> N
         assert connection.execute(on).fetchall() == [("main",), ("second",), ("third",)]
     assert console("stop", "BTCUSDT", "--all-accounts").out.splitlines() == [
         "main  BTCUSDT    stopped", "second  BTCUSDT  stopped", "third  BTCUSDT   stopped",
-        "the daemon is not running; it will do so when it starts",
+        "1 disabled account was left out: fourth", "the daemon is not running; it will do so when it starts",
     ]  # fmt: skip
     shown = console("status").out.splitlines()
     assert shown[1] == "disabled: fourth"
@@ -281,6 +282,13 @@ def test_all_accounts_get_settings_and_limits_in_one_go(console: Any) -> None:
         one["max_open_orders"] for one in console("limits", "set", "max_open_orders=4", "--all-accounts", "--json").data
     ] == [4, 4]
     assert console("orders", "--all-accounts", "--json").data == []
+    console("account", "disable", "second")
+    limits = console("limits", "set", "max_open_orders=3", "--all-accounts", "--json").data
+    assert [(one["account"], one["max_open_orders"]) for one in limits] == [("main", 3), ("second", 3)]
+    left_out = "1 disabled account was left out: second"
+    assert left_out in console("settings", "set", "BTCUSDT", "chunks=5", "--all-accounts").out.splitlines()
+    assert left_out in console("seed", "--symbols", "BTCUSDT", "--all-accounts").out.splitlines()
+    assert len(console("settings", "list", "BTCUSDT", "--all-accounts", "--json").data) == 2
     for command in (
         ("start", "BTCUSDT"),
         ("settings", "list"),
@@ -290,6 +298,90 @@ def test_all_accounts_get_settings_and_limits_in_one_go(console: Any) -> None:
     ):
         answer = console(*command, "--all-accounts", "--account", "second")
         assert (answer.code, answer.err.splitlines()[0]) == (2, "error: --account and --all-accounts are both given")
+
+
+def test_a_wrong_reference_is_corrected_while_the_account_trades_or_not(
+    console: Any, schema_url: str, keys: Callable[[str, str], str]
+) -> None:
+    wrong, right = keys("wrong", KEY), keys("right", OTHER_KEY)
+    console("account", "add", "second", "--credentials", wrong, "--no-wait")
+    answer = console("account", "add", "second", "--credentials", right)
+    assert (answer.code, answer.err.splitlines()[1]) == (
+        2, "hint: naive-daemon account enable second --credentials REFERENCE gives it others",
+    )  # fmt: skip
+    spoke: list[str | None] = []
+
+    def open_right(row: AccountSettings) -> AccountCondition:
+        spoke.append(row.credentials)
+        return obey(row) if row.credentials == right else refuse(row)
+
+    with Keeper(schema_url, open_right):
+        assert console("account", "enable", "second").code == 1
+        done = console("account", "enable", "second", "--credentials", right)
+        assert (done.code, done.out) == (0, "second  its credentials are set\n")
+        assert spoke[-1] == right
+        failed = console("account", "enable", "second", "--credentials", wrong)
+        assert (failed.code, failed.err.splitlines()[0]) == (1, "error: account second is down: its key was revoked")
+        console("account", "disable", "second")
+        done = console("account", "enable", "second", "--credentials", right)
+        assert done.out == "second  enabled, its credentials are set\n"
+    console("account", "add", "third", "--credentials", keys("third", SECRET), "--no-wait")
+    for arguments, said in (
+        (("second", "--credentials", KEY), "are no reference to credentials"),
+        (("second", "--credentials", keys("copy", SECRET)), "accounts second and third have the same API key"),
+        (("second", "third", "--credentials", right), "--credentials goes with one account"),
+        (("nobody", "--credentials", "env:NOBODY"), "unknown account nobody"),
+        (("main", "--credentials", "env:MAIN"), "account main is the configured one"),
+    ):
+        answer = console("account", "enable", *arguments)
+        assert (answer.code, said in answer.err) == (2, True), answer.err
+    assert stored(schema_url)["second"] == (right, True)
+
+
+def test_an_account_of_another_daemon_is_named_as_such_and_left_out(
+    console: Any, schema_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as other:
+        other.setenv("NAIVE_ACCOUNT", "live")
+        console("account", "add", "alice", "--no-wait")
+        console("start", "BTCUSDT", "--all-accounts", "--no-wait")
+    console("account", "add", "second", "--no-wait")
+    for command in ("add", "disable", "enable"):
+        answer = console("account", command, "alice")
+        assert (answer.code, answer.err.splitlines()[0]) == (
+            2, "error: account alice belongs to the daemon of account live; nothing was changed",
+        )  # fmt: skip
+    assert [one["account"] for one in console("account", "list", "--json").data] == ["main", "second"]
+    started = console("start", "ETHUSDT", "--all-accounts", "--json", "--no-wait").data["symbols"]
+    assert {row["account"] for row in started} == {"main", "second"}
+    assert {row["account"] for row in console("status", "--json").data["symbols"]} == {"main", "second"}
+    claim_venue(schema_url, "far", "binance mainnet")
+    for name, said in (
+        ("live", "account live is the configured account of another daemon; nothing was added"),
+        ("far", "account far trades on binance mainnet, not on paper; nothing was added"),
+    ):
+        answer = console("account", "add", name)
+        assert (answer.code, answer.err.splitlines()[0]) == (2, f"error: {said}")
+    monkeypatch.setenv("NAIVE_ACCOUNT", "alice")
+    assert "account alice belongs to the daemon of account live" in console("account", "add", "bob").err
+    assert set(stored(schema_url)) == {"alice", "second"}
+
+
+def test_a_daemon_that_runs_for_another_account_is_named(console: Any, schema_url: str) -> None:
+    console("account", "add", "second", "--no-wait")
+    elsewhere = "no daemon trades account main here; one runs for account live (NAIVE_ACCOUNT or --account)"
+    with Keeper(schema_url, account="live"):
+        for command in (
+            ("start", "BTCUSDT"),
+            ("stop", "BTCUSDT", "--account", "second"),
+            ("limits", "set", "max_open_orders=3"),
+            ("account", "enable", "second"),
+            ("status",),
+        ):
+            assert elsewhere in console(*command).out.splitlines(), command
+        assert "the daemon is running" in console("status", "--account", "live").out
+        assert "takes this at once" in console("limits", "set", "max_open_orders=3", "--account", "live").out
+    assert "the daemon is not running" in console("status").out
 
 
 def test_what_is_started_on_an_account_that_is_down_waits_and_is_an_error(console: Any, schema_url: str) -> None:
@@ -304,7 +396,7 @@ def test_what_is_started_on_an_account_that_is_down_waits_and_is_an_error(consol
         status = console("status", "--account", "second").out.splitlines()
         assert status[0].startswith("account second: the daemon is running (process ")
         assert status[1].startswith("account second is down: its key was revoked (tried again at ")
-        assert "2 accounts: 1 down" in console("status").out
+        assert "2 accounts: 1 up, 1 down" in console("status").out
     console("account", "disable", "second")
     assert "account second is disabled; it will do so after" in console("start", "BTCUSDT", "--account", "second").out
     # Its orders may rest, so it is shown like the others.

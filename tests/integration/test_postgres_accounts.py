@@ -17,7 +17,7 @@ from naive_daemon.storage.postgres.accounts import AccountTakenError, OperatorAc
 from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
 from naive_daemon.storage.postgres.engine import make_engine
 from naive_daemon.storage.postgres.settings import OperatorSettings
-from naive_daemon.trading.desired_state import DesiredStateStore
+from naive_daemon.trading.desired_state import ActualState, DesiredStateStore
 
 RETRY_AT_NS = 1_790_000_000_123_456_000
 
@@ -52,16 +52,16 @@ def server(url: str) -> Iterator[psycopg.Connection]:
 
 
 def named(*names: str) -> list[AccountSettings]:
-    return [AccountSettings(name=name) for name in names]
+    return [AccountSettings(beside="main", name=name) for name in names]
 
 
 def test_what_was_added_is_read_by_commands_and_by_control(
     accounts: OperatorAccounts, store: DesiredStateStore
 ) -> None:
     wanted = [
-        AccountSettings(name="b", credentials="env:B"),
-        AccountSettings(name="a", credentials="file:/etc/keys/a.toml", is_enabled=False),
-        AccountSettings(name="c"),
+        AccountSettings(beside="main", name="b", credentials="env:B"),
+        AccountSettings(beside="main", name="a", credentials="file:/etc/keys/a.toml", is_enabled=False),
+        AccountSettings(beside="main", name="c"),
     ]
     assert accounts.add(wanted) == {"a", "b", "c"}
     by_name = tuple(sorted(wanted, key=lambda one: one.name))
@@ -69,9 +69,9 @@ def test_what_was_added_is_read_by_commands_and_by_control(
 
 
 def test_what_is_there_already_is_left_alone(accounts: OperatorAccounts) -> None:
-    accounts.add([AccountSettings(name="a", credentials="env:A"), *named("b")])
+    accounts.add([AccountSettings(beside="main", name="a", credentials="env:A"), *named("b")])
     accounts.set_enabled(["a"], is_enabled=False)
-    assert accounts.add([AccountSettings(name="a", credentials="env:A"), *named("b", "c")]) == {"c"}
+    assert accounts.add([AccountSettings(beside="main", name="a", credentials="env:A"), *named("b", "c")]) == {"c"}
     assert [one.is_enabled for one in accounts.rows()] == [False, True, True]
     assert accounts.add([]) == frozenset()
 
@@ -79,16 +79,25 @@ def test_what_is_there_already_is_left_alone(accounts: OperatorAccounts) -> None
 @pytest.mark.parametrize(
     ("one", "said"),
     [
-        (AccountSettings(name="a"), "account a is there already, with the credentials env:A"),
-        (AccountSettings(name="a", credentials="env:B"), "account a is there already, with the credentials env:A"),
-        (AccountSettings(name="b", credentials="env:B"), "account b is there already, with no credentials"),
-        (AccountSettings(name="d", credentials="env:A"), "account d was given the credentials of account a: env:A"),
+        (AccountSettings(beside="main", name="a"), "account a is there already, with the credentials env:A"),
+        (
+            AccountSettings(beside="main", name="a", credentials="env:B"),
+            "account a is there already, with the credentials env:A",
+        ),
+        (
+            AccountSettings(beside="main", name="b", credentials="env:B"),
+            "account b is there already, with no credentials",
+        ),
+        (
+            AccountSettings(beside="main", name="d", credentials="env:A"),
+            "account d was given the credentials of account a: env:A",
+        ),
     ],
 )
 def test_an_account_has_credentials_of_its_own_for_good(
     accounts: OperatorAccounts, one: AccountSettings, said: str
 ) -> None:
-    accounts.add([AccountSettings(name="a", credentials="env:A"), *named("b")])
+    accounts.add([AccountSettings(beside="main", name="a", credentials="env:A"), *named("b")])
     with pytest.raises(AccountTakenError) as refused:
         accounts.add([*named("c"), one])
     assert refused.value.message == f"{said}; nothing was added"
@@ -97,7 +106,9 @@ def test_an_account_has_credentials_of_its_own_for_good(
 
 def test_a_thousand_are_one_statement_and_each_is_told(accounts: OperatorAccounts, server: psycopg.Connection) -> None:
     server.execute("LISTEN naive_accounts")
-    many = [AccountSettings(name=f"a{number:04}", credentials=f"env:A{number}") for number in range(1_000)]
+    many = [
+        AccountSettings(beside="main", name=f"a{number:04}", credentials=f"env:A{number}") for number in range(1_000)
+    ]
     assert len(accounts.add(many)) == 1_000
     accounts.set_enabled([one.name for one in many[:500]], is_enabled=False)
     assert server.execute("SELECT count(DISTINCT inserted_at) FROM accounts").fetchall() == [(1,)]
@@ -144,13 +155,13 @@ def test_two_commands_over_the_same_accounts_take_turns(accounts: OperatorAccoun
 )
 def test_the_database_itself_refuses_a_bad_name(server: psycopg.Connection, name: str) -> None:
     with pytest.raises(psycopg.errors.CheckViolation, match="accounts_account_check"):
-        server.execute("INSERT INTO accounts (account) VALUES (%s)", (name,))
+        server.execute("INSERT INTO accounts (account, beside) VALUES (%s, 'main')", (name,))
 
 
 @pytest.mark.parametrize("text", ["", "vmPUZE6mv9SD5VNHk4HlWFsOr6", "env:", "env:A;B", "credential:../a", "file:a"])
 def test_the_database_itself_takes_references_only(server: psycopg.Connection, text: str) -> None:
     with pytest.raises(psycopg.errors.CheckViolation, match="accounts_credentials_check"):
-        server.execute("INSERT INTO accounts (account, credentials) VALUES ('a', %s)", (text,))
+        server.execute("INSERT INTO accounts (account, beside, credentials) VALUES ('a', 'main', %s)", (text,))
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -167,13 +178,13 @@ def test_the_database_itself_takes_references_only(server: psycopg.Connection, t
 def test_the_last_word_on_each_account_is_kept(
     accounts: OperatorAccounts, store: DesiredStateStore, told: list[tuple[str, str, str | None, int | None]]
 ) -> None:
-    store.forget_conditions()
+    store.forget_actual()
     conditions = [
         AccountCondition(account=account, state=state, reason=reason, retry_at_ns=retry_at_ns)
         for account, state, reason, retry_at_ns in told
     ]
     store.record_account_conditions(conditions)
-    said = accounts.said()
+    said = accounts.said("main")
     last = {one.account: one for one in conditions}
     assert set(said) == set(last)
     for name, one in last.items():
@@ -193,17 +204,73 @@ def test_what_is_no_news_is_not_told(store: DesiredStateStore, server: psycopg.C
     assert told == ['{"account": "a"}', '{"account": "b"}']
 
 
-def test_of_two_daemons_the_one_that_trades_an_account_is_believed(url: str, accounts: OperatorAccounts) -> None:
-    with closing(PostgresDesiredState(url, "one")) as one, closing(PostgresDesiredState(url, "two")) as two:
-        one.record_account_conditions([AccountCondition(account="a", state="up")])
-        two.record_account_conditions([AccountCondition(account="a", state="down", reason="traded by process 1")])
-        assert accounts.said(["a"])["a"].condition == AccountCondition(account="a", state="up")
-        assert accounts.said(daemons=["two"])["a"].condition.state == "down"
-        assert accounts.speakers() == ("one", "two")
-        one.forget_conditions()
-        assert accounts.said()["a"].condition.reason == "traded by process 1"
-        two.forget_conditions()
-        assert accounts.said() == {}
+def test_each_daemon_reads_its_own_accounts_and_forgets_only_what_was_said_of_them(
+    url: str, accounts: OperatorAccounts, server: psycopg.Connection
+) -> None:
+    accounts.add([*named("a"), AccountSettings(name="b", beside="live")])
+    everything = "SELECT account, state FROM actual_states UNION ALL SELECT account, state FROM account_conditions"
+    with closing(PostgresDesiredState(url, "main")) as main, closing(PostgresDesiredState(url, "live")) as live:
+        assert [one.name for one in main.load_accounts()] == ["a"]
+        assert [one.name for one in live.load_accounts()] == ["b"]
+        for daemon, own in ((main, ("main", "a")), (live, ("live", "b"))):
+            daemon.record_account_conditions([AccountCondition(account=one, state="up") for one in own])
+            daemon.record_actual([ActualState(account=one, symbol="S", state="on") for one in own])
+            for one in own:
+                daemon.confirm_kill_switch(one, 1)
+        assert (accounts.daemons(), accounts.daemon_of("b"), accounts.daemon_of("c")) == (("live", "main"), "live", "c")
+        assert set(accounts.said("live")) == {"live", "b"}
+        live.forget_actual()
+        assert sorted(server.execute(everything).fetchall()) == [
+            ("a", "on"), ("a", "up"), ("b", "off"), ("live", "off"), ("main", "on"), ("main", "up"),
+        ]  # fmt: skip
+        assert server.execute("SELECT account FROM kill_switch_seen ORDER BY 1").fetchall() == [("a",), ("main",)]
+
+
+def test_an_account_belongs_to_one_daemon(accounts: OperatorAccounts, server: psycopg.Connection) -> None:
+    accounts.add(named("a"))
+    with pytest.raises(AccountTakenError, match="account a belongs to the daemon of account main"):
+        accounts.add([AccountSettings(name="a", beside="live")])
+    for wrong in ("a", "x y"):
+        with pytest.raises(psycopg.errors.CheckViolation, match="accounts_beside_check"):
+            server.execute("INSERT INTO accounts (account, beside) VALUES ('a', %s)", (wrong,))
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        server.execute("INSERT INTO accounts (account) VALUES ('b')")
+
+
+def test_a_wrong_reference_is_corrected_and_what_was_said_with_it_counts_no_more(
+    accounts: OperatorAccounts, store: DesiredStateStore
+) -> None:
+    accounts.add([AccountSettings(name="a", beside="main", credentials="env:WRONG", is_enabled=False), *named("b")])
+    store.record_account_conditions([AccountCondition(account=one, state="up") for one in "ab"])
+    assert accounts.enable_with("a", "env:RIGHT") is False
+    assert set(accounts.said("main")) == {"b"}
+    store.record_account_conditions([AccountCondition(account="a", state="up")])
+    assert accounts.enable_with("a", "env:RIGHT") is True
+    assert set(accounts.said("main")) == {"a", "b"}  # nothing is opened anew for it
+    with pytest.raises(AccountTakenError, match="another account has the credentials env:RIGHT; nothing was changed"):
+        accounts.enable_with("b", "env:RIGHT")
+    with pytest.raises(UsageError, match="never added: c; nothing was changed"):
+        accounts.enable_with("c", "env:C")
+    assert accounts.rows() == (
+        AccountSettings(name="a", beside="main", credentials="env:RIGHT"), *named("b"),
+    )  # fmt: skip
+
+
+def test_an_account_that_trades_or_has_traded_keeps_its_row(
+    accounts: OperatorAccounts, engine: Engine, server: psycopg.Connection
+) -> None:
+    accounts.add(named("on", "traded", "idle"))
+    OperatorSettings(engine).seed("on", ["A"])
+    OperatorSettings(engine).set_status("on", ["A"], TradingStatus.SHUTDOWN)
+    OperatorSettings(engine).seed("idle", ["A"])
+    server.execute("INSERT INTO order_totals (account, orders) VALUES ('traded', 1)")
+    for name in ("on", "traded"):
+        for statement in ("DELETE FROM accounts", "UPDATE accounts SET account = 'other'"):
+            with pytest.raises(psycopg.errors.RaiseException, match=f"account {name} has symbols that are on, or"):
+                server.execute(f"{statement} WHERE account = '{name}'")
+    server.execute("UPDATE accounts SET account = 'other' WHERE account = 'idle'")
+    server.execute("DELETE FROM accounts WHERE account = 'other'")
+    assert [one.name for one in accounts.rows()] == ["on", "traded"]
 
 
 def test_every_account_that_left_a_trace_is_known(
@@ -214,5 +281,5 @@ def test_every_account_that_left_a_trace_is_known(
     OperatorSettings(engine).set_status("seeded", ["A", "B"], TradingStatus.ON)
     OperatorSettings(engine).set_status("seeded", ["B"], TradingStatus.SHUTDOWN)
     store.confirm_kill_switch("obeying", 1)
-    assert accounts.known() == ("added", "obeying", "seeded")
+    assert accounts.known() == ("added", "main", "obeying", "seeded")
     assert accounts.symbols_on() == {"seeded": 2}

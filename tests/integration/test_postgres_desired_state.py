@@ -149,7 +149,7 @@ def test_a_daemon_that_has_gone_holds_nothing(url: str, engine: Engine) -> None:
     )
     store.confirm_kill_switch("main", 4)
     store.confirm_kill_switch("two", 4)
-    store.forget_actual("main")
+    store.forget_actual()
     store.close()
     shown = [(row.account, row.symbol, row.actual, row.held) for row in Report(engine).status(everything=True)]
     assert shown == [("main", "A", "off", None), ("main", "B", "off", None), ("two", "A", "on", "kill switch")]
@@ -186,11 +186,11 @@ def test_orphans_are_live_orders_without_an_open_cycle(url: str, engine: Engine)
     journal.close()
     report = Report(engine)
     assert [line.client_order_id for line in report.orders(orphans_only=True)] == ["nd-4", "nd-3", "nd-1"]
-    assert [line.client_order_id for line in report.orders("main", orphans_only=True, live_only=False)] == [
+    assert [line.client_order_id for line in report.orders(["main"], orphans_only=True, live_only=False)] == [
         "nd-3",
         "nd-1",
     ]
-    assert [line.client_order_id for line in report.orders("main", ["b"], orphans_only=True)] == []
+    assert [line.client_order_id for line in report.orders(["main"], ["b"], orphans_only=True)] == []
 
 
 def finished_cycle() -> Cycle:
@@ -235,7 +235,7 @@ def test_orders_are_listed_newest_first(url: str, engine: Engine) -> None:
     journal.write([OrderRecorded(order) for order in orders])
     journal.close()
     report = Report(engine)
-    assert [line.client_order_id for line in report.orders("main")] == ["nd-2", "nd-0"]
+    assert [line.client_order_id for line in report.orders(["main"])] == ["nd-2", "nd-0"]
     everything = report.orders(symbols=["a"], live_only=False)
     assert [(line.status, line.average_price) for line in everything] == [
         (OrderStatus.IN_FLIGHT, None),
@@ -244,7 +244,7 @@ def test_orders_are_listed_newest_first(url: str, engine: Engine) -> None:
     ]
     assert everything[0].created_ns == NOW_NS + 2
     assert len(report.orders(live_only=False, limit=1)) == 1
-    assert report.orders("other") == ()
+    assert report.orders(["other"]) == ()
 
 
 def test_a_daemon_announces_itself_and_beats(url: str) -> None:

@@ -116,6 +116,7 @@ def test_triggers_stand(database_url: str) -> None:
     assert [name for (name,) in found] == [
         "account_conditions_notify",
         "account_conditions_touch",
+        "accounts_keep",
         "accounts_notify",
         "accounts_touch",
         "actual_states_notify",

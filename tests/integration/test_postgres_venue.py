@@ -4,7 +4,8 @@ import pytest
 
 from naive_daemon.domain.errors import ConfigError
 from naive_daemon.storage.postgres.connection import connect
-from naive_daemon.storage.postgres.venue import claim_venue
+from naive_daemon.storage.postgres.session import Session
+from naive_daemon.storage.postgres.venue import claim_venue, refuse_added
 
 INSERT_ORDER = """
 INSERT INTO orders (client_order_id, account, symbol, trader, cycle, side, attempt, price, quantity, status,
@@ -28,3 +29,13 @@ def test_an_account_that_has_traded_stays(migrated_url: str) -> None:
         claim_venue(migrated_url, "main", "binance mainnet")
     assert "--account" in (raised.value.hint or "")
     claim_venue(migrated_url, "other", "binance mainnet")
+
+
+def test_a_daemon_does_not_begin_with_an_account_that_was_added_to_another(migrated_url: str) -> None:
+    session = Session(migrated_url)
+    with connect(migrated_url) as connection:
+        connection.execute("INSERT INTO accounts (account, beside) VALUES ('alice', 'live')")
+    refuse_added(session, "live")
+    with pytest.raises(ConfigError, match="account alice belongs to the daemon of account live"):
+        refuse_added(session, "alice")
+    session.close()

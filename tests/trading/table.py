@@ -138,10 +138,6 @@ class TableStore:
         for condition in conditions:
             self._table.conditions[condition.account] = condition
 
-    def forget_conditions(self) -> None:
-        self._refuse_away()
-        self._table.conditions.clear()
-
     def confirm_kill_switch(self, account: str, revision: int) -> None:
         self._refuse_away()
         self._table.kill_switch_seen[account] = revision

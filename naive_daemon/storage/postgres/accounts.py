@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Boolean, ColumnElement, Engine, Text, func, literal, select, union, update
-from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
+from sqlalchemy import Boolean, ColumnElement, Engine, Text, delete, func, literal, select, union, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.exc import IntegrityError
 
 from naive_daemon.clock import from_datetime
 from naive_daemon.domain.account import AccountCondition, AccountSettings
@@ -27,7 +28,8 @@ from naive_daemon.storage.postgres.models import (
 )
 
 _OF_ACCOUNTS = (
-    AccountRow, AccountVenueRow, ActualStateRow, KillSwitchSeenRow, RiskLimitRow, SettingRow, TraderNumberRow,
+    AccountConditionRow, AccountRow, AccountVenueRow, ActualStateRow, KillSwitchSeenRow, RiskLimitRow, SettingRow,
+    TraderNumberRow,
 )  # fmt: skip
 _NAMED_MAX = 10
 
@@ -49,26 +51,47 @@ class OperatorAccounts:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def rows(self) -> tuple[AccountSettings, ...]:
-        """Read all accounts that were added, by name."""
-        query = select(AccountRow.account, AccountRow.credentials, AccountRow.is_enabled).order_by(AccountRow.account)
+    def rows(self, beside: str | None = None) -> tuple[AccountSettings, ...]:
+        """Read the accounts that were added beside a configured one, or to any daemon, by name."""
+        row = AccountRow
+        query = select(row.account, row.beside, row.credentials, row.is_enabled).order_by(row.account)
+        if beside is not None:
+            query = query.where(row.beside == beside)
         with begin(self._engine) as connection:
             return tuple(
-                AccountSettings(name=row.account, credentials=row.credentials, is_enabled=row.is_enabled)
-                for row in connection.execute(query)
+                AccountSettings(
+                    name=found.account, beside=found.beside, credentials=found.credentials, is_enabled=found.is_enabled
+                )
+                for found in connection.execute(query)
             )
+
+    def daemon_of(self, account: str) -> str:
+        """Name the daemon, by its configured account, that trades an account: that of its own where none was added."""
+        with begin(self._engine) as connection:
+            found = connection.execute(select(AccountRow.beside).where(AccountRow.account == account)).scalar()
+        return account if found is None else found
+
+    def venues(self, names: Collection[str]) -> dict[str, str]:
+        """Give where accounts are traded, those that a daemon has opened before."""
+        row = AccountVenueRow
+        query = select(row.account, row.venue).where(row.account == func.any(literal(list(names), ARRAY(Text))))
+        with begin(self._engine) as connection:
+            return {found.account: found.venue for found in connection.execute(query)}
 
     def add(self, accounts: Sequence[AccountSettings]) -> frozenset[str]:
         """Add all accounts in one statement, and give the names of those that are new.
 
         One that is there with the same credentials is left as it is. Raises AccountTakenError, and then adds nothing.
         """
-        rows = [(one.name, one.credentials, one.is_enabled) for one in accounts]
-        names, credentials, enabled = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
-        given = select(_unnest(names), _unnest(credentials), func.unnest(literal(enabled, ARRAY(Boolean))))
+        if not accounts:
+            return frozenset()
+        rows = [(one.name, one.beside, one.credentials, one.is_enabled) for one in accounts]
+        names, beside, credentials, enabled = (list(column) for column in zip(*rows, strict=True))
+        flags = func.unnest(literal(enabled, ARRAY(Boolean)))
+        given = select(_unnest(names), _unnest(beside), _unnest(credentials), flags)
         adding = (
             insert(AccountRow)
-            .from_select(["account", "credentials", "is_enabled"], given)
+            .from_select(["account", "beside", "credentials", "is_enabled"], given)
             .on_conflict_do_nothing()
             .returning(AccountRow.account)
         )
@@ -76,8 +99,15 @@ class OperatorAccounts:
             made = frozenset(connection.execute(adding).scalars())
             rest = [one for one in accounts if one.name not in made]
             if rest:
-                found = connection.execute(select(AccountRow.account, AccountRow.credentials)).all()
-                _refuse_taken(rest, {row.account: row.credentials for row in found})
+                row = AccountRow
+                found = connection.execute(select(row.account, row.beside, row.credentials)).all()
+                _refuse_taken(
+                    rest,
+                    {
+                        one.account: AccountSettings(name=one.account, beside=one.beside, credentials=one.credentials)
+                        for one in found
+                    },
+                )
         return made
 
     def set_enabled(self, names: Iterable[str], *, is_enabled: bool) -> dict[str, bool]:
@@ -100,30 +130,21 @@ class OperatorAccounts:
             found = connection.execute(change.returning(before.c.account, before.c.is_enabled))
             enabled = {row.account: row.is_enabled for row in found}
             if missing := [name for name in wanted if name not in enabled]:
-                raise UsageError(
-                    f"never added: {_listed(missing)}; nothing was changed", hint="naive-daemon account list shows all"
-                )
+                raise _never_added(missing)
         return {name: enabled[name] for name in wanted}
 
-    def speakers(self) -> tuple[str, ...]:
-        """Name the daemons, by their configured accounts, that ever spoke of accounts, and did not take it back."""
+    def daemons(self) -> tuple[str, ...]:
+        """Name the daemons, by their configured accounts, that spoke of accounts or have some added to them."""
+        query = union(select(AccountConditionRow.daemon), select(AccountRow.beside))
         with begin(self._engine) as connection:
-            return tuple(sorted(connection.execute(select(AccountConditionRow.daemon).distinct()).scalars()))
+            return tuple(sorted(connection.execute(query).scalars()))
 
-    def said(
-        self, names: Collection[str] | None = None, daemons: Collection[str] | None = None
-    ) -> dict[str, AccountSaid]:
-        """Give what daemons say of accounts: of two that speak of one, who trades it, else who spoke last.
-
-        All accounts, and the word of all daemons, where none are given; a daemon that was killed took nothing back.
-        """
+    def said(self, daemon: str, names: Collection[str] | None = None) -> dict[str, AccountSaid]:
+        """Give what a daemon says of its accounts, all unless some are named; one that was killed took nothing back."""
         row = AccountConditionRow
-        query = select(row.account, row.state, row.reason, row.retry_at, row.updated_at)
+        query = select(row.account, row.state, row.reason, row.retry_at, row.updated_at).where(row.daemon == daemon)
         if names is not None:
             query = query.where(row.account == func.any(literal(list(names), ARRAY(Text))))
-        if daemons is not None:
-            query = query.where(row.daemon == func.any(literal(list(daemons), ARRAY(Text))))
-        query = query.ext(distinct_on(row.account)).order_by(row.account, row.state != "up", row.updated_at.desc())
         with begin(self._engine) as connection:
             return {
                 account: AccountSaid(
@@ -138,6 +159,31 @@ class OperatorAccounts:
                 for account, state, reason, retry_at, updated_at in connection.execute(query)
             }
 
+    def enable_with(self, account: str, credentials: str) -> bool:
+        """Enable an account and give it other credentials, and say whether it was enabled before.
+
+        What was said of it before is forgotten where they are new: the daemon speaks anew when it has opened it with
+        them. Raises UsageError when it was never added, AccountTakenError when another has them; nothing changes then.
+        """
+        row = AccountRow
+        present = select(row.credentials, row.is_enabled).where(row.account == account).with_for_update()
+        forget = delete(AccountConditionRow).where(AccountConditionRow.account == account)
+        change = update(row).values(credentials=credentials, is_enabled=True).where(row.account == account)
+        try:
+            with begin(self._engine) as connection:
+                before = connection.execute(present).one_or_none()
+                if before is None:
+                    raise _never_added([account])
+                if before.credentials != credentials:
+                    connection.execute(forget)
+                connection.execute(change)
+        except IntegrityError:
+            raise AccountTakenError(
+                f"another account has the credentials {credentials}; nothing was changed",
+                hint="each account has a key of its own; naive-daemon account list shows all",
+            ) from None
+        return bool(before.is_enabled)
+
     def symbols_on(self) -> dict[str, int]:
         """Count the symbols of each account that are not off, as operators want them."""
         query = (
@@ -150,25 +196,40 @@ class OperatorAccounts:
 
     def known(self) -> tuple[str, ...]:
         """Name every account that this database knows of, whoever brought it in."""
-        query = union(*(select(table.account) for table in _OF_ACCOUNTS))
+        query = union(*(select(table.account) for table in _OF_ACCOUNTS), select(AccountRow.beside))
         with begin(self._engine) as connection:
             return tuple(sorted(connection.execute(query).scalars()))
 
 
-def _refuse_taken(rest: Sequence[AccountSettings], known: Mapping[str, str | None]) -> None:
-    owners = {credentials: name for name, credentials in known.items() if credentials is not None}
+def _refuse_taken(rest: Sequence[AccountSettings], known: Mapping[str, AccountSettings]) -> None:
+    owners = {one.credentials: name for name, one in known.items() if one.credentials is not None}
     for one in rest:
-        if one.name not in known:
+        present = known.get(one.name)
+        if present is None:
             raise AccountTakenError(
                 f"account {one.name} was given the credentials of account {owners.get(one.credentials or '')}: "
                 f"{one.credentials}; nothing was added",
                 hint="each account has a key of its own",
             )
-        if known[one.name] != one.credentials:
+        if present.beside != one.beside:
+            raise belongs_elsewhere(one.name, present.beside)
+        if present.credentials != one.credentials:
             raise AccountTakenError(
-                f"account {one.name} is there already, with {_words(known[one.name])}; nothing was added",
-                hint="naive-daemon account list shows all; name another account",
+                f"account {one.name} is there already, with {_words(present.credentials)}; nothing was added",
+                hint=f"naive-daemon account enable {one.name} --credentials REFERENCE gives it others",
             )
+
+
+def _never_added(names: Sequence[str]) -> UsageError:
+    return UsageError(f"never added: {_listed(names)}; nothing was changed", hint="naive-daemon account list shows all")
+
+
+def belongs_elsewhere(account: str, daemon: str | None) -> AccountTakenError:
+    """Give the refusal of an account that another daemon has."""
+    return AccountTakenError(
+        f"account {account} belongs to the daemon of account {daemon}; nothing was changed",
+        hint=f"NAIVE_ACCOUNT={daemon} speaks to that one, if you mean it; an account has one daemon",
+    )
 
 
 def _words(credentials: str | None) -> str:

@@ -45,12 +45,14 @@ ON CONFLICT (account, symbol) DO UPDATE SET
 
 
 _FORGET = """
-WITH forgotten AS (DELETE FROM kill_switch_seen WHERE account = %(account)s)
+WITH ours AS (SELECT %(daemon)s AS account UNION SELECT account FROM accounts WHERE beside = %(daemon)s),
+     unsaid AS (DELETE FROM account_conditions WHERE daemon = %(daemon)s),
+     forgotten AS (DELETE FROM kill_switch_seen WHERE account IN (SELECT account FROM ours))
 UPDATE actual_states SET state = 'off', traders = 0, retry_at = NULL, held = NULL
-WHERE account = %(account)s AND (state <> 'off' OR held IS NOT NULL)
+WHERE account IN (SELECT account FROM ours) AND (state <> 'off' OR held IS NOT NULL)
 """
 
-_ACCOUNTS = "SELECT account, credentials, is_enabled FROM accounts ORDER BY account"
+_ACCOUNTS = "SELECT account, beside, credentials, is_enabled FROM accounts WHERE beside = %s ORDER BY account"
 
 # Silent where nothing has changed, as for the kill switch.
 _RECORD_CONDITIONS = """
@@ -80,7 +82,7 @@ class PostgresDesiredState:
     """Implements DesiredStateStore on one connection. Not for use by two threads at once.
 
     Every method raises TransientError when the database is away, and connects again at its next use. `daemon` is the
-    configured account of the daemon that speaks: two of them may have a word on one account, and each keeps its own.
+    configured account of the daemon that speaks: accounts that were added beside another are none of its business.
     """
 
     def __init__(self, url: str, daemon: str = "main") -> None:
@@ -104,8 +106,11 @@ class PostgresDesiredState:
     def load_accounts(self) -> Sequence[AccountSettings]:
         """Read all accounts that there shall be beside the configured one, those that are not enabled too."""
         with self._session.connection() as connection:
-            rows = connection.execute(_ACCOUNTS).fetchall()
-        return [AccountSettings(name=name, credentials=where, is_enabled=enabled) for name, where, enabled in rows]
+            rows = connection.execute(_ACCOUNTS, (self._daemon,)).fetchall()
+        return [
+            AccountSettings(name=name, beside=beside, credentials=where, is_enabled=enabled)
+            for name, beside, where, enabled in rows
+        ]
 
     def record_account_conditions(self, conditions: Sequence[AccountCondition]) -> None:
         """Write all conditions in one transaction, the last one of each account, and notify `naive_actual` of news.
@@ -118,11 +123,6 @@ class PostgresDesiredState:
         with self._session.connection() as connection:
             encoded = msgspec.json.encode(list(rows.values())).decode()
             connection.execute(_RECORD_CONDITIONS, (self._daemon, encoded))
-
-    def forget_conditions(self) -> None:
-        """Say that no account runs; what other daemons say stays."""
-        with self._session.connection() as connection:
-            connection.execute("DELETE FROM account_conditions WHERE daemon = %s", (self._daemon,))
 
     def confirm_kill_switch(self, account: str, revision: int) -> None:
         """Note that the account obeys this revision of the kill switch, and notify `naive_actual` if that is news."""
@@ -145,10 +145,13 @@ class PostgresDesiredState:
         with self._session.connection() as connection:
             connection.execute(_RECORD, (msgspec.json.encode(list(rows.values())).decode(),))
 
-    def forget_actual(self, account: str) -> None:
-        """Say that nothing runs or obeys: before a daemon's first word of its own, and after its last."""
+    def forget_actual(self) -> None:
+        """Say that nothing runs or obeys: before a daemon's first word of its own, and after its last.
+
+        Of the configured account and those beside it; what other daemons say stays.
+        """
         with self._session.connection() as connection:
-            connection.execute(_FORGET, {"account": account})
+            connection.execute(_FORGET, {"daemon": self._daemon})
 
     def set_status(self, account: str, symbol: str, status: TradingStatus) -> None:
         """Set the desired status; a symbol without a row gets one with the defaults."""

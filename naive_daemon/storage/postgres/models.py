@@ -236,6 +236,8 @@ class AccountVenueRow(Base):
 class AccountRow(Base):
     """An account that is traded beside a daemon's configured one; `credentials` says where its key is, never the key.
 
+    `beside` is that configured account: the row belongs to its daemon, and to no other.
+
     The checks refuse what `domain.account` refuses.
     """
 
@@ -243,12 +245,14 @@ class AccountRow(Base):
     __table_args__ = (
         UniqueConstraint("credentials"),
         CheckConstraint(f"account ~ '{ACCOUNT_NAME}'", "account"),
+        CheckConstraint(f"beside ~ '{ACCOUNT_NAME}' AND beside <> account", "beside"),
         CheckConstraint(
             f"credentials ~ '{REFERENCE}' AND length(credentials) <= {REFERENCE_LENGTH_MAX}", "credentials"
         ),
     )
 
     account: Mapped[KeyName]
+    beside: Mapped[Name]
     credentials: Mapped[Name | None]
     is_enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     inserted_at: Mapped[Stamp]

@@ -145,7 +145,7 @@ class Report:
 
     def orders(
         self,
-        account: str | None = None,
+        accounts: Sequence[str] | None = None,
         symbols: Sequence[str] = (),
         *,
         live_only: bool = True,
@@ -153,12 +153,12 @@ class Report:
         limit: int = 100,
         since_ns: int | None = None,
     ) -> tuple[OrderLine, ...]:
-        """Read up to `limit` orders, the newest first; only those that are not over, unless asked for all.
+        """Read up to `limit` orders of accounts, the newest first; only those that are not over, unless asked for all.
 
         `since_ns` (UTC) leaves out those that were created before; `orphans_only` all but live orders whose cycle has
         ended, or was never heard of.
         """
-        conditions: list[ColumnElement[bool]] = [] if account is None else [OrderRow.account == account]
+        conditions: list[ColumnElement[bool]] = [] if accounts is None else [OrderRow.account == _any(list(accounts))]
         if symbols:
             conditions.append(OrderRow.symbol == _any([symbol.strip().upper() for symbol in symbols]))
         if live_only or orphans_only:

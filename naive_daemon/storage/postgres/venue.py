@@ -7,11 +7,15 @@ on paper must never be sold for money, and the trade ids of two exchanges would 
 from naive_daemon.domain.errors import ConfigError
 from naive_daemon.storage.postgres.session import Session
 
+PAPER_VENUE = "paper"
+
 _CLAIM = """
 INSERT INTO account_venues AS known (account, venue) VALUES (%(account)s, %(venue)s)
 ON CONFLICT (account) DO UPDATE SET venue = excluded.venue
 WHERE NOT EXISTS (SELECT FROM order_totals WHERE order_totals.account = known.account)
 """
+
+_BESIDE = "SELECT beside FROM accounts WHERE account = %s"
 
 
 def claim_venue(url: str, account: str, venue: str) -> None:
@@ -36,4 +40,18 @@ def bind_venue(session: Session, account: str, venue: str) -> None:
         raise ConfigError(
             f"account {account} trades on {row[0]}, not on {venue}: its orders and positions are there",
             hint="name another account for another exchange, for example --account live",
+        )
+
+
+def refuse_added(session: Session, account: str) -> None:
+    """Refuse a configured account that was added beside another: it belongs to that one's daemon.
+
+    Raises ConfigError, or TransientError when the database is away.
+    """
+    with session.connection() as connection:
+        row = connection.execute(_BESIDE, (account,)).fetchone()
+    if row is not None:
+        raise ConfigError(
+            f"account {account} belongs to the daemon of account {row[0]}: it was added beside that one",
+            hint="name another account, for example --account live",
         )
