@@ -24,7 +24,12 @@ from naive_daemon.otp import Actor, Down, ExitReason, KeepNewest, Ref
 from naive_daemon.strategy.protocol import Wake
 
 WAITING_MAX = 1_000
-"""Messages that may wait in a feed, two for each trade, before it forgets all but the newest trade."""
+"""Messages that may wait in a feed, two for each trade, before it forgets all but the newest trade.
+
+Where more than that of those who wait stands there, looked at again when it has doubled."""
+
+OWNERS_MAX = 100_000
+"""Messages at which senders are told to slow down. Each owner has one or two there: a crossed price brings them all."""
 
 
 class TradeArrived(msgspec.Struct, frozen=True):
@@ -80,7 +85,7 @@ def _newest_of(message: Any) -> type | None:
 class Feed(Actor):
     """See the module."""
 
-    mailbox = KeepNewest(_newest_of, WAITING_MAX, what="market data")
+    mailbox = KeepNewest(_newest_of, OWNERS_MAX, what="market data", drop_over=WAITING_MAX)
 
     def __init__(
         self, symbol: str, prices: LastPrices | None = None, bands: dict[Ref, PriceBand] | None = None

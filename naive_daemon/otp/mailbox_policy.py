@@ -80,10 +80,11 @@ class SlowDown(msgspec.Struct, frozen=True):
 
 
 class KeepNewest(msgspec.Struct, frozen=True):
-    """At `limit`, keep only the newest message of each `key`; a key of None is never dropped, but told to slow down.
+    """Over `drop_over`, keep only the newest message of each `key`; a key of None is never dropped.
 
-    What stays keeps its order. Below the limit nothing is dropped; requests, answers and Downs never are. `what` is
-    what the log calls that which was dropped. `key` runs in the thread of whoever sends, and should be as quick as a
+    Over `limit`, which `drop_over` is unless given, senders are told to slow down: a greater one is for those who send
+    few messages each, however many they are. What stays keeps its order. Below the bound nothing is dropped; requests,
+    answers and Downs never are. `what` is what the log calls that which was dropped. `key` runs in the thread of whoever sends, and should be as quick as a
     look; when it raises, or gives what is not hashable, that crashes the reader, whose policy it is, and no sender.
     """
 
@@ -91,10 +92,18 @@ class KeepNewest(msgspec.Struct, frozen=True):
     limit: int = LIMIT
     last_limit: int = LIMIT * LAST_LIMIT_FACTOR
     what: str = "messages"
+    drop_over: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse limits that make no sense; raises ValueError."""
         _check(self.limit, self.last_limit)
+        if self.drop_over is not None:
+            _check(self.drop_over, self.limit, ("drop_over", "limit"))
+
+    @property
+    def bound(self) -> int:
+        """Messages that may wait before any is dropped."""
+        return self.limit if self.drop_over is None else self.drop_over
 
     def make_queue(self, owner: Owner) -> "NewestQueue":
         """Make a queue that drops."""
@@ -111,7 +120,7 @@ class NewestQueue:
     def __init__(self, policy: KeepNewest, owner: Owner) -> None:
         self.dropped = 0
         self._policy = policy
-        self._next_look = policy.limit
+        self._next_look = policy.bound
         self._owner: Owner | None = owner
         self._is_told = False
         self._is_dropping = False
@@ -186,7 +195,7 @@ class NewestQueue:
         dropped = len(waiting) - 1 - len(kept)
         self.dropped += dropped
         # Where much may not be dropped, look again only when it has doubled: each message is looked at few times.
-        self._next_look = max(self._policy.limit, 2 * (len(kept) + 1))
+        self._next_look = max(self._policy.bound, 2 * (len(kept) + 1))
         return dropped
 
     def _newest_of(self, waiting: deque[Any]) -> list[Any]:
@@ -201,9 +210,9 @@ class NewestQueue:
         return kept[1:]
 
 
-def _check(limit: object, last_limit: object) -> None:
-    for field, value in (("limit", limit), ("last_limit", last_limit)):
+def _check(limit: object, last_limit: object, names: tuple[str, str] = ("limit", "last_limit")) -> None:
+    for field, value in zip(names, (limit, last_limit), strict=True):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"mailbox policy: {field}={value!r} is not a whole number >= 1")
     if last_limit < limit:  # type: ignore[operator] # both are whole numbers by now
-        raise ValueError(f"mailbox policy: last_limit={last_limit!r} is below limit={limit!r}")
+        raise ValueError(f"mailbox policy: {names[1]}={last_limit!r} is below {names[0]}={limit!r}")

@@ -57,6 +57,13 @@ def flood(to: Ref, count: int) -> Callable[[Worker], None]:
     return send
 
 
+def test_a_bound_for_drops_is_not_above_the_limit() -> None:
+    assert (KeepNewest(hash, 10).bound, KeepNewest(hash, 10, drop_over=3).bound) == (10, 3)
+    for wrong, said in ((0, "drop_over=0 is not a whole number >= 1"), (11, "limit=10 is below drop_over=11")):
+        with pytest.raises(ValueError, match=said):
+            KeepNewest(hash, 10, drop_over=wrong)
+
+
 @pytest.mark.parametrize("policy", [SlowDown, lambda **limits: KeepNewest(hash, **limits)])
 @pytest.mark.parametrize(
     ("limits", "error"),

@@ -134,6 +134,39 @@ def test_of_trades_that_gather_only_the_newest_is_kept_and_nobody_who_waits_is_f
     assert told["count"] > 0
 
 
+class Crossed(Recorder):
+    """Waits anew for a price when it is told to, as a trader does that was woken."""
+
+    def on_receive(self, message: Any) -> Any:
+        if message == "wait":
+            self.system.tell(FEED, Await(self.ref, Wake(below=Decimal(10))))
+            return None
+        return super().on_receive(message)
+
+
+def test_many_who_wait_anew_at_once_are_not_told_to_slow_down_and_trades_stay_bounded(
+    system: SimulatedSystem, logs: list[Any]
+) -> None:
+    feed = system.start(Feed("AAAQ"), FEED)
+    system.run_until_idle()
+    system.suspend(feed, 60.0)
+    system.run_until_idle()
+    crowd = [start(system, Crossed()) for _ in range(2 * WAITING_MAX)]
+    for one in crowd:
+        one.ref.tell("wait")
+    system.run_until_idle()
+    for price in range(1, 3 * WAITING_MAX):
+        feed.tell(TradeArrived(trade(price + 10)))
+        feed.tell(DeliverTrade())
+    waiting = feed.actor_inbox.messages
+    assert sum(isinstance(waiting[at], Await) for at in range(len(waiting))) == len(crowd)
+    assert len(waiting) <= 2 * (len(crowd) + 2)
+    system.resume(feed)
+    tell(system, TradeArrived(trade(9)), DeliverTrade())
+    assert all(one.take() == [trade(9)] for one in crowd)
+    assert not [entry for entry in logs if entry["event"] == "mailbox congested"]
+
+
 class SmallExchange(Exchange):
     mailbox = SlowDown(limit=10)
 
