@@ -32,12 +32,15 @@ class UnusedHomeError(NaiveError):
 
 
 @contextmanager
-def open_database(options: Options, config: Config, *, schema: bool = True, reads_only: bool = False) -> Iterator[str]:
+def open_database(
+    options: Options, config: Config, *, schema: bool = True, reads_only: bool = False, wait_s: float = _WAIT_S
+) -> Iterator[str]:
     """Lend the URL of the database for the length of a command.
 
     With `schema` its schema is the one that this program needs: an embedded database that no daemon uses is brought up
     to it, any other is only checked. A command that `reads_only` makes no home: there is nothing to read in a new one,
-    and a relative or mistyped path would get a database. Raises UnreachableError, SchemaMismatchError, HomeInUseError,
+    and a relative or mistyped path would get a database. `wait_s`: how long the database of a daemon that runs may take
+    until it answers. Raises UnreachableError, SchemaMismatchError, HomeInUseError,
     UnusedHomeError and what embedded servers raise.
     """
     configure_logs("debug" if options.debug else "warning", "json" if options.json else "auto", sys.stderr)
@@ -49,14 +52,16 @@ def open_database(options: Options, config: Config, *, schema: bool = True, read
         return
     if reads_only:
         _refuse_unused(config.home)
-    with _embedded(options, config.home, schema=schema) as url:
+    with _embedded(options, config.home, schema=schema, wait_s=wait_s) as url:
         yield url
 
 
 @contextmanager
-def open_engine(options: Options, config: Config, *, reads_only: bool = False) -> Iterator[tuple[str, Engine]]:
+def open_engine(
+    options: Options, config: Config, *, reads_only: bool = False, wait_s: float = _WAIT_S
+) -> Iterator[tuple[str, Engine]]:
     """Lend the URL and an SQLAlchemy engine of the database, its schema as this program needs it."""
-    with open_database(options, config, reads_only=reads_only) as url:
+    with open_database(options, config, reads_only=reads_only, wait_s=wait_s) as url:
         engine = make_engine(url)
         try:
             yield url, engine
@@ -79,11 +84,11 @@ def refuse_while_traded(config: Config, url: str) -> None:
 
 
 @contextmanager
-def _embedded(options: Options, home: Path, *, schema: bool) -> Iterator[str]:
+def _embedded(options: Options, home: Path, *, schema: bool, wait_s: float) -> Iterator[str]:
     lock = HomeLock(home, role="command")
     running = _take(lock, home)
     if running is not None:
-        _await_answer(running, schema=schema)
+        _await_answer(running, schema=schema, wait_s=wait_s)
         yield running
         return
     with lock:
@@ -138,11 +143,11 @@ def _take_once(lock: HomeLock, home: Path) -> str | None:
     return None
 
 
-def _await_answer(url: str, *, schema: bool) -> None:
+def _await_answer(url: str, *, schema: bool, wait_s: float) -> None:
     """Wait for a database that a daemon has just started, and may still be bringing up to its schema."""
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type((DatabaseAwayError, migrate.SchemaMismatchError)),
-        stop=tenacity.stop_after_delay(_WAIT_S),
+        stop=tenacity.stop_after_delay(wait_s),
         wait=tenacity.wait_fixed(_POLL_S),
         reraise=True,
     )

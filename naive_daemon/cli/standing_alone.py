@@ -11,13 +11,18 @@ from naive_daemon.trading.symbol_record import SymbolView
 
 
 def read_alone(
-    configured: str, account: str | None, symbols: Sequence[str], *, everything: bool, console: ConsoleClient
+    configured: str,
+    account: str | None,
+    symbols: Sequence[str],
+    *,
+    everything: bool,
+    console: ConsoleClient,
+    refused: str | None = None,
 ) -> Standing | None:
     """Ask the home's daemon; None unless it trades the account that is meant and its database is away.
 
-    Without `account`, all that the daemon of the configured one trades.
-
-    `symbols` and `everything` as in `read_standing`.
+    Without `account`, all that the daemon of the configured one trades. `refused` says why the database lets us not in:
+    it may do so while the daemon's own connections still work. `symbols` and `everything` as in `read_standing`.
     """
     try:
         shown = console.ask(AskCondition(), ConditionShown, CONDITION_MORE_S)
@@ -25,14 +30,15 @@ def read_alone(
         return None
     meant = account or configured
     is_ours = not shown.symbols or any(view.account == meant for view in shown.symbols)
-    if shown.journal is None or shown.journal.away is None or not is_ours:
+    is_away = shown.journal is not None and shown.journal.away is not None
+    if not is_ours or not (is_away or refused):
         return None
     views = [view for view in shown.symbols if account in (None, view.account)]
     daemon = DaemonStanding(
         account=meant,
         running=True,
         pid=shown.pid,
-        degraded=degradations(shown.journal, shown.cache),
+        degraded=(*(() if is_away else (str(refused),)), *degradations(shown.journal, shown.cache)),
         warnings=warnings_of(shown.cache),
     )
     rows = [_row(view) for view in views if _is_shown(view, symbols, everything=everything)]

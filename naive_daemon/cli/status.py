@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 import click
 
@@ -27,6 +28,7 @@ from naive_daemon.clock import WallClock
 from naive_daemon.console.client import ConsoleClient
 from naive_daemon.domain.errors import NaiveError, UnreachableError, UsageError
 from naive_daemon.logs.bounded_text import printable
+from naive_daemon.storage.postgres.migrate import SchemaMismatchError
 from naive_daemon.storage.postgres.notify import Listener
 from naive_daemon.storage.postgres.settings import OperatorSettings
 
@@ -78,8 +80,8 @@ def status(
     config = options.load_config()
     console = ConsoleClient(config.home, WallClock().monotonic_s, _CONSOLE_TIMEOUT_S)
 
-    def read_without_database() -> Standing | None:
-        return read_alone(config.account, account, symbols, everything=everything, console=console)
+    def read_without_database(refused: str | None = None) -> Standing | None:
+        return read_alone(config.account, account, symbols, everything=everything, console=console, refused=refused)
 
     # Asked first: a database that is away, or frozen, would be waited for.
     alone = read_without_database()
@@ -88,7 +90,19 @@ def status(
             emit(options, alone, lambda: _print(alone))
             return
         _watch_alone(read_without_database)
-    with open_engine(options, config, reads_only=True) as (url, engine):
+    with ExitStack() as stack:
+        try:
+            url, engine = stack.enter_context(open_engine(options, config, reads_only=True, wait_s=0))
+        except (UnreachableError, SchemaMismatchError) as error:
+            refused = error.message if isinstance(error, UnreachableError) else None
+            told = None if watch else read_without_database(refused)
+            if told is not None:
+                emit(options, told, lambda: _print(told))
+                return
+            if config.database.url is not None:
+                raise
+            # The daemon of this home may be just starting, and its database with it.
+            url, engine = stack.enter_context(open_engine(options, config, reads_only=True))
         if account is not None:
             known_account(engine, config.account, account)
         if symbols:

@@ -84,8 +84,9 @@ class KeepNewest(msgspec.Struct, frozen=True):
 
     Over `limit`, which `drop_over` is unless given, senders are told to slow down: a greater one is for those who send
     few messages each, however many they are. What stays keeps its order. Below the bound nothing is dropped; requests,
-    answers and Downs never are. `what` is what the log calls that which was dropped. `key` runs in the thread of whoever sends, and should be as quick as a
-    look; when it raises, or gives what is not hashable, that crashes the reader, whose policy it is, and no sender.
+    answers and Downs never are. `what` is what the log calls that which was dropped. `key` runs in the thread of who
+    sends, and should be as quick as a look; when it raises, or gives what is not hashable, that crashes the reader,
+    whose policy it is, and no sender.
     """
 
     key: Callable[[Any], Hashable | None]

@@ -162,6 +162,27 @@ def test_a_postgres_that_is_frozen_is_told_like_one_that_is_away(desk: Desk) -> 
     daemon.stop()
 
 
+@pytest.mark.parametrize("is_own", [True, False], ids=["own server", "embedded server"])
+def test_a_postgres_that_lets_nobody_in_any_more_has_the_daemon_itself_answer(
+    desk: Desk, elsewhere: Place, *, is_own: bool
+) -> None:
+    place = desk.place if is_own else elsewhere
+    daemon = desk.trade() if is_own else elsewhere.trade("--start", "BTCUSDT")
+    await_rows(place.url, "SELECT state FROM actual_states WHERE symbol = 'BTCUSDT'", lambda rows: rows == [("on",)])
+    postmaster = desk.postgres.pid if is_own else place.server("postgres").pid
+    assert postmaster is not None
+    os.kill(postmaster, signal.SIGSTOP)
+    try:
+        data = place("status", "--json").data
+    finally:
+        os.kill(postmaster, signal.SIGCONT)
+    assert "does not let us in" in data["daemon"]["degraded"][0]
+    assert ("BTCUSDT", "on") in {(row["symbol"], row["actual"]) for row in data["symbols"]}
+    assert (data["daemon"]["pid"], data["kill_switch"]) == (daemon.pid, None)
+    assert place("status", "--json").data["kill_switch"] is not None
+    daemon.stop()
+
+
 def test_without_both_killed_at_once(desk: Desk) -> None:
     daemon = desk.trade()
     desk.await_cycles()
