@@ -11,8 +11,9 @@ State: each account's life (`account_life.py`). The configured account is always
 `OPENINGS_MAX` openings are under way at once, so that a thousand accounts that are added together keep nobody's order
 waiting; one that says nothing for a while makes room for the next. A desk that starts again adopts the trees that run,
 and gives back what its predecessor has claimed and nobody wants any more.
-Crashes when: the accounts' supervisor does not answer, or the configured account's tree can not be started with the
-first desk of the process. With a later one it is down like any other account: others may trade.
+Crashes when: the accounts' supervisor does not answer, or no account is up or about to be and the tree of one could
+not be started: what none can do without, a journal that can not be read, is not mended by waiting. While any account
+trades, one that does not start is down alone.
 """
 
 from collections import deque
@@ -117,6 +118,7 @@ class AccountDesk(Actor):
         self._early: list[Any] | None = []
         self._shall_advance = False
         self._has_started = False
+        self._has_read = False
 
     def init(self) -> Deferred:
         """Find out what runs since before; the start is over when it is known how the configured account is."""
@@ -242,6 +244,8 @@ class AccountDesk(Actor):
         for name, life in list(self._lives.items()):
             life.is_listed = name in read or name == self._configured
             life.level(is_touched=name in touched)
+        self._has_read = True
+        self._refuse_to_stand_alone()
 
     def _life_of(self, settings: AccountSettings) -> AccountLife:
         life = self._lives.get(settings.name)
@@ -271,17 +275,25 @@ class AccountDesk(Actor):
         self._advance_later()
 
     def note(self, life: AccountLife) -> None:
-        """End the start when it is known how the configured account is.
-
-        One that fails in the beginning, and not for a reason of its venue, finds a journal that no account can do
-        without. Later on others are traded, and none of them ends for it.
-        """
+        """End the start when it is known how the configured account is."""
+        self._refuse_to_stand_alone()
         if self._has_started or life.name != self._configured or life.stage not in (Stage.UP, Stage.DOWN):
             return
-        if life.stage is Stage.DOWN and life.has_failed_here and not self._beginning.is_over:
-            self.exit(crash(f"account {life.name} did not start: {life.reason}"))
         self._has_started = self._beginning.is_over = True
         self.acknowledge_start()
+
+    def _refuse_to_stand_alone(self) -> None:
+        """Crash when nobody trades, nor is about to, and one failed here: then it is what no account can do without.
+
+        As long as any other account trades, none ends for one that fails. Who there is, is known once the rows have
+        been read; with the first desk of a process it is the configured account alone.
+        """
+        if self._beginning.is_over and not self._has_read:
+            return
+        lives = [life for life in self._lives.values() if life.stage is not Stage.OFF]
+        failed = next((life for life in lives if life.has_failed_here and life.stage is Stage.DOWN), None)
+        if failed is not None and all(life.stage is Stage.DOWN for life in lives):
+            self.exit(crash(f"account {failed.name} did not start: {failed.reason}"))
 
     def adopt(self, life: AccountLife, ref: Ref) -> None:
         """Hear of the end of its tree."""
