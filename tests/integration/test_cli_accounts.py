@@ -313,16 +313,17 @@ def test_a_wrong_reference_is_corrected_while_the_account_trades_or_not(
 
     def open_right(row: AccountSettings) -> AccountCondition:
         spoke.append(row.credentials)
-        return obey(row) if row.credentials == right else refuse(row)
+        return obey(row) if row.credentials == right or not row.is_enabled else refuse(row)
 
     with Keeper(schema_url, open_right):
+        assert console("account", "disable", "second").code == 0
         assert console("account", "enable", "second").code == 1
         done = console("account", "enable", "second", "--credentials", right)
         assert (done.code, done.out) == (0, "second  its credentials are set\n")
         assert spoke[-1] == right
         failed = console("account", "enable", "second", "--credentials", wrong)
         assert (failed.code, failed.err.splitlines()[0]) == (1, "error: account second is down: its key was revoked")
-        console("account", "disable", "second")
+        assert console("account", "disable", "second").code == 0
         done = console("account", "enable", "second", "--credentials", right)
         assert done.out == "second  enabled, its credentials are set\n"
     console("account", "add", "third", "--credentials", keys("third", SECRET), "--no-wait")
