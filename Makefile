@@ -11,8 +11,6 @@ SPEED ?= 1
 KILLS ?= 0
 ACCOUNTS ?= 200
 SYMBOLS ?= 5
-# One more than there are cores: tests of the installed program mostly wait for it.
-WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 
 .PHONY: help setup run test coverage browser flow-soak accounts-soak otp-soak exchange-soak state-soak memory-soak check bench docs golden lock clean
 
@@ -33,7 +31,7 @@ run: setup  ## trade on paper against a generated market, with everything it nee
 # A file's tests stay on one core: they share a running daemon, and go from one state of it to the next. In the order of
 # their names: the long files of a few tests first, and thousands of short ones to fill both cores at the end.
 test: setup browser  ## run every test, on all cores
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(COVERAGE)
+	$(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder $(COVERAGE)
 
 coverage:  ## run every test and say which lines and branches none has run; a third slower
 	$(MAKE) test COVERAGE="--cov --cov-report=term"
