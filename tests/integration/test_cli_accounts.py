@@ -9,7 +9,7 @@ import pytest
 
 from naive_daemon.domain.account import AccountCondition, AccountSettings
 from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
-from naive_daemon.storage.postgres.venue import claim_venue
+from tests.claimed_venue import claim_venue
 from tests.integration.standing_daemon import StandingDaemon
 
 KEY, OTHER_KEY, SECRET = "k3y-vmPUZE6mv9SD5VNHk4HlWF", "k3y-of-another-account", "s3cr3t-NhqPtmdSJYdKjVHjA7"

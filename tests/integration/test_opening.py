@@ -19,10 +19,10 @@ from naive_daemon.opening import GIVEN_UP, THREADS_MAX, TOO_MANY, Openings
 from naive_daemon.restoration import ExchangeHistory, Restoration
 from naive_daemon.storage.postgres.journal import PostgresJournal
 from naive_daemon.storage.postgres.locks import AccountClaim
-from naive_daemon.storage.postgres.venue import claim_venue
 from naive_daemon.trading.account_opener import AccountRefused, OpenedAccount, Opening
 from naive_daemon.venues import ClaimVenue, PaperVenue, Venue
 from naive_daemon.witness import Witness
+from tests.claimed_venue import claim_venue
 
 PATIENCE_S = 30.0
 FEE = Decimal("0.001")

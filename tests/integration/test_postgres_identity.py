@@ -12,7 +12,7 @@ from naive_daemon.domain.settings import CHUNKS_MAX
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.order_id import LENGTH_MAX, client_order_id
 from naive_daemon.storage.postgres.identity import PostgresIdentity
-from naive_daemon.storage.postgres.venue import claim_venue
+from tests.claimed_venue import claim_venue
 
 NOW_NS = 1_796_000_000 * NS_PER_S
 IN_2055_NS = 2_700_000_000 * NS_PER_S

@@ -5,7 +5,8 @@ import pytest
 from naive_daemon.domain.errors import ConfigError
 from naive_daemon.storage.postgres.connection import connect
 from naive_daemon.storage.postgres.session import Session
-from naive_daemon.storage.postgres.venue import claim_venue, refuse_added
+from naive_daemon.storage.postgres.venue import refuse_added
+from tests.claimed_venue import claim_venue
 
 INSERT_ORDER = """
 INSERT INTO orders (client_order_id, account, symbol, trader, cycle, side, attempt, price, quantity, status,

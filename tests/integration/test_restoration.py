@@ -11,8 +11,8 @@ from naive_daemon.clock import WallClock
 from naive_daemon.domain.errors import PermanentError
 from naive_daemon.restoration import Restoration
 from naive_daemon.storage.postgres.identity import PostgresIdentity
-from naive_daemon.storage.postgres.venue import claim_venue
 from naive_daemon.witness import FILE_NAME, Witness
+from tests.claimed_venue import claim_venue
 
 
 @pytest.fixture

@@ -18,15 +18,6 @@ WHERE NOT EXISTS (SELECT FROM order_totals WHERE order_totals.account = known.ac
 _BESIDE = "SELECT beside FROM accounts WHERE account = %s"
 
 
-def claim_venue(url: str, account: str, venue: str) -> None:
-    """Bind the account to `venue` on a connection of its own; raises as `bind_venue`."""
-    session = Session(url)
-    try:
-        bind_venue(session, account, venue)
-    finally:
-        session.close()
-
-
 def bind_venue(session: Session, account: str, venue: str) -> None:
     """Bind the account to `venue`, or find that it is; one without any order may still move.
 
@@ -35,7 +26,7 @@ def bind_venue(session: Session, account: str, venue: str) -> None:
     with session.connection() as connection:
         connection.execute(_CLAIM, {"account": account, "venue": venue})
         row = connection.execute("SELECT venue FROM account_venues WHERE account = %s", (account,)).fetchone()
-    assert row is not None  # noqa: S101  # written just now if it was not there before
+    assert row is not None  # noqa: S101 - written just now if it was not there before
     if row[0] != venue:
         raise ConfigError(
             f"account {account} trades on {row[0]}, not on {venue}: its orders and positions are there",

@@ -122,7 +122,7 @@ class Link:
     def cut(self) -> None:
         """End the connection while the writer's thread is using it, which gets an error from it."""
         # redis-py's own way takes the socket away, and what is being sent would open another one for its rest.
-        sock = self._connection._sock  # noqa: SLF001
+        sock = self._connection._sock  # noqa: SLF001 - it has no other way to it
         if sock is not None:
             with contextlib.suppress(OSError):  # it has ended by itself
                 sock.shutdown(socket.SHUT_RDWR)
