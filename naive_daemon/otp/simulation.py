@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from naive_daemon.otp.children import living_children
-from naive_daemon.otp.clock import MovableClock
+from naive_daemon.otp.clock import Clock, MovableClock
 from naive_daemon.otp.deadlock import DeadlockError, LivelockError, Wait, tell_waits
 from naive_daemon.otp.dispatcher import Activity
 from naive_daemon.otp.duty import PRESENT, Duty
@@ -40,6 +40,9 @@ class SimulatedSystem(ActorSystem):
     thread of their own elsewhere run here as all others. Raises ValueError for a seed that is no whole number >= 0,
     and for `steps_max` that is none >= 1.
 
+    `clock` is the time that passes, which timers go by. Actors read it too, unless they are `shown` another: a wall
+    clock that somebody sets, say.
+
     Whatever lets actors run is refused while they do, and raises LivelockError when they take more than `steps_max`
     steps without time going on: two that answer each other without end, say.
     """
@@ -54,10 +57,12 @@ class SimulatedSystem(ActorSystem):
         faults: Faults | None = None,
         trace: TraceSink | None = None,
         steps_max: int = STEPS_MAX,
+        shown: Clock | None = None,
     ) -> None:
         if type(steps_max) is not int or steps_max < 1:
             raise ValueError(f"steps_max={steps_max!r} is not a whole number >= 1")
         self._steps_max = steps_max
+        self._time = clock
         self._draw = None if seed is None else draw_from(seed)
         timers = VirtualTimers(clock, self._draw)
         self._simulated = SimulatedDispatcher()
@@ -65,7 +70,7 @@ class SimulatedSystem(ActorSystem):
             self._simulated = SteppedDispatcher(clock, timers, self._draw, faults, trace)
         if trace is not None:
             trace.begin(seed)
-        super().__init__(clock, timers, {"pool": self._simulated, "thread": self._simulated}, Activity())
+        super().__init__(clock if shown is None else shown, timers, {"pool": self._simulated, "thread": self._simulated}, Activity())
 
     # Run -----------------------------------------------------------------------------------------------------------
 
@@ -134,10 +139,10 @@ class SimulatedSystem(ActorSystem):
 
     def _let_time_pass(self, time_ns: int) -> None:
         self._come_to_rest()
-        moment_ns, fired = self.clock.now_ns(), 0
+        moment_ns, fired = self._time.now_ns(), 0
         while self.timers.advance_to(time_ns):
             self._let_moment_pass()
-            now_ns = self.clock.now_ns()
+            now_ns = self._time.now_ns()
             moment_ns, fired = now_ns, fired + 1 if now_ns == moment_ns else 0
             if fired > self._steps_max:
                 self._refuse_livelock()
@@ -170,7 +175,7 @@ class SimulatedSystem(ActorSystem):
             if until_ns is not None and due_ns > until_ns:
                 self.timers.advance_to(until_ns)
                 return False
-            since = since if due_ns <= self.clock.now_ns() else 0
+            since = since if due_ns <= self._time.now_ns() else 0
             self.timers.advance_to(due_ns)
         return False
 
@@ -178,7 +183,7 @@ class SimulatedSystem(ActorSystem):
         """Fire a timer that is due now before the next step, where that is drawn; False when none was fired."""
         if self._draw is None:
             return False
-        due_ns, now_ns = self.timers.due_ns, self.clock.now_ns()
+        due_ns, now_ns = self.timers.due_ns, self._time.now_ns()
         return due_ns is not None and due_ns <= now_ns and self._draw() < EVEN and self.timers.advance_to(now_ns)
 
     # See who waits -------------------------------------------------------------------------------------------------

@@ -98,6 +98,7 @@ class ActorSystem:
         faults: "Faults | None" = None,
         trace: "TraceSink | None" = None,
         steps_max: int = STEPS_MAX,
+        shown: Clock | None = None,
     ) -> "SimulatedSystem":
         """Make a system that runs on the caller's thread, when the caller lets it, and always in the same way.
 
@@ -105,7 +106,7 @@ class ActorSystem:
         """
         from naive_daemon.otp.simulation import SimulatedSystem  # noqa: PLC0415 - it is made of this class
 
-        return SimulatedSystem(clock, seed, faults=faults, trace=trace, steps_max=steps_max)
+        return SimulatedSystem(clock, seed, faults=faults, trace=trace, steps_max=steps_max, shown=shown)
 
     def dispatcher_of(self, actor_class: type[Process]) -> Dispatcher:
         """Find where actors of a class run."""
