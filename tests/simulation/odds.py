@@ -127,6 +127,36 @@ class _Given(_Stream):
             self.next = 0
 
 
+class Together:
+    """Several kinds at one place that share their opportunities, asked at once: most often none of them befalls."""
+
+    __slots__ = ("_next", "_odds", "_place", "_streams", "count")
+
+    def __init__(self, odds: "Odds", place: str, streams: Mapping[str, "_Drawn | _Given"]) -> None:
+        self.count = 0
+        self._odds = odds
+        self._place = place
+        self._streams = streams
+        self._next = self._nearest()
+
+    def strikes(self) -> tuple[str, float] | None:
+        """Say which kind takes this opportunity, the first of several, and how bad it is; None when none does."""
+        self.count += 1
+        if self.count != self._next:
+            return None
+        struck = None
+        for kind, stream in self._streams.items():
+            stream.count = self.count - 1
+            size = self._odds.taken(stream, kind, self._place)
+            if size is not None and struck is None:
+                struck = kind, size
+        self._next = self._nearest()
+        return struck
+
+    def _nearest(self) -> int:
+        return min((stream.next for stream in self._streams.values() if stream.next > self.count), default=0)
+
+
 class Odds:
     """Decides at every opportunity; `befallen` is what befell so far, `opportunities` how often something could."""
 
@@ -143,6 +173,7 @@ class Odds:
         self._usual = usual
         self._given = None if given is None else list(given)
         self._streams: dict[Place, _Drawn | _Given] = {}
+        self._groups: dict[str, tuple[Together, tuple[str, ...]]] = {}
         self._is_healed = False
         draw = random.Random(f"{seed}/kinds")
         self._rates = {kind: self._drawn_rate(draw, rate) for kind, rate in usual.items()}
@@ -152,6 +183,18 @@ class Odds:
         stream = self._streams.get((kind, place))
         if stream is None:
             stream = self._streams[kind, place] = self._open(kind, place)
+        return self.taken(stream, kind, place)
+
+    def together(self, kinds: Iterable[str], place: str) -> Together:
+        """Give one who is asked for several kinds at once; each (kind, place) belongs to one such, or to `strikes`."""
+        streams = {kind: self._open(kind, place) for kind in kinds}
+        self._streams.update({(kind, place): stream for kind, stream in streams.items()})
+        group = Together(self, place, streams)
+        self._groups[place] = group, tuple(streams)
+        return group
+
+    def taken(self, stream: "_Drawn | _Given", kind: str, place: str) -> float | None:
+        """Count one opportunity of a stream, and say whether it is taken."""
         stream.count += 1
         if stream.count != stream.next:
             return None
@@ -166,17 +209,13 @@ class Odds:
         """Let nothing go wrong from now on."""
         self._is_healed = True
 
-    def withhold(self, kind: str) -> None:
-        """Let no more faults of a kind befall this run."""
-        self._rates[kind] = 0.0
-        for place in list(self._streams):
-            if place[0] == kind:
-                self._streams[place].next = 0
-
     @property
     def opportunities(self) -> Counter[Place]:
         """Count how often each fault could have befallen."""
-        return Counter({place: stream.count for place, stream in self._streams.items()})
+        counts = Counter({place: stream.count for place, stream in self._streams.items()})
+        for place, (group, kinds) in self._groups.items():
+            counts.update({(kind, place): group.count - counts[kind, place] for kind in kinds})
+        return counts
 
     def _open(self, kind: str, place: str) -> _Drawn | _Given:
         if self._given is not None:

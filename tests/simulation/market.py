@@ -1,0 +1,113 @@
+"""The market: prices that swing, jump and crash, printed in all sizes; and the connection that brings them in."""
+
+import random
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from naive_daemon import names
+from naive_daemon.domain.events import AskMarketHealth, MarketHealth, Trade
+from naive_daemon.market.feed import DeliverTrade, TradeArrived
+from naive_daemon.market.live import AskStreams
+from naive_daemon.market.player import Play, Silence
+from naive_daemon.otp import Actor
+from tests.simulation.plan import OPENING_PRICE
+
+TICK = Decimal("0.01")
+PULL = 98
+"""A walk keeps so many hundredths of its distance from the middle with each print, so that it comes back."""
+STEP_MAX = 25
+GAP_MAX = Decimal("0.05")
+CRASH_MAX = Decimal("0.5")
+QUANTITIES = ("0.05", "0.2", "0.7", "3", "20")
+BACK_AT = "20"
+
+
+class Market:
+    """Draws the next prints of each symbol. Trade numbers go up by one."""
+
+    def __init__(self, seed: int, symbols: Sequence[str]) -> None:
+        self._draw = random.Random(f"{seed}/market")
+        self.symbols = tuple(symbols)
+        self._middle = dict.fromkeys(symbols, OPENING_PRICE)
+        self._offset = dict.fromkeys(symbols, 0)
+        self._number = 0
+
+    def prints(self, now_ns: int) -> list[Trade]:
+        """Give what is traded in a beat: one to three prints of each symbol."""
+        draw = self._draw
+        return [self._next(symbol, now_ns) for symbol in self.symbols for _ in range(draw.choice((1, 1, 2, 3)))]
+
+    def jump(self, size: float) -> None:
+        """Open a gap: without a print between, the price of every symbol stands elsewhere."""
+        for symbol in self.symbols:
+            share = GAP_MAX * Decimal(round(2 * size - 1, 3))
+            self._middle[symbol] = max(self._middle[symbol] * (1 + share), 10 * TICK).quantize(TICK)
+
+    def crash(self, size: float, now_ns: int) -> list[Trade]:
+        """Print a crash and the way back, of one symbol, large enough for every order on the way."""
+        symbol = self._draw.choice(self.symbols)
+        price = self._price(symbol)
+        low = max((price * (1 - CRASH_MAX * Decimal(round(size, 3)))).quantize(TICK), TICK)
+        return [self.trade(symbol, each, BACK_AT, now_ns) for each in (low, price)]
+
+    def swing(self, now_ns: int, *, is_up: bool) -> list[Trade]:
+        """Print far above or below anything that rests, large enough for all of it."""
+        factor = Decimal(3) if is_up else Decimal("0.4")
+        return [self.trade(symbol, (OPENING_PRICE * factor).quantize(TICK), "1000", now_ns) for symbol in self.symbols]
+
+    def trade(self, symbol: str, price: Decimal, quantity: str, now_ns: int) -> Trade:
+        """Give a print."""
+        self._number += 1
+        return Trade(symbol, price, Decimal(quantity), self._number, now_ns)
+
+    def _next(self, symbol: str, now_ns: int) -> Trade:
+        draw = self._draw
+        self._offset[symbol] = self._offset[symbol] * PULL // 100 + draw.randint(-STEP_MAX, STEP_MAX)
+        return self.trade(symbol, self._price(symbol), draw.choice(QUANTITIES), now_ns)
+
+    def _price(self, symbol: str) -> Decimal:
+        return max(self._middle[symbol] + self._offset[symbol] * TICK, TICK)
+
+
+class MarketConnection(Actor):
+    """Stands where a live market's connection does: hands on the prints of the symbols that are wanted, as they come.
+
+    Receives: Play, Silence, AskMarketHealth, MarketHealth and trades from the world; the request AskStreams.
+    Sends: TradeArrived and DeliverTrade to feeds; publishes MarketHealth.
+    """
+
+    runs_on = "thread"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wanted: set[str] = set()
+        self._health = MarketHealth(connected=True, reason="")
+
+    def init(self) -> None:
+        """Say how the market is to whoever asks."""
+        self.subscribe(names.MARKET_HEALTH_ASKED)
+
+    def on_receive(self, message: Any) -> Any:
+        """Hand on a trade, or note what is wanted."""
+        match message:
+            case Trade(symbol):
+                if symbol in self._wanted:
+                    feed = self.system.whereis(names.feed(symbol))
+                    if feed is not None:
+                        feed.tell(TradeArrived(message))
+                        feed.tell(DeliverTrade())
+            case Play(symbol):
+                self._wanted.add(symbol)
+            case Silence(symbol):
+                self._wanted.discard(symbol)
+            case MarketHealth():
+                self._health = message
+                self.system.pubsub.publish(names.MARKET_HEALTH, message)
+            case AskMarketHealth():
+                self.system.pubsub.publish(names.MARKET_HEALTH, self._health)
+            case AskStreams():
+                return ()
+            case _:
+                super().on_receive(message)
+        return None

@@ -1,0 +1,91 @@
+"""One process of the daemon in the simulation: the real tree on a simulated dispatcher, from its start to its end."""
+
+from collections.abc import Callable
+from typing import Any
+
+from naive_daemon import names
+from naive_daemon.otp import SHUTDOWN, ActorSystem, Ref, SimulatedSystem, send_exit
+from naive_daemon.otp.call import Call
+from naive_daemon.otp.clock import Clock, MovableClock
+from naive_daemon.otp.faults import Faults
+from naive_daemon.otp.messages import Started
+from naive_daemon.otp.trace import TraceSink
+from naive_daemon.trading.account_messages import DrainAccounts, FlushAccounts
+from naive_daemon.tree import Ports, root
+from tests.simulation.life import Life
+
+DRAIN_WITHIN_S = 10.0
+FLUSH_WITHIN_S = 5.0
+
+
+class Notifier:
+    """Implements ServiceNotifier as the service manager hears it. `alive_s` is when the watchdog was last fed."""
+
+    def __init__(self, clock: MovableClock, life: Life) -> None:
+        self._clock = clock
+        self._life = life
+        self.is_ready = False
+        self.alive_s = clock.monotonic_s()
+
+    def ready(self) -> None:
+        """Hear that the tree is up."""
+        if not self._life.is_over:
+            self.is_ready = True
+            self.alive()
+
+    def alive(self) -> None:
+        """Be fed."""
+        if not self._life.is_over:
+            self.alive_s = self._clock.monotonic_s()
+
+    def status(self, text: str) -> None:
+        """Hear in words what the daemon does."""
+
+
+class Process:
+    """See the module. It has begun to start when it is made; nothing runs but in `system.advance_to`."""
+
+    def __init__(  # the parts of the world that a process is made of
+        self,
+        clock: MovableClock,
+        shown: Clock,
+        life: Life,
+        seed: int,
+        faults: Faults,
+        trace: TraceSink | None,
+        make_ports: Callable[[Notifier], Ports],
+    ) -> None:
+        self.life = life
+        self.began_s = clock.monotonic_s()
+        self.notifier = Notifier(clock, life)
+        self.system: SimulatedSystem = ActorSystem.simulated(clock, seed, faults=faults, trace=trace, shown=shown)
+        self.is_ending = False
+        actor = root(make_ports(self.notifier))
+        self.top: Ref = actor.attach(self.system, "root", None)
+        self.system.on_down(self.top, lambda down: life.end(f"the tree has ended: {down.reason}"))
+        actor.begin(self._take_start)
+
+    def stop(self) -> None:
+        """Begin an end in order, as at SIGTERM: drain, flush, then the tree from behind."""
+        if not self.is_ending:
+            self.is_ending = True
+            self._ask_desk(DrainAccounts(DRAIN_WITHIN_S), self._flush)
+
+    def _take_start(self, started: Started) -> None:
+        if started.ref is None:
+            self.life.end("the tree did not start")
+
+    def _flush(self) -> None:
+        self._ask_desk(FlushAccounts(FLUSH_WITHIN_S), lambda: send_exit(self.top, SHUTDOWN))
+
+    def _ask_desk(self, question: DrainAccounts | FlushAccounts, then: Callable[[], None]) -> None:
+        desk = self.system.whereis(names.ACCOUNT_DESK)
+        if desk is None:
+            then()
+            return
+
+        def answered(_: Any) -> None:
+            if not self.life.is_over:
+                then()
+
+        desk.tell(Call(question, answered, answered))

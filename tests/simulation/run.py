@@ -1,0 +1,122 @@
+"""One seed from the beginning to the end: a storm, then the calm behind it, then a death at rest."""
+
+import random
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+
+from naive_daemon.domain.account import AccountSettings
+from naive_daemon.domain.limits import RiskLimits
+from naive_daemon.domain.settings import RestingOrders, TradingStatus
+from naive_daemon.otp.trace import TraceSink
+from tests.simulation.odds import Fault, Place
+from tests.simulation.promises import Violation
+from tests.simulation.weather import befall
+from tests.simulation.world import World
+
+BEATS_S = (0.1, 0.5, 1.0, 1.0, 3.0, 12.0)
+CALM_S = 240.0
+"""Longer than any pause before something is tried again: quarantine, back-off, questions, reconciliation."""
+SWINGS = 16
+SWING_S = 5.0
+LAST_WISHES = (TradingStatus.ON, TradingStatus.ON, TradingStatus.SHUTDOWN, TradingStatus.OFF)
+
+
+class Broken(msgspec.Struct, frozen=True):
+    """A promise that was broken, and where in the run."""
+
+    promise: str
+    detail: str
+    step: int
+    at_s: float
+
+    def __str__(self) -> str:
+        return f"{self.promise}: {self.detail} (step {self.step}, {self.at_s:g} s)"
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a seed. `passed_s` is virtual time; `completed` counts cycles that were sold."""
+
+    seed: int
+    broken: Broken | None
+    steps: int
+    passed_s: float
+    lives: int
+    orders: int
+    fills: int
+    completed: int
+    faults: list[Fault]
+    opportunities: dict[Place, int]
+
+
+def run(seed: int, given: Iterable[Fault] | None = None, trace: TraceSink | None = None) -> Outcome:
+    """Run a seed's world; with `given` under these faults, instead of those that it would draw."""
+    world = World(seed, given, trace)
+    world.witness.listen()
+    broken: Broken | None = None
+    try:
+        _live(world)
+    except Violation as violation:
+        broken = Broken(violation.promise, violation.detail, world.steps, world.passed_s())
+    finally:
+        world.close()
+    return Outcome(
+        seed=seed,
+        broken=broken,
+        steps=world.steps,
+        passed_s=world.passed_s(),
+        lives=world.lives,
+        orders=len(world.books._orders),
+        fills=len(world.books._fills),
+        completed=sum(
+            cycle.result is not None and cycle.result.outcome.value == "completed"
+            for cycle in world.books._cycles.values()
+        ),
+        faults=world.odds.befallen,
+        opportunities=dict(Counter(world.odds.opportunities)),
+    )
+
+
+def _live(world: World) -> None:
+    draw = random.Random(f"{world.seed}/run")
+    world.start()
+    for _ in range(world.plan.beats):
+        world.beats += 1
+        world.pass_time(draw.choice(BEATS_S))
+        befall(world)
+        world.print(world.market.prints(world.clock.now_ns()))
+        world.check()
+    heal(world, draw)
+    come_to_rest(world)
+    if draw.random() < 0.5:
+        world.end_process("killed at rest")
+        come_to_rest(world)
+
+
+def heal(world: World, draw: random.Random) -> None:
+    """Let nothing go wrong any more, and have the operator say what is wanted in the end."""
+    world.odds.heal()
+    world.outages.heal()
+    world.exchange.heal()
+    world.shown.set_ahead(0.0)
+    world.table.set_kill_switch(is_on=False)
+    world.table.set_limits(RiskLimits())
+    for account in world.plan.accounts[1:]:
+        world.table.set_account(AccountSettings(name=account))
+    for account in world.plan.accounts:
+        for symbol in world.plan.symbols:
+            world.table.set(symbol, draw.choice(LAST_WISHES), entries=RestingOrders.KEEP, account=account)
+
+
+def come_to_rest(world: World) -> None:
+    """Let the calm last until everything was tried again and filled; then all must agree."""
+    world.pass_time(CALM_S)
+    world.check()
+    for number in range(SWINGS):
+        world.print(world.market.swing(world.clock.now_ns(), is_up=number % 2 == 1))
+        world.pass_time(SWING_S)
+        world.check()
+    world.pass_time(CALM_S)
+    world.check()
+    world.promises.check_rest(world)
