@@ -4,12 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from naive_daemon import names
-from naive_daemon.otp import SHUTDOWN, ActorSystem, Ref, SimulatedSystem, send_exit
+from naive_daemon.otp import SHUTDOWN, Ref, SimulatedSystem, send_exit
 from naive_daemon.otp.call import Call
-from naive_daemon.otp.clock import Clock, MovableClock
-from naive_daemon.otp.faults import Faults
+from naive_daemon.otp.clock import Clock
 from naive_daemon.otp.messages import Started
-from naive_daemon.otp.trace import TraceSink
 from naive_daemon.trading.account_messages import DrainAccounts, FlushAccounts
 from naive_daemon.tree import Ports, root
 from tests.simulation.life import Life
@@ -21,7 +19,7 @@ FLUSH_WITHIN_S = 5.0
 class Notifier:
     """Implements ServiceNotifier as the service manager hears it. `alive_s` is when the watchdog was last fed."""
 
-    def __init__(self, clock: MovableClock, life: Life) -> None:
+    def __init__(self, clock: Clock, life: Life) -> None:
         self._clock = clock
         self._life = life
         self.is_ready = False
@@ -45,24 +43,15 @@ class Notifier:
 class Process:
     """See the module. It has begun to start when it is made; nothing runs but in `system.advance_to`."""
 
-    def __init__(  # the parts of the world that a process is made of
-        self,
-        clock: MovableClock,
-        shown: Clock,
-        life: Life,
-        seed: int,
-        faults: Faults,
-        trace: TraceSink | None,
-        make_ports: Callable[[Notifier], Ports],
-    ) -> None:
+    def __init__(self, system: SimulatedSystem, ports: Ports, notifier: Notifier, life: Life) -> None:
+        self.system = system
         self.life = life
-        self.began_s = clock.monotonic_s()
-        self.notifier = Notifier(clock, life)
-        self.system: SimulatedSystem = ActorSystem.simulated(clock, seed, faults=faults, trace=trace, shown=shown)
+        self.notifier = notifier
+        self.began_s = system.clock.monotonic_s()
         self.is_ending = False
-        actor = root(make_ports(self.notifier))
-        self.top: Ref = actor.attach(self.system, "root", None)
-        self.system.on_down(self.top, lambda down: life.end(f"the tree has ended: {down.reason}"))
+        actor = root(ports)
+        self.top: Ref = actor.attach(system, "root", None)
+        system.on_down(self.top, lambda down: life.end(f"the tree has ended: {down.reason}"))
         actor.begin(self._take_start)
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""What befalls the world as a whole, once a beat: servers away, an operator's commands, halts, crashes of the market."""
+"""What befalls the world as a whole, once a beat: servers away, an operator's commands, halts and crashes."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -31,7 +31,7 @@ def befall(world: World) -> None:
             act(world, accounts[share % len(accounts)], symbols[share // 7 % len(symbols)], size)
 
 
-# Servers and the process ------------------------------------------------------------------------------------------------
+# Servers and the process ---------------------------------------------------------------------------------------------
 
 
 def _away(server: str) -> Befall:
@@ -61,7 +61,7 @@ def _set_clock(world: World, _: str, __: str, size: float) -> None:
     world.shown.set_ahead((2 * size - 1) * CLOCK_MAX_S)
 
 
-# The operator -----------------------------------------------------------------------------------------------------------
+# The operator --------------------------------------------------------------------------------------------------------
 
 
 def _switch(
@@ -117,7 +117,7 @@ def _no_limits(world: World, _: str, __: str, ___: float) -> None:
     world.table.set_limits(RiskLimits())
 
 
-# The market -------------------------------------------------------------------------------------------------------------
+# The market ----------------------------------------------------------------------------------------------------------
 
 
 def _halt(world: World, _: str, symbol: str, size: float) -> None:

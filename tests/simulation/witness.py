@@ -1,4 +1,4 @@
-"""Hears what the daemon logs as an error: an actor that crashes of itself, with nobody having struck it, is a defect."""
+"""Hears what the daemon logs as an error: an actor that crashes of itself, struck by nobody, is a defect."""
 
 from collections.abc import Callable, MutableMapping
 from typing import Any

@@ -9,10 +9,6 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from tests.simulation.cache import SimulatedCache
-from tests.simulation.exchange import SimulatedExchange
-from tests.simulation.settings import SimulatedListener, SimulatedSettings
-
 from naive_daemon import names
 from naive_daemon.account.metadata_keeper import MetadataConfig
 from naive_daemon.cache.memory import MemoryStore
@@ -25,7 +21,7 @@ from naive_daemon.execution.journal import JournalConfig
 from naive_daemon.execution.journal_store import JournalEntry
 from naive_daemon.execution.manager import ExecutionConfig
 from naive_daemon.execution.memory_journal import MemoryJournal
-from naive_daemon.otp import SimulatedSystem
+from naive_daemon.otp import ActorSystem, SimulatedSystem
 from naive_daemon.otp.deadlock import LivelockError
 from naive_daemon.otp.trace import TraceSink
 from naive_daemon.trading.quarantine import Quarantine
@@ -33,6 +29,8 @@ from naive_daemon.tree import ControlPorts, PaperExchange, Ports, RealExchange
 from tests.simulation.accounts import SimulatedOpener
 from tests.simulation.actor_faults import ActorFaults
 from tests.simulation.agenda import Agenda
+from tests.simulation.cache import SimulatedCache
+from tests.simulation.exchange import SimulatedExchange
 from tests.simulation.journal import SimulatedJournal
 from tests.simulation.life import Life, ProcessEnded
 from tests.simulation.market import Market, MarketConnection
@@ -41,6 +39,7 @@ from tests.simulation.outages import Outages
 from tests.simulation.plan import draw_plan
 from tests.simulation.process import Notifier, Process
 from tests.simulation.promises import Promises, Violation
+from tests.simulation.settings import SimulatedListener, SimulatedSettings
 from tests.simulation.shown_clock import ShownClock
 from tests.simulation.witness import Witness
 from tests.trading.table import Table
@@ -126,15 +125,15 @@ class World:
         self.lives += 1
         life = self._life = Life()
         self.actor_faults.begin(life)
-        self.process = Process(
+        system = ActorSystem.simulated(
             self.clock,
-            self.shown,
-            life,
             self.seed * 1_000 + self.lives,
-            self.actor_faults,
-            self._trace,
-            lambda notifier: self._make_ports(life, notifier),
+            faults=self.actor_faults,
+            trace=self._trace,
+            shown=self.shown,
         )
+        notifier = Notifier(self.clock, life)
+        self.process = Process(system, self._make_ports(life, notifier), notifier, life)
         self.agenda.after(LOOK_S, lambda: self._look_after(life))
 
     def end_process(self, why: str) -> None:
