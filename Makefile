@@ -12,7 +12,7 @@ KILLS ?= 0
 ACCOUNTS ?= 200
 SYMBOLS ?= 5
 
-.PHONY: help setup run test coverage browser flow-soak accounts-soak otp-soak exchange-soak state-soak memory-soak check bench docs golden lock clean
+.PHONY: help setup run test coverage browser simulate simulate-long flow-soak accounts-soak otp-soak exchange-soak state-soak memory-soak check bench docs golden lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,13 @@ flow-soak: setup  ## STEPS of random walks over graphs of RedFlow, each compared
 
 accounts-soak: setup  ## ACCOUNTS on SYMBOLS on the local exchange: changed, stopped, killed, each step held to a model
 	$(BIN)/python -m tests.flow.soak --accounts $(ACCOUNTS) --symbols $(SYMBOLS)
+
+simulate: setup  ## SEEDS (1,000) of the whole daemon under drawn faults, on all cores; or the one SEED=k; SHRINK=1 finds fewer faults
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(or $(filter-out file,$(origin SEEDS)),$(if $(SEED),,1)),--seeds $(SEEDS)) $(if $(SHRINK),--shrink)
+
+simulate-long: SEEDS = 100000
+simulate-long: setup  ## a hundred thousand seeds, and how often each fault was struck where; an hour or two
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) --table --report simulation.json
 
 otp-soak: setup  ## run the actor runtime's tests ROUNDS times on threads and on SEEDS seeds
 	$(BIN)/python -m tests.otp.soak --rounds $(ROUNDS) --seeds $(SEEDS)

@@ -1,0 +1,27 @@
+"""A few hundred seeds of the simulation: whatever befalls, every promise holds. `make simulate` runs as many as wanted."""
+
+import pytest
+
+from tests.simulation.coverage import Coverage
+from tests.simulation.run import run
+from tests.simulation.telling import tell
+
+SEEDS = 300
+EACH = 25
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, EACH))
+def test_every_promise_holds_whatever_befalls(first: int) -> None:
+    coverage = Coverage()
+    for seed in range(first, first + EACH):
+        outcome = run(seed)
+        assert outcome.broken is None, "\n".join(tell(outcome))
+        coverage.add(outcome)
+    assert coverage.totals["cycles"], "what never trades breaks no promise"
+    assert coverage.totals["faults"], "nor does what nothing befalls"
+
+
+def test_the_same_seed_does_the_same_step_by_step() -> None:
+    again = [run(17) for _ in range(2)]
+    assert again[0] == again[1]
+    assert run(17, again[0].faults) == again[0], "its faults given as a list befall it just so"
