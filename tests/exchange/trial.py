@@ -8,6 +8,7 @@ until journal and exchange agree, or says on what they do not.
 import json
 import random
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ import tenacity
 
 from tests.e2e.books import Books
 from tests.e2e.daemon import eventually
-from tests.e2e.place import Place
+from tests.e2e.place import PROGRAM, Place
 from tests.exchange.audit import disagreements
 from tests.exchange.local_exchange import LocalExchange
 
@@ -57,6 +58,10 @@ FAULTS: tuple[tuple[str, tuple[str, ...], tuple[str | None, ...]], ...] = (
 )
 ONCE = ("server-shutdown", "restart", "halt", "resume", "clock-skew")
 
+SETTINGS = ("profit_interval=0.0002", "rebuy_interval=0.0005", "buy_down_interval=0.0001", "chunks=3")
+FEES = ("--fee-asset", "BNB=0.003")
+"""So cheap that the account's thousand BNB are used up soon: fees change, also between the fills of one order."""
+
 
 def symbols_of(count: int) -> list[str]:
     """Name so many symbols, each with an asset of its own."""
@@ -85,18 +90,28 @@ def write_listing(path: Path, symbols: list[str]) -> None:
 
 
 class Trial:
-    """One place, one exchange, one source of chance."""
+    """One place, one exchange, one source of chance. `rules` are those of the exchange, `program` is what is run."""
 
-    def __init__(self, folder: Path, seed: int, *, symbols: int, speed: int = 10) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        *,
+        symbols: int,
+        speed: int = 10,
+        settings: Sequence[str] = SETTINGS,
+        rules: Sequence[str] = FEES,
+        program: Sequence[str] = (PROGRAM.as_posix(),),
+    ) -> None:
         self.draw = random.Random(seed)
         self.symbols = symbols_of(symbols)
         self.struck: Counter[str] = Counter()
         listing = folder / "listing.json"
         write_listing(listing, self.symbols)
         market = ("--exchange-info", str(listing), "--seed", str(seed % 2**31), "--speed", str(speed))
-        # So cheap that the account's thousand BNB are used up soon: fees change, also between the fills of one order.
-        self.exchange = LocalExchange(folder, *market, "--fee-asset", "BNB=0.003", limited=False)
-        self.place = Place(folder / "home", NAIVE_LOG__FORMAT="json")
+        self.exchange = LocalExchange(folder, *market, *rules, limited=False)
+        self.place = Place(folder / "home", program, NAIVE_LOG__FORMAT="json")
+        self._settings = settings
         self.daemon: Daemon | None = None
 
     def start(self) -> None:
@@ -118,8 +133,7 @@ class Trial:
             "NAIVE_EXECUTION__NEVER_PLACED_AFTER_S": "12",
             "NAIVE_EXECUTION__RECONCILE_INTERVAL_S": "10",
         }
-        settings = ("profit_interval=0.0002", "rebuy_interval=0.0005", "buy_down_interval=0.0001", "chunks=3")
-        answer = self.place("settings", "set", *self.symbols, *settings)
+        answer = self.place("settings", "set", *self.symbols, *self._settings)
         assert answer.code == 0, answer.err
         answer = self.place("start", "--no-wait", *self.symbols)
         assert answer.code == 0, answer.err

@@ -14,12 +14,11 @@ import redis
 import tenacity
 
 from tests.e2e.books import Books, read
-from tests.e2e.daemon import Daemon, eventually
+from tests.e2e.daemon import Daemon
 from tests.exchange.trial import UNREACHABLE, Trial
 from tests.state.blow import CONT, KILL, Blow, send
-from tests.state.cache_audit import cache_differences
-from tests.state.continuity import steps_back
 from tests.state.layout import POSTGRES, REDIS, Layout, await_ends, make_layout
+from tests.state.rest import Rest
 
 TRADED_WITHIN_S = 90.0
 FROZEN_S = (0.5, 3.0)
@@ -27,10 +26,6 @@ KILLED_AT_START = 0.3
 LINES_STARTING_MAX = 12
 PAUSES_S = (0.0, 0.3, 1.5)
 ORDERS = "SELECT count(*) FROM orders"
-TRADERS = """
-SELECT s.symbol, s.state, s.traders, count(c.trader) FROM actual_states s
-LEFT JOIN cycles c ON c.account = s.account AND c.symbol = s.symbol AND c.outcome IS NULL GROUP BY 1, 2, 3
-"""
 
 
 class DaemonEndedError(Exception):
@@ -45,7 +40,7 @@ class KillTrial:
         self.draw = random.Random(f"{seed}/blows")
         self._layout: Layout = make_layout(layout, self._trial.place.home)
         self._struck: Counter[str] = Counter()
-        self._former: Books | None = None
+        self._rest = Rest(self._trial, self._layout)
 
     @property
     def daemon(self) -> Daemon:
@@ -71,11 +66,9 @@ class KillTrial:
     def audit(self) -> Books:
         """Let everything come to rest, and compare all that is known of it; kills all three once more on the way."""
         self._trial.heal()
-        books = self._settle()
+        self._rest.come()
         self._strike(Blow("at rest", daemon=KILL, redis=KILL, postgres=KILL))
-        again = self._settle()
-        found = steps_back(books, again)
-        assert not found, "\n".join(found)
+        again = self._rest.come()
         self._trial.exchange.resume()
         self._await_trade()
         return again
@@ -163,25 +156,6 @@ class KillTrial:
                 count = int(read(self._trial.place.url, ORDERS)[0][0])
                 known = count if known is None else known
                 assert count > known, "nothing is traded"
-
-    # Audit -----------------------------------------------------------------------------------------------------------
-
-    def _settle(self) -> Books:
-        """Wait until all agree and every trader is there; nothing that was known before may have changed."""
-        books = self._trial.await_agreement()
-        for attempt in eventually():
-            with attempt:
-                rows = read(self._trial.place.url, TRADERS)
-                assert len(rows) == len(self._trial.symbols), rows
-                assert all(state == "on" and running == opened for _, state, running, opened in rows), rows
-                books = Books(self._trial.place.url, fills_whole=False)
-                differences = cache_differences(books, self._layout.redis_url())
-                assert not differences, "\n".join(differences)
-        if self._former is not None:
-            found = steps_back(self._former, books)
-            assert not found, "\n".join(found)
-        self._former = books
-        return books
 
 
 def struck_servers(blow: Blow) -> list[str]:
