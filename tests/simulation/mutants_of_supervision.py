@@ -1,4 +1,4 @@
-"""Deliberate bugs in what keeps traders, symbols, accounts and the daemon's parts alive, and level with what is wanted."""
+"""Deliberate bugs in what keeps the daemon's parts alive, and level with what is wanted of them."""
 
 from tests.simulation.mutant import Mutant
 
@@ -235,8 +235,8 @@ SUPERVISION = (
     Mutant(
         name="metadata written before it was read",
         file="account/metadata_keeper.py",
-        old="        if self._state is MetadataState.RESTORED and self._table.is_pending_persist and not self._is_busy:\n",
-        new="        if self._table.is_pending_persist and not self._is_busy:\n",
+        old="if self._state is MetadataState.RESTORED and self._table.is_pending_persist and not self._is_busy:",
+        new="if self._table.is_pending_persist and not self._is_busy:",
         breaks="what could not be read is overwritten",
     ),
     Mutant(
