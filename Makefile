@@ -12,7 +12,7 @@ KILLS ?= 0
 ACCOUNTS ?= 200
 SYMBOLS ?= 5
 
-.PHONY: help setup run test coverage browser simulate simulate-long flow-soak accounts-soak otp-soak exchange-soak state-soak memory-soak check bench docs golden lock clean
+.PHONY: help setup run test coverage browser simulate simulate-long mutants flow-soak accounts-soak otp-soak exchange-soak state-soak memory-soak check bench docs golden lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,9 @@ browser:  ## see that there is a browser for the test of a report's page: Debian
 	else \
 		echo "no browser is here, and a test opens a report in one: install Chromium (apt-get install chromium)" >&2; exit 1; \
 	fi
+
+mutants: setup  ## try each deliberate bug on a copy: the simulation must find all of them; JSON=file keeps what came of each
+	$(BIN)/python -m tests.simulation.mutation $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json $(JSON))
 
 flow-soak: STEPS = 100000
 flow-soak: setup  ## STEPS of random walks over graphs of RedFlow, each compared with a plain model; prints its seed (SEED=n)
