@@ -20,6 +20,10 @@ class Agenda:
         """When the next thing falls due; None when nothing is to come."""
         return self._heap[0][0] if self._heap else None
 
+    def now_ns(self) -> int:
+        """Give the time in the world."""
+        return self._clock.now_ns()
+
     def after(self, delay_s: float, do: Callable[[], None]) -> None:
         """Note what is to be done in so many seconds, to the nearest nanosecond; the world does it, not the daemon."""
         due_ns = self._clock.now_ns() + round(delay_s * NS_PER_S)

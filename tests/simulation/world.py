@@ -33,13 +33,14 @@ from tests.simulation.cache import SimulatedCache
 from tests.simulation.exchange import SimulatedExchange
 from tests.simulation.journal import SimulatedJournal
 from tests.simulation.life import Life, ProcessEnded
+from tests.simulation.listener import SimulatedListener
 from tests.simulation.market import Market, MarketConnection
 from tests.simulation.odds import Fault, Odds
 from tests.simulation.outages import Outages
 from tests.simulation.plan import draw_plan
 from tests.simulation.process import Notifier, Process
 from tests.simulation.promises import Promises, Violation
-from tests.simulation.settings import SimulatedListener, SimulatedSettings
+from tests.simulation.settings import SimulatedSettings
 from tests.simulation.shown_clock import ShownClock
 from tests.simulation.witness import Witness
 from tests.trading.table import Table

@@ -123,7 +123,8 @@ class TableStore:
         self._refuse_away()
         self._table.reads += 1
         table = self._table
-        return [row for key, row in table.rows.items() if row.status is not TradingStatus.OFF or key in table.actual]
+        rows = sorted(table.rows.items())
+        return [row for key, row in rows if row.status is not TradingStatus.OFF or key in table.actual]
 
     def load_safeguards(self) -> Safeguards:
         self._refuse_away()
@@ -131,7 +132,7 @@ class TableStore:
 
     def load_accounts(self) -> Sequence[AccountSettings]:
         self._refuse_away()
-        return list(self._table.accounts.values())
+        return [account for _, account in sorted(self._table.accounts.items())]
 
     def record_account_conditions(self, conditions: Sequence[AccountCondition]) -> None:
         self._refuse_away()
@@ -144,13 +145,22 @@ class TableStore:
 
     def drained(self, account: str, symbol: str) -> None:
         self._refuse_away()
-        if self._table.rows[account, symbol].status is TradingStatus.SHUTDOWN:
+        row = self._table.rows.get((account, symbol))
+        if row is not None and row.status is TradingStatus.SHUTDOWN:
             self._table.set(symbol, TradingStatus.OFF, account=account)
 
     def record_actual(self, states: Sequence[ActualState]) -> None:
         self._refuse_away()
         for state in states:
             self._table.actual[state.account, state.symbol] = state
+
+    def forget_actual(self) -> None:
+        self._refuse_away()
+        table = self._table
+        table.conditions.clear()
+        table.kill_switch_seen.clear()
+        for key, state in table.actual.items():
+            table.actual[key] = msgspec.structs.replace(state, state="off", traders=0, retry_at_ns=None, held=None)
 
     def set_status(self, account: str, symbol: str, status: TradingStatus) -> None:
         self._refuse_away()
