@@ -1,6 +1,7 @@
 """What every cache database does, in both encodings: the laws of `naive_daemon/cache/database.py`, one test a law."""
 
 import threading
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -12,10 +13,8 @@ from naive_daemon.cache.database import (
     CacheHealth,
     Integrity,
 )
-from naive_daemon.cache.memory import MemoryCacheDatabase
 from naive_daemon.domain.currency import Currency
 from naive_daemon.domain.synthetic import SyntheticInstrument
-from naive_daemon.storage.redis.cache_database import RedisCacheDatabase
 from tests.contract.cache_objects import (
     LONG,
     NOW_NS,
@@ -277,13 +276,11 @@ def test_many_threads_may_write_and_none_loses_anything(database: CacheDatabase)
     assert len(database.load()) == 800
 
 
-def test_a_close_may_come_twice_and_a_write_after_it_is_an_error(database: CacheDatabase) -> None:
+def test_a_close_may_come_twice_and_a_write_after_it_is_an_error(
+    database: CacheDatabase, open_database: Callable[[], CacheDatabase]
+) -> None:
     database.add("k", b"1")
-    second: CacheDatabase
-    if isinstance(database, RedisCacheDatabase):
-        second = RedisCacheDatabase(database._store._config)  # type: ignore[attr-defined]
-    else:
-        second = MemoryCacheDatabase()
+    second = open_database()
     second.add("k", b"2")
     second.close()
     second.close()

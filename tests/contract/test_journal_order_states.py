@@ -1,4 +1,4 @@
-"""Which order a journal takes over which: every pair of states, in memory, in PostgreSQL, and by the rule."""
+"""Which order a journal takes over which: every pair of states, in each journal, and by the rule."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -12,6 +12,7 @@ from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import JournalStore, OrderRecorded, is_stale_order
 from naive_daemon.execution.memory_journal import MemoryJournal
 from naive_daemon.storage.postgres.journal import PostgresJournal
+from tests.contract.doubles import journals
 
 KEY = CycleKey("main", "BTCUSDT", 1, 1)
 PAIRS = [
@@ -35,9 +36,12 @@ def order(number: int, status: OrderStatus, filled: str) -> Order:
     )
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=["memory", "postgres", "failing"])
 def store(request: pytest.FixtureRequest) -> Iterator[JournalStore]:
-    opened = MemoryJournal() if request.param == "memory" else PostgresJournal(request.getfixturevalue("migrated_url"))
+    if request.param == "postgres":
+        opened: JournalStore = PostgresJournal(request.getfixturevalue("migrated_url"))
+    else:
+        opened = MemoryJournal() if request.param == "memory" else journals(request.param)()
     yield opened
     opened.close()
 

@@ -1,4 +1,4 @@
-"""What every JournalStore does: the one in memory and the one in PostgreSQL."""
+"""What every JournalStore does: the one in memory, the one in PostgreSQL, and the simulation's, also failing."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -23,6 +23,7 @@ from naive_daemon.execution.journal_store import (
 )
 from naive_daemon.execution.memory_journal import MemoryJournal
 from naive_daemon.storage.postgres.journal import PostgresJournal
+from tests.contract.doubles import journals
 
 # Nineteen digits: neither a float nor a JSON reader of JavaScript's kind holds it.
 NOW_NS = 1_790_000_000_123_456_789
@@ -31,7 +32,7 @@ KEY = CycleKey("main", "BTCUSDT", 1, 1)
 Reopen = Callable[[], JournalStore]
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=["memory", "postgres", "simulated", "failing"])
 def reopen(request: pytest.FixtureRequest) -> Iterator[Reopen]:
     """Give the store as a fresh process would see it."""
     if request.param == "memory":
@@ -41,6 +42,9 @@ def reopen(request: pytest.FixtureRequest) -> Iterator[Reopen]:
             return memory
 
         yield same
+        return
+    if request.param != "postgres":
+        yield journals(request.param)
         return
     url = request.getfixturevalue("migrated_url")
     opened: list[PostgresJournal] = []

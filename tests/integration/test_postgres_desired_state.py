@@ -1,4 +1,4 @@
-"""What control reads and writes, what the daemon says of itself, and what `status` and `orders` show."""
+"""What control does in PostgreSQL only, what the daemon says of itself, and what `status` and `orders` show."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from naive_daemon.domain.errors import TransientError
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
-from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
+from naive_daemon.domain.settings import TradeSettings, TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import Cycle, CycleOutcome, CycleRecorded, CycleResult, OrderRecorded
 from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
@@ -50,20 +50,6 @@ def settings(engine: Engine) -> OperatorSettings:
     return OperatorSettings(engine)
 
 
-def status(settings: OperatorSettings, symbol: str) -> TradingStatus:
-    return settings.rows("main", [symbol])[0].status
-
-
-def test_what_is_wanted_or_so_is_loaded_and_nothing_else(store: DesiredStateStore, settings: OperatorSettings) -> None:
-    settings.seed("main", ["A", "B", "C", "D"], TradeSettings(budget=Decimal("12.50")))
-    settings.set_status("main", ["B"], TradingStatus.ON)
-    settings.set_status("main", ["C"], TradingStatus.SHUTDOWN)
-    store.record_actual([ActualState(account="main", symbol="D", state="on")])
-    found = store.load_settings()
-    assert [(row.symbol, row.status.value) for row in found] == [("B", "on"), ("C", "shutdown"), ("D", "off")]
-    assert tuple(found) == settings.rows("main", ["B", "C", "D"])
-
-
 def test_no_parameters_that_somebody_wrote_keep_the_rows_from_being_read(store: DesiredStateStore, url: str) -> None:
     deep = "[" * 2_000 + "]" * 2_000
     with psycopg.connect(url, autocommit=True) as server:
@@ -77,21 +63,6 @@ def test_no_parameters_that_somebody_wrote_keep_the_rows_from_being_read(store: 
         "ODD": {"fast": "null", "slow": "9.50", "wide": '{"a": true}'},
         "PLAIN": {"fast": "9"},
     }
-
-
-def test_a_drained_symbol_is_off_unless_it_was_switched_meanwhile(
-    store: DesiredStateStore, settings: OperatorSettings
-) -> None:
-    for symbol, wanted in [("A", TradingStatus.SHUTDOWN), ("B", TradingStatus.ON)]:
-        store.set_status("main", symbol, wanted)
-        store.drained("main", symbol)
-    assert (status(settings, "A"), status(settings, "B")) == (TradingStatus.OFF, TradingStatus.ON)
-
-
-def test_setting_a_status_keeps_the_other_settings(store: DesiredStateStore, settings: OperatorSettings) -> None:
-    settings.upsert([SymbolSettings(account="main", symbol="A", trade=TradeSettings(chunks=9))])
-    store.set_status("main", "A", TradingStatus.ON)
-    assert settings.rows("main", ["A"])[0].trade.chunks == 9
 
 
 def test_a_lost_connection_is_transient_and_comes_back(url: str, store: DesiredStateStore) -> None:

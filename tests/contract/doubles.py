@@ -1,0 +1,82 @@
+"""The doubles of the simulation as the contract suites use them: sound, or failing at every turn and asked again."""
+
+from collections.abc import Callable
+from typing import Any
+
+from naive_daemon.cache.database import CacheDatabase
+from naive_daemon.cache.memory import MemoryStore
+from naive_daemon.clock import VirtualClock
+from naive_daemon.domain.errors import TransientError
+from naive_daemon.execution.journal_store import JournalStore
+from naive_daemon.execution.memory_journal import MemoryJournal
+from naive_daemon.trading.desired_state import DesiredStateStore
+from tests.simulation.cache import SimulatedCache
+from tests.simulation.journal import SimulatedJournal
+from tests.simulation.life import Life
+from tests.simulation.odds import Fault, Odds
+from tests.simulation.outages import Outages
+from tests.simulation.settings import SimulatedSettings
+from tests.trading.table import Table
+
+ATTEMPTS_MAX = 10
+PLACES = (
+    *("journal.write", "journal.load", "journal.lock", "journal.keep", "journal.release"),
+    *("settings.read", "settings.write"),
+)
+EVERY_OTHER = [
+    Fault(kind, place, number, 0.5)
+    for kind in ("refused", "commit unanswered")
+    for place in PLACES
+    for number in range(1, 400, 2)
+]
+"""Each statement is refused at first, and each commit is made once without an answer, and then again."""
+
+
+class Insistent:
+    """Asks a store again when it fails for a while, as its actor does."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._store, name)
+
+        def ask(*arguments: Any) -> Any:
+            for _ in range(ATTEMPTS_MAX):
+                try:
+                    return method(*arguments)
+                except TransientError:
+                    continue
+            raise AssertionError(f"{name} fails for ever")
+
+        return ask
+
+
+def journals(kind: str) -> Callable[[], JournalStore]:
+    """Give what opens the simulation's journal again and again on the same books: `simulated`, or `failing`."""
+    books, odds = MemoryJournal(), odds_of(kind)
+
+    def opened() -> JournalStore:
+        journal = SimulatedJournal(books, odds, Outages(VirtualClock()), Life(), lambda _: None)
+        return insistent(journal, kind)
+
+    return opened
+
+
+def settings_of(table: Table, kind: str) -> DesiredStateStore:
+    """Give the simulation's store of settings."""
+    return insistent(SimulatedSettings(table, odds_of(kind), Outages(VirtualClock()), Life()), kind)
+
+
+def odds_of(kind: str) -> Odds:
+    return Odds(0, given=EVERY_OTHER if kind == "failing" else ())
+
+
+def insistent(store: Any, kind: str) -> Any:
+    return Insistent(store) if kind == "failing" else store
+
+
+def simulated_cache(held: MemoryStore) -> CacheDatabase:
+    """Open the simulation's cache on what its Redis holds."""
+    clock = VirtualClock()
+    return SimulatedCache(held, odds_of("simulated"), Outages(clock), Life(), clock)
