@@ -1,4 +1,7 @@
-"""What every execution client does: the paper exchange, and Binance, which is here the local exchange."""
+"""What every execution client does: that of the paper exchange, of Binance (here the local exchange), simulated.
+
+The simulated one is a double for tests, so it is held to what the others do; time goes by there while a test waits.
+"""
 
 import queue
 import random
@@ -42,6 +45,7 @@ from naive_daemon.execution.journal_store import AccountJournal
 from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS
 from naive_daemon.otp import Actor, ActorSystem, Ref
 from tests.exchange.local_exchange import LocalExchange
+from tests.simulation.exchange_bench import ExchangeBench
 from tests.trading.recorder import Recorder
 
 WAIT_S = 10.0
@@ -54,12 +58,19 @@ FUNDS = {"USDT": Decimal(1_000_000), "BTC": Decimal(10)}
 T = TypeVar("T")
 
 
+class Heard(Protocol):
+    """What a client has told."""
+
+    def get(self, *, timeout: float) -> Any:
+        """Wait for the next message."""
+
+
 class Client(Protocol):
     """A client at work, and the market that it trades on."""
 
     system: ActorSystem
     ref: Ref
-    told: "queue.Queue[Any]"
+    told: Heard
 
     def trade(self, price: Decimal) -> None:
         """Let the market print a trade, large enough for every order that it reaches."""
@@ -94,22 +105,22 @@ class _Paper(_Bench):
         empty = AccountJournal(live_orders=(), totals=(), commissions={}, orders_count=0, fills_count=0)
         self.system.start(Recorder({LoadAccount: lambda _: empty}), names.JOURNAL)
         self._number = 0
-        self.start(PaperClient(ACCOUNT, self._engine, GENERATED_INSTRUMENTS, FUNDS))
+        self.start(PaperClient(ACCOUNT, _engine, GENERATED_INSTRUMENTS, FUNDS))
 
     def trade(self, price: Decimal) -> None:
         self._number += 1
         self.ref.tell(Trade(SYMBOL, price, Decimal(1_000), self._number, WallClock().now_ns()))
 
-    @staticmethod
-    def _engine(balances: Any, first_order_number: int, first_trade_number: int) -> PaperEngine:
-        return PaperEngine(
-            GENERATED_INSTRUMENTS,
-            fill_model=FillModel.THROUGH,
-            maker_fee=Decimal("0.001"),
-            balances=balances,
-            first_order_number=first_order_number,
-            first_trade_number=first_trade_number,
-        )
+
+def _engine(balances: Any, first_order_number: int, first_trade_number: int) -> PaperEngine:
+    return PaperEngine(
+        GENERATED_INSTRUMENTS,
+        fill_model=FillModel.THROUGH,
+        maker_fee=Decimal("0.001"),
+        balances=balances,
+        first_order_number=first_order_number,
+        first_trade_number=first_trade_number,
+    )
 
 
 class _Binance(_Bench):
@@ -139,6 +150,16 @@ class _Binance(_Bench):
         return self._gateways[-1]
 
 
+class _Simulated(ExchangeBench):
+    def __init__(self) -> None:
+        super().__init__(ACCOUNT, _engine({ACCOUNT: FUNDS}, 1, 1))
+        self._number = 0
+
+    def trade(self, price: Decimal) -> None:
+        self._number += 1
+        self.exchange.trade(Trade(SYMBOL, price, Decimal(1_000), self._number, self.clock.now_ns()))
+
+
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalExchange]:
     folder = tmp_path_factory.mktemp("exchange")
@@ -146,10 +167,16 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalExchange
         yield exchange
 
 
-@pytest.fixture(params=["paper", "binance"])
+@pytest.fixture(params=["paper", "binance", "simulated"])
 def client(request: pytest.FixtureRequest) -> Iterator[Client]:
     """Give a client that is connected, on a market whose latest price is far above what is bought."""
-    bench = _Paper() if request.param == "paper" else _Binance(request.getfixturevalue("exchange"))
+    match request.param:
+        case "paper":
+            bench: Any = _Paper()
+        case "binance":
+            bench = _Binance(request.getfixturevalue("exchange"))
+        case _:
+            bench = _Simulated()
     try:
         bench.trade(2 * PRICE)
         ask(bench, AskSnapshot())
