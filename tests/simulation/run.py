@@ -97,6 +97,7 @@ def _live(world: World) -> None:
 def heal(world: World, draw: random.Random) -> None:
     """Let nothing go wrong any more, and have the operator say what is wanted in the end."""
     world.odds.heal()
+    world.promises.heals()
     world.outages.heal()
     world.exchange.heal()
     world.shown.set_ahead(0.0)

@@ -40,7 +40,7 @@ from tests.simulation.outages import Outages
 from tests.simulation.plan import draw_plan
 from tests.simulation.process import Notifier, Process
 from tests.simulation.promises import Promises, Violation
-from tests.simulation.settings import SimulatedSettings
+from tests.simulation.settings import SimulatedPresence, SimulatedSettings
 from tests.simulation.shown_clock import ShownClock
 from tests.simulation.witness import Witness
 from tests.trading.table import Table
@@ -222,6 +222,7 @@ class World:
     def print(self, trades: Sequence[Trade]) -> None:
         """Let the market print: the exchange matches, and the daemon hears of it as long as it is connected."""
         for trade in trades:
+            self.promises.market_prints(trade)
             self.exchange.trade(trade)
             if self.odds.strikes("lost", "trade") is None:
                 late = self.odds.strikes("late", "trade")
@@ -291,8 +292,10 @@ class World:
             make_player=MarketConnection,
             control=ControlPorts(
                 open_store=lambda: SimulatedSettings(self.table, odds, outages, life),
-                make_listener=lambda owner: SimulatedListener(self.table, owner, odds, self.agenda, outages, life),
-                heartbeat=life.refuse_over,
+                make_listener=lambda owner: SimulatedListener(
+                    self.table, self.clock, self.agenda, odds, outages, life, owner
+                ),
+                heartbeat=SimulatedPresence(odds, outages, life).beat,
             ),
             notifier=notifier,
             quarantine=QUARANTINE,
@@ -304,4 +307,6 @@ class World:
             return PaperExchange(
                 fill_model=plan.fill_model, maker_fee=plan.fee, balances=plan.opening, fee_asset=plan.fee_asset
             )
-        return RealExchange(maker_fee=plan.fee, make_client=lambda account: self.exchange.make_client(account, life))
+        return RealExchange(
+            maker_fee=plan.fee, make_client=lambda account: self.exchange.make_client(account, life, self.shown)
+        )
