@@ -1,7 +1,7 @@
 """A promise that was not kept: what a run of the simulation fails with."""
 
 
-class Violation(AssertionError):
+class Violation(AssertionError):  # noqa: N818 - it is a finding of the run, and reads as one
     """`promise` names what must hold, `detail` says what was seen instead."""
 
     def __init__(self, promise: str, detail: str) -> None:
@@ -10,7 +10,7 @@ class Violation(AssertionError):
         self.detail = detail
 
 
-def refuse(is_broken: bool, promise: str, detail: object) -> None:  # noqa: FBT001 - reads as a sentence
-    """Raise Violation of a promise that is broken."""
-    if is_broken:
+def demand(holds: bool, promise: str, detail: object) -> None:
+    """Raise Violation unless it holds."""
+    if not holds:
         raise Violation(promise, str(detail))

@@ -28,6 +28,7 @@ from tests.trading.table import ACCOUNT, Table, TableStore
 
 if TYPE_CHECKING:
     from naive_daemon.exchange.paper.fee_asset import FeeAsset
+    from naive_daemon.exchange.paper.ledger import Balance
     from naive_daemon.execution.journal_store import JournalStore
 
 START_NS = 1_700_000_000 * NS_PER_S
@@ -228,6 +229,25 @@ class Plant:
         engine: PaperEngine = self.actor(names.client(ACCOUNT))._engine
         return engine
 
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        return (ACCOUNT,)
+
+    @property
+    def instruments(self) -> dict[str, Instrument]:
+        return dict(self._make_ports().instruments)
+
+    def open_orders(self, account: str) -> list[Order] | None:
+        ref = self.system.whereis(names.client(account))
+        engine = None if ref is None else getattr(ref._actor, "_engine", None)
+        return None if engine is None else engine.open_orders(account)
+
+    def balances(self, account: str) -> "dict[str, Balance]":
+        return self.engine.balances(account)
+
+    def foreign(self, account: str) -> dict[str, Decimal]:
+        return {}
+
     def actor(self, name: Hashable) -> Any:
         return self.ref(name)._actor
 
@@ -237,7 +257,10 @@ class Plant:
         return ref
 
     def traders(self, symbol: str = "") -> list[Any]:
-        supervisor = self.system.whereis(names.traders(ACCOUNT, symbol or self.symbols[0]))
+        return self.traders_of(ACCOUNT, symbol or self.symbols[0])
+
+    def traders_of(self, account: str, symbol: str) -> list[Any]:
+        supervisor = self.system.whereis(names.traders(account, symbol))
         if supervisor is None:
             return []
         children = self.system.ask(supervisor, WhichChildren())
