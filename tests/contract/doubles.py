@@ -32,7 +32,7 @@ EVERY_OTHER = [
 """Each statement is refused at first, and each commit is made once without an answer, and then again."""
 
 
-class Insistent:
+class _Insistent:
     """Asks a store again when it fails for a while, as its actor does."""
 
     def __init__(self, store: Any) -> None:
@@ -52,28 +52,29 @@ class Insistent:
         return ask
 
 
+def _insistent(store: Any) -> Any:
+    return _Insistent(store)
+
+
 def journals(kind: str) -> Callable[[], JournalStore]:
     """Give what opens the simulation's journal again and again on the same books: `simulated`, or `failing`."""
     books, odds = MemoryJournal(), odds_of(kind)
 
     def opened() -> JournalStore:
-        journal = SimulatedJournal(books, odds, Outages(VirtualClock()), Life(), lambda _: None)
-        return insistent(journal, kind)
+        journal: JournalStore = SimulatedJournal(books, odds, Outages(VirtualClock()), Life(), lambda _: None)
+        return _insistent(journal) if kind == "failing" else journal
 
     return opened
 
 
 def settings_of(table: Table, kind: str) -> DesiredStateStore:
     """Give the simulation's store of settings."""
-    return insistent(SimulatedSettings(table, odds_of(kind), Outages(VirtualClock()), Life()), kind)
+    settings: DesiredStateStore = SimulatedSettings(table, odds_of(kind), Outages(VirtualClock()), Life())
+    return _insistent(settings) if kind == "failing" else settings
 
 
 def odds_of(kind: str) -> Odds:
     return Odds(0, given=EVERY_OTHER if kind == "failing" else ())
-
-
-def insistent(store: Any, kind: str) -> Any:
-    return Insistent(store) if kind == "failing" else store
 
 
 def simulated_cache(held: MemoryStore) -> CacheDatabase:

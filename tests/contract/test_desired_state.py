@@ -55,8 +55,7 @@ class PostgresOperator:
         return {shown.symbol: shown.actual for shown in Report(self._engine).status("main", everything=True)}
 
     def conditions(self) -> dict[str, str]:
-        said = OperatorAccounts(self._engine).said("main")
-        return {name: one.condition.state for name, one in said.items() if one.condition is not None}
+        return {name: one.condition.state for name, one in OperatorAccounts(self._engine).said("main").items()}
 
 
 class TableOperator:

@@ -129,7 +129,7 @@ def test_what_nobody_waited_for_dies_with_its_process_and_what_was_acknowledged_
     cache.add("b", b"2", durable=True)
     cache.add("c", b"3")
     outside.life.end("killed")
-    for call in (cache.load, cache.health, lambda: cache.add("d", b"4"), lambda: cache.notify(list)):
+    for call in (cache.load, cache.health, lambda: cache.add("d", b"4"), lambda: cache.notify(cache.close)):
         with pytest.raises(GoneError):
             call()
     cache.close()
