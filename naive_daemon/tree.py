@@ -48,7 +48,7 @@ from naive_daemon.trading.control import Control, MakeListener
 from naive_daemon.trading.desired_state import DesiredStateStore
 from naive_daemon.trading.quarantine import Quarantine
 from naive_daemon.trading.switches import ContextOf, Switches
-from naive_daemon.watchman import ServiceNotifier, Watchman
+from naive_daemon.watchman import WATCH_PERIOD_S, ServiceNotifier, Watchman
 
 
 class PaperExchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +104,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     signaller: type[Signaller] = Signaller
     control: ControlPorts | None = None
     notifier: ServiceNotifier | None = None
+    watch_period_s: float = WATCH_PERIOD_S
     quarantine: Quarantine = Quarantine()
     trader_restarts: int = 3
     trader_period_s: float = 5.0
@@ -137,7 +138,7 @@ def root(ports: Ports) -> Supervisor:
             )
         )
     if (notifier := ports.notifier) is not None:
-        children.append(_worker(names.WATCHMAN, lambda: Watchman(notifier)))
+        children.append(_worker(names.WATCHMAN, lambda: Watchman(notifier, ports.watch_period_s)))
     return Supervisor(children, strategy=Strategy.REST_FOR_ONE, max_restarts=5, period_s=60)
 
 

@@ -20,7 +20,7 @@ from naive_daemon.execution.messages import AskJournal, JournalHealth
 from naive_daemon.otp import NOPROC, Actor, ExitReason, RequestFailed, WhichChildren
 from naive_daemon.trading.account_messages import AskAccounts
 
-PERIOD_S = 1.0
+WATCH_PERIOD_S = 1.0
 NAMED_MAX = 3
 HEALTH_TIMEOUT_S = 3.0
 TRADING = "trading"
@@ -60,8 +60,9 @@ class Watchman(Actor):
 
     may_be_suspended: ClassVar[bool] = False
 
-    def __init__(self, notifier: ServiceNotifier) -> None:
+    def __init__(self, notifier: ServiceNotifier, period_s: float = WATCH_PERIOD_S) -> None:
         super().__init__()
+        self._period_s = period_s
         self._notifier = notifier
         self._journal: JournalHealth | None = None
         self._cache: CacheHealth | None = None
@@ -73,7 +74,7 @@ class Watchman(Actor):
         self._notifier.ready()
         self._notifier.status(TRADING)
         self.log.info("ready")
-        self.send_after(PERIOD_S, _Look())
+        self.send_after(self._period_s, _Look())
         self._ask_journal()
         self._ask_cache()
         self._ask_accounts()
@@ -105,7 +106,7 @@ class Watchman(Actor):
             self.log.error("the root does not answer; the watchdog is not fed", reason=str(answer.reason))
         else:
             self._notifier.alive()
-        self.send_after(PERIOD_S, _Look())
+        self.send_after(self._period_s, _Look())
 
     def _ask_journal(self) -> None:
         self.request(self.system.whereis(names.JOURNAL), AskJournal(), self._take_journal, HEALTH_TIMEOUT_S)
@@ -117,7 +118,7 @@ class Watchman(Actor):
         else:
             self._journal = None if answer.reason == NOPROC else JOURNAL_HELD_UP
         self._tell()
-        self.send_after(PERIOD_S, _LookAtJournal())
+        self.send_after(self._period_s, _LookAtJournal())
 
     def _ask_cache(self) -> None:
         self.request(self.system.whereis(names.CACHE), AskCache(), self._take_cache, HEALTH_TIMEOUT_S)
@@ -128,7 +129,7 @@ class Watchman(Actor):
         else:
             self._cache = None if answer.reason == NOPROC else CACHE_HELD_UP
         self._tell()
-        self.send_after(PERIOD_S, _LookAtCache())
+        self.send_after(self._period_s, _LookAtCache())
 
     def _ask_accounts(self) -> None:
         self.request(self.system.whereis(names.ACCOUNT_DESK), AskAccounts(), self._take_accounts, HEALTH_TIMEOUT_S)
@@ -137,7 +138,7 @@ class Watchman(Actor):
         if not isinstance(answer, RequestFailed):
             self._down = tuple(condition.account for condition in answer if condition.state == "down")
         self._tell()
-        self.send_after(PERIOD_S, _LookAtAccounts())
+        self.send_after(self._period_s, _LookAtAccounts())
 
     def _tell(self) -> None:
         """Tell the service manager what has changed; how much waits changes all the time, and is in the metrics."""

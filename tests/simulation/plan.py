@@ -64,7 +64,7 @@ def draw_plan(seed: int) -> Plan:
     return Plan(
         symbols=SYMBOLS[: draw.choice((1, 1, 2, 2, 3))],
         accounts=("main", "second")[: draw.choice((1, 1, 1, 2))],
-        beats=draw.choice((40, 80, 120)),
+        beats=draw.choice((20, 40, 80)),
         chunks=draw.choice((1, 2, 3, 5)),
         budget=Decimal(draw.choice((100, 300, 1_000))),
         buy_down_interval=Decimal(draw.choice(("0", "0.0005", "0.001"))),

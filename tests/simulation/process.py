@@ -14,6 +14,8 @@ from tests.simulation.life import Life
 
 DRAIN_WITHIN_S = 10.0
 FLUSH_WITHIN_S = 5.0
+STOP_WITHIN_S = 60.0
+"""TimeoutStopSec of the service."""
 
 
 class Notifier:
@@ -43,7 +45,10 @@ class Notifier:
 class Process:
     """See the module. It has begun to start when it is made; nothing runs but in `system.advance_to`."""
 
-    def __init__(self, system: SimulatedSystem, ports: Ports, notifier: Notifier, life: Life) -> None:
+    def __init__(
+        self, system: SimulatedSystem, ports: Ports, notifier: Notifier, life: Life, after: Callable[..., None]
+    ) -> None:
+        self._after = after
         self.system = system
         self.life = life
         self.notifier = notifier
@@ -55,10 +60,11 @@ class Process:
         actor.begin(self._take_start)
 
     def stop(self) -> None:
-        """Begin an end in order, as at SIGTERM: drain, flush, then the tree from behind."""
+        """Begin an end in order, as at SIGTERM: drain, flush, then the tree from behind; in vain it waits for nobody."""
         if not self.is_ending:
             self.is_ending = True
             self._ask_desk(DrainAccounts(DRAIN_WITHIN_S), self._flush)
+            self._after(STOP_WITHIN_S, lambda: self.life.end("it did not stop in time"))
 
     def _take_start(self, started: Started) -> None:
         if started.ref is None:
@@ -68,13 +74,14 @@ class Process:
         self._ask_desk(FlushAccounts(FLUSH_WITHIN_S), lambda: send_exit(self.top, SHUTDOWN))
 
     def _ask_desk(self, question: DrainAccounts | FlushAccounts, then: Callable[[], None]) -> None:
-        desk = self.system.whereis(names.ACCOUNT_DESK)
-        if desk is None:
-            then()
-            return
+        """Ask as somebody outside of the tree does, and go on with an answer, or without one when it takes too long."""
+        waiting = [then]
 
-        def answered(_: Any) -> None:
-            if not self.life.is_over:
-                then()
+        def go_on(_: Any = None) -> None:
+            if waiting and not self.life.is_over:
+                waiting.pop()()
 
-        desk.tell(Call(question, answered, answered))
+        if self.system.tell(names.ACCOUNT_DESK, Call(question, go_on, go_on)):
+            self._after(question.timeout_s + 1.0, go_on)
+        else:
+            go_on()

@@ -22,6 +22,8 @@ class LastEvents:
 
     def begin(self, seed: int | None) -> None:
         """Begin another process; its actors are others, though they may have the same names."""
+        self._lines.clear()
+        self._seen.clear()
 
     def write(self, line: str) -> None:
         """Keep a line."""

@@ -51,6 +51,8 @@ RESTART_S = (0.2, 1.0, 8.0)
 START_WITHIN_S = 180.0
 WATCHDOG_S = 30.0
 LOOK_S = 5.0
+WATCH_PERIOD_S = 5.0
+"""Most of an idle daemon's messages are the watchman's."""
 EXECUTION = ExecutionConfig(
     request_timeout_s=10.0, never_placed_after_s=20.0, reconcile_interval_s=60.0, awaits_safeguards=True
 )
@@ -134,7 +136,7 @@ class World:
             shown=self.shown,
         )
         notifier = Notifier(self.clock, life)
-        self.process = Process(system, self._make_ports(life, notifier), notifier, life)
+        self.process = Process(system, self._make_ports(life, notifier), notifier, life, self.agenda.after)
         self.agenda.after(LOOK_S, lambda: self._look_after(life))
 
     def end_process(self, why: str) -> None:
@@ -292,12 +294,11 @@ class World:
             make_player=MarketConnection,
             control=ControlPorts(
                 open_store=lambda: SimulatedSettings(self.table, odds, outages, life),
-                make_listener=lambda owner: SimulatedListener(
-                    self.table, self.clock, self.agenda, odds, outages, life, owner
-                ),
+                make_listener=lambda owner: SimulatedListener(self.table, owner, odds, self.agenda, outages, life),
                 heartbeat=SimulatedPresence(odds, outages, life).beat,
             ),
             notifier=notifier,
+            watch_period_s=WATCH_PERIOD_S,
             quarantine=QUARANTINE,
         )
 
