@@ -60,10 +60,12 @@ class SimulatedExchange(Venue):
         if self._clock.now_ns() >= self._down_until_ns and trade.symbol not in self._halted:
             self._emit(self.engine.match(trade))
 
-    def go_away(self, seconds: float) -> None:
-        """Let nobody reach the exchange for so long; as drawn it is down, or goes on matching behind a dead network."""
+    def go_away(self, seconds: float, *, is_down: bool | None = None) -> None:
+        """Let nobody reach the exchange for so long; as drawn, it is down or only out of reach."""
         self.network.go_away(seconds)
-        if self.network.draw.random() < EVEN:
+        if is_down is None:
+            is_down = self.network.draw.random() < EVEN
+        if is_down:
             self._down_until_ns = self._clock.now_ns() + round(seconds * NS_PER_S)
         for line in self._lines.values():
             self.network.cut(line, "the exchange went away", self.network.draw.random())
