@@ -30,7 +30,7 @@ from tests.simulation.isolation import Isolation
 from tests.simulation.liveness import WorldStanding, check_liveness
 from tests.simulation.plan import Plan
 from tests.simulation.prints import Prints
-from tests.simulation.violation import Violation
+from tests.simulation.violation import Violation, promised
 from tests.trading.invariants import check_safety
 from tests.trading.table import Table
 
@@ -128,12 +128,8 @@ class Promises:
         check_liveness(world, self.annals, self.prints, self._at_exchange, self._healed_ns)
 
     def _look_at_all(self, world: Any) -> None:
-        try:
+        with promised("journal and exchange are sound"):
             check_safety(WorldStanding(world))
-        except Violation:
-            raise
-        except AssertionError as error:
-            raise Violation("journal and exchange are sound", str(error)) from error
 
     # Orders ---------------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,9 @@
 """A promise that was not kept: what a run of the simulation fails with."""
 
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class Violation(AssertionError):  # noqa: N818 - it is a finding of the run, and reads as one
     """`promise` names what must hold, `detail` says what was seen instead."""
@@ -14,3 +18,15 @@ def demand(holds: bool, promise: str, detail: object) -> None:
     """Raise Violation unless it holds."""
     if not holds:
         raise Violation(promise, str(detail))
+
+
+@contextmanager
+def promised(promise: str) -> Iterator[None]:
+    """Have what is asserted inside be a promise."""
+    try:
+        yield
+    except Violation:
+        raise
+    except AssertionError as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise Violation(promise, f"{str(error) or frame.line} ({frame.name})") from error

@@ -86,6 +86,7 @@ class World:
         self.lives = 0
         self.deaths: list[str] = []
         self.beats = 0
+        self._tape_s = 0.0
         self._trace = trace
         self._draw = random.Random(f"{seed}/world")
         self._write_settings()
@@ -227,9 +228,14 @@ class World:
             self.promises.market_prints(trade)
             self.exchange.trade(trade)
             if self.odds.strikes("lost", "trade") is None:
-                late = self.odds.strikes("late", "trade")
-                self.agenda.after(0.0 if late is None else late, lambda trade=trade: self.tell_market(trade))  # type: ignore[misc]
+                self._send_print(trade)
             self.pass_time(0.02)
+
+    def _send_print(self, trade: Trade) -> None:
+        """Send a print on the market's connection: what is late makes late what comes after it."""
+        now_s = self.passed_s()
+        self._tape_s = max(self._tape_s, now_s + (self.odds.strikes("late", "trade") or 0.0))
+        self.agenda.after(self._tape_s - now_s, lambda: self.tell_market(trade))
 
     def tell_market(self, message: Any) -> None:
         """Tell whoever brings the market to the feeds."""
