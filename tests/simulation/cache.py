@@ -20,6 +20,7 @@ PAUSE_MAX_S = 2.0
 
 QUEUE_MAX = 65_536
 WRITERS = "writers:"
+CRASHED = "its writer has crashed"
 _writers = itertools.count()
 
 
@@ -56,7 +57,7 @@ class SimulatedStore:
         self._away: str | None = None
         self._again_at_ns = 0
         self._losses = self._refused = 0
-        self._is_closed = False
+        self._is_closed = self._has_crashed = False
         self._lock = threading.RLock()
 
     # Store ----------------------------------------------------------------------------------------------------------
@@ -75,14 +76,11 @@ class SimulatedStore:
 
     def values(self, keys: Sequence[str]) -> list[bytes | None]:
         """Give the value of each key."""
-        held = self._read()
-        if keys and self._odds.strikes("refused", "cache.value") is not None:
-            raise CacheCorruptError(f"{keys[0]} holds something of another type")
-        return held.values(keys)
+        return self._read(keys).values(keys)
 
     def lists(self, keys: Sequence[str]) -> list[list[bytes]]:
         """Give the list of each key."""
-        return self._read().lists(keys)
+        return self._read(keys).lists(keys)
 
     def tables(self, keys: Sequence[str]) -> list[dict[str, bytes]]:
         """Give the table of each key."""
@@ -100,6 +98,8 @@ class SimulatedStore:
         """Say how the store is."""
         with self._lock:
             self._work_off()
+            if self._has_crashed:
+                raise CacheClosedError(CRASHED)
             return CacheHealth(away=self._away, waiting=len(self._waiting), losses=self._losses, refused=self._refused)
 
     def notify(self, done: Callable[[], None]) -> None:
@@ -136,7 +136,7 @@ class SimulatedStore:
                 if write.error is not None:
                     raise write.error
 
-    def _read(self) -> MemoryStore:
+    def _read(self, keys: Sequence[str] = ()) -> MemoryStore:
         with self._lock:
             self._refuse_closed()
             self._work_off()
@@ -146,6 +146,8 @@ class SimulatedStore:
                 raise CacheAwayError("Redis: connection refused")
             if self._odds.strikes("refused", "cache.load") is not None:
                 raise CacheAwayError("Redis: connection reset by peer")
+            if keys and self._odds.strikes("refused", "cache.value") is not None:
+                raise CacheCorruptError(f"{keys[0]} holds something of another type")
             return self._held
 
     def _refuse_closed(self) -> None:
@@ -158,7 +160,7 @@ class SimulatedStore:
     def _work_off(self) -> None:
         """Make all that waits in one batch, as soon as it is time to try."""
         self._life.refuse_over()
-        if not self._waiting or self._is_closed or self._clock.now_ns() < self._again_at_ns:
+        if not self._waiting or self._is_closed or self._has_crashed or self._clock.now_ns() < self._again_at_ns:
             return
         if self._outages.is_away(REDIS):
             self._fail("Redis: connection refused", 1.0)
@@ -169,8 +171,10 @@ class SimulatedStore:
             return
         if (size := self._odds.strikes("refused", "cache.write")) is not None:
             self._fail("Redis: it has no memory left (maxmemory)", size)
-            return
-        self._make_batch()
+        elif self._odds.strikes("crash", "cache.writer") is not None:
+            self._has_crashed, self._away = True, CRASHED
+        else:
+            self._make_batch()
 
     def _make_batch(self) -> None:
         strikes = self._odds.strikes
@@ -243,6 +247,7 @@ class SimulatedCache(CacheObjects):
       server keeps the number of the writer's last batch.
     - `refused` at `cache.key`: something else is under the key, so a write is never made; `health` counts it.
     - `refused` at `cache.load` and `cache.value`: a connection for reading is lost; a value can not be read.
+    - `crash` at `cache.writer`: the writer's thread dies; nothing is written any more, and `health` raises.
     - `death before` and `death after`: the process is killed on either side of a batch.
     - The server is emptied, as it was restarted without a disk: the next batch finds the number of the last one gone,
       and `health` counts a loss.

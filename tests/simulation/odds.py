@@ -65,6 +65,8 @@ USUAL: Mapping[str, float] = {
     "clock jump": 0.01,
     "stop in order": 0.01,
     "stranger": 0.02,
+    # Of each commit.
+    "crash after": 0.002,
 }
 """How likely each kind of fault usually is at one opportunity."""
 

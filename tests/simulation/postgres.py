@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from naive_daemon.domain.errors import TransientError
+from naive_daemon.domain.errors import PermanentError, TransientError
 from tests.simulation.life import Life
 from tests.simulation.odds import Odds
 from tests.simulation.outages import POSTGRES, Outages
@@ -17,6 +17,8 @@ class SimulatedConnection:
     - The server is *away*, as it is stopped, restarts or can not be reached: DatabaseAwayError at the new connection.
     - `refused`: what `storage.postgres.condition` calls retryable comes before the commit: the server ends the session,
       the statement takes too long, transactions are in each other's way. It is rolled back whole.
+    - `crash`: it is refused for good, by a server that is out of order (class XX), say: rolled back, not retryable.
+      `crash after`: the driver fails with what nobody has foreseen, and what was asked is committed.
     - `commit unanswered`: the connection is lost after the commit, before its answer came. All of it is there.
     - `death before` and `death after`: the process is killed on either side of the commit.
     """
@@ -33,13 +35,15 @@ class SimulatedConnection:
             raise TransientError("PostgreSQL does not let us in: connection refused")
 
     def ask(self, place: str) -> None:
-        """Let a question through, or raise TransientError."""
+        """Let a question through, or raise TransientError or PermanentError."""
         self.reach()
         if self._odds.strikes("refused", place) is not None:
             raise TransientError("PostgreSQL: terminating connection due to administrator command")
+        if self._odds.strikes("crash", place) is not None:
+            raise PermanentError("PostgreSQL: internal error")
 
     def commit(self, place: str, make: Callable[[], Answer]) -> Answer:
-        """Make a change once, and say so; raises TransientError whether it was made or not, GoneError at a death."""
+        """Make a change once, and say so; an error leaves open whether it was made. GoneError: we have died."""
         self.ask(place)
         strikes = self._odds.strikes
         if strikes("death before", place) is not None:
@@ -49,6 +53,8 @@ class SimulatedConnection:
             self._die(f"killed after a commit: {place}")
         if strikes("commit unanswered", place) is not None:
             raise TransientError("PostgreSQL: server closed the connection unexpectedly")
+        if strikes("crash after", place) is not None:
+            raise PermanentError("PostgreSQL: internal error")
         return made
 
     def _die(self, why: str) -> None:

@@ -46,6 +46,8 @@ BATCH = (OrderRecorded(order()), OrderRecorded(order("nd-2", Leg(Side.SELL))))
     [
         ("refused", TransientError, 0),
         ("commit unanswered", TransientError, 2),
+        ("crash", PermanentError, 0),
+        ("crash after", PermanentError, 2),
         ("death before", GoneError, 0),
         ("death after", GoneError, 2),
     ],
@@ -76,17 +78,17 @@ JOURNAL_CALLS: dict[str, tuple[str, Callable[[JournalStore], object]]] = {
 
 
 @pytest.mark.parametrize("name", JOURNAL_CALLS)
-def test_every_call_of_the_journal_is_refused_while_its_server_is_away_now_and_then_and_after_a_death(
-    name: str,
-) -> None:
+def test_every_call_of_the_journal_fails_while_its_server_is_away_or_refuses_it_and_after_a_death(name: str) -> None:
     place, call = JOURNAL_CALLS[name]
-    outside = Outside(fault("refused", place))
+    outside = Outside(fault("refused", place), fault("crash", place))
     journal = outside.journal()
     outside.outages.take_away(POSTGRES, 3)
     with pytest.raises(TransientError, match="connection refused"):
         call(journal)
     outside.wait(3)
     with pytest.raises(TransientError, match="terminating connection"):
+        call(journal)
+    with pytest.raises(PermanentError, match="internal error"):
         call(journal)
     call(journal)
     outside.life.end("killed")
@@ -216,6 +218,17 @@ def test_a_write_under_a_key_of_somebody_else_is_never_made_and_is_counted() -> 
         cache.add("b", b"2", durable=True)
     assert cache.health() == CacheHealth(refused=1)
     assert cache.load() == {"a": b"1"}
+
+
+def test_a_writer_that_has_crashed_writes_nothing_and_is_told_to_whoever_looks() -> None:
+    outside = Outside(fault("crash", "cache.writer"))
+    cache = outside.cache()
+    with pytest.raises(CacheAwayError, match="its writer has crashed"):
+        cache.add("a", b"1", durable=True)
+    with pytest.raises(CacheClosedError, match="its writer has crashed"):
+        cache.health()
+    cache.close()
+    assert outside.cache().load() == {}
 
 
 @pytest.mark.parametrize(("place", "error"), [("cache.load", CacheAwayError), ("cache.value", CacheCorruptError)])
