@@ -17,6 +17,7 @@ from naive_daemon.domain.errors import PermanentError, TransientError
 from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import JournalStore, OrderRecorded
+from tests.contract.doubles import EVERY_OTHER
 from tests.simulation.life import GoneError
 from tests.simulation.odds import Fault
 from tests.simulation.outages import POSTGRES, REDIS
@@ -94,6 +95,23 @@ def test_every_call_of_the_journal_fails_while_its_server_is_away_or_refuses_it_
     outside.life.end("killed")
     with pytest.raises(GoneError):
         call(journal)
+
+
+def test_the_contract_holds_for_a_journal_that_fails_at_every_turn() -> None:
+    outside = Outside(*EVERY_OTHER)
+    journal = outside.journal()
+    said = []
+    for _ in range(4):
+        try:
+            journal.write(BATCH)
+        except TransientError as error:
+            said.append(str(error).removeprefix("PostgreSQL: "))
+    assert said == [
+        "terminating connection due to administrator command",
+        "server closed the connection unexpectedly",
+        "terminating connection due to administrator command",
+    ]
+    assert outside.told == [*BATCH, *BATCH]
 
 
 def test_a_lock_that_a_former_process_holds_still_is_free_after_a_while() -> None:
