@@ -22,10 +22,9 @@ CRASH_MAX = Decimal("0.5")
 QUANTITIES = ("0.05", "0.2", "0.7", "3", "20")
 BACK_AT = "20"
 LOW = Decimal(30)
-RISES = Decimal("1.01")
-"""Each swing goes that much higher than the one before: whoever has bought at a top sells at the next one."""
-SWING_HIGHER = Decimal("0.1")
-"""So much more of the opening price each time: what was bought near one top is sold on the way to the next."""
+WIDENS = Decimal("1.01")
+"""Each swing goes that much further than the one before: who has bought at a top, or would buy at a low, waits for one.
+"""
 
 
 class Market:
@@ -37,8 +36,7 @@ class Market:
         self._middle = dict.fromkeys(symbols, OPENING_PRICE)
         self._offset = dict.fromkeys(symbols, 0)
         self._number = 0
-        self._top = Decimal(3)
-        self._swings = 0
+        self._top, self._low = 3 * OPENING_PRICE, LOW
 
     def prints(self, now_ns: int) -> list[Trade]:
         """Give what is traded in a beat: one to three prints of each symbol."""
@@ -59,9 +57,9 @@ class Market:
         return [self.trade(symbol, each, BACK_AT, now_ns) for each in (low, price)]
 
     def swing(self, now_ns: int, *, is_up: bool) -> list[Trade]:
-        """Print far below what anybody bought at, or higher than ever before; large enough for all that rests there."""
-        self._top *= RISES
-        price = (OPENING_PRICE * self._top if is_up else LOW).quantize(TICK)
+        """Print lower or higher than ever before; large enough for all that rests there."""
+        self._top, self._low = self._top * WIDENS, self._low / WIDENS
+        price = (self._top if is_up else self._low).quantize(TICK)
         return [self.trade(symbol, price, "1000", now_ns) for symbol in self.symbols]
 
     def trade(self, symbol: str, price: Decimal, quantity: str, now_ns: int) -> Trade:
