@@ -3,11 +3,13 @@
 Part of the execution manager.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
+from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.order import Order
+from naive_daemon.domain.side import Side
 from naive_daemon.otp import Actor, Timer
 
 CLEAR_PERIOD_S = 5.0
@@ -40,6 +42,11 @@ class Clearing:
             self._cancel(order.client_order_id)
         if live:
             self._timers[symbol] = self._actor.send_after(CLEAR_PERIOD_S, ClearAgain(symbol))
+
+    def clear_entries(self, live: Iterable[Order]) -> None:
+        """Cancel the entries of which nothing is filled, once."""
+        for order in [order for order in live if order.side is Side.BUY and order.filled == ZERO]:
+            self._cancel(order.client_order_id)
 
     def clear_again(self, symbol: str) -> None:
         """Look again, unless the symbol is traded again, and its timer had fired before."""

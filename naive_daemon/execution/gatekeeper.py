@@ -4,6 +4,7 @@ It says to everybody why entries wait, once for each change, and opens by itself
 """
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 
 import msgspec
 
@@ -11,7 +12,7 @@ from naive_daemon import names
 from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.events import MarketHealth
 from naive_daemon.domain.limits import RiskLimits, Safeguards
-from naive_daemon.domain.order import Order
+from naive_daemon.domain.order import CycleKey, Order
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.client import ClientTrouble, MarketStatus
 from naive_daemon.execution.entry_gate import EntryGate, Scope
@@ -24,8 +25,8 @@ from naive_daemon.otp import Actor, Timer
 LOOK_S = 5.0
 """How often it is looked whether a limit that was reached has room again."""
 
-CONNECTION, KILL_SWITCH, LIMIT, MARKET, HALTED, UNREAD, DRAIN = (
-    "connection", "kill switch", "limit", "market", "halted", "unread", "drain",
+CONNECTION, KILL_SWITCH, LIMIT, MARKET, HALTED, UNREAD, DRAIN, PROMISE = (
+    "connection", "kill switch", "limit", "market", "halted", "unread", "drain", "promise",
 )  # fmt: skip
 ORDINARY = (UNREAD, DRAIN)
 """Each start has its moment before the safeguards are read, and each end its drain: no news, nothing to warn of."""
@@ -42,7 +43,9 @@ class Gatekeeper:
         self._actor = actor
         self._account = account
         self._count_live = count_live
-        self._gate = EntryGate(effects=frozenset({CONNECTION}), causes=frozenset({"credentials", "ban"}))
+        # A promise that is broken waits for somebody who looks, whatever else holds the symbol.
+        causes = frozenset({"credentials", "ban", PROMISE})
+        self._gate = EntryGate(effects=frozenset({CONNECTION, LIMIT, HALTED}), causes=causes)
         self._risk = RiskBook(indexer.quote_asset)
         self._refused: dict[str, Order] = {}
         self._next_look: Timer | None = None
@@ -74,6 +77,10 @@ class Gatekeeper:
     def take_order(self, order: Order) -> None:
         """Count what has become of an order."""
         self._risk.take_order(order)
+
+    def spent(self, key: CycleKey) -> Decimal:
+        """Give what the buys of an open cycle have cost or may still cost."""
+        return self._risk.spent(key)
 
     def take_ends(self, cycles: Iterable[Cycle]) -> None:
         """Count cycles that have ended."""

@@ -15,6 +15,7 @@ after it; of all that was claimed, only what that daemon has taken is then not t
 
 from collections import deque
 from collections.abc import Sequence
+from decimal import Decimal
 from itertools import islice, takewhile
 from typing import Any
 
@@ -36,9 +37,10 @@ LOADS_MAX = 200
 
 
 class PlaceIntent(msgspec.Struct, frozen=True):
-    """Journal the intent, then have the order sent."""
+    """Journal the intent, then have the order sent. `budget`: its cycle's, so that it is held against that."""
 
     order: Order
+    budget: Decimal | None = None
 
 
 class RecordEvent(msgspec.Struct, frozen=True):
@@ -62,9 +64,10 @@ class PassOn(msgspec.Struct, frozen=True):
 
 
 class OpenOrder(msgspec.Struct, frozen=True):
-    """The order's intent is durable; send it."""
+    """The order's intent is durable; send it. `budget` as in PlaceIntent."""
 
     order: Order
+    budget: Decimal | None = None
 
 
 class ClaimAccount(msgspec.Struct, frozen=True):
@@ -297,8 +300,8 @@ class Journal(Actor):
 
     def _pass_on(self, message: Any) -> None:
         match message:
-            case PlaceIntent(order):
-                self.system.tell(names.execution_manager(order.key.account), OpenOrder(order))
+            case PlaceIntent(order, budget):
+                self.system.tell(names.execution_manager(order.key.account), OpenOrder(order, budget))
                 self.system.tell(names.account(order.key.account), OrderRecorded(order))
             case RecordEvent(order, event):
                 self.system.tell(names.account(order.key.account), OrderRecorded(order, event))

@@ -1,14 +1,15 @@
 """The execution manager of one account: every order goes out through it, and every account event comes in through it.
 
 Receives: OpenOrder (from the journal, so the intent is durable), CyclesEnded, CancelOrder, CancelSymbol, LeaveSymbol,
-Safeguards, MarketHealth, and whatever the exchange client tells; requests Reconcile, AskExecution and Drain.
+OperatorLooked, Safeguards, MarketHealth, and whatever the exchange client tells; requests Reconcile, AskExecution and
+Drain.
 Sends: SendOrder, SendCancel, AskOrder, AskSnapshot to the client; RecordEvent to the journal; BalanceUpdated and
 CyclesEnded to the account; KillSwitchObeyed to control; EntriesHeld and EntriesReviewed, published on `names.entries`;
 AskMarketHealth, so that the market says again how it is, and ExecutionStarted to the switches, who say again what is to
 have no order and what the safeguards are.
 State: every live order, the latest that are over, and what its parts keep: what is on its way (`sending.py`), what is
 asked about (`asking.py`), what is to be cancelled (`cancels.py`, `clearing.py`), why entries wait
-(`gatekeeper.py`), what differs from the exchange (`reconciler.py`).
+(`gatekeeper.py`), which promise was broken (`promise_watch.py`), what differs from the exchange (`reconciler.py`).
 Crashes when: journal or client do not answer at the start; the account's tree then starts again, from the journal.
 
 An order is sent once. Without an answer it is *unknown*: it is asked for until its fate is known, and its id is never
@@ -16,6 +17,7 @@ sent again unless the client is certain that it never left. What differs is repa
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -36,9 +38,7 @@ from naive_daemon.domain.events import (
 )
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.limits import KillCancel, Safeguards
-from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.order import Order, OrderStatus
-from naive_daemon.domain.side import Side
 from naive_daemon.execution.asking import Ask, Asking
 from naive_daemon.execution.cancels import CancelAgain, Cancels
 from naive_daemon.execution.clearing import ClearAgain, Clearing
@@ -66,17 +66,18 @@ from naive_daemon.execution.messages import (
     ExecutionView,
     KillSwitchObeyed,
     LeaveSymbol,
+    OperatorLooked,
 )
 from naive_daemon.execution.order_books import Contradiction, OrderBooks
+from naive_daemon.execution.promise_watch import PromiseWatch
 from naive_daemon.execution.reconciler import Reconciler
 from naive_daemon.execution.reconciliation import Reconcile
 from naive_daemon.execution.risk import day_began_ns
+from naive_daemon.execution.rounds import RoundDue, Rounds
 from naive_daemon.execution.sending import InheritedSent, Overdue, Resend, Sending
 from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, RequestFailed, crash, send_exit
 
 LOAD_TIMEOUT_S = 60.0
-PACE_STEP = 1.5
-"""By how much comparisons must have become rarer for the log to say so again."""
 DRAINING = "the daemon is shutting down"
 
 
@@ -90,10 +91,6 @@ class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
     never_placed_after_s: float = 20.0
     reconcile_interval_s: float | None = None
     awaits_safeguards: bool = False
-
-
-class _Period(msgspec.Struct, frozen=True):
-    pass
 
 
 class ExecutionManager(Actor):
@@ -113,6 +110,8 @@ class ExecutionManager(Actor):
         self._books = books = OrderBooks()
         take_event = self._take_event
         self._gate = Gatekeeper(self, account, self._indexer, lambda: len(books.live))
+        self._watch = PromiseWatch(self, books, self._gate, self._gate.spent)
+        self._promises_broken = self._watch.broken  # shown with the state
         self._sending = Sending(self, account, books, take_event, self._config.request_timeout_s)
         self._asking = Asking(self, account, books, take_event, self._config.never_placed_after_s)
         self._cancels = Cancels(self, account, self._asking.ask_now)
@@ -124,12 +123,13 @@ class ExecutionManager(Actor):
             indexer=self._indexer,
             asking=self._asking,
             cancels=self._cancels,
+            watch=self._watch,
             take_event=take_event,
             is_awaited=self._sending.waits_for,
         )
+        self._rounds = Rounds(self, self._config.reconcile_interval_s, lambda: self._reconciler.begin(is_routine=True))
         self._clearing = Clearing(self, books.live_of, self._cancel)
         self._is_ready = False
-        self._pace_s = 0.0
         self._early: list[Any] = []
 
     def log_context(self) -> dict[str, object]:
@@ -155,8 +155,8 @@ class ExecutionManager(Actor):
             case OrderAccepted() | OrderFilled() | OrderCancelled() | OrderExpired() | OrderRejected() | OrderUnknown():
                 if not self._asking.doubts(message):
                     self._take_event(message)
-            case OpenOrder(order):
-                self._open(order)
+            case OpenOrder(order, budget):
+                self._open(order, budget)
             case BalanceUpdated():
                 self.system.tell(names.account(self._account), message)
             case CyclesEnded(cycles):
@@ -187,6 +187,8 @@ class ExecutionManager(Actor):
                 self._clearing.clear_again(symbol)
             case LeaveSymbol(symbol):
                 self._clearing.leave(symbol)
+            case OperatorLooked(symbol):
+                self._watch.forgive(symbol)
             case Safeguards():
                 self._take_safeguards(message)
             case MarketHealth():
@@ -214,7 +216,7 @@ class ExecutionManager(Actor):
             case MarketStatus():
                 self._gate.take_market_status(message)
             case ReconcilePace(_, period_s):
-                self._take_pace(period_s)
+                self._rounds.take_pace(period_s)
             case BooksDoubted():
                 self._reconciler.doubt(message.reason)
             case _:
@@ -234,9 +236,8 @@ class ExecutionManager(Actor):
                 self._cancels.take_again(self._books.live.get(client_order_id), client_order_id)
             case LookAtLimits():
                 self._gate.look_at_limits()
-            case _Period():
-                self._reconciler.begin(is_routine=True)
-                self._reconcile_later()
+            case RoundDue():
+                self._rounds.take_due()
             case _:
                 super().on_receive(message)
 
@@ -255,6 +256,7 @@ class ExecutionManager(Actor):
         if isinstance(risk, RequestFailed):
             self.exit(crash(f"the risk of {self._account} could not be read: {risk.reason}"))
         self._gate.open(risk)
+        self._watch.inherit(list(self._books.live.values()), risk.open_cycle_orders)
         # The journal has told of ended cycles before it answered, so they are in its answer, and count once.
         self._early = [message for message in self._early if not isinstance(message, CyclesEnded)]
         client = self.system.whereis(names.client(self._account))
@@ -267,34 +269,27 @@ class ExecutionManager(Actor):
         self._is_ready = True
         self._reconciler.take(snapshot)
         self.log.info("orders reconciled", adopted=adopted, live=len(self._books.live), asked=len(self._asking))
-        early, self._early = self._early, []
+        # An order that was committed before the journal was read is in the books: it is asked for, not sent.
+        early, self._early = [message for message in self._early if not self._is_inherited(message)], []
         for message in early:
             if isinstance(message, Call):
                 self.ref.tell(message)
             else:
                 self.on_receive(message)
-        self._reconcile_later()
+        self._rounds.begin_later()
         self._gate.tell_all()
         self.system.tell(names.SWITCHES, ExecutionStarted(self._account))
         self.acknowledge_start()
 
-    def _reconcile_later(self) -> None:
-        if self._config.reconcile_interval_s is not None:
-            self.send_after(max(self._config.reconcile_interval_s, self._pace_s), _Period())
-
-    def _take_pace(self, period_s: float) -> None:
-        every_s = self._config.reconcile_interval_s
-        if every_s is not None and period_s > max(every_s, PACE_STEP * self._pace_s):
-            self.log.info("books are compared less often", every_s=round(period_s), wanted_s=every_s)
-        self._pace_s = period_s
+    def _is_inherited(self, message: Any) -> bool:
+        return isinstance(message, OpenOrder) and self._books.get(message.order.client_order_id) is not None
 
     # Requests -------------------------------------------------------------------------------------------------------
 
-    def _open(self, order: Order) -> None:
-        if self._books.get(order.client_order_id) is not None:
-            self.log.warning("order is known already, not sent again", order=order.client_order_id)
+    def _open(self, order: Order, budget: Decimal | None) -> None:
+        if self._watch.is_sent(order):
             return
-        reason = self._refusal(order)
+        reason = self._refusal(order, budget)
         self._books.put(order)
         if reason is not None:
             self._sending.reject(order, reason)
@@ -304,7 +299,7 @@ class ExecutionManager(Actor):
         if order.symbol in self._clearing:
             self._cancel(order.client_order_id)
 
-    def _refusal(self, order: Order) -> str | None:
+    def _refusal(self, order: Order, budget: Decimal | None) -> str | None:
         """Say why an order may not leave; whoever asks for a symbol that was never configured crashes."""
         key = order.key
         trader = self.system.whereis(names.trader(key.account, key.symbol, key.trader))
@@ -316,7 +311,7 @@ class ExecutionManager(Actor):
             return str(error)
         if self._sending.is_draining:
             return DRAINING
-        reason = self._gate.refusal(order)
+        reason = self._watch.refusal(order, budget) or self._gate.refusal(order)
         if reason is not None and trader is not None:
             trader.tell(self._gate.held_of(order.symbol))
         return reason
@@ -347,9 +342,7 @@ class ExecutionManager(Actor):
         self._gate.take_safeguards(safeguards)
         switch = safeguards.kill_switch
         if switch.is_on and switch.cancel is KillCancel.ENTRIES:
-            for order in list(self._books.live.values()):
-                if order.side is Side.BUY and order.filled == ZERO:
-                    self._cancel(order.client_order_id)
+            self._clearing.clear_entries(self._books.live.values())
         obeyed = KillSwitchObeyed(self._account, switch.revision)
         self._sending.when_entries_are_answered(lambda: self._tell_control(obeyed))
 
@@ -366,8 +359,9 @@ class ExecutionManager(Actor):
         self._reconciler.doubt_end(known, event)
         order = self._books.apply(event)
         if isinstance(order, Contradiction):
-            self.log.error("fill contradicts another, not counted", first=repr(order.first), second=repr(order.second))
+            self._watch.take_contradiction(order)
         elif order is not None:
+            self._watch.take_order(order)
             self._gate.take_order(order)
             self._reconciler.note_change(order.client_order_id)
             self.system.tell(names.JOURNAL, RecordEvent(order, event))
@@ -394,4 +388,5 @@ class ExecutionManager(Actor):
             refusals=self._gate.refusals,
             held=self._gate.held(),
             is_draining=self._sending.is_draining,
+            broken=self._watch.counted(),
         )

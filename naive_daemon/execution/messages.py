@@ -23,6 +23,12 @@ class LeaveSymbol(msgspec.Struct, frozen=True):
     symbol: str
 
 
+class OperatorLooked(msgspec.Struct, frozen=True):
+    """The operator has written that a symbol shall trade: a promise that was broken holds its entries no longer."""
+
+    symbol: str
+
+
 class ExecutionStarted(msgspec.Struct, frozen=True):
     """The execution manager has started: what its predecessor was told and had not done is lost."""
 
@@ -47,7 +53,7 @@ class ExecutionView(msgspec.Struct, frozen=True, kw_only=True):
     """One account's execution: orders that live, whose fate is unknown, why entries wait, and what was counted.
 
     `foreign`: orders on the exchange that are somebody else's, as last seen. The counts begin with this actor.
-    `is_draining`: it was told that its end has begun.
+    `is_draining`: it was told that its end has begun. `broken`: how often each promise was broken.
     """
 
     account: str
@@ -60,6 +66,7 @@ class ExecutionView(msgspec.Struct, frozen=True, kw_only=True):
     refusals: int
     held: tuple["EntriesHeld", ...]
     is_draining: bool = False
+    broken: Mapping[str, int] = {}
 
 
 class AskJournal(msgspec.Struct, frozen=True):

@@ -4,23 +4,24 @@ A fill counts once, by its trade id; the same trade id with other data is a cont
 """
 
 from collections import OrderedDict
-from decimal import Decimal
 from types import MappingProxyType
 
 import msgspec
 
 from naive_daemon.domain.events import OrderEvent, OrderFilled
-from naive_daemon.domain.order import Order
+from naive_daemon.domain.order import CycleKey, Order, Side
+from naive_daemon.execution.promises import contradicted
 
 OVER_KEPT_MAX = 10_000
 FILLS_KEPT_MAX = 10_000
 
 
 class Contradiction(msgspec.Struct, frozen=True):
-    """One trade id came with two different fills; the first one counts."""
+    """One trade id came with two different fills; the first one counts. `seen`: both, in words."""
 
     first: OrderFilled
     second: OrderFilled
+    seen: str
 
 
 class OrderBooks:
@@ -29,6 +30,7 @@ class OrderBooks:
     def __init__(self, over_max: int = OVER_KEPT_MAX, fills_max: int = FILLS_KEPT_MAX) -> None:
         self._live: dict[str, Order] = {}
         self._live_of: dict[str, dict[str, Order]] = {}
+        self._live_legs: dict[tuple[CycleKey, Side], str] = {}
         self._over: OrderedDict[str, Order] = OrderedDict()
         self._fills: OrderedDict[tuple[str, str], OrderFilled] = OrderedDict()
         self._over_max = over_max
@@ -43,9 +45,16 @@ class OrderBooks:
         """Give the live orders of one symbol, without looking at those of others."""
         return list(self._live_of.get(symbol, {}).values())
 
+    def live_of_leg(self, order: Order) -> Order | None:
+        """Give the live order of an order's trader, cycle and side, the first one where there are two."""
+        client_order_id = self._live_legs.get((order.key, order.side))
+        return None if client_order_id is None else self._live[client_order_id]
+
     def put(self, order: Order) -> None:
         """Keep an order as it is now."""
         if not order.status.is_terminal:
+            if order.client_order_id not in self._live:
+                self._live_legs.setdefault((order.key, order.side), order.client_order_id)
             self._live[order.client_order_id] = order
             self._live_of.setdefault(order.symbol, {})[order.client_order_id] = order
             return
@@ -54,6 +63,8 @@ class OrderBooks:
             del of_symbol[order.client_order_id]
             if not of_symbol:
                 del self._live_of[order.symbol]
+            if self._live_legs.get((order.key, order.side)) == order.client_order_id:
+                del self._live_legs[order.key, order.side]
         self._over[order.client_order_id] = order
         if len(self._over) > self._over_max:
             self._over.popitem(last=False)
@@ -75,8 +86,5 @@ class OrderBooks:
         first = self._fills.setdefault((fill.symbol, fill.trade_id), fill)
         if len(self._fills) > self._fills_max:
             self._fills.popitem(last=False)
-        return None if _essence(first) == _essence(fill) else Contradiction(first, fill)
-
-
-def _essence(fill: OrderFilled) -> tuple[str, Decimal, Decimal]:
-    return fill.client_order_id, fill.price, fill.quantity
+        seen = None if first is fill else contradicted(first, fill)
+        return None if seen is None else Contradiction(first, fill, seen)

@@ -18,6 +18,7 @@ from naive_daemon.execution.client import AccountSnapshot, AskSnapshot, Exchange
 from naive_daemon.execution.indexer import Indexer
 from naive_daemon.execution.order_books import OrderBooks
 from naive_daemon.execution.order_id import is_ours
+from naive_daemon.execution.promise_watch import PromiseWatch
 from naive_daemon.execution.reconciliation import Difference, ReconciliationReport, compare, stranger_difference
 from naive_daemon.execution.strangers import Recognition, Strangers
 from naive_daemon.otp import Actor, Call, RequestFailed
@@ -55,6 +56,7 @@ class Reconciler:
         indexer: Indexer,
         asking: Asking,
         cancels: Cancels,
+        watch: PromiseWatch,
         take_event: Callable[[OrderEvent], None],
         is_awaited: Callable[[str], bool],
     ) -> None:
@@ -65,6 +67,7 @@ class Reconciler:
         self._indexer = indexer
         self._asking = asking
         self._cancels = cancels
+        self._watch = watch
         self._take_event = take_event
         self._is_awaited = is_awaited
         self._strangers = Strangers(actor, account, owner, self._recognised, self._end_round)
@@ -172,6 +175,7 @@ class Reconciler:
         if live is not None:
             self._asking.ask_now(live)
         elif resting is not None and resting.status.is_resting:
+            self._watch.take_risen(order)
             self._take_off(order)
 
     def doubt_end(self, known: Order, event: OrderEvent) -> None:
@@ -192,6 +196,7 @@ class Reconciler:
     def _adopt(self, order: Order, resting: ExchangeOrder) -> None:
         self.orphans += 1
         self._actor.log.error("orphan adopted", order=order.client_order_id, symbol=order.symbol, key=str(order.key))
+        self._watch.take_stray(order)
         self._asking.accept(resting)
 
     def _end_round(self) -> None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.limits import RiskLimits
-from naive_daemon.domain.money import EXACT, ZERO, plain
+from naive_daemon.domain.money import EXACT, ZERO, plain, total
 from naive_daemon.domain.order import CycleKey, Order
 from naive_daemon.domain.side import Side
 
@@ -89,6 +89,11 @@ class RiskBook:
     def at_risk(self, symbol: str) -> Decimal:
         """Give a symbol's quote at risk."""
         return self._by_symbol[symbol]
+
+    def spent(self, key: CycleKey) -> Decimal:
+        """Give what the buys of an open cycle have cost or may still cost."""
+        costs = self._cost.get(key)
+        return total(costs.values()) if costs else ZERO
 
     def refusal(self, order: Order, open_orders: int, now_ns: int) -> str | None:
         """Say which limit an entry would break, with its figures; None when it breaks none.

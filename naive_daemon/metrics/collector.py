@@ -93,6 +93,13 @@ class DaemonCollector(Collector):
             for view in views:
                 counter.add_metric([view.account], value(view))
             yield counter
+        broken = CounterMetricFamily(
+            "naive_promises_broken", "Promises that were broken, and stopped entries.", labels=["account", "promise"]
+        )
+        for view in views:
+            for promise, count in view.broken.items():
+                broken.add_metric([view.account, promise], count)
+        yield broken
 
     def _account(self) -> Iterator[Metric]:
         """Tell what positions have gained, and how the keeping of metadata stands."""

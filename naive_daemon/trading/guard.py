@@ -6,7 +6,7 @@ and keep what those say holds, to show it with each symbol.
 
 from naive_daemon import names
 from naive_daemon.domain.limits import KillCancel, Safeguards
-from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed, KillSwitchObeyed
+from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed, KillSwitchObeyed, OperatorLooked
 from naive_daemon.otp import Actor
 from naive_daemon.trading.switch_messages import SymbolKey
 
@@ -53,6 +53,10 @@ class Guard:
         switch = safeguards.kill_switch
         if not (switch.is_on and switch.cancel is KillCancel.ENTRIES):
             system.tell(names.CONTROL, KillSwitchObeyed(account, switch.revision))
+
+    def look(self, key: SymbolKey) -> None:
+        """Tell that an operator has looked at a symbol, and wants it traded."""
+        self._actor.system.tell(names.execution_manager(key[0]), OperatorLooked(key[1]))
 
     def note(self, held: EntriesHeld | EntriesReviewed) -> str | None:
         """Note what holds; gives the symbol that this is about, None for the whole account."""

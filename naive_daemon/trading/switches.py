@@ -172,6 +172,9 @@ class Switches(Actor):
         for key, settings in read.items():
             symbol = self._symbols.get(key) or self._symbols.add(key, SymbolRecord(settings))
             before, symbol.settings = symbol.settings, settings
+            if symbol.is_looked_at(before, is_touched=key in touched):
+                self._guard.look(key)
+            symbol.is_read = True
             for call in self._asking.pop(key, ()):
                 call.reply(settings)
             self._level(key, symbol, is_changed=before != settings, is_touched=key in touched)

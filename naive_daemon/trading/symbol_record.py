@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from naive_daemon.domain.money import ZERO
-from naive_daemon.domain.settings import SymbolSettings
+from naive_daemon.domain.settings import SymbolSettings, TradingStatus
 from naive_daemon.otp import Ref, Timer
 from naive_daemon.trading.desired_state import ActualState
 
@@ -32,8 +32,9 @@ class SymbolRecord(msgspec.Struct):
 
     `state` is one of STATES, or "waiting" for its account: shown as starting, or as quarantined where `account_reason`
     says why the account is down. `market_reason`: why the market gives it nothing, if so. `ref` is its supervisor.
-    `has_drained`: it said so, and is being stopped or will be. `told`: what control knows. `is_clearing`: it is off,
-    and the execution manager was told to leave no order of it.
+    `is_read`: its settings were read, and not only inferred from what runs. `has_drained`: it said so, and is being
+    stopped or will be. `told`: what control knows. `is_clearing`: it is off, and the execution manager was told to
+    leave no order of it.
     """
 
     settings: SymbolSettings
@@ -49,6 +50,7 @@ class SymbolRecord(msgspec.Struct):
     retry: Timer | None = None
     retry_at_ns: int | None = None
     told: ActualState | None = None
+    is_read: bool = False
     has_drained: bool = False
     is_clearing: bool = False
     account_reason: str | None = None
@@ -80,6 +82,14 @@ class SymbolRecord(msgspec.Struct):
             last_error=self._shown_error,
             held=self._told_held(held),
         )
+
+    def is_looked_at(self, before: SymbolSettings, *, is_touched: bool) -> bool:
+        """Say whether an operator has just written that it shall trade, and not only how.
+
+        What is read first may have been written long ago, and was told to switches that have died.
+        """
+        settings = self.settings
+        return is_touched and self.is_read and settings.status is TradingStatus.ON and before.trade == settings.trade
 
     def rest(self) -> None:
         """Be off, with nothing to try again."""

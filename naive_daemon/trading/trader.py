@@ -273,7 +273,7 @@ class Trader(Actor):
         self._position = msgspec.structs.replace(position, orders=(*position.orders, order), refused_price=None)
         self._refusal = None
         self._report()
-        self.system.tell(names.JOURNAL, PlaceIntent(order))
+        self.system.tell(names.JOURNAL, PlaceIntent(order, position.cycle.budget))
         placed = f"{place.side.value.lower()} placed"
         self.log.info(placed, price=plain(place.price), quantity=plain(place.quantity))
 

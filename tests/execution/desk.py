@@ -252,7 +252,8 @@ class Desk:
         self.clock = VirtualClock(START_NS)
         self.system: SimulatedSystem = ActorSystem.simulated(self.clock, seed=seed)
         self.store = WrittenJournal()
-        self.store.write([*(CycleRecorded(cycle) for cycle in cycles), *(OrderRecorded(order) for order in live)])
+        self.store.write([CycleRecorded(cycle) for cycle in cycles])
+        self.store.write([entry for order in live for entry in (*self._begun(order), OrderRecorded(order))])
         self.client = ScriptedClient()
         self.account, self.switches, self.control, self.ear = Recorder(), Recorder(), Recorder(), Subscriber()
         self.config = ExecutionConfig()
@@ -278,11 +279,16 @@ class Desk:
         """End the manager as a crash does: what it was told and had not read is lost."""
         self.system.terminate(self.manager, 1)
 
+    def _begun(self, order: Order) -> list[JournalEntry]:
+        """Give the order's cycle, unless it is in the journal."""
+        return [] if order.key in self.store._cycles else [CycleRecorded(make_cycle(order))]
+
     # Act ------------------------------------------------------------------------------------------------------------
 
     def place(self, *orders: Order) -> "Desk":
-        """Have orders journaled and sent."""
+        """Have orders journaled and sent, their cycles first, as leaders do."""
         for order in orders:
+            self.store.write(self._begun(order))
             self.system.tell(names.JOURNAL, PlaceIntent(order))
         self.system.run_until_idle()
         return self
