@@ -4,7 +4,7 @@ import pytest
 
 from tests.execution.storm import Storm
 
-SEEDS = 200
+SEEDS = 120
 CHUNK = 10
 
 

@@ -21,8 +21,8 @@ START_NS = 1_700_000_000 * NS_PER_S
 class DrivenSystem(SimulatedSystem):
     """Lets time go by, and the world around it go on, while somebody waits from outside."""
 
-    def __init__(self, clock: VirtualClock, agenda: Agenda) -> None:
-        super().__init__(clock)
+    def __init__(self, clock: VirtualClock, agenda: Agenda, seed: int | None = None) -> None:
+        super().__init__(clock, seed)
         self._agenda = agenda
 
     def pass_until(self, is_done: Callable[[], bool], timeout_s: float) -> bool:
