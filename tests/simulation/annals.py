@@ -18,11 +18,12 @@ NOTHING = Decimal(0)
 
 @dataclass(slots=True)
 class OrderAnnals:
-    """An order: `first` is how it was first committed; status and sums are by what came since."""
+    """An order: `first` is how it was first committed; all else is by what came since. `has_rested`: once, at least."""
 
     first: Order
     status: OrderStatus
     filled: Decimal = NOTHING
+    has_rested: bool = False
 
     @property
     def was_refused(self) -> bool:

@@ -113,8 +113,11 @@ def is_tried_again_only_if_refused(order: Order, former: Order, status: OrderSta
 def rebuys_below_the_buy(cycle: CycleAnnals, prints: Prints) -> None:
     """Trader 4: "from the moment the buy rests …: a trade below buy_price × (1 − rebuy_interval) reports a rebuy"."""
     buys = cycle.orders[Side.BUY]
-    demand(bool(buys), "a rebuy is below the buy", f"{cycle.terms.key} has no buy")
+    rests = bool(buys) and (buys[-1].has_rested or buys[-1].status.is_terminal)
+    demand(rests, "a rebuy is below the buy", f"{cycle.terms.key} has no buy at rest")
     buy = buys[-1].first
+    is_there = buys[-1].status is not OrderStatus.IN_FLIGHT
+    demand(is_there, "a rebuy comes when the buy rests", f"{buy.client_order_id} is on its way")
     trigger = _rebuy_trigger(cycle)
     is_below = any(Fraction(price) < trigger for price in prints.since(buy.symbol, buy.created_ns))
     demand(is_below, "a rebuy is below the buy", f"{cycle.terms.key} bought at {buy.price}, nothing printed below")
@@ -142,12 +145,13 @@ def is_within_chunks(cycle: CycleAnnals, symbol: SymbolAnnals) -> None:
 
 
 def is_replaced(cycle: CycleAnnals, symbol: SymbolAnnals, chunks_min: int) -> None:
-    """Leader: "Trader finished its cycle: in `on`, a fresh trader takes its place"."""
-    demand(
-        len(symbol.open) >= chunks_min,
-        "a finished trader is replaced",
-        f"{cycle.terms.key} ended, and {len(symbol.open)} of {chunks_min} go on",
-    )
+    """Leader: "Trader finished its cycle: in `on`, a fresh trader takes its place", in the commit that ends the other.
+
+    Where both were two commits, a death between them would cost the symbol a trader.
+    """
+    trader, others = cycle.terms.key.trader, len(symbol.open)
+    goes_on = others >= chunks_min or any(key.trader == trader for key in symbol.open)
+    demand(goes_on, "a finished trader is replaced", f"{cycle.terms.key} ended, {others} others, chunks {chunks_min}")
 
 
 def dust_goes_on(cycle: CycleAnnals, on_books: Decimal, *, has_withheld: bool) -> None:

@@ -26,6 +26,7 @@ from tests.simulation import naive_rules, safety
 from tests.simulation.annals import Annals, CycleAnnals, OrderAnnals, SymbolAnnals
 from tests.simulation.at_exchange import AtExchange
 from tests.simulation.closings import Closings
+from tests.simulation.drains import Drains
 from tests.simulation.isolation import Isolation
 from tests.simulation.liveness import WorldStanding, check_liveness
 from tests.simulation.plan import Plan
@@ -54,6 +55,9 @@ class Promises:
         self._at_exchange = AtExchange()
         self._closings = Closings(table, self.prints)
         self._isolation = Isolation()
+        self._drains = Drains()
+        self._ended: list[CycleAnnals] = []
+        self._ended: list[CycleAnnals] = []
         self._checks = 0
         self._healed_ns: int | None = None
 
@@ -90,6 +94,7 @@ class Promises:
         orders: dict[str, None] = {}
         cycles: dict[CycleKey, None] = {}
         reporter: CycleAnnals | None = None
+        self._ended.clear()
         for entry in entries:
             match entry:
                 case OrderRecorded(order, event):
@@ -99,6 +104,7 @@ class Promises:
                 case CycleRecorded(cycle):
                     reporter = self._take_cycle(cycle, reporter)
                     cycles[cycle.key] = None
+        self._see_replaced()
         for order_id in orders:
             safety.position_is_its_fills(self._books._orders[order_id], self.annals.orders[order_id])
         for key in cycles:
@@ -106,6 +112,10 @@ class Promises:
             if known.bound is not None:
                 safety.terms_are_bound(known, known.bound)
             safety.dust_is_there(self.annals.symbol(key), (key.account, key.symbol))
+        for ended in self._ended:
+            key = ended.terms.key
+            chunks_min = self._closings.chunks_min((key.account, key.symbol))
+            naive_rules.is_replaced(ended, self.annals.symbol(key), chunks_min)
 
     def heals(self) -> None:
         """Hear that nothing goes wrong from now on."""
@@ -118,6 +128,7 @@ class Promises:
     def check(self, world: Any) -> None:
         """Look at what no single step shows, between two beats."""
         self._isolation.check(world)
+        self._drains.check(world)
         self._checks += 1
         if self._checks % FULL_LOOK_EVERY == 0 and world.system is not None:
             self._look_at_all(world)
@@ -197,7 +208,7 @@ class Promises:
             safety.end_stays(cycle, known)
             return None
         else:
-            symbol.dust += known.terms.dust_in - cycle.dust_in
+            self._take_dust_again(cycle, known, symbol)
             known.terms = cycle
             self._hold_terms(known)
         reports = cycle.rebuy_reported and not known.rebuy_reported
@@ -207,6 +218,13 @@ class Promises:
         if cycle.result is not None:
             self._end_cycle(known, symbol)
         return known if reports else None
+
+    def _take_dust_again(self, cycle: Cycle, known: CycleAnnals, symbol: SymbolAnnals) -> None:
+        """Take what a cycle without orders was given, when it is taken up again and given what there is then."""
+        if cycle.dust_in != known.terms.dust_in:
+            symbol.dust += known.terms.dust_in
+            naive_rules.dust_goes_on(CycleAnnals(cycle), symbol.dust, has_withheld=symbol.has_withheld)
+            symbol.dust -= cycle.dust_in
 
     def _begin_cycle(self, cycle: Cycle, symbol: SymbolAnnals, *, follows_rebuy: bool) -> CycleAnnals:
         known = CycleAnnals(cycle)
@@ -238,11 +256,23 @@ class Promises:
         safety.result_adds_up(result, known, instrument)
         naive_rules.ends_when_all_is_sold(known, instrument)
         known.result = result
+        self._ended.append(known)
         del symbol.open[key]
+        self._ended.append(known)
         symbol.dust += result.dust_base
         symbol.unreplaced += 1
         symbol.completed += result.sold > 0
         symbol.has_withheld |= known.terms.dust_in > 0 and any(sell.was_refused for sell in known.orders[Side.SELL])
+
+    def _see_replaced(self) -> None:
+        """See that who ended in this commit is replaced in it, too; a crash between the two would lose a trader."""
+        ended, self._ended = self._ended, []
+        for cycle in ended:
+            key = cycle.terms.key
+            symbol = self.annals.symbol(key)
+            if symbol.last[key.trader] == key.cycle:
+                chunks = self._closings.chunks_min((key.account, key.symbol))
+                naive_rules.is_replaced(cycle, symbol, chunks)
 
     def _is_confirmed(self, account: str) -> bool:
         switch = self._table.safeguards.kill_switch
@@ -260,3 +290,4 @@ def _take_status(order: Order, known: OrderAnnals) -> None:
             known.status = OrderStatus.FILLED
     elif order.status is not OrderStatus.IN_FLIGHT:
         known.status = order.status
+        known.has_rested |= order.status.is_resting
