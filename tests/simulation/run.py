@@ -1,6 +1,7 @@
 """One seed from the beginning to the end: a storm, then the calm behind it, then a death at rest."""
 
 import random
+import traceback
 from collections import Counter
 from collections.abc import Iterable
 
@@ -61,6 +62,10 @@ def run(seed: int, given: Iterable[Fault] | None = None, trace: TraceSink | None
         _live(world)
     except Violation as violation:
         broken = Broken(violation.promise, violation.detail, world.steps, world.passed_s())
+    except Exception as error:  # what was to be looked at is not there, say: with its seed it can be looked into
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        detail = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+        broken = Broken("every look can be taken", detail, world.steps, world.passed_s())
     finally:
         world.close()
     return Outcome(
