@@ -57,7 +57,6 @@ class Promises:
         self._isolation = Isolation()
         self._drains = Drains()
         self._ended: list[CycleAnnals] = []
-        self._ended: list[CycleAnnals] = []
         self._checks = 0
         self._healed_ns: int | None = None
 
@@ -112,10 +111,6 @@ class Promises:
             if known.bound is not None:
                 safety.terms_are_bound(known, known.bound)
             safety.dust_is_there(self.annals.symbol(key), (key.account, key.symbol))
-        for ended in self._ended:
-            key = ended.terms.key
-            chunks_min = self._closings.chunks_min((key.account, key.symbol))
-            naive_rules.is_replaced(ended, self.annals.symbol(key), chunks_min)
 
     def heals(self) -> None:
         """Hear that nothing goes wrong from now on."""
@@ -256,7 +251,6 @@ class Promises:
         safety.result_adds_up(result, known, instrument)
         naive_rules.ends_when_all_is_sold(known, instrument)
         known.result = result
-        self._ended.append(known)
         del symbol.open[key]
         self._ended.append(known)
         symbol.dust += result.dust_base
