@@ -6,9 +6,9 @@ everything anew; a task that ran once at boot would leave every symbol down with
 Receives: SettingsRead (from control), AccountsTold, AccountUp and AccountDown (from the account desk), LeaderReport,
 LeaderFailed, Drained, Down of symbols, ExecutionStarted, EntriesHeld, EntriesReviewed, MarketMissing, MarketTroubled;
 requests AskSettings, AskSymbols.
-Sends: StartChild and TerminateChild to the symbols' supervisor, SettingsChanged to leaders, CancelSymbol, LeaveSymbol
-and the safeguards to execution managers, ActualChanged and StatusDrained to control, TellAccounts to the account desk,
-TellTrouble to the streams' desk.
+Sends: StartChild and TerminateChild to the symbols' supervisor, SettingsChanged to leaders, CancelSymbol, LeaveSymbol,
+SymbolEnded and the safeguards to execution managers, ActualChanged and StatusDrained to control, TellAccounts to the
+account desk, TellTrouble to the streams' desk.
 State: for each symbol what is wanted, what runs, and how often it failed; which accounts are up; the safeguards; why
 entries wait.
 
@@ -30,7 +30,14 @@ from naive_daemon import names
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradingStatus
 from naive_daemon.execution.journal import PassOn
-from naive_daemon.execution.messages import CancelSymbol, EntriesHeld, EntriesReviewed, ExecutionStarted, LeaveSymbol
+from naive_daemon.execution.messages import (
+    CancelSymbol,
+    EntriesHeld,
+    EntriesReviewed,
+    ExecutionStarted,
+    LeaveSymbol,
+    SymbolEnded,
+)
 from naive_daemon.market.feed import MarketMissing
 from naive_daemon.market.trouble import MarketTroubled, TellTrouble
 from naive_daemon.otp import (
@@ -223,7 +230,8 @@ class Switches(Actor):
                 elif is_changed:
                     self._tell_leader(symbol.settings)
             case "drained" if symbol.settings.status is TradingStatus.SHUTDOWN:
-                pass
+                # Control may have died with it, or an operator have said so again before the end of it was read.
+                self.system.tell(names.CONTROL, StatusDrained(*key))
             case _ if is_wanted and fee is None:  # its account is not up
                 symbol.wait(self._accounts.reason(key[0]))
             case "quarantined" if is_wanted and not is_touched:
@@ -241,9 +249,8 @@ class Switches(Actor):
 
     def _start_symbol(self, key: SymbolKey, symbol: SymbolRecord, fee: Decimal) -> None:
         symbol.cancel_retry()
-        if symbol.is_clearing:
-            symbol.is_clearing = False
-            self._pass_on(key, LeaveSymbol(key[1]))
+        symbol.is_clearing = False
+        self._pass_on(key, LeaveSymbol(key[1]))
         context = self._context_of(*key, fee)
         if isinstance(context, str):
             self._quarantine_symbol(key, symbol, context)
@@ -312,7 +319,6 @@ class Switches(Actor):
         symbol.rest()
         if symbol.has_drained and symbol.settings.status is TradingStatus.SHUTDOWN:
             symbol.state = "drained"
-            self.system.tell(names.CONTROL, StatusDrained(*key))  # it may have died with what it was told before
         self._level(key, symbol, is_changed=True, is_touched=False)
 
     def _turn_off(self, key: SymbolKey, symbol: SymbolRecord, *, is_touched: bool) -> None:
@@ -330,7 +336,7 @@ class Switches(Actor):
             if symbol.is_clearing:
                 self._pass_on(key, CancelSymbol(key[1]))
 
-    def _pass_on(self, key: SymbolKey, message: CancelSymbol | LeaveSymbol) -> None:
+    def _pass_on(self, key: SymbolKey, message: CancelSymbol | LeaveSymbol | SymbolEnded) -> None:
         """Tell the execution manager, behind every order that the symbol has placed."""
         self.system.tell(names.JOURNAL, PassOn(names.execution_manager(key[0]), message))
 
@@ -364,6 +370,7 @@ class Switches(Actor):
         if ended is None:
             return
         key, symbol = ended
+        self._pass_on(key, SymbolEnded(key[1]))
         if symbol.state == "stopping":
             self._stopped(key, symbol)
         else:

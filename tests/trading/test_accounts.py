@@ -311,7 +311,7 @@ def test_a_new_process_takes_all_accounts_up_again(plant: AccountsPlant) -> None
 def test_a_thousand_accounts_added_at_once_are_opened_a_few_at_a_time_while_the_others_trade(
     plant: AccountsPlant,
 ) -> None:
-    crowd = [f"crowd-{number}" for number in range(1_000)]
+    crowd = [f"crowd-{number:03}" for number in range(1_000)]
     plant.opener.hanging |= set(crowd[:20])
     for account in crowd:
         plant.table.accounts[account] = AccountSettings(name=account)

@@ -129,6 +129,21 @@ def test_a_drain_is_written_though_control_died_with_the_message(state: str) -> 
     plant.check()
 
 
+def test_a_shutdown_that_is_asked_for_again_before_the_end_of_the_first_is_read_ends_too() -> None:
+    plant = resting()
+    plant.switch(SHUTDOWN)
+    listeners = list(plant.table._listeners)
+    plant.table.deafen()
+    plant.trade("100.3")
+    assert (plant.table.status("AAAQ"), plant.table.state("AAAQ")) == (OFF, "drained")
+    plant.table.set("AAAQ", SHUTDOWN)
+    for listener in listeners:
+        listener.start()
+    plant.settle()
+    assert (plant.table.status("AAAQ"), plant.table.state("AAAQ")) == (OFF, "off")
+    plant.check()
+
+
 # Starts and stops ----------------------------------------------------------------------------------------------------
 
 
