@@ -293,6 +293,14 @@ def test_reads_lag_behind_for_a_while(kind: str) -> None:
     assert report.order.filled == sum(fill.quantity for fill in report.fills) == 1
 
 
+def test_a_snapshot_may_not_hold_yet_what_has_just_been_placed() -> None:
+    bench = Bench(fault("not found", "snapshot"))
+    bench.place(order())
+    bench.wait(0.1)
+    assert bench.ask(AskSnapshot()).orders == ()
+    assert [each.client_order_id for each in bench.ask(AskSnapshot()).orders] == ["1"]
+
+
 @pytest.mark.parametrize("kind", ["request lost", "answer lost", "error", "error after", "rate limit"])
 def test_a_question_fails_or_is_asked_again(kind: str) -> None:
     bench = Bench(*(fault(kind, place, number) for place in ("question", "snapshot", "balances") for number in (2, 3)))

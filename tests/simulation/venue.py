@@ -105,8 +105,14 @@ class Venue:
         return Answered(tuple(fills))
 
     def open_orders(self, account: str) -> Answer:
-        """Give what rests of the account, whoever placed it."""
-        return Answered(tuple(_there(order) for order in self.engine.open_orders(account)))
+        """Give what rests of the account, whoever placed it; what has just been placed may be missing yet."""
+        return Answered(
+            tuple(
+                _there(order)
+                for order in self.engine.open_orders(account)
+                if not self._lags(order.client_order_id) or self._strikes("not found", "snapshot") is None
+            )
+        )
 
     def balances(self, account: str) -> Answer:
         """Give what the account owns, each amount as old as its latest change."""
