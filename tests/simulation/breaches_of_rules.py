@@ -120,6 +120,13 @@ def finished_and_not_replaced(history: History) -> None:
     history.end(history.trade())
 
 
+def fresh_trader_in_a_drain(history: History) -> None:
+    history.table.set(SYMBOL, TradingStatus.SHUTDOWN)
+    history.tell_actual("shutdown")
+    history.prints("100")
+    history.begin(history.cycle())
+
+
 def rebuy_before_the_buy_rests(history: History) -> None:
     cycle = history.begin(history.cycle())
     history.intend(cycle)
@@ -145,5 +152,6 @@ BREACHES_OF_RULES: dict[Callable[[History], None], str] = {
     more_traders_than_chunks: "no more traders than chunks",
     end_with_something_to_sell: "a cycle ends when all is sold",
     finished_and_not_replaced: "a finished trader is replaced",
+    fresh_trader_in_a_drain: "no fresh trader in a drain",
     rebuy_before_the_buy_rests: "a rebuy is below the buy",
 }

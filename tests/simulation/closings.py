@@ -31,12 +31,14 @@ class Heard(dict[Key, Any]):
 
 
 class Closings:
-    """Hears of every row and of every actual state that is written in a table."""
+    """Hears of every row and of every actual state that is written in a table. `now_ns`: as the daemon is shown it."""
 
-    def __init__(self, table: Table, prints: Prints) -> None:
+    def __init__(self, table: Table, prints: Prints, now_ns: Callable[[], int]) -> None:
         self._prints = prints
+        self._now_ns = now_ns
         self._table = table
         self._closed_ns: dict[Key, int] = {}
+        self._closed_by_clock_ns: dict[Key, int] = {}
         self._doubted_ns: dict[Key, int] = {}
         self.settings: dict[Key, list[TradeSettings]] = {}
         self.open: dict[Key, int] = {}
@@ -50,6 +52,14 @@ class Closings:
         closed_ns = self._closed_ns.get(key)
         return closed_ns is not None and decided_ns > closed_ns
 
+    def forbids_cycle(self, key: Key, started_ns: int) -> bool:
+        """Say whether a cycle that was begun then, by the daemon's clock, must not be.
+
+        One from the future was begun before that clock was set back: nobody knows when.
+        """
+        closed_ns = self._closed_by_clock_ns.get(key)
+        return closed_ns is not None and closed_ns < started_ns <= self._now_ns()
+
     def chunks_min(self, key: Key) -> int:
         """Give how many traders there are at least while a symbol is on; 0 where that is not certain."""
         return 0 if key not in self.open else min(settings.chunks for settings in self.settings[key])
@@ -61,6 +71,7 @@ class Closings:
             self.open.pop(key, None)
         elif was is not None and was.status is not TradingStatus.ON:
             self._closed_ns.pop(key, None)
+            self._closed_by_clock_ns.pop(key, None)
             self._doubted_ns[key] = self._prints.last_ns + DOUBTED_S * NS_PER_S
 
     def _take_actual(self, key: Key, actual: ActualState) -> None:
@@ -73,6 +84,7 @@ class Closings:
             return
         if self._prints.last_ns >= self._doubted_ns.get(key, 0):
             self._closed_ns.setdefault(key, self._prints.last_ns)
+            self._closed_by_clock_ns.setdefault(key, self._now_ns())
 
     def _note_settings(self, key: Key, row: SymbolSettings) -> None:
         ever = self.settings.setdefault(key, [])

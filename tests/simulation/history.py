@@ -59,9 +59,9 @@ class History:
         self.plan = msgspec.structs.replace(PLAN, **changes)
         self.books = MemoryJournal()
         self.table = Table()
-        self.promises = Promises(self.plan, self.books, self.table, None)
-        self.table.set(SYMBOL, TradingStatus.ON, self.plan.trade)
+        self.promises = Promises(self.plan, self.books, self.table, None, lambda: self.now_ns)
         self.now_ns = 0
+        self.table.set(SYMBOL, TradingStatus.ON, self.plan.trade)
         self._numbers = 0
         self.prints("100")
 

@@ -115,7 +115,7 @@ def check_liveness(world: "World", annals: Annals, prints: Prints, there: AtExch
     for key, row in world.table.rows.items():
         if row.status is TradingStatus.ON:
             for cycle in annals.symbols[key].open.values():
-                naive_rules.rebuys_when_due(cycle, prints.last(key[1]))
+                naive_rules.rebuys_when_due(cycle, prints)
             if healed_ns is not None:
                 completes_cycles(world, annals, key)
             leader_has_the_settings(world, key)

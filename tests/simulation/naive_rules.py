@@ -16,6 +16,8 @@ from tests.simulation.annals import NOTHING, CycleAnnals, SymbolAnnals
 from tests.simulation.prints import Prints
 from tests.simulation.violation import demand
 
+LAST_PRINTS = 3
+"""So many came when all was well already."""
 DIGITS = Context(prec=28, rounding=ROUND_HALF_EVEN)
 
 
@@ -121,19 +123,26 @@ def rebuys_below_the_buy(cycle: CycleAnnals, prints: Prints) -> None:
     demand(is_below, "a rebuy is below the buy", f"{cycle.terms.key} bought at {buy.price}, nothing printed below")
 
 
-def rebuys_when_due(cycle: CycleAnnals, last: Decimal | None) -> None:
+def rebuys_when_due(cycle: CycleAnnals, prints: Prints) -> None:
     """Trader 4, where all is quiet: who holds, or has a buy at rest, has reported a price that is below."""
     buys = cycle.orders[Side.BUY]
-    if cycle.rebuy_reported or last is None or not buys or buys[-1].was_refused:
+    if cycle.rebuy_reported or not buys or not buys[-1].has_rested:
         return
-    is_due = Fraction(last) < _rebuy_trigger(cycle)
-    demand(not is_due, "a rebuy that is due is reported", f"{cycle.terms.key} bought at {buys[-1].first.price}, {last}")
+    buy = buys[-1].first
+    last = prints.since(buy.symbol, buy.created_ns + 1)[-LAST_PRINTS:]
+    is_due = any(Fraction(price) < _rebuy_trigger(cycle) for price in last)
+    demand(not is_due, "a rebuy that is due is reported", f"{cycle.terms.key} bought at {buy.price}, traded at {last}")
 
 
 def begins_for_a_reason(cycle: CycleAnnals, symbol: SymbolAnnals, *, follows_rebuy: bool) -> None:
     """Leader: a fresh trader is the first, takes the place of one that finished, or follows a rebuy."""
     has_reason = not symbol.open or symbol.unreplaced > 0 or follows_rebuy
     demand(has_reason, "a fresh trader has a reason", cycle.terms.key)
+
+
+def begins_none_in_a_drain(cycle: CycleAnnals, *, is_closed: bool) -> None:
+    """Leader: "in `shutdown`, it is dropped", and a rebuy counts only where a symbol is "not in `shutdown`"."""
+    demand(not is_closed, "no fresh trader in a drain", cycle.terms.key)
 
 
 def is_within_chunks(cycle: CycleAnnals, symbol: SymbolAnnals) -> None:

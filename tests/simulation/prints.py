@@ -29,8 +29,3 @@ class Prints:
     def since(self, symbol: str, time_ns: int) -> list[Decimal]:
         """Give the prices of all trades of a symbol from this time on, those of the moment included."""
         return self._prices[symbol][bisect_left(self._times[symbol], time_ns) :]
-
-    def last(self, symbol: str) -> Decimal | None:
-        """Give the last price of a symbol."""
-        prices = self._prices[symbol]
-        return prices[-1] if prices else None

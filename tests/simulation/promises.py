@@ -4,7 +4,7 @@ Hears of every trade, of every order that reaches the exchange, of what that doe
 journal, each at the moment when it has happened; the promises themselves are in `safety`, `naive_rules` and `liveness`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from naive_daemon.domain.cycle import Cycle
@@ -42,21 +42,26 @@ FULL_LOOK_EVERY = 20
 
 
 class Promises:
-    """See the module; raises Violation. `annals` is what happened, as far as it was heard."""
+    """See the module; raises Violation. `annals` is what happened, as far as it was heard.
 
-    def __init__(self, plan: Plan, books: MemoryJournal, table: Table, exchange: Any) -> None:
+    `now_ns`: the time of day as the daemon is shown it.
+    """
+
+    def __init__(
+        self, plan: Plan, books: MemoryJournal, table: Table, exchange: Any, now_ns: Callable[[], int] = lambda: 0
+    ) -> None:
         self.annals = Annals()
         self.prints = Prints()
         self._plan = plan
         self._instruments = plan.instruments
         self._books = books
         self._table = table
-        self._exchange = exchange
         self._at_exchange = AtExchange()
-        self._closings = Closings(table, self.prints)
+        self._closings = Closings(table, self.prints, now_ns)
         self._isolation = Isolation()
         self._drains = Drains()
         self._ended: list[CycleAnnals] = []
+        self._waited: set[tuple[str, int]] = set()
         self._checks = 0
         self._healed_ns: int | None = None
 
@@ -111,6 +116,12 @@ class Promises:
             if known.bound is not None:
                 safety.terms_are_bound(known, known.bound)
             safety.dust_is_there(self.annals.symbol(key), (key.account, key.symbol))
+
+    def entries_wait(self, entries: Sequence[JournalEntry]) -> None:
+        """Hear of what could not be written, or whose answer was lost: it is to be tried again."""
+        for entry in entries:
+            if isinstance(entry, OrderRecorded) and entry.order.client_order_id not in self.annals.orders:
+                self._waited.add((entry.order.client_order_id, entry.order.created_ns))
 
     def heals(self) -> None:
         """Hear that nothing goes wrong from now on."""
@@ -175,6 +186,8 @@ class Promises:
     def _begin_buy(self, order: Order, cycle: CycleAnnals, instrument: Instrument) -> None:
         if order.status is OrderStatus.IN_FLIGHT:  # else it was refused before it could go anywhere
             key = (order.key.account, order.symbol)
+            has_waited = (order.client_order_id, order.created_ns) in self._waited
+            safety.entry_never_waits(order, has_waited=has_waited)
             safety.closed_means_closed(order, is_closed=self._closings.forbids(key, order.created_ns))
         safety.risks_no_more_than_the_budget(order, cycle)
         naive_rules.buys_below_a_print(order, cycle, instrument, self.prints)
@@ -226,6 +239,8 @@ class Promises:
         safety.number_is_new(cycle.key, symbol)
         safety.trader_is_free(cycle.key, symbol)
         self._hold_terms(known)
+        is_closed = self._closings.forbids_cycle((cycle.key.account, cycle.key.symbol), cycle.started_ns)
+        naive_rules.begins_none_in_a_drain(known, is_closed=is_closed)
         naive_rules.begins_for_a_reason(known, symbol, follows_rebuy=follows_rebuy)
         naive_rules.is_within_chunks(known, symbol)
         naive_rules.dust_goes_on(known, symbol.dust, has_withheld=symbol.has_withheld)
