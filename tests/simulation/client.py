@@ -38,6 +38,9 @@ from tests.simulation.sender import CANCEL, ENTRY, EXIT, Request, Sender
 from tests.simulation.stream import Snapshot, Stream
 from tests.simulation.venue import Venue
 
+BEHIND_MAX_S = 14.0
+"""How long a gateway may be held up: longer than an order is waited for, shorter than until it counts as not placed."""
+
 
 class SimulatedGateway:
     """See the module. `shown` is the clock of the process."""
@@ -75,6 +78,7 @@ class SimulatedGateway:
         )
         self._questions = Questions(account, venue, self._sender, self._stream, self._is_over)
         self._halted: frozenset[str] = frozenset()
+        self._behind: list[Any] | None = None
 
     def start(self, tell: Callable[[Any], object], *_: Any) -> None:
         """Connect, and tell what happens by `tell`."""
@@ -210,6 +214,22 @@ class SimulatedGateway:
         return self._is_ended or self._life.is_over
 
     def _tell_manager(self, message: Any) -> None:
+        """Tell, in order; a gateway whose thread is held up tells late, and later than anybody waits for an answer."""
+        size = self._venue.network.odds.strikes("behind", "client.tell")
+        if self._behind is None and size is not None:
+            self._behind = []
+            self._venue.network.agenda.after(size * BEHIND_MAX_S, self._catch_up)
+        if self._behind is None:
+            self._tell_now(message)
+        else:
+            self._behind.append(message)
+
+    def _catch_up(self) -> None:
+        behind, self._behind = self._behind or [], None
+        for message in behind:
+            self._tell_now(message)
+
+    def _tell_now(self, message: Any) -> None:
         if not self._is_over():
             self._tell(message)
 

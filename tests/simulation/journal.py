@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from naive_daemon.domain.errors import PermanentError
+from naive_daemon.domain.errors import PermanentError, TransientError
 from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.execution.journal_store import (
     AccountJournal,
@@ -34,7 +34,8 @@ class SimulatedJournal:
     - `refused` at `journal.claim`: the session of a former process, whose machine was lost, still holds the lock.
     - A second order for one leg of a cycle is refused for good, as by the unique index `orders_leg`.
 
-    `on_write` is told what was committed, with the commit. Nothing is written for a process that is over.
+    `on_write` is told what was committed, with the commit; `on_wait` what may not have been, and is to be tried again.
+    Nothing is written for a process that is over.
     """
 
     def __init__(
@@ -44,12 +45,15 @@ class SimulatedJournal:
         outages: Outages,
         life: Life,
         on_write: Callable[[Sequence[JournalEntry]], None],
+        *,
+        on_wait: Callable[[Sequence[JournalEntry]], None] = lambda _: None,
     ) -> None:
         self._books = books
         self._odds = odds
         self._outages = outages
         self._connection = SimulatedConnection(odds, outages, life)
         self._on_write = on_write
+        self._on_wait = on_wait
         self._claimed: set[str] = set()
         self._known: set[str] = set()
         self._orders_by_leg: dict[_OneLeg, str] = {}
@@ -57,8 +61,13 @@ class SimulatedJournal:
 
     def write(self, entries: Sequence[JournalEntry]) -> None:
         """Make all entries durable, or none."""
-        if entries:
+        if not entries:
+            return
+        try:
             self._connection.commit("journal.write", partial(self._commit, entries))
+        except TransientError:
+            self._on_wait(entries)
+            raise
 
     def load_symbol(self, account: str, symbol: str) -> SymbolJournal:
         """Read what a leader of (account, symbol) starts from."""

@@ -73,18 +73,25 @@ ORDERS = (
         breaks="a live order is forgotten, and its trader places the next",
     ),
     Mutant(
+        name="unknown order sent again",
+        file=_MANAGER,
+        old="            self._asking.ask_later(order)\n",
+        new="            self._sending.send(order)\n",
+        breaks="an order whose answer was lost is placed twice",
+    ),
+    Mutant(
+        name="unknown taken as rejected",
+        file=_ORDER,
+        old="return self._moved(OrderStatus.UNKNOWN, event.time_ns, event.reason)",
+        new="return self._moved(OrderStatus.REJECTED, event.time_ns, event.reason)",
+        breaks="a live order is forgotten, and its trader places the next",
+    ),
+    Mutant(
         name="exit that did not leave is not sent again",
         file=_MANAGER,
         old="                self._sending.resend(client_order_id)\n",
         new="                pass\n",
         breaks="what was bought is never offered",
-    ),
-    Mutant(
-        name="exit sent again though it was not refused for good",
-        file=_SENDING,
-        old="        if order.exchange_order_id is not None or order.filled:\n            return\n",
-        new="",
-        breaks="a late word of the client undoes what the exchange has said",
     ),
     Mutant(
         name="one not-found taken as never placed",
@@ -105,6 +112,7 @@ ORDERS = (
         file=_RECONCILER,
         old="                self._asking.ask_now(order)\n        for resting in found.strangers:",
         new=(
+            "                from naive_daemon.domain.events import OrderExpired\n"
             "                now_ns = self._actor.system.clock.now_ns()\n"
             "                self._take_event(order.event(OrderExpired, now_ns, LOST))\n"
             "        for resting in found.strangers:"
@@ -290,12 +298,5 @@ ORDERS = (
         old="        self.system.pubsub.publish(names.account(self._account), AccountStarted(self._account))\n",
         new="",
         breaks="a trader never hears of the fill that was lost with the account actor",
-    ),
-    Mutant(
-        name="fills not told to traders",
-        file="account/account.py",
-        old="            self.system.tell(names.leader(key.account, key.symbol), notice)\n",
-        new="            pass\n",
-        breaks="what happens to an order while its trader is being started is heard by nobody",
     ),
 )

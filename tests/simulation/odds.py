@@ -45,6 +45,7 @@ USUAL: Mapping[str, float] = {
     "duplicate": 0.05,
     "reordered": 0.05,
     "disconnect": 0.01,
+    "behind": 0.01,
     # Of each call of a store.
     "refused": 0.03,
     "commit unanswered": 0.03,

@@ -41,6 +41,11 @@ def closed_means_closed(order: Order, *, is_closed: bool) -> None:
     demand(not is_closed, "a symbol that is off or drains places no entry", order.client_order_id)
 
 
+def entry_never_waits(order: Order, *, has_waited: bool) -> None:
+    """An entry that could not be journaled at once is refused: it never leaves later, at the price of long ago."""
+    demand(not has_waited, "an entry that has to wait is refused", order.client_order_id)
+
+
 def exchange_fills_no_more_than_ordered(fill: OrderFilled, *, filled_more: bool) -> None:
     """The world itself is sound: its exchange never fills more than was ordered."""
     demand(not filled_more, "the exchange fills no more than was ordered", fill)
