@@ -100,6 +100,7 @@ class Switches(Actor):
         self._quarantine = quarantine or Quarantine()
         self._early: list[SettingsRead] | None = []
         self._asking: dict[SymbolKey, list[Call]] = {}
+        self._unread: set[SymbolKey] = set()  # adopted, and what is wanted of them is not known yet
 
     def init(self) -> None:
         """Find out what runs since before, and have the settings read; control sends them when it starts, too."""
@@ -159,7 +160,7 @@ class Switches(Actor):
     def _settings_of(self, key: SymbolKey) -> SymbolSettings | Deferred:
         """Answer a leader; one that has outlived the former switches waits until the settings have been read."""
         known = self._symbols.get(key)
-        if known is not None:
+        if known is not None and key not in self._unread:
             return known.settings
         self._asking.setdefault(key, []).append(self.caller())
         return DEFERRED
@@ -172,6 +173,7 @@ class Switches(Actor):
         self._take_settings(read.rows, read.touched)
 
     def _take_settings(self, rows: Iterable[SymbolSettings], touched: frozenset[SymbolKey]) -> None:
+        self._unread.clear()
         read = {(row.account, row.symbol): row for row in rows}
         for key, gone in self._symbols.items():
             if key not in read:
@@ -211,6 +213,7 @@ class Switches(Actor):
         for child in children:
             account, name = key = cast("SymbolKey", child.id)
             symbol = self._symbols.add(key, SymbolRecord(SymbolSettings(account=account, symbol=name)))
+            self._unread.add(key)
             if child.ref is not None and child.ref.is_alive():
                 symbol.state = "stopping" if child.state is ChildState.STOPPING else "starting"
                 self._symbols.adopt(key, child.ref)

@@ -240,3 +240,18 @@ def test_a_table_that_is_away_stops_no_trading_and_is_written_when_it_is_back(pl
     plant.wait(1)
     assert plant.table.status("AAAQ") is OFF
     plant.check()
+
+
+def test_a_leader_that_asks_switches_which_have_read_nothing_yet_waits_for_its_settings(plant: Plant) -> None:
+    """Switches that start again adopt what runs before they know what is wanted of it."""
+    plant.on()
+    plant.table.is_away = True
+    plant.kill(names.SWITCHES)
+    plant.settle()
+    plant.kill(names.leader(ACCOUNT, "AAAQ"))
+    plant.settle()
+    plant.table.is_away = False
+    plant.wait(5)
+    plant.trades("100", "99", "101", "101.5")
+    assert {cycle.settings for cycle in plant.journal.cycles()} == {plant.table.rows[ACCOUNT, "AAAQ"].trade}
+    plant.check()
