@@ -26,7 +26,6 @@ from tests.simulation import naive_rules, safety
 from tests.simulation.annals import Annals, CycleAnnals, OrderAnnals, SymbolAnnals
 from tests.simulation.at_exchange import AtExchange
 from tests.simulation.closings import Closings
-from tests.simulation.drains import Drains
 from tests.simulation.isolation import Isolation
 from tests.simulation.liveness import WorldStanding, check_liveness
 from tests.simulation.plan import Plan
@@ -59,7 +58,6 @@ class Promises:
         self._at_exchange = AtExchange()
         self._closings = Closings(table, self.prints, now_ns)
         self._isolation = Isolation()
-        self._drains = Drains()
         self._ended: list[CycleAnnals] = []
         self._waited: set[tuple[str, int]] = set()
         self._checks = 0
@@ -134,7 +132,6 @@ class Promises:
     def check(self, world: Any) -> None:
         """Look at what no single step shows, between two beats."""
         self._isolation.check(world)
-        self._drains.check(world)
         self._checks += 1
         if self._checks % FULL_LOOK_EVERY == 0 and world.system is not None:
             self._look_at_all(world)
