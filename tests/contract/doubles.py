@@ -20,7 +20,7 @@ from tests.trading.table import Table
 
 ATTEMPTS_MAX = 10
 PLACES = (
-    *("journal.write", "journal.load", "journal.lock", "journal.keep", "journal.release"),
+    *("journal.write", "journal.load", "journal.lock", "journal.keep"),
     *("settings.read", "settings.write"),
 )
 EVERY_OTHER = [

@@ -29,8 +29,8 @@ _OneLeg = tuple[CycleKey, Leg]
 class SimulatedJournal:
     """Implements JournalStore, and fails as PostgresJournal does.
 
-    - Whatever may befall a statement on a SimulatedConnection befalls `write` and `release`. Loads, `keep` and `claim`
-      (there at `journal.lock`) are refused, or find the server away. A new connection takes all locks again.
+    - Whatever may befall a commit on a SimulatedConnection befalls `write`, and `claim` and `release` (at
+      `journal.lock`); what may befall a question, loads and `keep`. A new connection takes all locks again.
     - `refused` at `journal.claim`: the session of a former process, whose machine was lost, still holds the lock.
     - A second order for one leg of a cycle is refused for good, as by the unique index `orders_leg`.
 
@@ -109,13 +109,13 @@ class SimulatedJournal:
             self._outages.take_away(lock, size * LINGERS_S)
         if self._outages.is_away(lock):
             return FORMER
-        self._connection.ask("journal.lock")
+        self._connection.commit("journal.lock", lambda: None)
         self._claimed.add(account)
         return None
 
     def release(self, account: str) -> None:
         """Give a lock back."""
-        self._connection.commit("journal.release", partial(self._claimed.discard, account))
+        self._connection.commit("journal.lock", partial(self._claimed.discard, account))
 
     def keep(self) -> None:
         """Look whether the server is there."""

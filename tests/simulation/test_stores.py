@@ -73,7 +73,7 @@ JOURNAL_CALLS: dict[str, tuple[str, Callable[[JournalStore], object]]] = {
     "load_risk": ("journal.load", lambda journal: journal.load_risk("main", 0)),
     "write": ("journal.write", lambda journal: journal.write(BATCH)),
     "claim": ("journal.lock", lambda journal: journal.claim("main")),
-    "release": ("journal.release", lambda journal: journal.release("main")),
+    "release": ("journal.lock", lambda journal: journal.release("main")),
     "keep": ("journal.keep", lambda journal: journal.keep()),
 }
 
@@ -122,6 +122,17 @@ def test_a_lock_that_a_former_process_holds_still_is_free_after_a_while() -> Non
     assert (journal.claim("main"), journal.claim("second")) == ("a former process", None)
     outside.wait(1.1)
     assert journal.claim("main") is None
+
+
+def test_a_lock_whose_answer_was_lost_went_with_its_connection_and_is_claimed_again() -> None:
+    outside = Outside(fault("commit unanswered", "journal.lock"), fault("refused", "journal.claim", 2))
+    journal = outside.journal()
+    with pytest.raises(TransientError):
+        journal.claim("main")
+    assert journal.claim("main") == "a former process"
+    outside.wait(10)
+    assert [journal.claim("main"), journal.claim("main")] == [None, None]
+    assert outside.odds.opportunities["refused", "journal.claim"] == 3
 
 
 def test_a_second_order_for_a_leg_is_refused_for_good_with_all_that_was_to_be_written_with_it() -> None:
