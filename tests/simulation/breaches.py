@@ -152,6 +152,14 @@ def entry_through_the_kill_switch(history: History) -> None:
     history.send(order)
 
 
+def entry_that_comes_after_all_deadlines(history: History) -> None:
+    order = history.intend(history.begin(history.cycle()))
+    history.table.set_kill_switch(is_on=True)
+    history.table.kill_switch_seen[ACCOUNT] = history.table.safeguards.kill_switch.revision
+    history.prints(*["100"] * 20)
+    history.send(order)
+
+
 def entry_beyond_the_budget(history: History) -> None:
     history.intend(history.begin(history.cycle()), quantity=Decimal("1.002"))
 
@@ -233,6 +241,7 @@ BREACHES: dict[Callable[[History], None], str] = {
     entry_while_it_drains: "a symbol that is off or drains places no entry",
     entry_while_it_is_off: "a symbol that is off or drains places no entry",
     entry_through_the_kill_switch: "a kill switch that is confirmed stops entries",
+    entry_that_comes_after_all_deadlines: "a kill switch that is confirmed stops entries",
     entry_beyond_the_budget: "quote at risk stays within the budget",
     number_used_again: "a number names one cycle",
     trader_with_two_cycles: "a trader has one cycle at a time",

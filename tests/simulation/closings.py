@@ -9,6 +9,7 @@ from typing import Any
 
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
+from naive_daemon.otp.clock import Clock
 from naive_daemon.trading.desired_state import ActualState
 from tests.simulation.prints import Prints
 from tests.trading.table import Key, Table
@@ -31,11 +32,11 @@ class Heard(dict[Key, Any]):
 
 
 class Closings:
-    """Hears of every row and of every actual state that is written in a table. `now_ns`: as the daemon is shown it."""
+    """Hears of every row and of every actual state that is written in a table. `shown`: the daemon's clock."""
 
-    def __init__(self, table: Table, prints: Prints, now_ns: Callable[[], int]) -> None:
+    def __init__(self, table: Table, prints: Prints, shown: Clock) -> None:
         self._prints = prints
-        self._now_ns = now_ns
+        self._shown = shown
         self._table = table
         self._closed_ns: dict[Key, int] = {}
         self._closed_by_clock_ns: dict[Key, int] = {}
@@ -58,7 +59,12 @@ class Closings:
         One from the future was begun before that clock was set back: nobody knows when.
         """
         closed_ns = self._closed_by_clock_ns.get(key)
-        return closed_ns is not None and closed_ns < started_ns <= self._now_ns()
+        return closed_ns is not None and closed_ns < started_ns <= self._shown.now_ns()
+
+    def is_stopped(self, account: str) -> bool:
+        """Say whether the daemon has confirmed a kill switch that is on."""
+        switch = self._table.safeguards.kill_switch
+        return switch.is_on and self._table.kill_switch_seen.get(account) == switch.revision
 
     def chunks_min(self, key: Key) -> int:
         """Give how many traders there are at least while a symbol is on; 0 where that is not certain."""
@@ -84,7 +90,7 @@ class Closings:
             return
         if self._prints.last_ns >= self._doubted_ns.get(key, 0):
             self._closed_ns.setdefault(key, self._prints.last_ns)
-            self._closed_by_clock_ns.setdefault(key, self._now_ns())
+            self._closed_by_clock_ns.setdefault(key, self._shown.now_ns())
 
     def _note_settings(self, key: Key, row: SymbolSettings) -> None:
         ever = self.settings.setdefault(key, [])

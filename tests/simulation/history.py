@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from naive_daemon.clock import NS_PER_S, VirtualClock
 from naive_daemon.domain.cycle import Cycle, CycleOutcome, CycleResult
 from naive_daemon.domain.events import OrderAccepted, OrderCancelled, OrderEvent, OrderFilled, OrderRejected, Trade
 from naive_daemon.domain.order import CycleKey, Leg, Order
@@ -19,7 +20,6 @@ from tests.simulation.promises import Promises
 from tests.trading.table import Table
 
 ACCOUNT, SYMBOL, BASE, QUOTE = "main", "AAAQ", "AAA", "Q"
-SECOND_NS = 10**9
 BUY_AT, BUYS, SELL_AT, SELLS = Decimal("99.90"), Decimal("1.001"), Decimal("100.19"), Decimal("0.999")
 """What the rules make of a trade at 100 with a budget of 100: both intervals and the fee are 0.001."""
 DUST = BUYS * (1 - Decimal("0.001")) - SELLS
@@ -59,16 +59,20 @@ class History:
         self.plan = msgspec.structs.replace(PLAN, **changes)
         self.books = MemoryJournal()
         self.table = Table()
-        self.promises = Promises(self.plan, self.books, self.table, None, lambda: self.now_ns)
-        self.now_ns = 0
+        self.clock = VirtualClock(0)
+        self.promises = Promises(self.plan, self.books, self.table, None, self.clock)
         self.table.set(SYMBOL, TradingStatus.ON, self.plan.trade)
         self._numbers = 0
         self.prints("100")
 
     def prints(self, *prices: str) -> None:
         for price in prices:
-            self.now_ns += SECOND_NS
+            self.clock.advance_to(self.now_ns + NS_PER_S)
             self.promises.market_prints(Trade(SYMBOL, Decimal(price), Decimal(1), self._next(), self.now_ns))
+
+    @property
+    def now_ns(self) -> int:
+        return self.clock.now_ns()
 
     def write(self, *entries: JournalEntry) -> None:
         self.books.write(entries)

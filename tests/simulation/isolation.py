@@ -1,30 +1,33 @@
 """A symbol's crash reaches no other: who stands above all of them goes on when only actors of symbols are struck."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from naive_daemon import names
 from tests.simulation.violation import demand
 
-if TYPE_CHECKING:
-    from naive_daemon.otp import Ref
-
 OF_SYMBOLS = frozenset({"trader", "traders", "leader", "symbol"})
+STRIKES = frozenset({"crash", "kill", "stall", "stuck"})
+"""Kinds of faults that end or hold up a part of the daemon."""
 
 
 class Isolation:
-    """Compares the symbols' supervisor from one look to the next."""
+    """Compares the symbols' supervisor from one look to the next, and knows who was struck in a life."""
 
     def __init__(self) -> None:
         self._life: object = None
-        self._above: Ref | None = None
+        self._above: object = None
+        self._looked_at = 0
+        self._struck: set[str] = set()
 
     def check(self, world: Any) -> None:
-        """See that the supervisor of all symbols is the same as before, unless anybody above was struck meanwhile."""
-        struck = world.actor_faults.struck
+        """See that the supervisor of all symbols is as before, unless somebody else was struck in this life."""
+        befallen = world.odds.befallen
+        fresh = {fault.place for fault in befallen[self._looked_at :] if fault.kind in STRIKES}
+        self._looked_at = len(befallen)
         above = None if world.system is None else world.system.whereis(names.SYMBOLS)
-        if world.life is self._life and self._above is not None and world.system is not None:
-            places = {place for _, place in struck}  # all of this life: what was struck earlier may still spread
-            only_symbols = bool(places) and places <= OF_SYMBOLS
-            goes_on = above is self._above or not only_symbols
-            demand(goes_on, "a symbol's crash reaches no other symbol", f"struck: {sorted(places)}")
+        is_same_life = world.life is self._life and world.system is not None
+        self._struck = self._struck | fresh if is_same_life else fresh
+        if is_same_life and self._above is not None and self._struck and self._struck <= OF_SYMBOLS:
+            detail = f"struck: {sorted(self._struck)}"
+            demand(above is self._above, "a symbol's crash reaches no other symbol", detail)
         self._life, self._above = world.life, above

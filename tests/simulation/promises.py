@@ -4,7 +4,7 @@ Hears of every trade, of every order that reaches the exchange, of what that doe
 journal, each at the moment when it has happened; the promises themselves are in `safety`, `naive_rules` and `liveness`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from naive_daemon.domain.cycle import Cycle
@@ -22,6 +22,7 @@ from naive_daemon.domain.order import CycleKey, Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import CycleRecorded, JournalEntry, OrderRecorded
 from naive_daemon.execution.memory_journal import MemoryJournal
+from naive_daemon.otp.clock import Clock
 from tests.simulation import naive_rules, safety
 from tests.simulation.annals import Annals, CycleAnnals, OrderAnnals, SymbolAnnals
 from tests.simulation.at_exchange import AtExchange
@@ -39,24 +40,27 @@ __all__ = ["Promises", "Violation"]
 FULL_LOOK_EVERY = 20
 """Beats from one look at every order there ever was to the next: what can break at a commit is seen at once."""
 
+PROMPT_S = 1.0
+LATEST_S = 13.0
+"""From the intent's commit to the exchange: as long as all goes well, and at the most, the wait in the client included.
+"""
+
 
 class Promises:
     """See the module; raises Violation. `annals` is what happened, as far as it was heard.
 
-    `now_ns`: the time of day as the daemon is shown it.
+    `shown` is the clock as the daemon is shown it.
     """
 
-    def __init__(
-        self, plan: Plan, books: MemoryJournal, table: Table, exchange: Any, now_ns: Callable[[], int] = lambda: 0
-    ) -> None:
+    def __init__(self, plan: Plan, books: MemoryJournal, table: Table, exchange: Any, shown: Clock) -> None:
         self.annals = Annals()
         self.prints = Prints()
         self._plan = plan
         self._instruments = plan.instruments
         self._books = books
-        self._table = table
+        self._shown = shown
         self._at_exchange = AtExchange()
-        self._closings = Closings(table, self.prints, now_ns)
+        self._closings = Closings(table, self.prints, shown)
         self._isolation = Isolation()
         self._ended: list[CycleAnnals] = []
         self._waited: set[tuple[str, int]] = set()
@@ -76,7 +80,7 @@ class Promises:
         safety.goes_out_once(order, has_arrived=order_id in there.arrived)
         safety.is_alone(order, there.live.get(_slot(order.key)))
         safety.has_its_cycle(order, self.annals.cycles.get(order.key))
-        safety.kill_switch_holds(order, is_confirmed=self._is_confirmed(order.key.account))
+        safety.kill_switch_holds(order, is_confirmed=self._is_stopped(order))
         there.take_arrival(order)
 
     def events_occur(self, events: Sequence[AccountEvent]) -> None:
@@ -175,7 +179,7 @@ class Promises:
             naive_rules.sells_with_profit(order, cycle, instrument)
             naive_rules.sells_what_was_received(order, cycle, instrument)
         naive_rules.passes_the_filters(order, instrument)
-        known = self.annals.orders[order.client_order_id] = OrderAnnals(order, order.status)
+        known = self.annals.orders[order.client_order_id] = OrderAnnals(order, order.status, self._shown.monotonic_s())
         legs.append(known)
         cycle.bound = cycle.bound or cycle.terms
         return known
@@ -280,9 +284,16 @@ class Promises:
                 chunks = self._closings.chunks_min((key.account, key.symbol))
                 naive_rules.is_replaced(cycle, symbol, chunks)
 
-    def _is_confirmed(self, account: str) -> bool:
-        switch = self._table.safeguards.kill_switch
-        return switch.is_on and self._table.kill_switch_seen.get(account) == switch.revision
+    def _is_stopped(self, order: Order) -> bool:
+        """Say whether a kill switch is confirmed that an entry must have known of: it did not leave before.
+
+        One that takes long on its way may have left before; later than the exchange takes it none comes.
+        """
+        if not self._closings.is_stopped(order.key.account):
+            return False
+        known = self.annals.orders[order.client_order_id]
+        under_way_s = self._shown.monotonic_s() - known.began_s
+        return under_way_s < PROMPT_S or under_way_s > LATEST_S
 
 
 def _slot(key: CycleKey) -> tuple[str, str, int]:

@@ -12,6 +12,7 @@ from naive_daemon.domain.events import Trade
 from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.otp import KILL, Ref, send_exit
 from naive_daemon.strategy.protocol import Wake
+from tests.simulation.odds import Fault
 from tests.simulation.run import Violation, come_to_rest, heal
 from tests.simulation.world import World
 
@@ -172,7 +173,7 @@ def test_a_world_at_rest_with_one_thing_wrong_is_caught(world: World, befall: Ca
 
 def test_a_symbols_crash_that_takes_the_other_symbols_with_it_is_caught(world: World) -> None:
     world.check()
-    world.actor_faults.struck.append(("crash", "trader"))
+    world.odds.befallen.append(Fault("crash", "trader", 1, 1.0))
     world.check()
     ref = world.process.system.whereis(names.SYMBOLS) if world.process is not None else None
     assert ref is not None

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from naive_daemon.domain.cycle import Cycle
+from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.settings import Dust, TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import CycleRecorded, OrderRecorded
@@ -62,6 +63,16 @@ def test_an_entry_that_was_decided_before_the_daemon_confirmed_may_still_be_jour
     history.tell_actual("shutdown")
     history.write(OrderRecorded(order))
     assert order.client_order_id in history.promises.annals.orders
+
+
+def test_an_entry_that_was_on_its_way_before_a_kill_switch_was_confirmed_may_still_arrive() -> None:
+    history = History()
+    order = history.intend(history.begin(history.cycle()))
+    history.table.set_kill_switch(is_on=True)
+    history.table.kill_switch_seen[ACCOUNT] = history.table.safeguards.kill_switch.revision
+    history.prints("100", "100")
+    history.send(order)
+    assert history.books.orders()[0].status is OrderStatus.OPEN
 
 
 def test_dust_that_is_kept_goes_to_nobody() -> None:

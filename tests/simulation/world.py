@@ -76,7 +76,7 @@ class World:
         self.market = Market(seed, self.plan.symbols)
         self.store = MemoryStore()
         self.exchange = SimulatedExchange(self.clock, self.agenda, self.odds, self._make_engine())
-        self.promises = Promises(self.plan, self.books, self.table, self.exchange, self.shown.now_ns)
+        self.promises = Promises(self.plan, self.books, self.table, self.exchange, self.shown)
         self.exchange.on_arrival = lambda order: self._hold(self.promises.order_arrives, order)
         self.exchange.on_events = lambda events: self._hold(self.promises.events_occur, events)
         self.actor_faults = ActorFaults(self.odds, self.agenda)
