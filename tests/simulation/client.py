@@ -93,9 +93,8 @@ class SimulatedGateway:
 
     def look_at_market(self) -> None:
         """Tell which symbols are halted, if that has changed and the exchange can be asked."""
-        if self._stream.line is not None and not self._venue.network.is_away and self._halted != self._venue.halted:
-            self._halted = self._venue.halted
-            self._tell_status()
+        if self._stream.line is not None and not self._venue.network.is_away:
+            self._look_again()
 
     # Placing --------------------------------------------------------------------------------------------------------
 
@@ -240,11 +239,16 @@ class SimulatedGateway:
         self._venue.subscribe(self._account, line)
 
     def _read_snapshot(self, take: Callable[[Snapshot], None]) -> None:
-        halted = self._venue.halted
-        if halted != self._halted:
-            self._halted = halted
+        def look_and_take(found: Snapshot) -> None:
+            self._look_again()
+            take(found)
+
+        self._questions.snapshot(look_and_take)
+
+    def _look_again(self) -> None:
+        if self._halted != self._venue.halted:
+            self._halted = self._venue.halted
             self._tell_status()
-        self._questions.snapshot(take)
 
     def _event(self, symbol: str, client_order_id: str) -> dict[str, Any]:
         return {

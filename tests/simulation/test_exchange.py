@@ -357,6 +357,14 @@ def test_a_halt_refuses_orders_is_told_and_ends() -> None:
     assert MarketStatus(ACCOUNT, frozenset()) in bench.wait(10)
 
 
+def test_a_halt_that_ends_while_a_connection_begins_is_known_to_be_over() -> None:
+    bench = Bench(fault("late answer", "balances", number=2, size=0.1))
+    bench.exchange.halt(SYMBOL, 5)
+    assert MarketStatus(ACCOUNT, frozenset({SYMBOL})) in bench.wait(4)
+    bench.exchange.network.cut(bench.exchange._lines[ACCOUNT], "cut", 0.0)
+    assert MarketStatus(ACCOUNT, frozenset()) in bench.wait(10)
+
+
 def test_a_refusal_for_a_missing_balance_doubts_the_books() -> None:
     bench = Bench()
     bench.place(order(quantity="1000"))
