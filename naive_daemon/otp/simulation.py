@@ -70,7 +70,9 @@ class SimulatedSystem(ActorSystem):
             self._simulated = SteppedDispatcher(clock, timers, self._draw, faults, trace)
         if trace is not None:
             trace.begin(seed)
-        super().__init__(clock if shown is None else shown, timers, {"pool": self._simulated, "thread": self._simulated}, Activity())
+        super().__init__(
+            clock if shown is None else shown, timers, {"pool": self._simulated, "thread": self._simulated}, Activity()
+        )
 
     # Run -----------------------------------------------------------------------------------------------------------
 

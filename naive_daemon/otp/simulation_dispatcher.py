@@ -123,7 +123,11 @@ class SteppedDispatcher(SimulatedDispatcher):
 
     def run_until_idle(self, steps_max: int) -> bool:
         """Let actors run until none has anything to read; False when some have after so many messages."""
-        return any(not self.step() for _ in range(steps_max)) or not self._runnable
+        step = self.step
+        for _ in range(steps_max):
+            if not step():
+                return True
+        return not self._runnable
 
     def step(self) -> bool:
         """Let one actor handle one message, or suffer a fault in place of it; False when none has anything to read."""

@@ -13,7 +13,7 @@ from tests.simulation.outages import POSTGRES, REDIS
 from tests.simulation.world import World
 
 AWAY_MAX_S = 60.0
-GAP_MAX_S = 120.0
+GAP_MAX_S = 45.0
 CLOCK_MAX_S = 7_200.0
 EMPTIED_AFTER_S = 1.0
 

@@ -51,7 +51,7 @@ RESTART_S = (0.2, 1.0, 8.0)
 START_WITHIN_S = 180.0
 WATCHDOG_S = 30.0
 LOOK_S = 5.0
-WATCH_PERIOD_S = 5.0
+WATCH_PERIOD_S = 10.0
 """Most of an idle daemon's messages are the watchman's."""
 EXECUTION = ExecutionConfig(
     request_timeout_s=10.0, never_placed_after_s=20.0, reconcile_interval_s=60.0, awaits_safeguards=True
