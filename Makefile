@@ -12,7 +12,10 @@ KILLS ?= 0
 ACCOUNTS ?= 200
 SYMBOLS ?= 5
 
-.PHONY: help setup run test coverage browser simulate simulate-long mutants flow-soak accounts-soak otp-soak exchange-soak state-soak memory-soak check bench docs golden lock clean
+# Programs that tests start by the hundred find what is compiled, also where somebody wants Python to leave no files.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help setup run test coverage browser simulate simulate-long real-simulate mutants flow-soak accounts-soak otp-soak exchange-soak state-soak memory-soak check bench docs golden lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,6 +63,10 @@ simulate: setup  ## SEEDS (1,000) of the whole daemon under drawn faults, on all
 simulate-long: SEEDS = 100000
 simulate-long: setup  ## a hundred thousand seeds, and how often each fault was struck where; an hour or two
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) --table --report simulation.json
+
+real-simulate: SEEDS = 10
+real-simulate: setup  ## SEEDS of the simulation, their faults made real: the installed daemon, real servers (SEED=k, LAYOUT=own)
+	$(BIN)/python -m tests.simulation.real --seeds $(if $(and $(SEED),$(filter file,$(origin SEEDS))),1,$(SEEDS)) $(if $(SEED),--seed $(SEED)) $(if $(LAYOUT),--layout $(LAYOUT)) --tell
 
 otp-soak: setup  ## run the actor runtime's tests ROUNDS times on threads and on SEEDS seeds
 	$(BIN)/python -m tests.otp.soak --rounds $(ROUNDS) --seeds $(SEEDS)

@@ -61,6 +61,10 @@ class PostgresProxy:
         """Lose the next answer to anybody."""
         self._shall_lose_next = True
 
+    def heal(self) -> None:
+        """Lose nothing from now on."""
+        self._shall_lose_next, self.likelihood = False, 0.0
+
     def _take_all(self) -> None:
         while not self._has_ended:
             try:
@@ -68,7 +72,11 @@ class PostgresProxy:
             except OSError:
                 return
             server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            server.connect(self._server)
+            try:
+                server.connect(self._server)
+            except OSError:  # it is away, and so it is for who came
+                self._end(client, server)
+                continue
             with self._lock:
                 self._sockets |= {client, server}
             self._start(self._carry_requests, client, server)

@@ -1,7 +1,7 @@
 """What the daemon keeps in Redis, compared with the journal once all is at rest: what lives is in both."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -19,8 +19,11 @@ QUOTE = "USDT"
 """The quote asset of all symbols of a trial."""
 
 
-def cache_differences(books: Books, redis_url: str) -> list[str]:
-    """Tell everything on which cache and journal do not agree."""
+def cache_differences(books: Books, redis_url: str, off: Collection[str] = ()) -> list[str]:
+    """Tell everything on which cache and journal do not agree.
+
+    Of symbols that are `off` no trader runs that would say how it stands, nor say it again to a cache that was emptied.
+    """
     database = RedisCacheDatabase(RedisCacheConfig.from_url(redis_url, trader=books.owner))
     try:
         integrity = database.check_integrity()
@@ -28,7 +31,7 @@ def cache_differences(books: Books, redis_url: str) -> list[str]:
             *([] if integrity == Integrity() else [f"the cache's indexes do not fit: {integrity}"]),
             *_of_orders(books, database),
             *_of_positions(books, database),
-            *_of_traders(books, database),
+            *_of_traders(books, database, off),
             *_of_metadata(books, database),
         ]
     finally:
@@ -58,7 +61,7 @@ def _of_positions(books: Books, database: RedisCacheDatabase) -> Iterator[str]:
             yield f"position {name}: {cached.get(name)} in the cache, {expected.get(name)} by the fills"
 
 
-def _of_traders(books: Books, database: RedisCacheDatabase) -> Iterator[str]:
+def _of_traders(books: Books, database: RedisCacheDatabase, off: Collection[str]) -> Iterator[str]:
     """Compare what traders have reported with the journal; one that has placed nothing yet need not have reported."""
     orders: defaultdict[CycleOf, dict[str, Any]] = defaultdict(dict)
     for order in books.orders:
@@ -68,6 +71,8 @@ def _of_traders(books: Books, database: RedisCacheDatabase) -> Iterator[str]:
     for name, fields in database.load_strategies().items():
         position = database.encoding.decode(fields[STATE], TraderPosition, name)
         key = position.cycle.key
+        if key.symbol in off:
+            continue
         cycle = key.symbol, key.trader, key.cycle
         known.add(cycle)
         if cycle not in opened:
@@ -78,7 +83,7 @@ def _of_traders(books: Books, database: RedisCacheDatabase) -> Iterator[str]:
         here = {order.client_order_id: (order.status.value, order.filled) for order in position.orders}
         if here != orders[cycle]:
             yield f"the trader of cycle {cycle} knows {here}, and the journal {orders[cycle]}"
-    missing = {cycle for cycle in opened if orders[cycle]} - known
+    missing = {cycle for cycle in opened if orders[cycle] and cycle[0] not in off} - known
     yield from (f"the trader of cycle {cycle} is not in the cache" for cycle in missing)
 
 

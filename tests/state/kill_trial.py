@@ -9,27 +9,19 @@ from collections import Counter
 from pathlib import Path
 
 import psutil
-import psycopg
 import redis
-import tenacity
 
-from tests.e2e.books import Books, read
+from tests.e2e.books import Books
 from tests.e2e.daemon import Daemon
 from tests.exchange.trial import UNREACHABLE, Trial
 from tests.state.blow import CONT, KILL, Blow, send
 from tests.state.layout import POSTGRES, REDIS, Layout, await_ends, make_layout
-from tests.state.rest import Rest
+from tests.state.rest import Rest, await_trade
 
-TRADED_WITHIN_S = 90.0
 FROZEN_S = (0.5, 3.0)
 KILLED_AT_START = 0.3
 LINES_STARTING_MAX = 12
 PAUSES_S = (0.0, 0.3, 1.5)
-ORDERS = "SELECT count(*) FROM orders"
-
-
-class DaemonEndedError(Exception):
-    """The daemon ended by itself; says what it said last."""
 
 
 class KillTrial:
@@ -52,7 +44,7 @@ class KillTrial:
         """Start servers, exchange and daemon, and wait until it trades."""
         self._layout.prepare(self._trial.place)
         self._trial.start()
-        self._await_trade()
+        await_trade(self.daemon, self._trial.place.url)
 
     def play(self, blow: Blow) -> float:
         """Let it trade for a while, strike, mend; gives how many seconds after the blow it traded again."""
@@ -60,7 +52,7 @@ class KillTrial:
         struck = time.monotonic()
         self._strike(blow)
         self._struck[blow.name] += 1
-        self._await_trade()
+        await_trade(self.daemon, self._trial.place.url)
         return time.monotonic() - struck
 
     def audit(self) -> Books:
@@ -70,7 +62,7 @@ class KillTrial:
         self._strike(Blow("at rest", daemon=KILL, redis=KILL, postgres=KILL))
         again = self._rest.come()
         self._trial.exchange.resume()
-        self._await_trade()
+        await_trade(self.daemon, self._trial.place.url)
         return again
 
     def told(self, books: Books) -> str:
@@ -140,22 +132,6 @@ class KillTrial:
             assert early.await_end() == UNREACHABLE, early.log.text()[-4000:]
         elif blow.redis is not None:
             self._trial.start_daemon()
-
-    def _await_trade(self) -> None:
-        """Wait until an order is journaled that was not there when the journal could be read again."""
-        known: int | None = None
-        for attempt in tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type((AssertionError, psycopg.Error)),
-            wait=tenacity.wait_fixed(0.05),
-            stop=tenacity.stop_after_delay(TRADED_WITHIN_S),
-            reraise=True,
-        ):
-            with attempt:
-                if not self.daemon.is_running():
-                    raise DaemonEndedError(self.daemon.log.text()[-4000:])
-                count = int(read(self._trial.place.url, ORDERS)[0][0])
-                known = count if known is None else known
-                assert count > known, "nothing is traded"
 
 
 def struck_servers(blow: Blow) -> list[str]:

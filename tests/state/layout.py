@@ -1,5 +1,6 @@
 """Where the servers are that a trial kills: the daemon's own under its home, or an operator's, known by their URLs."""
 
+import contextlib
 import shutil
 from pathlib import Path
 from typing import Protocol
@@ -118,9 +119,13 @@ def make_layout(name: str, home: Path) -> Layout:
 
 def processes_of(place: Place, server: str) -> list[psutil.Process]:
     """Give the processes of this name that work in a place: the one that started the others first."""
-    own = [process for process in place.servers() if process.name() == server]
-    pids = {process.pid for process in own}
-    return sorted(own, key=lambda process: process.ppid() in pids)
+    parents: dict[psutil.Process, int] = {}
+    for process in place.servers():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.name() == server:
+                parents[process] = process.ppid()
+    pids = {process.pid for process in parents}
+    return sorted(parents, key=lambda process: parents[process] in pids)
 
 
 def await_ends(processes: list[psutil.Process]) -> None:
