@@ -48,6 +48,7 @@ from naive_daemon.otp import (
     ChildStarted,
     ChildState,
     Deferred,
+    Done,
     Down,
     Ref,
     RequestFailed,
@@ -76,8 +77,8 @@ from naive_daemon.trading.symbol import symbol_spec
 from naive_daemon.trading.symbol_board import SymbolBoard
 from naive_daemon.trading.symbol_record import SymbolRecord
 
-START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 30.0
+START_TIMEOUT_S = STOP_TIMEOUT_S = 30.0
+STOP_AGAIN_S = 1.0
 
 
 class _Retry(msgspec.Struct, frozen=True):
@@ -225,13 +226,13 @@ class Switches(Actor):
         is_wanted = symbol.settings.status is not TradingStatus.OFF
         fee = self._accounts.fee(key[0])
         match symbol.state:
-            case "stopping":
-                pass  # levelled again when it has stopped
+            case _ if symbol.state == "stopping" or key in self._unread:
+                pass  # levelled again when it has stopped, or what is wanted is known
             case "starting" | "on" | "shutdown":
                 if not is_wanted or self._accounts.is_down(key[0]):
                     self._stop_symbol(key, symbol)
                 elif is_changed:
-                    self._tell_leader(symbol.settings)
+                    self.system.tell(names.leader(*key), SettingsChanged(symbol.settings))
             case "drained" if symbol.settings.status is TradingStatus.SHUTDOWN:
                 # Control may have died with it, or an operator have said so again before the end of it was read.
                 self.system.tell(names.CONTROL, StatusDrained(*key))
@@ -244,9 +245,6 @@ class Switches(Actor):
             case _:  # also off already: `stop --orders cancel` is for what was left resting
                 self._turn_off(key, symbol, is_touched=is_touched)
         self._symbols.tell(symbol)
-
-    def _tell_leader(self, settings: SymbolSettings) -> None:
-        self.system.tell(names.leader(settings.account, settings.symbol), SettingsChanged(settings))
 
     # Start and stop -------------------------------------------------------------------------------------------------
 
@@ -312,11 +310,11 @@ class Switches(Actor):
         )
 
     def _take_stop(self, key: SymbolKey, symbol: SymbolRecord, ref: Ref, answer: Any) -> None:
-        """Ask again when nobody answered. Its Down tells that it has ended, also when somebody else is stopping it."""
+        """Ask again when nobody answered, or its start is not over yet. Its Down tells that it has ended."""
         if isinstance(answer, RequestFailed):
             self.log.error("symbol did not stop", symbol=key[1], reason=cause_text(answer.reason))
-            if symbol.ref is ref and ref.is_alive():
-                self._stop_symbol(key, symbol)
+        if not isinstance(answer, Done) and symbol.ref is ref and ref.is_alive():
+            self.send_after(STOP_AGAIN_S, _Retry(key))
 
     def _stopped(self, key: SymbolKey, symbol: SymbolRecord) -> None:
         symbol.rest()
@@ -395,5 +393,7 @@ class Switches(Actor):
 
     def _retry(self, key: SymbolKey) -> None:
         symbol = self._symbols.get(key)
-        if symbol is not None and symbol.state == "quarantined":
+        if symbol is not None and symbol.state == "stopping":
+            self._stop_symbol(key, symbol)
+        elif symbol is not None and symbol.state == "quarantined":
             self._level(key, symbol, is_changed=False, is_touched=True)

@@ -1,5 +1,6 @@
 """The switches, row by row: start, stop and shutdown, of what runs and of what does not."""
 
+import random
 from decimal import Decimal
 
 import pytest
@@ -255,3 +256,35 @@ def test_a_leader_that_asks_switches_which_have_read_nothing_yet_waits_for_its_s
     plant.trades("100", "99", "101", "101.5")
     assert {cycle.settings for cycle in plant.journal.cycles()} == {plant.table.rows[ACCOUNT, "AAAQ"].trade}
     plant.check()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_switches_that_start_again_stop_nothing_before_they_know_what_is_wanted(seed: int) -> None:
+    """They may hear of accounts first (seed 34): what runs of one that is up goes on."""
+    plant = Plant(order=random.Random(seed)).start().on()
+    before = plant.ref(names.symbol_supervisor(ACCOUNT, "AAAQ"))
+    plant.table.is_away = True
+    plant.kill(names.SWITCHES)
+    plant.settle()
+    plant.table.is_away = False
+    plant.wait(5)
+    assert plant.ref(names.symbol_supervisor(ACCOUNT, "AAAQ")) is before
+    plant.check()
+
+
+def test_a_symbol_is_stopped_at_any_moment_of_its_start_though_the_switches_die_at_the_same_moment() -> None:
+    """The supervisor of all symbols knows no child by its ref that is starting (seed 34): it is told again."""
+    for moment in range(1, 60):
+        plant = Plant(order=random.Random(moment)).start()
+        at = plant.stepper.steps + moment
+
+        def strike(step: int, plant: Plant = plant, at: int = at) -> None:
+            if step == at:
+                plant.kill(names.SWITCHES)
+                plant.table.set("AAAQ", OFF)
+
+        plant.stepper.strike = strike
+        plant.on()
+        plant.wait(5)
+        plant.check()
+        plant.system.stop()
