@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from naive_daemon import names
 from naive_daemon.domain.events import OrderFilled
 from naive_daemon.domain.order import Order
-from naive_daemon.domain.settings import TradingStatus
+from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.engine import PaperEngine
 from naive_daemon.exchange.paper.ledger import Balance
@@ -112,6 +112,7 @@ def check_liveness(world: "World", annals: Annals, prints: Prints, there: AtExch
         nobody_holds_entries(world, account)
     exchange_has_what_the_journal_has(world, annals, there)
     every_drain_ends(world.table)
+    nothing_rests_that_was_to_be_cancelled(world)
     for key, row in world.table.rows.items():
         if row.status is TradingStatus.ON:
             for cycle in annals.symbols[key].open.values():
@@ -174,6 +175,17 @@ def every_drain_ends(table: Table) -> None:
     """Once the last trader of a drain has ended, the symbol's tree ends and its status becomes off."""
     draining = [key for key, row in table.rows.items() if row.status is TradingStatus.SHUTDOWN]
     demand(not draining, "every drained symbol is off", draining)
+
+
+def nothing_rests_that_was_to_be_cancelled(world: "World") -> None:
+    """`stop --orders cancel`: nothing rests of a symbol that is off, whoever has died since it was written."""
+    rows = world.table.rows
+    cleared = {
+        key for key, row in rows.items() if row.status is TradingStatus.OFF and row.stop_orders is RestingOrders.CANCEL
+    }
+    live = [order for order in world.books.orders() if not order.status.is_terminal]
+    left = [order.client_order_id for order in live if (order.key.account, order.symbol) in cleared]
+    demand(not left, "what was to be cancelled is", left)
 
 
 def completes_cycles(world: "World", annals: Annals, key: tuple[str, str]) -> None:

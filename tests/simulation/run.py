@@ -24,6 +24,7 @@ SWING_S = 2.0
 CALM_MAX_S = 900.0
 """Longer than any pause before something is tried again: quarantine, back-off, questions, reconciliation."""
 DIES_AT_REST = 0.3
+LEFT_ALONE = 0.5
 LAST_WISHES = (TradingStatus.ON, TradingStatus.ON, TradingStatus.SHUTDOWN, TradingStatus.OFF)
 
 
@@ -115,7 +116,10 @@ def heal(world: World, draw: random.Random) -> None:
         world.table.set_account(AccountSettings(name=account))
     for account in world.plan.accounts:
         for symbol in world.plan.symbols:
-            world.table.set(symbol, draw.choice(LAST_WISHES), entries=RestingOrders.KEEP, account=account)
+            wish, stop = draw.choice(LAST_WISHES), draw.choice(tuple(RestingOrders))
+            is_left_alone = draw.random() < LEFT_ALONE and world.table.rows[account, symbol].status is TradingStatus.OFF
+            if not is_left_alone:  # what is off may be as it was stopped in the storm
+                world.table.set(symbol, wish, entries=RestingOrders.KEEP, stop=stop, account=account)
 
 
 def come_to_rest(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from naive_daemon import names
 from naive_daemon.domain.events import Trade
-from naive_daemon.domain.settings import TradingStatus
+from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.otp import KILL, Ref, send_exit
 from naive_daemon.strategy.protocol import Wake
 from tests.simulation.odds import Fault
@@ -26,6 +26,9 @@ class _Wishes:
 
     def choice(self, wishes: Any) -> Any:
         return wishes[0]
+
+    def random(self) -> float:
+        return 1.0
 
 
 @pytest.fixture
@@ -119,6 +122,13 @@ def never_end_a_drain(world: World) -> None:
     world.actor(names.SWITCHES)._symbols.get(KEY).state = "shutdown"
 
 
+def leave_what_was_to_be_cancelled(world: World) -> None:
+    world.table.set("AAAQ", TradingStatus.OFF, stop=RestingOrders.KEEP)
+    world.pass_time(5.0)
+    row = world.table.rows[KEY]
+    world.table.rows[KEY] = msgspec.structs.replace(row, stop_orders=RestingOrders.CANCEL)
+
+
 def trade_no_more(world: World) -> None:
     world.promises.annals.symbols[KEY].completed = 0
 
@@ -155,6 +165,7 @@ BROKEN: dict[Callable[[World], None], str] = {
     hold_entries: "nothing holds entries back",
     say_something_else: ALL,
     never_end_a_drain: "every drained symbol is off",
+    leave_what_was_to_be_cancelled: "what was to be cancelled is",
     trade_no_more: "cycles complete again",
     keep_old_settings: "settings reach the leader",
     forget_a_rebuy: "a rebuy that is due is reported",
