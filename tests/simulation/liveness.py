@@ -110,6 +110,7 @@ def check_liveness(world: "World", annals: Annals, prints: Prints, there: AtExch
     for account in world.plan.accounts:
         nothing_waits(world, account)
         nobody_holds_entries(world, account)
+        risk_is_counted(world, account)
     exchange_has_what_the_journal_has(world, annals, there)
     every_drain_ends(world.table)
     nothing_rests_that_was_to_be_cancelled(world)
@@ -153,6 +154,19 @@ def nobody_holds_entries(world: "World", account: str) -> None:
     demand(view.is_connected, "the account is connected again", account)
     held = {key: actual.held for key, actual in world.table.actual.items() if key[0] == account and actual.held}
     demand(not held, "nothing holds entries back", held)
+
+
+def risk_is_counted(world: "World", account: str) -> None:
+    """Limits are held against what open cycles have cost and may still cost, also by a daemon that has just started."""
+    books, risk = world.books, world.actor(names.execution_manager(account))._gate._risk
+    costs: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for cycle in books.cycles():
+        if cycle.result is None and cycle.key.account == account:
+            buys = [order for order in books.load_cycle(cycle.key) if order.side is Side.BUY]
+            resting = [order.price * order.remaining for order in buys if not order.status.is_terminal]
+            costs[cycle.key.symbol] += sum(order.filled_quote for order in buys) + sum(resting)
+    counted = {symbol: risk.at_risk(symbol) for symbol in world.plan.symbols}
+    demand(all(counted[symbol] == costs[symbol] for symbol in counted), "risk is counted", f"{counted}, not {costs}")
 
 
 def exchange_has_what_the_journal_has(world: "World", annals: Annals, there: AtExchange) -> None:

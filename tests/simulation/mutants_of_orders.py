@@ -202,20 +202,6 @@ ORDERS = (
         breaks="a trader acts on a cancel while its fills are still on their way",
     ),
     Mutant(
-        name="gap of a reconnection not compared",
-        file=_MANAGER,
-        old="                self._reconciler.take(message)\n                self._gate.release(CONNECTION)\n",
-        new="                self._gate.release(CONNECTION)\n",
-        breaks="what happened while the stream was away is heard of late, or never",
-    ),
-    Mutant(
-        name="entries placed while reconnecting",
-        file=_MANAGER,
-        old='                self._gate.hold(CONNECTION, "reconnecting to the exchange")\n',
-        new="",
-        breaks="entries leave though nobody would hear of their fills",
-    ),
-    Mutant(
         name="entries placed under the kill switch",
         file=_GATE,
         old='self.hold(KILL_SWITCH, f"kill switch: {switch.reason}" if switch.reason else "kill switch")',

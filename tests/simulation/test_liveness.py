@@ -129,6 +129,10 @@ def leave_what_was_to_be_cancelled(world: World) -> None:
     world.table.rows[KEY] = msgspec.structs.replace(row, stop_orders=RestingOrders.CANCEL)
 
 
+def forget_what_is_at_risk(world: World) -> None:
+    world.actor(names.execution_manager("main"))._gate._risk._by_symbol.clear()
+
+
 def trade_no_more(world: World) -> None:
     world.promises.annals.symbols[KEY].completed = 0
 
@@ -166,6 +170,7 @@ BROKEN: dict[Callable[[World], None], str] = {
     say_something_else: ALL,
     never_end_a_drain: "every drained symbol is off",
     leave_what_was_to_be_cancelled: "what was to be cancelled is",
+    forget_what_is_at_risk: "risk is counted",
     trade_no_more: "cycles complete again",
     keep_old_settings: "settings reach the leader",
     forget_a_rebuy: "a rebuy that is due is reported",
