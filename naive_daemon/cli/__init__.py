@@ -1,5 +1,6 @@
 """The command line: one command a file, each loaded only when it is called, so that `--help` answers at once."""
 
+import gc
 import sys
 from typing import NoReturn
 
@@ -7,6 +8,10 @@ import click
 
 from naive_daemon.cli.boundary import run
 from naive_daemon.cli.command import LazyGroup, Loading
+
+COLLECTED_AFTER = 50_000
+"""Allocations before Python looks for garbage. What a command loads stays: to look through it again and again, every
+700 allocations, was a seventh of the time that a command takes to start."""
 
 COMMANDS = {
     "run": Loading(
@@ -71,4 +76,5 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code: the entry point of the installed program."""
+    gc.set_threshold(COLLECTED_AFTER)
     sys.exit(run(cli, sys.argv[1:]))

@@ -10,17 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from naive_daemon.domain.errors import PermanentError
 from naive_daemon.storage.embedded import directory
-from naive_daemon.storage.embedded.server import Program, Readiness, Server, find
+from naive_daemon.storage.embedded.server import Program, Server, find
 
 _SOCKET_NAME = "redis.sock"
-_PING_S_MAX = 5
-_ONE_TRY = Retry(NoBackoff(), 0)  # the wait for readiness tries again by itself
 _SETTINGS = {
     "port": "0",
     "unixsocketperm": "700",
@@ -81,6 +75,8 @@ class EmbeddedRedis:
         return _url(directory.socket_directory(server_home, _SOCKET_NAME) / _SOCKET_NAME)
 
     def _start(self, is_unwanted: Callable[[], bool]) -> None:
+        from naive_daemon.storage.embedded.redis_readiness import asking  # noqa: PLC0415 - slow to load
+
         program = _redis_server()
         directory.make_home(self._home)
         directory.make_private(self._program.data)
@@ -91,18 +87,8 @@ class EmbeddedRedis:
         settings = {"unixsocket": str(self._socket), "dir": str(self._program.data)} | _SETTINGS
         options = [option for name, value in settings.items() for option in (f"--{name}", value)]
         self._server.launch([str(program), *options], account=None)
-        with redis.Redis(unix_socket_path=str(self._socket), socket_timeout=_PING_S_MAX, retry=_ONE_TRY) as client:
-            self._server.await_ready(lambda: _readiness(client), is_unwanted)
-
-
-def _readiness(client: redis.Redis) -> Readiness:
-    try:
-        client.ping()
-    except redis.BusyLoadingError:
-        return Readiness.RECOVERING
-    except (redis.ConnectionError, redis.TimeoutError):
-        return Readiness.SILENT
-    return Readiness.READY
+        with asking(self._socket) as readiness:
+            self._server.await_ready(readiness, is_unwanted)
 
 
 def _program(server_home: Path) -> Program:
