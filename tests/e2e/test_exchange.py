@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.books import await_rows
+from tests.e2e.books import await_rows, read
 from tests.exchange.soak import run
 from tests.exchange.trial import Trial
 
 STRIKES_S = 20.0
 FEES = "SELECT DISTINCT commission_asset FROM fills"
 SWEPT = "SELECT 1 FROM cycles WHERE dust_in > 0"
+BUYS = "SELECT client_order_id FROM orders WHERE side = 'BUY' ORDER BY 1"
+BUYS_ON_THEIR_WAY = "SELECT client_order_id FROM orders WHERE side = 'BUY' AND status IN ('in_flight', 'unknown')"
+UNKNOWN_BUYS = "SELECT client_order_id FROM orders WHERE side = 'BUY' AND status = 'unknown' ORDER BY 1"
+NEVER_MS = 600_000
+AWAY_S = 3.0
+"""In which each of the daemon's traders would have bought several times."""
+
 COMPLETED = "SELECT count(*) FROM cycles WHERE outcome = 'completed'"
 
 
@@ -62,16 +69,24 @@ def test_under_faults_and_kills_nothing_is_lost_doubled_or_orphaned(trial: Trial
 
 @pytest.mark.timeout(300)
 def test_while_the_exchange_is_away_nothing_is_bought_and_then_it_trades_on(trial: Trial) -> None:
+    """A buy whose request was under way is unknown for as long as the exchange can not be asked, and never lost."""
     daemon = trial.daemon
     assert daemon is not None
     completed(trial, 1)
+    trial.exchange.fault("latency", where="order.place", value=f"{NEVER_MS}-{NEVER_MS}")
+    await_rows(trial.place.url, BUYS_ON_THEIR_WAY, bool)
     began = len(daemon.log)
     trial.exchange.kill()
     daemon.log.await_event("reconnecting", began, actor="execution:main")
     await_rows(trial.place.url, "SELECT held FROM actual_states", lambda rows: all(row[0] for row in rows))
     assert "on, held" in trial.place("status").out
-    resting = "SELECT count(*) FROM orders WHERE side = 'BUY' AND status IN ('in_flight', 'unknown')"
-    await_rows(trial.place.url, resting, [(0,)].__eq__)
+    before = read(trial.place.url, BUYS)
+    await_rows(trial.place.url, f"{BUYS_ON_THEIR_WAY} EXCEPT {UNKNOWN_BUYS}", [].__eq__)
+    unknown = read(trial.place.url, UNKNOWN_BUYS)
+    assert unknown
+    trial.rest(AWAY_S)
+    assert read(trial.place.url, UNKNOWN_BUYS) == unknown
+    assert read(trial.place.url, BUYS) == before
     start = len(daemon.log)
 
     trial.exchange.start()
@@ -81,4 +96,5 @@ def test_while_the_exchange_is_away_nothing_is_bought_and_then_it_trades_on(tria
     daemon.log.await_event("buy placed", start)
     trial.heal()
     trial.await_agreement()
+    assert not set(read(trial.place.url, UNKNOWN_BUYS)) & set(unknown)
     daemon.stop()
