@@ -4,7 +4,7 @@ import pytest
 
 from tests.execution.storm import Storm
 
-SEEDS = 120
+SEEDS = 30
 CHUNK = 10
 
 

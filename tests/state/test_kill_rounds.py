@@ -17,7 +17,7 @@ from tests.state.layout import LAYOUTS
 
 SYMBOLS = 6
 ALWAYS = ("daemon killed", "Redis killed", "Postgres killed", "all three killed")
-DRAWN = 2
+DRAWN = 1
 """Of other kinds, for each layout."""
 
 

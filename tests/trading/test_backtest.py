@@ -100,7 +100,7 @@ def test_the_reference_figures_and_the_same_again(dust: Dust) -> None:
     assert (loop.cycles, loop.pnl, loop.dust) == (20, summary.realised_pnl, summary.dust_base)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.integers(-40, 40), min_size=20, max_size=250),
     st.integers(1, 5),

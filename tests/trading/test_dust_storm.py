@@ -83,7 +83,7 @@ def test_the_storms_market_pays_fees_in_both_assets_sweeps_dust_and_fills_by_pie
 @pytest.mark.parametrize("is_kill", [True, False], ids=["killed", "raising"])
 @pytest.mark.parametrize("who", ["trader", "second trader", "leader", "traders", "symbol", "journal", "execution"])
 def test_no_dust_is_lost_whoever_crashes_while_fees_change(who: str, is_kill: bool) -> None:
-    for moment in range(1 + list(ACTORS).index(who), STEPS, 29):
+    for moment in range(1 + list(ACTORS).index(who), STEPS, 87):
         plant = paid_in_third_asset(Plant(order=random.Random(moment) if moment % 2 else None), THIRD).start()
         strike_at(plant, ACTORS[who], moment, is_kill=is_kill)
         plant.on()
@@ -94,7 +94,7 @@ def test_no_dust_is_lost_whoever_crashes_while_fees_change(who: str, is_kill: bo
 
 @pytest.mark.parametrize("offset", range(2))
 def test_no_dust_is_lost_with_the_process_at_any_step(offset: int) -> None:
-    for moment in range(60 + offset, STEPS, 17):
+    for moment in range(60 + offset, STEPS, 52):
         plant = paid_in_third_asset(Plant(order=random.Random(moment) if moment % 2 else None), THIRD).start()
         plant.stepper.strike = partial(_die_at, moment)
         try:
@@ -108,7 +108,7 @@ def test_no_dust_is_lost_with_the_process_at_any_step(offset: int) -> None:
         assert_goes_on(plant)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_dust_is_conserved_in_a_storm_of_deaths_crashes_and_changed_settings(seed: int) -> None:
     draw = random.Random(seed)
     plant = paid_in_third_asset(Plant(order=draw), str(draw.choice(["0", THIRD, "0.3"]))).start().on()

@@ -97,7 +97,7 @@ def test_a_cancel_that_is_asked_for_when_nobody_hears_it_is_done_when_somebody_r
     plant.check()
 
 
-@pytest.mark.parametrize("delay", range(0, 60, 3))
+@pytest.mark.parametrize("delay", range(0, 60, 7))
 def test_a_start_right_after_a_stop_with_cancel_trades_on(delay: int) -> None:
     """Whether the exit was cancelled in between depends on who was quicker; it is placed again then."""
     plant = resting()
