@@ -1,8 +1,8 @@
 """The execution manager of one account: every order goes out through it, and every account event comes in through it.
 
 Receives: OpenOrder (from the journal, so the intent is durable), CyclesEnded, CancelOrder, CancelSymbol, LeaveSymbol,
-OperatorLooked, Safeguards, MarketHealth, and whatever the exchange client tells; requests Reconcile, AskExecution and
-Drain.
+SymbolEnded, OperatorLooked, Safeguards, MarketHealth, and whatever the exchange client tells; requests Reconcile,
+AskExecution and Drain.
 Sends: SendOrder, SendCancel, AskOrder, AskSnapshot to the client; RecordEvent to the journal; BalanceUpdated and
 CyclesEnded to the account; KillSwitchObeyed to control; EntriesHeld and EntriesReviewed, published on `names.entries`;
 AskMarketHealth, so that the market says again how it is, and ExecutionStarted to the switches, who say again what is to
@@ -67,6 +67,7 @@ from naive_daemon.execution.messages import (
     KillSwitchObeyed,
     LeaveSymbol,
     OperatorLooked,
+    SymbolEnded,
 )
 from naive_daemon.execution.order_books import Contradiction, OrderBooks
 from naive_daemon.execution.promise_watch import PromiseWatch
@@ -187,6 +188,9 @@ class ExecutionManager(Actor):
                 self._clearing.clear_again(symbol)
             case LeaveSymbol(symbol):
                 self._clearing.leave(symbol)
+                self._watch.take_start(symbol)
+            case SymbolEnded(symbol):
+                self._watch.take_end(symbol)
             case OperatorLooked(symbol):
                 self._watch.forgive(symbol)
             case Safeguards():

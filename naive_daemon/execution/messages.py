@@ -23,6 +23,12 @@ class LeaveSymbol(msgspec.Struct, frozen=True):
     symbol: str
 
 
+class SymbolEnded(msgspec.Struct, frozen=True):
+    """Nothing of a symbol runs any more, and whatever it has placed came before this, until LeaveSymbol."""
+
+    symbol: str
+
+
 class OperatorLooked(msgspec.Struct, frozen=True):
     """The operator has written that a symbol shall trade: a promise that was broken holds its entries no longer."""
 

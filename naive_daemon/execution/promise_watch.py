@@ -14,7 +14,15 @@ from decimal import Decimal
 from naive_daemon.domain.order import CycleKey, Order
 from naive_daemon.execution.gatekeeper import PROMISE, Gatekeeper
 from naive_daemon.execution.order_books import Contradiction, OrderBooks
-from naive_daemon.execution.promises import Broken, Promise, over_budget, overfilled, second_of_leg, sent_before
+from naive_daemon.execution.promises import (
+    Broken,
+    Promise,
+    bought_down,
+    over_budget,
+    overfilled,
+    second_of_leg,
+    sent_before,
+)
 from naive_daemon.otp import Actor
 
 
@@ -32,6 +40,7 @@ class PromiseWatch:
         self._gate = gate
         self._spent_of = spent_of
         self.broken: dict[str, Broken] = {}
+        self._down: set[str] = set()
         self._counts: Counter[Promise] = Counter()
 
     def inherit(self, live: Iterable[Order], of_open_cycles: Iterable[Order]) -> None:
@@ -46,11 +55,12 @@ class PromiseWatch:
 
     def refusal(self, order: Order, budget: Decimal | None) -> str | None:
         """Say why an order may not leave; `budget` is its cycle's, where that is known."""
-        seen = second_of_leg(order, self._books.live_of_leg(order))
-        if seen is not None:
-            return str(self._break(Promise.ONE_LIVE_ORDER, order.symbol, seen))
-        seen = None if budget is None else over_budget(order, self._spent_of(order.key), budget)
-        return None if seen is None else str(self._break(Promise.WITHIN_BUDGET, order.symbol, seen))
+        promise, seen = Promise.ONE_LIVE_ORDER, second_of_leg(order, self._books.live_of_leg(order))
+        if seen is None:
+            promise, seen = Promise.DOWN_BUYS_NOTHING, bought_down(order, is_down=order.symbol in self._down)
+        if seen is None and budget is not None:
+            promise, seen = Promise.WITHIN_BUDGET, over_budget(order, self._spent_of(order.key), budget)
+        return None if seen is None else str(self._break(promise, order.symbol, seen))
 
     def is_sent(self, order: Order) -> bool:
         """Say whether an order was sent before; then it is not to be sent again."""
@@ -73,6 +83,14 @@ class PromiseWatch:
         """Note an order that is over here and rests at the exchange."""
         seen = f"{order.client_order_id} rests, and is {order.status.value} here"
         self._break(Promise.OVER_IS_OVER, order.symbol, seen)
+
+    def take_end(self, symbol: str) -> None:
+        """Expect no entry of a symbol any more."""
+        self._down.add(symbol)
+
+    def take_start(self, symbol: str) -> None:
+        """Expect entries of a symbol again."""
+        self._down.discard(symbol)
 
     def forgive(self, symbol: str) -> None:
         """Let entries of a symbol out again: an operator has looked."""

@@ -30,6 +30,12 @@ class Promise(enum.StrEnum):
     """A fill has one meaning, and the fills of an order are no more than the order."""
     WITHIN_BUDGET = "within budget"
     """The buys of a cycle cost no more than its budget."""
+    DOWN_BUYS_NOTHING = "down buys nothing"
+    """A symbol of which nothing runs, being off or in quarantine, places no entry."""
+
+
+BROKEN = "promise broken: "
+"""With this begins what is said of entries that a broken promise holds."""
 
 
 class Broken(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +46,7 @@ class Broken(msgspec.Struct, frozen=True, kw_only=True):
     seen: str
 
     def __str__(self) -> str:
-        return f"promise broken: {self.promise}: {self.seen}"
+        return f"{BROKEN}{self.promise}: {self.seen}"
 
 
 def second_of_leg(order: Order, live: Order | None) -> str | None:
@@ -63,6 +69,11 @@ def over_budget(order: Order, spent: Decimal, budget: Decimal) -> str | None:
     if EXACT.add(spent, cost) <= budget:
         return None
     return f"{order.client_order_id} for {plain(cost)} beside {plain(spent)} spent of {plain(budget)}"
+
+
+def bought_down(order: Order, *, is_down: bool) -> str | None:
+    """Look at an order that is about to be sent; `is_down` says whether nothing of its symbol runs."""
+    return f"{order.client_order_id} though {order.symbol} is down" if is_down and order.side is Side.BUY else None
 
 
 def overfilled(order: Order) -> str | None:

@@ -6,6 +6,7 @@ import msgspec
 
 from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.settings import SymbolSettings, TradingStatus
+from naive_daemon.execution.promises import BROKEN
 from naive_daemon.otp import Ref, Timer
 from naive_daemon.trading.desired_state import ActualState
 
@@ -57,7 +58,7 @@ class SymbolRecord(msgspec.Struct):
     market_reason: str | None = None
 
     def actual(self, held: str | None) -> ActualState:
-        """Give what goes into the database; `held`: why its entries wait, which matters while it trades."""
+        """Give what goes into the database; `held`: why its entries wait, told while it trades or must be looked at."""
         return ActualState(
             account=self.settings.account,
             symbol=self.settings.symbol,
@@ -123,4 +124,5 @@ class SymbolRecord(msgspec.Struct):
         return self.last_error
 
     def _told_held(self, held: str | None) -> str | None:
-        return held if self.state == "on" else None
+        is_told = held is not None and (self.state == "on" or held.startswith(BROKEN))
+        return held if is_told else None

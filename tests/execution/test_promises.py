@@ -13,7 +13,7 @@ from naive_daemon import names
 from naive_daemon.domain.limits import RiskLimits, Safeguards
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal import OpenOrder, PlaceIntent
-from naive_daemon.execution.messages import EntriesHeld, OperatorLooked
+from naive_daemon.execution.messages import EntriesHeld, LeaveSymbol, OperatorLooked, SymbolEnded
 from naive_daemon.execution.promises import Promise
 from naive_daemon.otp.description import describe_state
 from tests.execution.desk import (
@@ -67,6 +67,11 @@ def overspend(desk: Desk) -> None:
     desk.system.run_until_idle()
 
 
+def buy_when_down(desk: Desk) -> None:
+    desk.tell(SymbolEnded("AAAQ")).place(BUY)
+    desk.tell(LeaveSymbol("AAAQ"))
+
+
 BREAKS: dict[Callable[[Desk], None], tuple[Promise, str]] = {
     double: (Promise.ONE_LIVE_ORDER, f"{SECOND_ID} while {ID} is open"),
     send_again: (Promise.SENT_ONCE, f"{ID} again, it is open"),
@@ -74,6 +79,7 @@ BREAKS: dict[Callable[[Desk], None], tuple[Promise, str]] = {
     raise_the_dead: (Promise.OVER_IS_OVER, f"{ID} rests, and is filled here"),
     overfill: (Promise.FILLS_ADD_UP, f"{ID} filled 12 of 10"),
     contradict: (Promise.FILLS_ADD_UP, f"trade 7 is 4 for 2 of {ID}, and 5 for 2 of {ID}"),
+    buy_when_down: (Promise.DOWN_BUYS_NOTHING, f"{ID} though AAAQ is down"),
     overspend: (Promise.WITHIN_BUDGET, f"{SECOND_ID} for 20 beside 8 spent of 27"),
 }
 KEPT = {plant_a_stranger, overfill}
@@ -136,6 +142,11 @@ def test_what_would_break_a_promise_does_not_leave_be_it_an_exit() -> None:
     assert desk.sent() == []
     assert [desk.journaled(order).status for order in (AGAIN, second)] == [REJECTED, REJECTED]
     assert [desk.journaled(order).status for order in (BUY, SELL)] == [OPEN, OPEN]
+
+
+def test_a_symbol_that_is_down_sells_and_buys_again_once_it_is_started() -> None:
+    desk = Desk().start().tell(SymbolEnded("AAAQ")).place(SELL, ELSEWHERE).tell(LeaveSymbol("AAAQ")).place(BUY)
+    assert (desk.sent(), desk.held()) == ([SELL, ELSEWHERE, BUY], {})
 
 
 def test_a_leg_is_free_again_when_its_order_is_over() -> None:

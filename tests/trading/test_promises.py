@@ -7,7 +7,9 @@ import pytest
 
 from naive_daemon import names
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
+from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.domain.side import Side
+from naive_daemon.execution.journal import PlaceIntent
 from naive_daemon.execution.messages import CancelOrder
 from naive_daemon.execution.order_id import client_order_id
 from naive_daemon.execution.reconciliation import Reconcile
@@ -47,6 +49,27 @@ def sell_and_buy_again(plant: Plant) -> dict[str, int]:
     plant.play([Decimal(101), Decimal(102), Decimal(102)])
     assert [order.symbol for order in plant.orders(OPEN, side=Side.SELL)] == []
     return {symbol: bought(plant, symbol) - before[symbol] for symbol in plant.symbols}
+
+
+def test_a_trader_that_lives_on_when_its_symbol_is_off_buys_nothing_and_is_told(plant: Plant) -> None:
+    """As one would whose thread hangs, and comes back after it was killed."""
+    plant.switch(TradingStatus.OFF, "BBBQ")
+    key = CycleKey(ACCOUNT, "BBBQ", 9, 1)
+    order = Order(
+        client_order_id=client_order_id("test", key, Leg(Side.BUY)),
+        key=key,
+        leg=Leg(Side.BUY),
+        price=Decimal(50),
+        quantity=Decimal(1),
+        created_ns=2,
+    )
+    plant.system.tell(names.JOURNAL, PlaceIntent(order))
+    plant.settle()
+    reason = f"promise broken: down buys nothing: {order.client_order_id} though BBBQ is down"
+    assert (plant.orders(REJECTED)[-1].reason, plant.view("BBBQ").held) == (reason, reason)
+    plant.on("BBBQ")
+    plant.play([Decimal(101), Decimal(102), Decimal(102)])
+    assert bought(plant, "BBBQ") == 2
 
 
 def test_its_exit_goes_on_and_so_does_every_other_symbol(plant: Plant) -> None:

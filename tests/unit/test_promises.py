@@ -13,6 +13,7 @@ from naive_daemon.domain.side import Side
 from naive_daemon.execution.promises import (
     Broken,
     Promise,
+    bought_down,
     contradicted,
     over_budget,
     overfilled,
@@ -54,6 +55,12 @@ def test_of_a_leg_one_order_lives() -> None:
 def test_what_is_known_was_sent() -> None:
     assert sent_before(ORDER, None) is None
     assert sent_before(ORDER, ORDER) == "a again, it is in_flight"
+
+
+def test_a_symbol_that_is_down_sells_only() -> None:
+    assert bought_down(ORDER, is_down=False) is None
+    assert bought_down(SELL, is_down=True) is None
+    assert bought_down(ORDER, is_down=True) == "a though AAAQ is down"
 
 
 @pytest.mark.parametrize(("spent", "budget", "seen"), [("0", "20", None), ("5", "25", None), ("5", "24.99", "5 spent")])
