@@ -12,7 +12,7 @@ from naive_daemon import names
 from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.events import MarketHealth
 from naive_daemon.domain.limits import RiskLimits, Safeguards
-from naive_daemon.domain.order import CycleKey, Order
+from naive_daemon.domain.order import Order
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.client import ClientTrouble, MarketStatus
 from naive_daemon.execution.entry_gate import EntryGate, Scope
@@ -78,9 +78,9 @@ class Gatekeeper:
         """Count what has become of an order."""
         self._risk.take_order(order)
 
-    def spent(self, key: CycleKey) -> Decimal:
-        """Give what the buys of an open cycle have cost or may still cost."""
-        return self._risk.spent(key)
+    def spent_beside(self, order: Order) -> Decimal:
+        """Give what the other buys of an order's cycle have cost or may still cost."""
+        return self._risk.spent_beside(order)
 
     def take_ends(self, cycles: Iterable[Cycle]) -> None:
         """Count cycles that have ended."""

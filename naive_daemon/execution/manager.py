@@ -111,7 +111,7 @@ class ExecutionManager(Actor):
         self._books = books = OrderBooks()
         take_event = self._take_event
         self._gate = Gatekeeper(self, account, self._indexer, lambda: len(books.live))
-        self._watch = PromiseWatch(self, books, self._gate, self._gate.spent)
+        self._watch = PromiseWatch(self, books, self._gate, self._gate.spent_beside)
         self._promises_broken = self._watch.broken  # shown with the state
         self._sending = Sending(self, account, books, take_event, self._config.request_timeout_s)
         self._asking = Asking(self, account, books, take_event, self._config.never_placed_after_s)

@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from naive_daemon.domain.order import CycleKey, Order
+from naive_daemon.domain.order import Order
 from naive_daemon.execution.gatekeeper import PROMISE, Gatekeeper
 from naive_daemon.execution.order_books import Contradiction, OrderBooks
 from naive_daemon.execution.promises import (
     Broken,
     Promise,
     bought_down,
+    outlived,
     over_budget,
     overfilled,
     second_of_leg,
@@ -29,16 +30,16 @@ from naive_daemon.otp import Actor
 class PromiseWatch:
     """Belongs to one execution manager, `actor`. `broken`: by symbol, what has stopped its entries; the first counts.
 
-    `spent_of` gives what the buys of a cycle cost or may still cost.
+    `spent_beside` gives what the other buys of an order's cycle cost or may still cost.
     """
 
     def __init__(
-        self, actor: Actor, books: OrderBooks, gate: Gatekeeper, spent_of: Callable[[CycleKey], Decimal]
+        self, actor: Actor, books: OrderBooks, gate: Gatekeeper, spent_beside: Callable[[Order], Decimal]
     ) -> None:
         self._actor = actor
         self._books = books
         self._gate = gate
-        self._spent_of = spent_of
+        self._spent_beside = spent_beside
         self.broken: dict[str, Broken] = {}
         self._down: set[str] = set()
         self._counts: Counter[Promise] = Counter()
@@ -59,7 +60,7 @@ class PromiseWatch:
         if seen is None:
             promise, seen = Promise.DOWN_BUYS_NOTHING, bought_down(order, is_down=order.symbol in self._down)
         if seen is None and budget is not None:
-            promise, seen = Promise.WITHIN_BUDGET, over_budget(order, self._spent_of(order.key), budget)
+            promise, seen = Promise.WITHIN_BUDGET, over_budget(order, self._spent_beside(order), budget)
         return None if seen is None else str(self._break(promise, order.symbol, seen))
 
     def is_sent(self, order: Order) -> bool:
@@ -79,10 +80,9 @@ class PromiseWatch:
         """Note a live order of ours that no intent or no open cycle explains."""
         self._break(Promise.INTENT_FIRST, order.symbol, f"{order.client_order_id} belongs to no open cycle")
 
-    def take_risen(self, order: Order) -> None:
-        """Note an order that is over here and rests at the exchange."""
-        seen = f"{order.client_order_id} rests, and is {order.status.value} here"
-        self._break(Promise.OVER_IS_OVER, order.symbol, seen)
+    def take_resting(self, order: Order, exchange_order_id: str, *, was_lost: bool) -> None:
+        """Look at an order that is over here and seems to rest at the exchange."""
+        self._take(Promise.OVER_IS_OVER, order, outlived(order, exchange_order_id, was_lost=was_lost))
 
     def take_end(self, symbol: str) -> None:
         """Expect no entry of a symbol any more."""

@@ -90,10 +90,13 @@ class RiskBook:
         """Give a symbol's quote at risk."""
         return self._by_symbol[symbol]
 
-    def spent(self, key: CycleKey) -> Decimal:
-        """Give what the buys of an open cycle have cost or may still cost."""
-        costs = self._cost.get(key)
-        return total(costs.values()) if costs else ZERO
+    def spent_beside(self, order: Order) -> Decimal:
+        """Give what the other buys of an order's cycle have cost or may still cost.
+
+        It may be among them itself: its intent was committed when the journal was read, and it comes only now.
+        """
+        costs = self._cost.get(order.key, {})
+        return total(cost for order_id, cost in costs.items() if order_id != order.client_order_id)
 
     def refusal(self, order: Order, open_orders: int, now_ns: int) -> str | None:
         """Say which limit an entry would break, with its figures; None when it breaks none.

@@ -15,9 +15,11 @@ from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal import OpenOrder, PlaceIntent
 from naive_daemon.execution.messages import EntriesHeld, LeaveSymbol, OperatorLooked, SymbolEnded
 from naive_daemon.execution.promises import Promise
+from naive_daemon.execution.risk import RiskBook
 from naive_daemon.otp.description import describe_state
 from tests.execution.desk import (
     ACCOUNT,
+    CANCELLED,
     FILLED,
     OPEN,
     REJECTED,
@@ -149,6 +151,15 @@ def test_a_symbol_that_is_down_sells_and_buys_again_once_it_is_started() -> None
     assert (desk.sent(), desk.held()) == ([SELL, ELSEWHERE, BUY], {})
 
 
+def test_a_snapshot_that_was_read_before_an_order_ended_breaks_no_promise() -> None:
+    """One that comes with a connection: a cancel was answered while it was on its way."""
+    desk = Desk().start().open(BUY)
+    desk.client.rest(there(BUY))
+    late = desk.client.snapshot()
+    desk.cancel(BUY).tell(cancelled(BUY), late)
+    assert (desk.held(), desk.journaled(BUY).status) == ({}, CANCELLED)
+
+
 def test_a_leg_is_free_again_when_its_order_is_over() -> None:
     desk = Desk().start().open(BUY).tell(cancelled(BUY)).open(AGAIN)
     assert (desk.journaled(AGAIN).status, desk.held()) == (OPEN, {})
@@ -210,3 +221,10 @@ def test_the_state_of_the_manager_shows_what_was_seen() -> None:
     shown = describe_state(desk.manager._actor)["_promises_broken"]
     assert "AAAQ" in shown
     assert f"{ID} filled 12 of 10" in shown
+
+
+def test_an_order_that_was_committed_when_the_journal_was_read_is_not_spent_beside_itself() -> None:
+    """Its OpenOrder comes after what the limits are measured by, which has it already (seed 7498)."""
+    book = RiskBook(lambda _: "Q")
+    book.restore([BUY], {}, 0)
+    assert (book.spent_beside(BUY), book.spent_beside(AGAIN)) == (0, 20)
