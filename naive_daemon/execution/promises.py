@@ -11,7 +11,7 @@ import msgspec
 
 from naive_daemon.domain.events import OrderFilled
 from naive_daemon.domain.money import EXACT, plain
-from naive_daemon.domain.order import Order
+from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.side import Side
 
 
@@ -81,6 +81,19 @@ def overfilled(order: Order) -> str | None:
     if order.filled <= order.quantity:
         return None
     return f"{order.client_order_id} filled {plain(order.filled)} of {plain(order.quantity)}"
+
+
+def outlived(order: Order, exchange_order_id: str, *, was_lost: bool) -> str | None:
+    """Look at an order that is over here, and seems to rest at the exchange under `exchange_order_id`.
+
+    Where the exchange has said itself that it is over, it may only have been read too late; not where it was refused,
+    or `was_lost` by what the exchange has answered for long, or rests as another one.
+    """
+    was = order.exchange_order_id
+    is_another = was is not None and was != exchange_order_id
+    if order.status is not OrderStatus.REJECTED and not was_lost and not is_another:
+        return None
+    return f"{order.client_order_id} rests, and is {order.status.value} here"
 
 
 def contradicted(first: OrderFilled, second: OrderFilled) -> str | None:

@@ -175,7 +175,7 @@ class Reconciler:
         if live is not None:
             self._asking.ask_now(live)
         elif resting is not None and resting.status.is_resting:
-            self._watch.take_risen(order)
+            self._watch.take_resting(order, resting.exchange_order_id, was_lost=order.reason == LOST)
             self._take_off(order)
 
     def doubt_end(self, known: Order, event: OrderEvent) -> None:

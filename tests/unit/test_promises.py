@@ -15,6 +15,7 @@ from naive_daemon.execution.promises import (
     Promise,
     bought_down,
     contradicted,
+    outlived,
     over_budget,
     overfilled,
     second_of_leg,
@@ -73,6 +74,18 @@ def test_a_buy_costs_no_more_than_is_left_of_the_budget(spent: str, budget: str,
 @pytest.mark.parametrize(("filled", "seen"), [("0", None), ("10", None), ("10.001", "a filled 10.001 of 10")])
 def test_no_more_is_filled_than_was_ordered(filled: str, seen: str | None) -> None:
     assert overfilled(msgspec.structs.replace(ORDER, filled=Decimal(filled))) == seen
+
+
+def over(status: OrderStatus, exchange_order_id: str | None) -> Order:
+    return msgspec.structs.replace(ORDER, status=status, exchange_order_id=exchange_order_id)
+
+
+def test_what_the_exchange_has_ended_may_be_read_too_late_and_what_it_never_had_or_has_twice_does_not_rest() -> None:
+    for status, known_as in ((OrderStatus.CANCELLED, "x"), (OrderStatus.CANCELLED, None), (OrderStatus.EXPIRED, "x")):
+        assert outlived(over(status, known_as), "x", was_lost=False) is None
+    assert outlived(over(OrderStatus.REJECTED, None), "x", was_lost=False) == "a rests, and is rejected here"
+    assert outlived(over(OrderStatus.FILLED, "x"), "y", was_lost=False) == "a rests, and is filled here"
+    assert outlived(over(OrderStatus.EXPIRED, "x"), "x", was_lost=True) == "a rests, and is expired here"
 
 
 def test_a_trade_id_has_one_meaning_whenever_and_for_whatever_commission_it_is_told() -> None:
