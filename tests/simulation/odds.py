@@ -56,7 +56,7 @@ USUAL: Mapping[str, float] = {
     # Of each beat of the market, a second or so.
     "away": 0.02,
     "emptied": 0.02,
-    "switch": 0.04,
+    "switch": 0.06,
     "setting": 0.04,
     "safeguard": 0.02,
     "notice lost": 0.05,

@@ -36,14 +36,14 @@ from tests.simulation.life import Life, ProcessEnded
 from tests.simulation.listener import SimulatedListener
 from tests.simulation.market import Market, MarketConnection
 from tests.simulation.odds import Fault, Odds
-from tests.simulation.outages import Outages
+from tests.simulation.outages import POSTGRES, Outages
 from tests.simulation.plan import draw_plan
 from tests.simulation.process import Notifier, Process
 from tests.simulation.promises import Promises, Violation
 from tests.simulation.settings import SimulatedPresence, SimulatedSettings
 from tests.simulation.shown_clock import ShownClock
 from tests.simulation.witness import Witness
-from tests.trading.table import Table
+from tests.trading.table import Table, TableStore
 
 START_NS = 1_700_000_000 * NS_PER_S
 OWNER = "sim"
@@ -51,6 +51,7 @@ RESTART_S = (0.2, 1.0, 8.0)
 START_WITHIN_S = 180.0
 WATCHDOG_S = 30.0
 LOOK_S = 5.0
+KEEP_S = 5.0
 WATCH_PERIOD_S = 10.0
 """Most of an idle daemon's messages are the watchman's."""
 EXECUTION = ExecutionConfig(
@@ -87,6 +88,7 @@ class World:
         self.deaths: list[str] = []
         self.beats = 0
         self._tape_s = 0.0
+        self._life = Life()
         self._trace = trace
         self._draw = random.Random(f"{seed}/world")
         self._write_settings()
@@ -125,10 +127,15 @@ class World:
     # Lives ----------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start a process, as systemd does."""
+        """Start a process, as systemd does; without its database it ends at once, to be started again."""
         self.lives += 1
+        if self.outages.is_away(POSTGRES):
+            self.deaths.append("Postgres was away at the start")
+            self.agenda.after(self._draw.choice(RESTART_S), self.start)
+            return
         life = self._life = Life()
         self.actor_faults.begin(life)
+        TableStore(self.table).forget_actual()  # what the daemon says before anything runs
         system = ActorSystem.simulated(
             self.clock,
             self.seed * 1_000 + self.lives,
@@ -295,7 +302,7 @@ class World:
             open_journal=lambda: SimulatedJournal(
                 self.books, odds, outages, life, written, on_wait=self.promises.entries_wait
             ),
-            journal=JournalConfig(keep_s=5.0),
+            journal=JournalConfig(keep_s=KEEP_S),
             execution=EXECUTION,
             metadata=MetadataConfig(),
             open_cache=lambda: SimulatedCache(self.store, odds, outages, life, self.clock),
