@@ -49,6 +49,7 @@ PLAN = Plan(
     fee_asset=None,
     fee_asset_owned=Decimal(0),
     own_exchange=False,
+    restarts=3,
 )
 
 

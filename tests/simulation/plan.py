@@ -17,7 +17,10 @@ OPENING_PRICE = Decimal(100)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """`beats`: of the market, a second or so each; `own_exchange`: the exchange is the daemon's own, on paper."""
+    """`beats`: of the market, a second or so each; `own_exchange`: the exchange is the daemon's own, on paper.
+
+    `restarts`: how many of its traders, and of its own, a symbol has before it is quarantined.
+    """
 
     symbols: tuple[str, ...]
     accounts: tuple[str, ...]
@@ -33,6 +36,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     fee_asset: FeeAsset | None
     fee_asset_owned: Decimal
     own_exchange: bool
+    restarts: int
 
     @property
     def instruments(self) -> dict[str, Instrument]:
@@ -76,6 +80,7 @@ def draw_plan(seed: int) -> Plan:
         fee_asset=FeeAsset(FEE_ASSET, Decimal(1)) if has_fee_asset else None,
         fee_asset_owned=Decimal(draw.choice(("0", "0.5", "100"))),
         own_exchange=draw.random() < 0.2,
+        restarts=draw.choice((0, 1, 3)),
     )
 
 

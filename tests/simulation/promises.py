@@ -161,6 +161,7 @@ class Promises:
             known = self._begin_order(order, cycle)
         else:
             safety.terms_stay(order, known)
+            safety.what_rested_was_not_refused(order, known)
         if fill is not None:
             self._take_fill(known, cycle, fill)
         _take_status(order, known)

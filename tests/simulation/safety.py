@@ -4,7 +4,7 @@
 from naive_daemon.domain.cycle import Cycle, CycleOutcome, CycleResult
 from naive_daemon.domain.events import OrderFilled
 from naive_daemon.domain.instrument import Instrument
-from naive_daemon.domain.order import CycleKey, Order
+from naive_daemon.domain.order import CycleKey, Order, OrderStatus
 from naive_daemon.domain.side import Side
 from tests.simulation.annals import CycleAnnals, OrderAnnals, SymbolAnnals
 from tests.simulation.violation import demand
@@ -72,6 +72,12 @@ def nothing_else_is_live(order: Order, cycle: CycleAnnals) -> None:
 def terms_stay(order: Order, known: OrderAnnals) -> None:
     """What an id stands for never changes."""
     demand(_terms(order) == _terms(known.first), "an order stays what it is", f"{order}, first {known.first}")
+
+
+def what_rested_was_not_refused(order: Order, known: OrderAnnals) -> None:
+    """An order that the exchange has had on its book ends in any way but as never placed."""
+    is_forgotten = known.has_rested and not known.status.is_terminal and order.status is OrderStatus.REJECTED
+    demand(not is_forgotten, "what has rested was placed", f"{order.client_order_id}: {order.reason}")
 
 
 def risks_no_more_than_the_budget(order: Order, cycle: CycleAnnals) -> None:

@@ -315,6 +315,8 @@ class World:
             notifier=notifier,
             watch_period_s=WATCH_PERIOD_S,
             quarantine=QUARANTINE,
+            trader_restarts=plan.restarts,
+            symbol_restarts=plan.restarts,
         )
 
     def _make_exchange(self, life: Life) -> PaperExchange | RealExchange:
