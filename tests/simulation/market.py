@@ -1,7 +1,7 @@
 """The market: prices that swing, jump and crash, printed in all sizes; and the connection that brings them in."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -85,14 +85,15 @@ class MarketConnection(Actor):
 
     runs_on = "thread"
 
-    def __init__(self) -> None:
+    def __init__(self, health: Callable[[], MarketHealth]) -> None:
         super().__init__()
         self._wanted: set[str] = set()
-        self._health = MarketHealth(connected=True, reason="")
+        self._health = health
 
     def init(self) -> None:
-        """Say how the market is to whoever asks."""
+        """Say how the market is, which may not be as a former connection has said, and to whoever asks."""
         self.subscribe(names.MARKET_HEALTH_ASKED)
+        self.system.pubsub.publish(names.MARKET_HEALTH, self._health())
 
     def on_receive(self, message: Any) -> Any:
         """Hand on a trade, or note what is wanted."""
@@ -108,10 +109,9 @@ class MarketConnection(Actor):
             case Silence(symbol):
                 self._wanted.discard(symbol)
             case MarketHealth():
-                self._health = message
                 self.system.pubsub.publish(names.MARKET_HEALTH, message)
             case AskMarketHealth():
-                self.system.pubsub.publish(names.MARKET_HEALTH, self._health)
+                self.system.pubsub.publish(names.MARKET_HEALTH, self._health())
             case AskStreams():
                 return ()
             case _:

@@ -64,7 +64,7 @@ def run(seed: int, given: Iterable[Fault] | None = None, trace: TraceSink | None
         _live(world)
     except Violation as violation:
         broken = Broken(violation.promise, violation.detail, world.steps, world.passed_s())
-    except Exception as error:  # what was to be looked at is not there, say: with its seed it can be looked into
+    except Exception as error:  # noqa: BLE001 - what was to be looked at is not there, say: with its seed it can be looked into
         where = traceback.extract_tb(error.__traceback__)[-1]
         detail = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
         broken = Broken("every look can be taken", detail, world.steps, world.passed_s())
@@ -109,6 +109,7 @@ def heal(world: World, draw: random.Random) -> None:
     world.promises.heals()
     world.outages.heal()
     world.exchange.heal()
+    world.end_silence()
     world.shown.set_ahead(0.0)
     world.table.set_kill_switch(is_on=False)
     world.table.set_limits(RiskLimits())

@@ -6,7 +6,6 @@ from decimal import Decimal
 import msgspec
 
 from naive_daemon.domain.account import AccountSettings
-from naive_daemon.domain.events import MarketHealth
 from naive_daemon.domain.limits import KillCancel, RiskLimits
 from naive_daemon.domain.settings import RestingOrders, TradeSettings, TradingStatus
 from tests.simulation.outages import POSTGRES, REDIS
@@ -129,9 +128,8 @@ def _stranger(world: World, account: str, symbol: str, _: float) -> None:
 
 
 def _silence(world: World, _: str, __: str, size: float) -> None:
-    """Lose the market's connection: the daemon is told that no prices come, and later that they do."""
-    world.tell_market(MarketHealth(connected=False, reason="no trades arrive"))
-    world.agenda.after(size * AWAY_MAX_S, lambda: world.tell_market(MarketHealth(connected=True, reason="")))
+    """Lose the market's connection: no prices come, and the daemon is told; later both is over."""
+    world.silence(size * AWAY_MAX_S)
 
 
 def _gap(world: World, _: str, __: str, size: float) -> None:

@@ -14,7 +14,7 @@ from naive_daemon.account.metadata_keeper import MetadataConfig
 from naive_daemon.cache.memory import MemoryStore
 from naive_daemon.clock import NS_PER_S, VirtualClock
 from naive_daemon.domain.account import AccountSettings
-from naive_daemon.domain.events import Trade
+from naive_daemon.domain.events import MarketHealth, Trade
 from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.exchange.paper.engine import PaperEngine
 from naive_daemon.execution.journal import JournalConfig
@@ -47,6 +47,7 @@ from tests.trading.table import Table, TableStore
 
 START_NS = 1_700_000_000 * NS_PER_S
 OWNER = "sim"
+CONNECTED = MarketHealth(connected=True, reason="connected")
 RESTART_S = (0.2, 1.0, 8.0)
 START_WITHIN_S = 180.0
 WATCHDOG_S = 30.0
@@ -71,6 +72,7 @@ class World:
         self.shown = ShownClock(self.clock)
         self.odds = Odds(seed, given, now_s=self.passed_s)
         self.agenda = Agenda(self.clock)
+        self.market_health = CONNECTED
         self.outages = Outages(self.clock)
         self.books = MemoryJournal()
         self.table = Table()
@@ -234,7 +236,7 @@ class World:
         for trade in trades:
             self.promises.market_prints(trade)
             self.exchange.trade(trade)
-            if self.odds.strikes("lost", "trade") is None:
+            if self.market_health.connected and self.odds.strikes("lost", "trade") is None:
                 self._send_print(trade)
             self.pass_time(0.02)
 
@@ -243,6 +245,24 @@ class World:
         now_s = self.passed_s()
         self._tape_s = max(self._tape_s, now_s + (self.odds.strikes("late", "trade") or 0.0))
         self.agenda.after(self._tape_s - now_s, lambda: self.tell_market(trade))
+
+    def silence(self, seconds: float) -> None:
+        """Let no print reach the daemon for so long; its market connection says so, and says when it is over."""
+        silent = MarketHealth(connected=False, reason="no trades arrive")
+        self._show_health(silent)
+        self.agenda.after(seconds, lambda: self._end_silence(silent))
+
+    def end_silence(self) -> None:
+        """Bring the market's connection back."""
+        self._show_health(CONNECTED)
+
+    def _end_silence(self, silent: MarketHealth) -> None:
+        if self.market_health is silent:  # else it was lost again meanwhile, and that lasts longer
+            self.end_silence()
+
+    def _show_health(self, health: MarketHealth) -> None:
+        self.market_health = health
+        self.tell_market(health)
 
     def tell_market(self, message: Any) -> None:
         """Tell whoever brings the market to the feeds."""
@@ -306,7 +326,7 @@ class World:
             execution=EXECUTION,
             metadata=MetadataConfig(),
             open_cache=lambda: SimulatedCache(self.store, odds, outages, life, self.clock),
-            make_player=MarketConnection,
+            make_player=lambda: MarketConnection(lambda: self.market_health),
             control=ControlPorts(
                 open_store=lambda: SimulatedSettings(self.table, odds, outages, life),
                 make_listener=lambda owner: SimulatedListener(self.table, owner, odds, self.agenda, outages, life),
