@@ -59,7 +59,8 @@ def play(seed: int, asked: argparse.Namespace) -> RealTrial | None:
             trial.play()
             books = trial.audit()
             trial.stage.daemon.stop()
-        except Exception:  # noqa: BLE001 - whatever fails is this seed's failure, and the others are played all the same
+        except Exception as error:  # noqa: BLE001 - whatever fails is this seed's failure, and the others are played, too
+            say(f"seed {seed}: {error}")
             _keep_log(seed, trial, _command(asked, seed, 1, layout))
             return None
         finally:

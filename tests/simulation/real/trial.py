@@ -1,8 +1,8 @@
 """A seed's schedule of faults, played against the installed daemon with real servers; then everything must agree.
 
-The promises are those of the simulation. What it holds after each step is held here where the daemon's own books and
-the exchange's can be compared: once all is healed and rests, again after a kill of all three at rest, and then it must
-trade on.
+The promises are those of the simulation, by the same names. What it holds after each step is held here where the
+daemon's own books and the exchange's can be compared to the last order and fill: once all is healed and rests, again
+behind a kill of all three at rest, where nothing may have changed; then it must trade on.
 """
 
 import random
@@ -18,6 +18,7 @@ from tests.simulation.plan import Plan
 from tests.simulation.real.counterparts import COUNTERPARTS
 from tests.simulation.real.schedule import Schedule
 from tests.simulation.real.stage import NotMadeError, Stage
+from tests.simulation.violation import promised
 from tests.state.blow import KILL, send
 from tests.state.layout import POSTGRES, REDIS, await_ends
 from tests.state.rest import Rest, await_trade
@@ -64,21 +65,26 @@ class RealTrial:
             stage.see_to_all()
             self._strike(due.fault)
         self._tell("heals")
-        stage.heal()
+        with promised("the daemon comes up"):
+            stage.heal()
 
     def audit(self) -> Books:
         """Hold what must hold at rest, also behind a death of all three; then it must trade on."""
         self._say_last_wishes()
         self._tell("comes to rest")
-        self._rest.come()
+        with promised("at rest all agree"):
+            self._rest.come()
         self._tell("all three are killed at rest")
-        self._kill_all()
-        books = self._rest.come()
+        with promised("the daemon comes up"):
+            self._kill_all()
+        with promised("at rest all agree"):
+            books = self._rest.come()
         self._tell("trades on")
         for symbol in self.stage.trial.symbols:
             self._want(TradingStatus.ON, symbol)
         self.stage.exchange.resume()
-        await_trade(self.stage.daemon, self.stage.trial.place.url)
+        with promised("nothing holds entries back"):
+            await_trade(self.stage.daemon, self.stage.trial.place.url)
         return books
 
     def told(self, books: Books) -> str:
