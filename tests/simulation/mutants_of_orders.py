@@ -145,17 +145,6 @@ ORDERS = (
         breaks="a duplicate makes an order fuller than it is",
     ),
     Mutant(
-        name="fill before accept ignored",
-        file=_ORDER,
-        old="        filled = EXACT.add(self.filled, event.quantity)\n",
-        new=(
-            "        if self.exchange_order_id is None:\n"
-            "            return self\n"
-            "        filled = EXACT.add(self.filled, event.quantity)\n"
-        ),
-        breaks="a fill that overtakes the answer of its order is lost",
-    ),
-    Mutant(
         name="fill after the end ignored",
         file=_ORDER,
         old="        filled = EXACT.add(self.filled, event.quantity)\n",
@@ -256,13 +245,6 @@ ORDERS = (
         old='digest = hashlib.sha256(f"{account}\\n{symbol}".encode()).digest()',
         new='digest = hashlib.sha256(f"{account}\\n".encode()).digest()',
         breaks="traders of two symbols have the same ids",
-    ),
-    Mutant(
-        name="order refused in the journal only",
-        file=_MANAGER,
-        old="            self._sending.reject(order, reason)\n            return\n",
-        new="            return\n",
-        breaks="a trader whose entry was refused waits for it for ever",
     ),
     Mutant(
         name="paper exchange forgets what rests",
