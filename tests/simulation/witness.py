@@ -1,4 +1,7 @@
-"""Hears what the daemon logs as an error: an actor that crashes of itself, struck by nobody, is a defect."""
+"""Hears what the daemon logs as an error: an actor that crashes of itself, struck by nobody, is a defect.
+
+So is a promise that the daemon itself sees broken: here nobody has its key but it, so either it is, or it sees wrongly.
+"""
 
 from collections.abc import Callable, MutableMapping
 from typing import Any
@@ -12,7 +15,7 @@ CRASHES = ("actor crashed", "watcher failed")
 
 
 class Witness:
-    """Tells `broken(promise, detail)` of crashes that no fault explains. One at a time may listen."""
+    """Tells `broken(promise, detail)` of what no fault explains. One at a time may listen."""
 
     def __init__(self, broken: Callable[[str, str], None]) -> None:
         self._broken = broken
@@ -27,6 +30,8 @@ class Witness:
         )
 
     def _hear(self, _: Any, __: str, event: MutableMapping[str, Any]) -> str:
+        if event["event"] == "promise broken":
+            self._broken("the daemon sees no promise broken", f"{event['promise']}: {event['seen']}")
         if event["event"] in CRASHES:
             error = event.get("exc_info")
             # What fails as it may (a store that is away, a fault that struck) is no defect; a TypeError always is.
