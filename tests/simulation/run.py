@@ -118,8 +118,7 @@ def heal(world: World, draw: random.Random) -> None:
     for account in world.plan.accounts:
         for symbol in world.plan.symbols:
             wish, stop = draw.choice(LAST_WISHES), draw.choice(tuple(RestingOrders))
-            is_left_alone = draw.random() < LEFT_ALONE and world.table.rows[account, symbol].status is TradingStatus.OFF
-            if not is_left_alone:  # what is off may be as it was stopped in the storm
+            if draw.random() >= LEFT_ALONE:  # else it recovers by itself: a row that is written has all tried at once
                 world.table.set(symbol, wish, entries=RestingOrders.KEEP, stop=stop, account=account)
 
 
