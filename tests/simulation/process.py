@@ -60,7 +60,7 @@ class Process:
         actor.begin(self._take_start)
 
     def stop(self) -> None:
-        """Begin an end in order, as at SIGTERM: drain, flush, then the tree from behind; in vain it waits for nobody."""
+        """Begin an end in order, as at SIGTERM: drain, flush, then the tree from behind; none waits in vain."""
         if not self.is_ending:
             self.is_ending = True
             self._ask_desk(DrainAccounts(DRAIN_WITHIN_S), self._flush)

@@ -1,4 +1,4 @@
-"""A few hundred seeds of the simulation: whatever befalls, every promise holds. `make simulate` runs as many as wanted."""
+"""A few hundred seeds of the simulation: whatever befalls, every promise holds. `make simulate` runs more of them."""
 
 import pytest
 
