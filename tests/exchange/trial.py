@@ -213,8 +213,10 @@ class Trial:
 
     def end(self) -> None:
         """End everything, whatever has happened."""
-        self.place.clear()
-        self.exchange.stop()
+        try:
+            self.place.clear()
+        finally:
+            self.exchange.stop()
 
     def told(self, books: Books) -> str:
         """Tell in a line what there was."""

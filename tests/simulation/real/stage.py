@@ -165,9 +165,11 @@ class Stage:
         """End everything, whatever has happened."""
         for server in ("postgres", "redis-server"):
             send(CONT, self.layout.processes(server))
-        self.trial.end()
-        self._held.close()
-        self.layout.stop()
+        with self._held:
+            try:
+                self.trial.end()
+            finally:
+                self.layout.stop()
 
     def _keep_alive(self) -> None:
         daemon = self.daemon
