@@ -185,7 +185,7 @@ class Stage:
         else:
             assert code == FAILED, self._last_words(f"it ended with {code}")
             assert GIVEN_UP in daemon.log.text(), self._last_words("it ended by itself")
-            how = "gave up, as its root kept crashing"
+            how = "gave up, as its root had ended"
         self.ends[how] += 1
         self._tell(f"the daemon: {how}")
         self._asked_to_end = False
