@@ -101,19 +101,22 @@ class RiskBook:
     def refusal(self, order: Order, open_orders: int, now_ns: int) -> str | None:
         """Say which limit an entry would break, with its figures; None when it breaks none.
 
-        `open_orders`: the account's live orders without this one.
+        `open_orders`: the account's live orders without this one. What it costs itself may be counted already, as for
+        `spent_beside`.
         """
         limits, asset = self.limits, self._quote_asset_of(order.symbol)
         open_orders += len(self._offered)
         cost = EXACT.multiply(order.price, order.quantity)
+        itself = self._cost.get(order.key, {}).get(order.client_order_id, ZERO)
         if limits.max_open_orders is not None and open_orders >= limits.max_open_orders:
             return f"limit max_open_orders={limits.max_open_orders}: {open_orders} are open"
         for key, limit, risked in (
             ("max_symbol_at_risk", limits.max_symbol_at_risk, self._by_symbol[order.symbol]),
             ("max_account_at_risk", limits.max_account_at_risk, self._by_asset[asset]),
         ):
-            if limit is not None and EXACT.add(risked, cost) > limit:
-                return f"limit {key}={plain(limit)}: {plain(risked)} {asset} at risk, {plain(cost)} more wanted"
+            beside = EXACT.subtract(risked, itself)
+            if limit is not None and EXACT.add(beside, cost) > limit:
+                return f"limit {key}={plain(limit)}: {plain(beside)} {asset} at risk, {plain(cost)} more wanted"
         if limits.max_orders_per_min is not None and self._sent_within_a_minute(now_ns) >= limits.max_orders_per_min:
             return f"limit max_orders_per_min={limits.max_orders_per_min}: so many were sent in the last minute"
         return self._loss_refusal(asset, now_ns)

@@ -228,3 +228,12 @@ def test_an_order_that_was_committed_when_the_journal_was_read_is_not_spent_besi
     book = RiskBook(lambda _: "Q")
     book.restore([BUY], {}, 0)
     assert (book.spent_beside(BUY), book.spent_beside(AGAIN)) == (0, 20)
+
+
+@pytest.mark.parametrize("limit", ["max_symbol_at_risk", "max_account_at_risk"])
+def test_an_order_that_was_committed_when_the_journal_was_read_is_not_at_risk_beside_itself(limit: str) -> None:
+    book = RiskBook(lambda _: "Q")
+    book.restore([BUY], {}, 0)
+    book.limits = RiskLimits(**{limit: Decimal(20)})
+    refused = f"limit {limit}=20: 20 Q at risk, 20 more wanted"
+    assert (book.refusal(BUY, 0, 0), book.refusal(AGAIN, 0, 0)) == (None, refused)
