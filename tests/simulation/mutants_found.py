@@ -1,0 +1,47 @@
+"""Bugs that the simulation has found in the product, put back: what it found once it must go on finding.
+
+With every change of the daemon or of its world a seed means another course of things, so one that failed is no test for
+long. Its bug is one: each stands here, and has a test of its own in the suite, beside the part that it was in.
+"""
+
+from tests.simulation.mutant import Mutant
+
+_SWITCHES = "trading/switches.py"
+
+FOUND = (
+    Mutant(
+        name="found: settings before they were read",
+        file=_SWITCHES,
+        old="if known is not None and key not in self._unread:",
+        new="if known is not None:",
+        breaks="switches that start again give a leader the defaults, and a cycle is traded with them",
+    ),
+    Mutant(
+        name="found: drained is said once",
+        file=_SWITCHES,
+        old="self.system.tell(names.CONTROL, StatusDrained(*key))\n            case _ if is_wanted and fee",
+        new="pass\n            case _ if is_wanted and fee",
+        breaks="a shutdown that is asked for again before the end of the first was read never ends",
+    ),
+    Mutant(
+        name="found: levelled before anything was read",
+        file=_SWITCHES,
+        old='            case _ if symbol.state == "stopping" or key in self._unread:\n',
+        new='            case "stopping":\n',
+        breaks="switches that start again stop symbols of which they do not know yet that they are wanted",
+    ),
+    Mutant(
+        name="found: stopped while it starts",
+        file=_SWITCHES,
+        old="        if not isinstance(answer, Done) and symbol.ref is ref and ref.is_alive():\n",
+        new="        if isinstance(answer, RequestFailed) and symbol.ref is ref and ref.is_alive():\n",
+        breaks="a symbol that is stopped while it still starts trades on as stopping",
+    ),
+    Mutant(
+        name="found: an order spent beside itself",
+        file="execution/risk.py",
+        old="for order_id, cost in costs.items() if order_id != order.client_order_id)",
+        new="for cost in costs.values())",
+        breaks="an order whose intent its manager read in the journal is refused as over its cycle's budget",
+    ),
+)
