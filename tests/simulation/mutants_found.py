@@ -7,6 +7,8 @@ long. Its bug is one: each stands here, and has a test of its own in the suite, 
 from tests.simulation.mutant import Mutant
 
 _SWITCHES = "trading/switches.py"
+_RARE = 3_000
+"""Two things must befall within a moment: it was one seed in a thousand that found such a one."""
 
 FOUND = (
     Mutant(
@@ -15,6 +17,7 @@ FOUND = (
         old="if known is not None and key not in self._unread:",
         new="if known is not None:",
         breaks="switches that start again give a leader the defaults, and a cycle is traded with them",
+        seeds_max=_RARE,
     ),
     Mutant(
         name="found: drained is said once",
@@ -29,6 +32,7 @@ FOUND = (
         old='            case _ if symbol.state == "stopping" or key in self._unread:\n',
         new='            case "stopping":\n',
         breaks="switches that start again stop symbols of which they do not know yet that they are wanted",
+        seeds_max=_RARE,
     ),
     Mutant(
         name="found: stopped while it starts",
@@ -36,6 +40,7 @@ FOUND = (
         old="        if not isinstance(answer, Done) and symbol.ref is ref and ref.is_alive():\n",
         new="        if isinstance(answer, RequestFailed) and symbol.ref is ref and ref.is_alive():\n",
         breaks="a symbol that is stopped while it still starts trades on as stopping",
+        seeds_max=_RARE,
     ),
     Mutant(
         name="found: an order spent beside itself",
@@ -43,5 +48,6 @@ FOUND = (
         old="for order_id, cost in costs.items() if order_id != order.client_order_id)",
         new="for cost in costs.values())",
         breaks="an order whose intent its manager read in the journal is refused as over its cycle's budget",
+        seeds_max=_RARE,
     ),
 )
