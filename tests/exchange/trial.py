@@ -90,7 +90,10 @@ def write_listing(path: Path, symbols: list[str]) -> None:
 
 
 class Trial:
-    """One place, one exchange, one source of chance. `rules` are those of the exchange, `program` is what is run."""
+    """One place, one exchange, one source of chance.
+
+    `rules` are those of the exchange, `program` is what is run, `answer_s` is how long it waits for an answer.
+    """
 
     def __init__(
         self,
@@ -102,6 +105,7 @@ class Trial:
         settings: Sequence[str] = SETTINGS,
         rules: Sequence[str] = FEES,
         program: Sequence[str] = (PROGRAM.as_posix(),),
+        answer_s: int = 2,
     ) -> None:
         self.draw = random.Random(seed)
         self.symbols = symbols_of(symbols)
@@ -112,6 +116,7 @@ class Trial:
         self.exchange = LocalExchange(folder, *market, *rules, limited=False)
         self.place = Place(folder / "home", program, NAIVE_LOG__FORMAT="json")
         self._settings = settings
+        self._answer_s = answer_s
         self.daemon: Daemon | None = None
 
     def start(self) -> None:
@@ -126,10 +131,10 @@ class Trial:
             "NAIVE_EXCHANGE__BINANCE__API_KEY": self.exchange.api_key,
             "NAIVE_EXCHANGE__BINANCE__API_SECRET": self.exchange.api_secret,
             "NAIVE_EXCHANGE__BINANCE__STALE_AFTER_S": "5",
-            "NAIVE_EXCHANGE__BINANCE__ANSWER_TIMEOUT_S": "2",
+            "NAIVE_EXCHANGE__BINANCE__ANSWER_TIMEOUT_S": str(self._answer_s),
             "NAIVE_EXCHANGE__BINANCE__REFRESH_S": "5",
             "NAIVE_EXCHANGE__BINANCE__RECV_WINDOW_MS": "2000",
-            "NAIVE_EXECUTION__REQUEST_TIMEOUT_S": "5",
+            "NAIVE_EXECUTION__REQUEST_TIMEOUT_S": str(self._answer_s + 3),
             "NAIVE_EXECUTION__NEVER_PLACED_AFTER_S": "12",
             "NAIVE_EXECUTION__RECONCILE_INTERVAL_S": "10",
         }
