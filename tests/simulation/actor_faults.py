@@ -4,7 +4,7 @@ An actor of the pool that hangs is killed after a while by the pool, and so here
 stalls: its calls outside have time-outs of their own.
 """
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 
 from naive_daemon.otp import KILL, Ref, send_exit
 from naive_daemon.otp.faults import Crash, Delay, Fault, InjectedError, Kill, Step
@@ -35,6 +35,10 @@ class ActorFaults:
         """Go with a new process."""
         self._life = life
         self.struck.clear()
+
+    def has_struck(self, places: Collection[str]) -> bool:
+        """Say whether any of these was struck in this process."""
+        return any(place in places for _, place in self.struck)
 
     def fault(self, step: Step) -> Fault | None:
         """Draw what befalls; raises ProcessEnded once the process is over."""

@@ -23,6 +23,22 @@ SPREAD = (-1.0, 0.8)
 """A rate is the usual one times ten to a number drawn between these."""
 RATE_MAX = 0.6
 
+FOCUSED = 0.5
+FOCUS_TIMES = 10
+FOCI = (
+    "account",
+    "client",
+    "execution",
+    "leader",
+    "trader",
+    "settings.read",
+    "settings.write",
+    "cache.load",
+    "cache.write",
+    "account.open",
+)
+"""Places of which a world may have one where things go wrong far more often than usually: what is rare elsewhere."""
+
 USUAL: Mapping[str, float] = {
     # Of each message that an actor handles.
     "crash": 0.002,
@@ -164,6 +180,12 @@ class Together:
         return min((stream.next for stream in self._streams.values() if stream.next > self.count), default=0)
 
 
+def draw_focus(seed: int) -> str | None:
+    """Draw the place, if any, where faults are frequent in the world of a seed; no process dies more often for it."""
+    draw = random.Random(f"{seed}/focus")
+    return draw.choice(FOCI) if draw.random() < FOCUSED else None
+
+
 class Odds:
     """Decides at every opportunity; `befallen` is what befell so far, `opportunities` how often something could."""
 
@@ -173,11 +195,13 @@ class Odds:
         given: Iterable[Fault] | None = None,
         usual: Mapping[str, float] = USUAL,
         now_s: Callable[[], float] = lambda: 0.0,
+        focus: str | None = None,
     ) -> None:
         self.befallen: list[Fault] = []
         self._now_s = now_s
         self._seed = seed
         self._usual = usual
+        self._focus = focus
         self._given = None if given is None else list(given)
         self._streams: dict[Place, _Drawn | _Given] = {}
         self._groups: dict[str, tuple[Together, tuple[str, ...]]] = {}
@@ -228,6 +252,8 @@ class Odds:
         if self._given is not None:
             return _Given(fault for fault in self._given if (fault.kind, fault.place) == (kind, place))
         name = f"{self._seed}/{kind}/{place}"
+        if place == self._focus and not kind.startswith("death"):
+            return _Drawn(min(self._usual[kind] * FOCUS_TIMES, RATE_MAX), random.Random(name))
         rate = self._rates[kind]
         # A generator costs more than all it draws in a run: most places need none.
         if not rate or zlib.crc32(name.encode()) < PLACE_LEFT_OUT * 2**32:

@@ -28,9 +28,11 @@ from tests.simulation.annals import Annals, CycleAnnals, OrderAnnals, SymbolAnna
 from tests.simulation.at_exchange import AtExchange
 from tests.simulation.closings import Closings
 from tests.simulation.isolation import Isolation
+from tests.simulation.kept_metadata import KeptMetadata
 from tests.simulation.liveness import WorldStanding, check_liveness
 from tests.simulation.plan import Plan
 from tests.simulation.prints import Prints
+from tests.simulation.soon import Soon
 from tests.simulation.violation import Violation, promised
 from tests.trading.invariants import check_safety
 from tests.trading.table import Table
@@ -62,6 +64,8 @@ class Promises:
         self._at_exchange = AtExchange()
         self._closings = Closings(table, self.prints, shown)
         self._isolation = Isolation()
+        self._metadata = KeptMetadata()
+        self._soon = Soon()
         self._ended: list[CycleAnnals] = []
         self._waited: set[tuple[str, int]] = set()
         self._checks = 0
@@ -136,6 +140,8 @@ class Promises:
     def check(self, world: Any) -> None:
         """Look at what no single step shows, between two beats."""
         self._isolation.check(world)
+        self._metadata.check(world)
+        self._soon.check(world)
         self._checks += 1
         if self._checks % FULL_LOOK_EVERY == 0 and world.system is not None:
             self._look_at_all(world)

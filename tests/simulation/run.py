@@ -111,14 +111,18 @@ def heal(world: World, draw: random.Random) -> None:
     world.exchange.heal()
     world.end_silence()
     world.shown.set_ahead(0.0)
-    world.table.set_kill_switch(is_on=False)
-    world.table.set_limits(RiskLimits())
+    # What is as it is wanted already is left alone: a row that is written has all read, and all of it tried at once.
+    if world.table.safeguards.kill_switch.is_on:
+        world.table.set_kill_switch(is_on=False)
+    if any(limits != RiskLimits() for limits in world.table.safeguards.limits.values()):
+        world.table.set_limits(RiskLimits())
     for account in world.plan.accounts[1:]:
-        world.table.set_account(AccountSettings(name=account))
+        if draw.random() >= LEFT_ALONE or not world.table.accounts[account].is_enabled:
+            world.table.set_account(AccountSettings(name=account))
     for account in world.plan.accounts:
         for symbol in world.plan.symbols:
             wish, stop = draw.choice(LAST_WISHES), draw.choice(tuple(RestingOrders))
-            if draw.random() >= LEFT_ALONE:  # else it recovers by itself: a row that is written has all tried at once
+            if draw.random() >= LEFT_ALONE:
                 world.table.set(symbol, wish, entries=RestingOrders.KEEP, stop=stop, account=account)
 
 

@@ -35,7 +35,7 @@ from tests.simulation.journal import SimulatedJournal
 from tests.simulation.life import Life, ProcessEnded
 from tests.simulation.listener import SimulatedListener
 from tests.simulation.market import Market, MarketConnection
-from tests.simulation.odds import Fault, Odds
+from tests.simulation.odds import Fault, Odds, draw_focus
 from tests.simulation.outages import POSTGRES, Outages
 from tests.simulation.plan import draw_plan
 from tests.simulation.process import Notifier, Process
@@ -51,6 +51,7 @@ CONNECTED = MarketHealth(connected=True, reason="connected")
 RESTART_S = (0.2, 1.0, 8.0)
 START_WITHIN_S = 180.0
 WATCHDOG_S = 30.0
+FEEDERS = frozenset({"root", "watchman"})
 LOOK_S = 5.0
 KEEP_S = 5.0
 WATCH_PERIOD_S = 10.0
@@ -70,7 +71,7 @@ class World:
         self.plan = draw_plan(seed)
         self.clock = VirtualClock(START_NS)
         self.shown = ShownClock(self.clock)
-        self.odds = Odds(seed, given, now_s=self.passed_s)
+        self.odds = Odds(seed, given, now_s=self.passed_s, focus=draw_focus(seed))
         self.agenda = Agenda(self.clock)
         self.market_health = CONNECTED
         self.outages = Outages(self.clock)
@@ -174,6 +175,9 @@ class World:
         if not notifier.is_ready and now_s - process.began_s > START_WITHIN_S:
             self.end_process("it did not start in time")
         elif notifier.is_ready and now_s - notifier.alive_s > WATCHDOG_S:
+            # A tree that is being started again, and waits for a server, has nobody to feed it: a fresh start is fine.
+            if self.actor(names.WATCHMAN) is not None and not self.actor_faults.has_struck(FEEDERS):
+                self.violated("a daemon that is well feeds its watchdog", f"not for {now_s - notifier.alive_s:.0f} s")
             self.end_process("its watchdog was not fed")
         else:
             self.agenda.after(LOOK_S, lambda: self._look_after(life))
