@@ -40,7 +40,10 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 class Asking:
-    """Belongs to one execution manager, `actor`; what is learnt goes to `take_event`."""
+    """Belongs to one execution manager, `actor`; what is learnt goes to `take_event`.
+
+    `is_awaited` says of an order whether it is on its way: that it is not found says nothing then.
+    """
 
     def __init__(
         self,
@@ -49,12 +52,15 @@ class Asking:
         books: OrderBooks,
         take_event: Callable[[OrderEvent], None],
         never_placed_after_s: float,
+        *,
+        is_awaited: Callable[[str], bool],
     ) -> None:
         self._actor = actor
         self._account = account
         self._books = books
         self._take_event = take_event
         self._never_placed_after_s = never_placed_after_s
+        self._is_awaited = is_awaited
         self._inquiries = Inquiries()
 
     def __contains__(self, client_order_id: str) -> bool:
@@ -188,7 +194,7 @@ class Asking:
             self._actor.log.error("order is lost", order=order.client_order_id, symbol=order.symbol)
             self._tell(OrderExpired, order, LOST)
         else:
-            if order.status is not OrderStatus.UNKNOWN:
+            if order.status is not OrderStatus.UNKNOWN and not self._is_awaited(order.client_order_id):
                 self._tell(OrderUnknown, order, NOT_FOUND)
             self.ask_later(order)
 

@@ -114,7 +114,8 @@ class ExecutionManager(Actor):
         self._watch = PromiseWatch(self, books, self._gate, self._gate.spent_beside)
         self._promises_broken = self._watch.broken  # shown with the state
         self._sending = Sending(self, account, books, take_event, self._config.request_timeout_s)
-        self._asking = Asking(self, account, books, take_event, self._config.never_placed_after_s)
+        is_awaited, never_placed_after_s = self._sending.waits_for, self._config.never_placed_after_s
+        self._asking = Asking(self, account, books, take_event, never_placed_after_s, is_awaited=is_awaited)
         self._cancels = Cancels(self, account, self._asking.ask_now)
         self._reconciler = Reconciler(
             self,
@@ -126,7 +127,7 @@ class ExecutionManager(Actor):
             cancels=self._cancels,
             watch=self._watch,
             take_event=take_event,
-            is_awaited=self._sending.waits_for,
+            is_awaited=is_awaited,
         )
         self._rounds = Rounds(self, self._config.reconcile_interval_s, lambda: self._reconciler.begin(is_routine=True))
         self._clearing = Clearing(self, books.live_of, self._cancel)

@@ -24,6 +24,7 @@ from tests.execution.desk import (
     UNKNOWN,
     Desk,
     accepted,
+    cancel_refused,
     cancelled,
     filled,
     make_cycle,
@@ -210,6 +211,14 @@ def test_the_kill_switch_is_confirmed_only_when_no_entry_is_on_its_way() -> None
             desk.tell(answer)
         assert obeyed(desk) == [1]
         assert desk.journaled(BUY).status is last
+
+
+def test_an_entry_that_its_cancel_overtook_is_waited_for_before_the_kill_switch_is_confirmed() -> None:
+    """That it is not found proves nothing while its own answer is to come."""
+    desk = Desk().start().place(BUY).cancel(BUY).tell(cancel_refused(BUY), switched(1)).wait(3)
+    assert (desk.asked()[:1], obeyed(desk)) == ([BUY.client_order_id], [])
+    desk.tell(accepted(BUY))
+    assert (desk.life(BUY), obeyed(desk)) == ([OPEN], [1])
 
 
 def test_a_fresh_manager_confirms_only_when_its_client_can_not_be_sending_what_a_predecessor_left() -> None:
