@@ -148,14 +148,20 @@ def entry_while_it_is_off(history: History) -> None:
 def entry_through_the_kill_switch(history: History) -> None:
     order = history.intend(history.begin(history.cycle()))
     history.table.set_kill_switch(is_on=True)
-    history.table.kill_switch_seen[ACCOUNT] = history.table.safeguards.kill_switch.revision
+    history.confirm_kill_switch()
     history.send(order)
+
+
+def kill_switch_confirmed_too_soon(history: History) -> None:
+    order = history.intend(history.begin(history.cycle()))
+    history.table.set_kill_switch(is_on=True)
+    history.confirm_kill_switch(in_flight=[order], may_come=[order])
 
 
 def entry_that_comes_after_all_deadlines(history: History) -> None:
     order = history.intend(history.begin(history.cycle()))
     history.table.set_kill_switch(is_on=True)
-    history.table.kill_switch_seen[ACCOUNT] = history.table.safeguards.kill_switch.revision
+    history.confirm_kill_switch(may_come=[order])
     history.prints(*["100"] * 20)
     history.send(order)
 
@@ -241,6 +247,7 @@ BREACHES: dict[Callable[[History], None], str] = {
     entry_while_it_drains: "a symbol that is off or drains places no entry",
     entry_while_it_is_off: "a symbol that is off or drains places no entry",
     entry_through_the_kill_switch: "a kill switch that is confirmed stops entries",
+    kill_switch_confirmed_too_soon: "a kill switch that is confirmed has no entry on its way",
     entry_that_comes_after_all_deadlines: "a kill switch that is confirmed stops entries",
     entry_beyond_the_budget: "quote at risk stays within the budget",
     number_used_again: "a number names one cycle",

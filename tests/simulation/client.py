@@ -38,8 +38,8 @@ from tests.simulation.sender import CANCEL, ENTRY, EXIT, Request, Sender
 from tests.simulation.stream import Snapshot, Stream
 from tests.simulation.venue import Venue
 
-BEHIND_MAX_S = 14.0
-"""How long a gateway may be held up: longer than an order is waited for, shorter than until it counts as not placed."""
+BEHIND_MAX_S = 30.0
+"""How long a gateway may be held up: longer than anybody waits for what it tells."""
 
 
 class SimulatedGateway:

@@ -5,7 +5,7 @@ was decided on a trade of before then may still be on its way to the journal.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
@@ -19,14 +19,17 @@ DOUBTED_S = 60
 """So long after a start, what is told may still be about the time before it."""
 
 
-class Heard(dict[Key, Any]):
+K = TypeVar("K")
+
+
+class Heard(dict[K, Any], Generic[K]):
     """A table's rows, with somebody who hears of each that is written."""
 
-    def __init__(self, rows: dict[Key, Any], hear: Callable[[Key, Any], None]) -> None:
+    def __init__(self, rows: dict[K, Any], hear: Callable[[K, Any], None]) -> None:
         super().__init__(rows)
         self._hear = hear
 
-    def __setitem__(self, key: Key, row: Any) -> None:
+    def __setitem__(self, key: K, row: Any) -> None:
         self._hear(key, row)
         super().__setitem__(key, row)
 
@@ -65,6 +68,11 @@ class Closings:
         """Say whether the daemon has confirmed a kill switch that is on."""
         switch = self._table.safeguards.kill_switch
         return switch.is_on and self._table.kill_switch_seen.get(account) == switch.revision
+
+    def is_current(self, revision: int) -> bool:
+        """Say whether a kill switch of this revision is on now."""
+        switch = self._table.safeguards.kill_switch
+        return switch.is_on and switch.revision == revision
 
     def chunks_min(self, key: Key) -> int:
         """Give how many traders there are at least while a symbol is on; 0 where that is not certain."""

@@ -1,5 +1,6 @@
 """A short history of trading, put together by hand: as it should be, or with one thing in it that must never be."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -81,6 +82,11 @@ class History:
 
     def tell_actual(self, state: str) -> None:
         self.table.actual[ACCOUNT, SYMBOL] = ActualState(account=ACCOUNT, symbol=SYMBOL, state=state)
+
+    def confirm_kill_switch(self, in_flight: Sequence[Order] = (), may_come: Sequence[Order] = ()) -> None:
+        revision = self.table.kill_switch_seen[ACCOUNT] = self.table.safeguards.kill_switch.revision
+        unanswered, live = ([order.client_order_id for order in orders] for orders in (in_flight, may_come))
+        self.promises.kill_switch_is_confirmed(ACCOUNT, revision, unanswered, live)
 
     # Cycles ---------------------------------------------------------------------------------------------------------
 

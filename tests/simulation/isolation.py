@@ -6,7 +6,7 @@ from naive_daemon import names
 from tests.simulation.violation import demand
 
 OF_SYMBOLS = frozenset({"trader", "traders", "leader", "symbol"})
-STRIKES = frozenset({"crash", "crash after", "kill", "stall", "stuck"})
+STRIKES = frozenset({"crash", "crash after", "kill", "stall", "stuck", "mishap"})
 """Kinds of faults that end or hold up a part of the daemon."""
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from naive_daemon import names
 from naive_daemon.domain.events import OrderFilled
+from naive_daemon.domain.limits import KillCancel
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.domain.side import Side
@@ -192,14 +193,29 @@ def every_drain_ends(table: Table) -> None:
 
 
 def nothing_rests_that_was_to_be_cancelled(world: "World") -> None:
-    """`stop --orders cancel`: nothing rests of a symbol that is off, whoever has died since it was written."""
-    rows = world.table.rows
-    cleared = {
-        key for key, row in rows.items() if row.status is TradingStatus.OFF and row.stop_orders is RestingOrders.CANCEL
-    }
-    live = [order for order in world.books.orders() if not order.status.is_terminal]
-    left = [order.client_order_id for order in live if (order.key.account, order.symbol) in cleared]
+    """Nothing rests of what an operator wanted cancelled, whoever has died since then."""
+    left = still_to_be_cancelled(world)
     demand(not left, "what was to be cancelled is", left)
+
+
+def still_to_be_cancelled(world: "World") -> list[str]:
+    """Give the live orders that are not to be.
+
+    All of a symbol that is off by `stop --orders cancel`; entries of which nothing is filled of one that drains by
+    `shutdown --entries cancel`, and everywhere under `kill-switch on --cancel entries`.
+    """
+    switch, left = world.table.safeguards.kill_switch, []
+    for order in world.books.orders():
+        account = world.table.accounts.get(order.key.account)
+        if order.status.is_terminal or (account is not None and not account.is_enabled):
+            continue
+        row = world.table.rows[order.key.account, order.symbol]
+        is_cleared = row.status is TradingStatus.OFF and row.stop_orders is RestingOrders.CANCEL
+        drops_entries = row.status is TradingStatus.SHUTDOWN and row.shutdown_entries is RestingOrders.CANCEL
+        drops_entries |= switch.is_on and switch.cancel is KillCancel.ENTRIES
+        if is_cleared or (drops_entries and order.side is Side.BUY and not order.filled):
+            left.append(order.client_order_id)
+    return left
 
 
 def completes_cycles(world: "World", annals: Annals, key: tuple[str, str]) -> None:

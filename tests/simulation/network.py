@@ -122,6 +122,7 @@ class Network:
         self._away_until_ns = 0
         self._banned_until_ns = 0
         self._dead: list[Line] = []
+        self._next_order: tuple[float, Callable[[], None]] | None = None
 
     @property
     def is_away(self) -> bool:
@@ -135,9 +136,14 @@ class Network:
     def heal(self) -> None:
         """Let everything through from now on, and whoever reads a dead connection notice."""
         self._away_until_ns = self._banned_until_ns = 0
+        self._next_order = None
         dead, self._dead = self._dead, []
         for line in dead:
             line.lost("the connection was dead")
+
+    def slow_down_next_order(self, seconds: float, then: Callable[[], None]) -> None:
+        """Let the next order that leaves take so much longer, and do something once it is on its way."""
+        self._next_order = seconds, then
 
     def soon(self, do: Callable[[], None]) -> None:
         """Do something as soon as a message has come across."""
@@ -210,6 +216,10 @@ class Network:
             self._time_out(ticket, sent_ns)
             return ticket
         delay_s = self._latency_s() + (strikes("late request", place) or 0.0) * LATE_REQUEST_MAX_S
+        if place == "order" and self._next_order is not None:
+            (held_s, then), self._next_order = self._next_order, None
+            delay_s += held_s
+            self.agenda.after(0.0, then)
         if delay_s > ANSWER_WITHIN_S:
             self._time_out(ticket, sent_ns)
         self.agenda.after(delay_s, lambda: self._arrive(place, handle, ticket, sent_ns))

@@ -83,10 +83,19 @@ USUAL: Mapping[str, float] = {
     "clock jump": 0.01,
     "stop in order": 0.01,
     "stranger": 0.02,
+    "mishap": 0.015,
     # Of each commit.
     "crash after": 0.002,
 }
 """How likely each kind of fault usually is at one opportunity."""
+
+OFTEN: Mapping[Place, float] = {
+    ("request lost", "cancel"): 6.0,
+    ("late request", "cancel"): 3.0,
+    ("error", "cancel"): 3.0,
+    ("late answer", "order"): 2.0,
+}
+"""So many times as likely it is at a place that has few opportunities."""
 
 
 _NOTHING = random.Random(0)
@@ -254,7 +263,7 @@ class Odds:
         name = f"{self._seed}/{kind}/{place}"
         if place == self._focus and not kind.startswith("death"):
             return _Drawn(min(self._usual[kind] * FOCUS_TIMES, RATE_MAX), random.Random(name))
-        rate = self._rates[kind]
+        rate = min(self._rates[kind] * OFTEN.get((kind, place), 1.0), RATE_MAX)
         # A generator costs more than all it draws in a run: most places need none.
         if not rate or zlib.crc32(name.encode()) < PLACE_LEFT_OUT * 2**32:
             return _Drawn(0.0, _NOTHING)

@@ -42,10 +42,8 @@ __all__ = ["Promises", "Violation"]
 FULL_LOOK_EVERY = 20
 """Beats from one look at every order there ever was to the next: what can break at a commit is seen at once."""
 
-PROMPT_S = 1.0
 LATEST_S = 13.0
-"""From the intent's commit to the exchange: as long as all goes well, and at the most, the wait in the client included.
-"""
+"""From the intent's commit to the exchange at the most, the wait in the client included."""
 
 
 class Promises:
@@ -68,6 +66,7 @@ class Promises:
         self._soon = Soon()
         self._ended: list[CycleAnnals] = []
         self._waited: set[tuple[str, int]] = set()
+        self._may_come: dict[str, frozenset[str]] = {}
         self._checks = 0
         self._healed_ns: int | None = None
 
@@ -128,6 +127,12 @@ class Promises:
         for entry in entries:
             if isinstance(entry, OrderRecorded) and entry.order.client_order_id not in self.annals.orders:
                 self._waited.add((entry.order.client_order_id, entry.order.created_ns))
+
+    def kill_switch_is_confirmed(self, account: str, revision: int, in_flight: list[str], live: list[str]) -> None:
+        """Hear that an account confirms a kill switch, which of its entries wait for an answer, and which live."""
+        if self._closings.is_current(revision):
+            safety.kill_switch_is_obeyed(in_flight)
+            self._may_come[account] = frozenset(live)
 
     def heals(self) -> None:
         """Hear that nothing goes wrong from now on."""
@@ -292,15 +297,15 @@ class Promises:
                 naive_rules.is_replaced(cycle, symbol, chunks)
 
     def _is_stopped(self, order: Order) -> bool:
-        """Say whether a kill switch is confirmed that an entry must have known of: it did not leave before.
+        """Say whether a kill switch is confirmed that an entry must have known of: it had not left before.
 
-        One that takes long on its way may have left before; later than the exchange takes it none comes.
+        One that was unknown at that moment may still come; later than the exchange takes it none does.
         """
-        if not self._closings.is_stopped(order.key.account):
+        account, order_id = order.key.account, order.client_order_id
+        if not self._closings.is_stopped(account):
             return False
-        known = self.annals.orders[order.client_order_id]
-        under_way_s = self._shown.monotonic_s() - known.began_s
-        return under_way_s < PROMPT_S or under_way_s > LATEST_S
+        under_way_s = self._shown.monotonic_s() - self.annals.orders[order_id].began_s
+        return order_id not in self._may_come.get(account, ()) or under_way_s > LATEST_S
 
 
 def _slot(key: CycleKey) -> tuple[str, str, int]:

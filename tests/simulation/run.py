@@ -12,8 +12,10 @@ from naive_daemon.domain.limits import RiskLimits
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.otp import ActorDiedError
 from naive_daemon.otp.trace import TraceSink
+from tests.simulation.liveness import still_to_be_cancelled
 from tests.simulation.odds import Fault, Place
 from tests.simulation.promises import Violation
+from tests.simulation.violation import demand
 from tests.simulation.weather import befall
 from tests.simulation.world import World
 
@@ -21,6 +23,8 @@ BEATS_S = (0.05, 0.2, 0.5, 0.5, 1.0, 2.0, 8.0)
 SETTLES_S = 10.0
 SWINGS = 4
 SWING_S = 2.0
+CANCELLED_WITHIN_S = 240.0
+LOOKS_EVERY_S = 2.0
 CALM_MAX_S = 900.0
 """Longer than any pause before something is tried again: quarantine, back-off, questions, reconciliation."""
 DIES_AT_REST = 0.3
@@ -111,6 +115,7 @@ def heal(world: World, draw: random.Random) -> None:
     world.exchange.heal()
     world.end_silence()
     world.shown.set_ahead(0.0)
+    see_cancelled(world)
     # What is as it is wanted already is left alone: a row that is written has all read, and all of it tried at once.
     if world.table.safeguards.kill_switch.is_on:
         world.table.set_kill_switch(is_on=False)
@@ -124,6 +129,14 @@ def heal(world: World, draw: random.Random) -> None:
             wish, stop = draw.choice(LAST_WISHES), draw.choice(tuple(RestingOrders))
             if draw.random() >= LEFT_ALONE:
                 world.table.set(symbol, wish, entries=RestingOrders.KEEP, stop=stop, account=account)
+
+
+def see_cancelled(world: World) -> None:
+    """Let time pass until nothing rests that is to be cancelled, before the market fills it, and with no word more."""
+    until_s = world.passed_s() + CANCELLED_WITHIN_S
+    while left := still_to_be_cancelled(world):
+        demand(world.passed_s() < until_s, "what was to be cancelled is, soon", left)
+        world.pass_time(LOOKS_EVERY_S)
 
 
 def come_to_rest(world: World) -> None:

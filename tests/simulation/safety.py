@@ -36,6 +36,11 @@ def kill_switch_holds(order: Order, *, is_confirmed: bool) -> None:
     demand(not is_let_through, "a kill switch that is confirmed stops entries", order.client_order_id)
 
 
+def kill_switch_is_obeyed(under_way: list[str]) -> None:
+    """A kill switch is confirmed only when each entry that was on its way has been answered, or is unknown."""
+    demand(not under_way, "a kill switch that is confirmed has no entry on its way", under_way)
+
+
 def closed_means_closed(order: Order, *, is_closed: bool) -> None:
     """A status of off or shutdown places no entry, once the daemon has confirmed it."""
     demand(not is_closed, "a symbol that is off or drains places no entry", order.client_order_id)

@@ -69,7 +69,7 @@ def test_an_entry_that_was_on_its_way_before_a_kill_switch_was_confirmed_may_sti
     history = History()
     order = history.intend(history.begin(history.cycle()))
     history.table.set_kill_switch(is_on=True)
-    history.table.kill_switch_seen[ACCOUNT] = history.table.safeguards.kill_switch.revision
+    history.confirm_kill_switch(may_come=[order])
     history.prints("100", "100")
     history.send(order)
     assert history.books.orders()[0].status is OrderStatus.OPEN

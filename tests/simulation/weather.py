@@ -8,6 +8,7 @@ import msgspec
 from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.limits import KillCancel, RiskLimits
 from naive_daemon.domain.settings import RestingOrders, TradeSettings, TradingStatus
+from tests.simulation.mishaps import MISHAPS, Befall
 from tests.simulation.outages import POSTGRES, REDIS
 from tests.simulation.world import World
 
@@ -15,9 +16,6 @@ AWAY_MAX_S = 60.0
 GAP_MAX_S = 45.0
 CLOCK_MAX_S = 7_200.0
 EMPTIED_AFTER_S = 1.0
-
-Befall = Callable[[World, str, str, float], None]
-"""Lets something befall a world: an account of it, a symbol of it, how badly."""
 
 
 def befall(world: World) -> None:
@@ -171,5 +169,6 @@ FAULTS: dict[tuple[str, str], Befall] = {
     ("silence", "market"): _silence,
     ("gap", "market"): _gap,
     ("flash crash", "market"): _flash_crash,
+    **MISHAPS,
 }
 """Kind and place of each, and how it befalls. An operator says `start` and `off` again as often as the opposite."""

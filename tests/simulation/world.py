@@ -16,6 +16,7 @@ from naive_daemon.clock import NS_PER_S, VirtualClock
 from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.events import MarketHealth, Trade
 from naive_daemon.domain.settings import TradingStatus
+from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.engine import PaperEngine
 from naive_daemon.execution.journal import JournalConfig
 from naive_daemon.execution.journal_store import JournalEntry
@@ -30,6 +31,7 @@ from tests.simulation.accounts import SimulatedOpener
 from tests.simulation.actor_faults import ActorFaults
 from tests.simulation.agenda import Agenda
 from tests.simulation.cache import SimulatedCache
+from tests.simulation.closings import Heard
 from tests.simulation.exchange import SimulatedExchange
 from tests.simulation.journal import SimulatedJournal
 from tests.simulation.life import Life, ProcessEnded
@@ -81,6 +83,7 @@ class World:
         self.store = MemoryStore()
         self.exchange = SimulatedExchange(self.clock, self.agenda, self.odds, self._make_engine())
         self.promises = Promises(self.plan, self.books, self.table, self.exchange, self.shown)
+        self.table.kill_switch_seen = Heard(self.table.kill_switch_seen, self._kill_switch_confirmed)
         self.exchange.on_arrival = lambda order: self._hold(self.promises.order_arrives, order)
         self.exchange.on_events = lambda events: self._hold(self.promises.events_occur, events)
         self.actor_faults = ActorFaults(self.odds, self.agenda)
@@ -292,6 +295,16 @@ class World:
         except Violation as violation:
             self.violation = self.violation or violation
             self._life.end("a promise was broken")
+
+    def _kill_switch_confirmed(self, account: str, revision: int) -> None:
+        manager = self.actor(names.execution_manager(account))
+        mine = [order for order in self.books.orders() if order.key.account == account and order.side is Side.BUY]
+        entries = [order.client_order_id for order in mine if not order.status.is_terminal]
+        in_flight: list[str] = []
+        if manager is not None:
+            entries = [order_id for order_id in entries if order_id in manager._books.live]
+            in_flight = [order_id for order_id in entries if order_id in manager._sending._in_flight]
+        self._hold(lambda live: self.promises.kill_switch_is_confirmed(account, revision, in_flight, live), entries)
 
     # Parts ----------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,77 @@
+"""Several things that go wrong at once, and that hardly ever meet when each of them is drawn by itself."""
+
+from collections.abc import Callable, Hashable
+from decimal import Decimal
+
+import msgspec
+
+from naive_daemon import names
+from naive_daemon.domain.limits import KillCancel
+from naive_daemon.domain.settings import RestingOrders, TradingStatus
+from naive_daemon.otp import KILL, send_exit
+from tests.simulation.outages import POSTGRES
+from tests.simulation.world import World
+
+Befall = Callable[[World, str, str, float], None]
+"""Lets something befall a world: an account of it, a symbol of it, how badly."""
+
+AWAY_MAX_S = 20.0
+EVEN = 0.5
+SLOW_MAX_S = 10.0
+RISES_AFTER_MAX_S = 40.0
+
+
+def _cancel_is_lost(world: World, account: str, symbol: str, size: float) -> None:
+    """Let the exchange be out of reach as an operator wants orders cancelled, and whoever knows of it be killed."""
+    away_s = 1.0 + size * AWAY_MAX_S
+    world.exchange.go_away(away_s, is_down=True)
+    world.table.set(symbol, TradingStatus.OFF, stop=RestingOrders.CANCEL, account=account)
+    _kill_after(world, away_s * size, names.execution_manager(account))
+
+
+def _nobody_reads(world: World, account: str, _: str, size: float) -> None:
+    """Let an account be killed twice while the journal can not be read: whoever follows its orders asks each time."""
+    away_s = 2.0 + size * AWAY_MAX_S
+    world.outages.take_away(POSTGRES, away_s)
+    for share in (0.3, 0.6):
+        _kill_after(world, away_s * share, names.account(account))
+
+
+def _switch_as_an_order_leaves(world: World, _: str, __: str, size: float) -> None:
+    """Pull the kill switch when the next order is on its way, and slow."""
+
+    def pull() -> None:
+        cancel = KillCancel.ENTRIES if size < EVEN else KillCancel.NOTHING
+        world.table.set_kill_switch(is_on=True, cancel=cancel)
+
+    world.exchange.network.slow_down_next_order(size * SLOW_MAX_S, pull)
+
+
+def _fewer_then_more(world: World, account: str, symbol: str, size: float) -> None:
+    """Let an operator want one trader, and after a while many."""
+
+    def set_chunks(chunks: int) -> None:
+        row = world.table.rows[account, symbol]
+        trade = msgspec.structs.replace(row.trade, chunks=chunks, budget=Decimal(100 * chunks))
+        world.table.set(symbol, row.status, trade, account=account)
+
+    set_chunks(1 + int(size * 2))
+    world.agenda.after(1.0 + size * RISES_AFTER_MAX_S, lambda: set_chunks(5))
+
+
+def _kill_after(world: World, seconds: float, name: Hashable) -> None:
+    def kill() -> None:
+        ref = None if world.system is None else world.system.whereis(name)
+        if ref is not None and ref.is_alive():
+            send_exit(ref, KILL)
+
+    world.agenda.after(seconds, kill)
+
+
+MISHAPS: dict[tuple[str, str], Befall] = {
+    ("mishap", "a cancel is lost"): _cancel_is_lost,
+    ("mishap", "nobody reads"): _nobody_reads,
+    ("mishap", "the switch as an order leaves"): _switch_as_an_order_leaves,
+    ("mishap", "fewer traders, then more"): _fewer_then_more,
+}
+"""Kind and place of each, and how it befalls."""
