@@ -59,7 +59,7 @@ def test_a_stop_with_cancel_while_the_daemon_is_down_cancels_when_it_is_up() -> 
 @pytest.mark.parametrize("is_kill", [True, False], ids=["killed", "raising"])
 @pytest.mark.parametrize("who", STRUCK)
 def test_a_stop_with_cancel_cancels_whoever_is_struck_after_it(who: str, is_kill: bool) -> None:
-    for moment in range(1, 70, 2):
+    for moment in range(1, 70, 5):
         plant = resting()
         due = plant.stepper.steps + moment
         hits: list[int] = []
