@@ -112,6 +112,7 @@ def check_liveness(world: "World", annals: Annals, prints: Prints, there: AtExch
         nothing_waits(world, account)
         nobody_holds_entries(world, account)
         risk_is_counted(world, account)
+        account_knows_what_is_open(world, account)
     exchange_has_what_the_journal_has(world, annals, there)
     every_drain_ends(world.table)
     nothing_rests_that_was_to_be_cancelled(world)
@@ -168,6 +169,13 @@ def risk_is_counted(world: "World", account: str) -> None:
             costs[cycle.key.symbol] += sum(order.filled_quote for order in buys) + sum(resting)
     counted = {symbol: risk.at_risk(symbol) for symbol in world.plan.symbols}
     demand(all(counted[symbol] == costs[symbol] for symbol in counted), "risk is counted", f"{counted}, not {costs}")
+
+
+def account_knows_what_is_open(world: "World", account: str) -> None:
+    """An account shows no position of a cycle that has ended."""
+    known = world.actor(names.account(account))._positions._positions
+    ended = [str(key) for key in known if world.books._cycles[key].result is not None]
+    demand(not ended, "an account forgets what has ended", ended)
 
 
 def exchange_has_what_the_journal_has(world: "World", annals: Annals, there: AtExchange) -> None:

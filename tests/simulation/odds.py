@@ -23,14 +23,12 @@ SPREAD = (-1.0, 0.8)
 """A rate is the usual one times ten to a number drawn between these."""
 RATE_MAX = 0.6
 
-FOCUSED = 0.5
+FOCUSED = 0.6
 FOCUS_TIMES = 10
 FOCI = (
     "account",
-    "client",
     "execution",
     "leader",
-    "trader",
     "settings.read",
     "settings.write",
     "cache.load",

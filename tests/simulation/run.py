@@ -25,10 +25,13 @@ SWINGS = 4
 SWING_S = 2.0
 CANCELLED_WITHIN_S = 240.0
 LOOKS_EVERY_S = 2.0
+CLOSING_LOOKS = 6
 CALM_MAX_S = 900.0
 """Longer than any pause before something is tried again: quarantine, back-off, questions, reconciliation."""
 DIES_AT_REST = 0.3
 LEFT_ALONE = 0.5
+ALL_LEFT_ALONE = 0.3
+CLOSES_ACCOUNT = 0.5
 LAST_WISHES = (TradingStatus.ON, TradingStatus.ON, TradingStatus.SHUTDOWN, TradingStatus.OFF)
 
 
@@ -105,6 +108,8 @@ def _live(world: World) -> None:
     if draw.random() < DIES_AT_REST:
         world.end_process("killed at rest")
         come_to_rest(world)
+    if draw.random() < CLOSES_ACCOUNT:
+        close_accounts(world)
 
 
 def heal(world: World, draw: random.Random) -> None:
@@ -116,18 +121,19 @@ def heal(world: World, draw: random.Random) -> None:
     world.end_silence()
     world.shown.set_ahead(0.0)
     see_cancelled(world)
+    left_alone = 1.0 if draw.random() < ALL_LEFT_ALONE else LEFT_ALONE
     # What is as it is wanted already is left alone: a row that is written has all read, and all of it tried at once.
     if world.table.safeguards.kill_switch.is_on:
         world.table.set_kill_switch(is_on=False)
     if any(limits != RiskLimits() for limits in world.table.safeguards.limits.values()):
         world.table.set_limits(RiskLimits())
     for account in world.plan.accounts[1:]:
-        if draw.random() >= LEFT_ALONE or not world.table.accounts[account].is_enabled:
+        if draw.random() >= left_alone or not world.table.accounts[account].is_enabled:
             world.table.set_account(AccountSettings(name=account))
     for account in world.plan.accounts:
         for symbol in world.plan.symbols:
             wish, stop = draw.choice(LAST_WISHES), draw.choice(tuple(RestingOrders))
-            if draw.random() >= LEFT_ALONE:
+            if draw.random() >= left_alone:
                 world.table.set(symbol, wish, entries=RestingOrders.KEEP, stop=stop, account=account)
 
 
@@ -156,3 +162,12 @@ def come_to_rest(world: World) -> None:
                 raise
         else:
             return
+
+
+def close_accounts(world: World) -> None:
+    """Disable every account that can be, and see that its symbols stop in time."""
+    for account in world.plan.accounts[1:]:
+        world.table.set_account(AccountSettings(name=account, is_enabled=False))
+        for _ in range(CLOSING_LOOKS):
+            world.pass_time(SETTLES_S)
+            world.check()
