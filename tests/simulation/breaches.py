@@ -126,6 +126,12 @@ def order_that_opens_again(history: History) -> None:
     history.promises.entries_written([OrderRecorded(order)])
 
 
+def end_that_is_taken_back(history: History) -> None:
+    order = history.send(history.intend(history.begin(history.cycle())))
+    history.cancel(order)
+    history.write(OrderRecorded(order))
+
+
 # Switches and money ---------------------------------------------------------------------------------------------------
 
 
@@ -244,6 +250,7 @@ BREACHES: dict[Callable[[History], None], str] = {
     fill_lost_from_the_order: "a position is the sum of its fills",
     two_fills_of_one_trade: "a trade id names one fill",
     order_that_opens_again: "what is over never opens again",
+    end_that_is_taken_back: "what is over never opens again",
     entry_while_it_drains: "a symbol that is off or drains places no entry",
     entry_while_it_is_off: "a symbol that is off or drains places no entry",
     entry_through_the_kill_switch: "a kill switch that is confirmed stops entries",

@@ -17,6 +17,8 @@ Befall = Callable[[World, str, str, float], None]
 
 AWAY_MAX_S = 20.0
 EVEN = 0.5
+SOON_S = 0.05
+HALTED_S = 90.0
 SLOW_MAX_S = 10.0
 RISES_AFTER_MAX_S = 40.0
 
@@ -38,13 +40,28 @@ def _nobody_reads(world: World, account: str, _: str, size: float) -> None:
 
 
 def _switch_as_an_order_leaves(world: World, _: str, __: str, size: float) -> None:
-    """Pull the kill switch when the next order is on its way, and slow."""
+    """Pull the kill switch when the next order is on its way, and slow; once it is there, nothing is traded."""
+    cancel = KillCancel.ENTRIES if size < EVEN else KillCancel.NOTHING
+    pull, there_s = _pull(world, cancel), size * SLOW_MAX_S
 
-    def pull() -> None:
-        cancel = KillCancel.ENTRIES if size < EVEN else KillCancel.NOTHING
-        world.table.set_kill_switch(is_on=True, cancel=cancel)
+    def pull_then_halt() -> None:
+        pull()
+        world.agenda.after(there_s + SOON_S, halt)
 
-    world.exchange.network.slow_down_next_order(size * SLOW_MAX_S, pull)
+    def halt() -> None:
+        for symbol in world.plan.symbols:
+            world.exchange.halt(symbol, HALTED_S)
+
+    world.exchange.network.slow_down_next_order(pull_then_halt, there_s=there_s)
+
+
+def _answered_after_its_cancel(world: World, _: str, __: str, size: float) -> None:
+    """Have the next order cancelled as soon as it is there; that it was accepted comes later than that it is over."""
+    world.exchange.network.slow_down_next_order(_pull(world, KillCancel.ENTRIES), back_s=1.0 + size * SLOW_MAX_S)
+
+
+def _pull(world: World, cancel: KillCancel) -> Callable[[], None]:
+    return lambda: world.table.set_kill_switch(is_on=True, cancel=cancel)
 
 
 def _fewer_then_more(world: World, account: str, symbol: str, size: float) -> None:
@@ -70,6 +87,7 @@ def _kill_after(world: World, seconds: float, name: Hashable) -> None:
 
 MISHAPS: dict[tuple[str, str], Befall] = {
     ("mishap", "a cancel is lost"): _cancel_is_lost,
+    ("mishap", "an answer after a cancel"): _answered_after_its_cancel,
     ("mishap", "nobody reads"): _nobody_reads,
     ("mishap", "the switch as an order leaves"): _switch_as_an_order_leaves,
     ("mishap", "fewer traders, then more"): _fewer_then_more,

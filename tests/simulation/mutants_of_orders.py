@@ -145,17 +145,6 @@ ORDERS = (
         breaks="a duplicate makes an order fuller than it is",
     ),
     Mutant(
-        name="fill after the end ignored",
-        file=_ORDER,
-        old="        filled = EXACT.add(self.filled, event.quantity)\n",
-        new=(
-            "        if self.status.is_terminal:\n"
-            "            return self\n"
-            "        filled = EXACT.add(self.filled, event.quantity)\n"
-        ),
-        breaks="what was bought before a cancel is on nobody's books",
-    ),
-    Mutant(
         name="terminal order reopened",
         file=_ORDER,
         old="            case _ if self.status.is_terminal:\n                return self\n",
@@ -177,18 +166,18 @@ ORDERS = (
         breaks="a cancel that was lost is never sent again",
     ),
     Mutant(
-        name="end believed before its fills",
-        file=_ASKING,
-        old="        if order.filled < there.filled:\n            self.ask_later(order)\n            return\n",
-        new="",
-        breaks="an order is over in the books with less than it has filled",
-    ),
-    Mutant(
         name="end told by the stream believed before its fills",
         file=_ASKING,
         old="        if is_doubtful:\n            self.ask_now(order)\n        return is_doubtful\n",
         new="        return False\n",
         breaks="a trader acts on a cancel while its fills are still on their way",
+    ),
+    Mutant(
+        name="only what rests is cancelled by the kill switch",
+        file="execution/clearing.py",
+        old="for order in [order for order in live if order.side is Side.BUY and order.filled == ZERO]:",
+        new="for order in [order for order in live if order.side is Side.BUY and order.status.is_resting]:",
+        breaks="an entry that was on its way when the switch was pulled is bought all the same",
     ),
     Mutant(
         name="entries placed under the kill switch",

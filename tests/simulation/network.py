@@ -122,7 +122,7 @@ class Network:
         self._away_until_ns = 0
         self._banned_until_ns = 0
         self._dead: list[Line] = []
-        self._next_order: tuple[float, Callable[[], None]] | None = None
+        self._next_order: tuple[float, float, Callable[[], None]] | None = None
 
     @property
     def is_away(self) -> bool:
@@ -141,9 +141,9 @@ class Network:
         for line in dead:
             line.lost("the connection was dead")
 
-    def slow_down_next_order(self, seconds: float, then: Callable[[], None]) -> None:
-        """Let the next order that leaves take so much longer, and do something once it is on its way."""
-        self._next_order = seconds, then
+    def slow_down_next_order(self, then: Callable[[], None], *, there_s: float = 0.0, back_s: float = 0.0) -> None:
+        """Let the next order that leaves take so much longer, or its answer, and do something once it is on its way."""
+        self._next_order = there_s, back_s, then
 
     def soon(self, do: Callable[[], None]) -> None:
         """Do something as soon as a message has come across."""
@@ -216,23 +216,24 @@ class Network:
             self._time_out(ticket, sent_ns)
             return ticket
         delay_s = self._latency_s() + (strikes("late request", place) or 0.0) * LATE_REQUEST_MAX_S
+        back_s = 0.0
         if place == "order" and self._next_order is not None:
-            (held_s, then), self._next_order = self._next_order, None
-            delay_s += held_s
-            self.agenda.after(0.0, then)
+            (there_s, back_s, then), self._next_order = self._next_order, None
+            delay_s += there_s
+            self.agenda.after(delay_s if back_s else 0.0, then)
         if delay_s > ANSWER_WITHIN_S:
             self._time_out(ticket, sent_ns)
-        self.agenda.after(delay_s, lambda: self._arrive(place, handle, ticket, sent_ns))
+        self.agenda.after(delay_s, lambda: self._arrive(place, handle, ticket, sent_ns, back_s))
         return ticket
 
-    def _arrive(self, place: str, handle: Callable[[], Answer], ticket: Ticket, sent_ns: int) -> None:
+    def _arrive(self, place: str, handle: Callable[[], Answer], ticket: Ticket, sent_ns: int, back_s: float) -> None:
         strikes = self._strikes
         if self.is_away:
             self._time_out(ticket, sent_ns)
             return
         refusal = self._refusal(place, sent_ns)
         answer = handle() if refusal is None else refusal
-        delay_s = self._latency_s()
+        delay_s = self._latency_s() + back_s
         if refusal is None and (size := strikes("error after", place)) is not None:
             answer = Unknown("HTTP 502")
             delay_s += size * ERROR_AFTER_MAX_S  # time enough for a fill before it

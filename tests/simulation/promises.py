@@ -100,21 +100,26 @@ class Promises:
 
     def entries_written(self, entries: Sequence[JournalEntry]) -> None:
         """Hear of what was committed in the journal, right after it was, told to the daemon or not."""
-        orders: dict[str, None] = {}
+        orders: dict[str, Order] = {}
         cycles: dict[CycleKey, None] = {}
+        over: dict[str, None] = {}
         reporter: CycleAnnals | None = None
         self._ended.clear()
         for entry in entries:
             match entry:
                 case OrderRecorded(order, event):
+                    known = self.annals.orders.get(order.client_order_id)
+                    if known is not None and known.status.is_terminal:
+                        over.setdefault(order.client_order_id)
                     self._take_order(order, event if isinstance(event, OrderFilled) else None)
-                    orders[order.client_order_id] = cycles[order.key] = None
+                    orders[order.client_order_id], cycles[order.key] = order, None
                     reporter = None
                 case CycleRecorded(cycle):
                     reporter = self._take_cycle(cycle, reporter)
                     cycles[cycle.key] = None
         self._see_replaced()
-        for order_id in orders:
+        for order_id, order in orders.items():
+            safety.over_is_over(order, was_over=order_id in over)
             safety.position_is_its_fills(self._books._orders[order_id], self.annals.orders[order_id])
         for key in cycles:
             known = self.annals.cycles[key]

@@ -110,6 +110,12 @@ def position_is_its_fills(order: Order, known: OrderAnnals) -> None:
     demand(order.status.is_terminal == known.status.is_terminal, "what is over never opens again", detail)
 
 
+def over_is_over(order: Order, *, was_over: bool) -> None:
+    """Nobody writes of an order that is over that it lives, but what is written again with its end behind it."""
+    is_back = was_over and not order.status.is_terminal
+    demand(not is_back, "what is over never opens again", f"{order.client_order_id} is {order.status} again")
+
+
 def number_is_new(key: CycleKey, symbol: SymbolAnnals) -> None:
     """No cycle number of a trader is used twice."""
     last = symbol.last.get(key.trader, 0)
