@@ -21,7 +21,7 @@ from tests.trading.table import Table
 ATTEMPTS_MAX = 10
 PLACES = (
     *("journal.write", "journal.load", "journal.lock", "journal.keep"),
-    *("settings.read", "settings.write"),
+    *("settings.read", "settings.write", "settings.drained"),
 )
 EVERY_OTHER = [
     Fault(kind, place, number, 0.5)

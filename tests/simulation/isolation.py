@@ -16,7 +16,7 @@ HARMLESS = frozenset({"feed", "watchman", "player", "control"})
 DID_NOT_START = "did not start"
 """What crashes before it has started once is not started again by its supervisor."""
 
-STRIKES = frozenset({"crash", "crash after", "kill", "stall", "stuck"})
+STRIKES = frozenset({"crash", "crash after", "kill", "stall", "stuck", "mishap"})
 """Kinds of faults that end or hold up a part of the daemon."""
 
 

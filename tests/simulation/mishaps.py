@@ -76,13 +76,24 @@ def _fewer_then_more(world: World, account: str, symbol: str, size: float) -> No
     world.agenda.after(1.0 + size * RISES_AFTER_MAX_S, lambda: set_chunks(5))
 
 
-def _kill_after(world: World, seconds: float, name: Hashable) -> None:
-    def kill() -> None:
-        ref = None if world.system is None else world.system.whereis(name)
-        if ref is not None and ref.is_alive():
-            send_exit(ref, KILL)
+def _killed_as_a_cycle_ends(world: World, account: str, _: str, __: float) -> None:
+    """Kill the execution manager when the end of a cycle has been committed, and before it is told."""
 
-    world.agenda.after(seconds, kill)
+    def end() -> None:
+        world.cycle_ends = lambda: None
+        _kill(world, names.execution_manager(account))
+
+    world.cycle_ends = end
+
+
+def _kill_after(world: World, seconds: float, name: Hashable) -> None:
+    world.agenda.after(seconds, lambda: _kill(world, name))
+
+
+def _kill(world: World, name: Hashable) -> None:
+    ref = None if world.system is None else world.system.whereis(name)
+    if ref is not None and ref.is_alive():
+        send_exit(ref, KILL)
 
 
 MISHAPS: dict[tuple[str, str], Befall] = {
@@ -91,5 +102,6 @@ MISHAPS: dict[tuple[str, str], Befall] = {
     ("mishap", "nobody reads"): _nobody_reads,
     ("mishap", "the switch as an order leaves"): _switch_as_an_order_leaves,
     ("mishap", "fewer traders, then more"): _fewer_then_more,
+    ("mishap", "killed as a cycle ends"): _killed_as_a_cycle_ends,
 }
 """Kind and place of each, and how it befalls."""

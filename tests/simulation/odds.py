@@ -31,6 +31,7 @@ FOCI = (
     "leader",
     "settings.read",
     "settings.write",
+    "settings.drained",
     "cache.load",
     "cache.write",
     "account.open",
@@ -92,6 +93,7 @@ OFTEN: Mapping[Place, float] = {
     ("late request", "cancel"): 3.0,
     ("error", "cancel"): 3.0,
     ("late answer", "order"): 2.0,
+    ("refused", "settings.drained"): 6.0,
 }
 """So many times as likely it is at a place that has few opportunities."""
 

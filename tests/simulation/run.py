@@ -115,6 +115,7 @@ def _live(world: World) -> None:
 def heal(world: World, draw: random.Random) -> None:
     """Let nothing go wrong any more, and have the operator say what is wanted in the end."""
     world.odds.heal()
+    world.cycle_ends = lambda: None
     world.promises.heals()
     world.outages.heal()
     world.exchange.heal()

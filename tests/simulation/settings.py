@@ -46,7 +46,7 @@ class SimulatedSettings:
 
     def drained(self, account: str, symbol: str) -> None:
         """Turn the status from shutdown to off; a status that was changed meanwhile stays."""
-        self._connection.commit("settings.write", partial(self._store.drained, account, symbol))
+        self._connection.commit("settings.drained", partial(self._store.drained, account, symbol))
 
     def record_actual(self, states: Sequence[ActualState]) -> None:
         """Write what symbols really do."""

@@ -126,10 +126,9 @@ class _Look(msgspec.Struct, frozen=True):
         return fault.place.startswith(self.places) or (fault.kind in STRIKES and fault.place not in self.others)
 
 
-SETTINGS = ("settings.", "notice", "listener")
 LOOKS = (
-    _Look(_wanted, SETTINGS, OF_ACCOUNTS | OF_SYMBOLS),
-    _Look(_shown, SETTINGS, OF_ACCOUNTS | OF_SYMBOLS),
+    _Look(_wanted, ("notice", "listener"), OF_ACCOUNTS | OF_SYMBOLS),
+    _Look(_shown, (), OF_ACCOUNTS | OF_SYMBOLS),
     _Look(_stopped, (), OF_ACCOUNTS),
     _Look(_followed, ("journal.",), frozenset({"control", "switches", "watchman", "account desk", "cache"})),
 )

@@ -19,7 +19,7 @@ from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.engine import PaperEngine
 from naive_daemon.execution.journal import JournalConfig
-from naive_daemon.execution.journal_store import JournalEntry
+from naive_daemon.execution.journal_store import CycleRecorded, JournalEntry
 from naive_daemon.execution.manager import ExecutionConfig
 from naive_daemon.execution.memory_journal import MemoryJournal
 from naive_daemon.otp import ActorSystem, SimulatedSystem
@@ -93,6 +93,9 @@ class World:
         self.lives = 0
         self.deaths: list[str] = []
         self.beats = 0
+        self.cycle_ends: Callable[[], object] = lambda: (
+            None
+        )  # called when that has been committed, and is told to nobody
         self._tape_s = 0.0
         self._life = Life()
         self._trace = trace
@@ -328,6 +331,8 @@ class World:
     def _make_ports(self, life: Life, notifier: Notifier) -> Ports:
         def written(entries: Sequence[JournalEntry]) -> None:
             self._hold(self.promises.entries_written, entries)
+            if any(isinstance(entry, CycleRecorded) and entry.cycle.result is not None for entry in entries):
+                self.cycle_ends()
 
         plan, odds, outages = self.plan, self.odds, self.outages
         return Ports(
