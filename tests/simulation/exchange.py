@@ -12,6 +12,7 @@ from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.binance.client import BinanceClient
 from naive_daemon.exchange.paper.engine import PaperEngine
+from naive_daemon.execution.order_id import client_order_id
 from naive_daemon.otp import Actor
 from tests.simulation.agenda import Agenda
 from tests.simulation.client import SimulatedGateway
@@ -24,6 +25,8 @@ STRANGER = "web_"
 """How the ids of other people's orders begin."""
 STRANGERS_BASE = Decimal("0.1")
 TICK = Decimal("0.01")
+ORPHANS_TRADER = 99
+FAR_AWAY = 5
 EVEN = 0.5
 
 
@@ -82,18 +85,29 @@ class SimulatedExchange(Venue):
         last = self.engine.last_price(symbol)
         if last is None:
             return
-        self._strangers += 1
         is_buy = self.network.draw.random() < EVEN
         away = Decimal(self.network.draw.choice(("0.001", "0.01", "0.2")))
-        order = Order(
-            client_order_id=f"{STRANGER}{self._strangers}",
-            key=CycleKey(account, symbol, 0, 0),
-            leg=Leg(Side.BUY if is_buy else Side.SELL),
-            price=floor_to(last * (1 - away if is_buy else 1 + away), TICK),
-            quantity=STRANGERS_BASE,
-            created_ns=self._clock.now_ns(),
-        )
-        self._emit(self.engine.place(order, self._clock.now_ns()))
+        self._strangers += 1
+        price = last * (1 - away if is_buy else 1 + away)
+        self._place_by_hand(f"{STRANGER}{self._strangers}", account, symbol, Side.BUY if is_buy else Side.SELL, price)
+
+    def place_orphan(self, owner: str, account: str, symbol: str) -> str:
+        """Let an order with the daemon's mark rest, far away, that this daemon has never placed; gives its id."""
+        leg, last = Leg(Side.SELL), self.engine.last_price(symbol)
+        assert last is not None, f"{symbol} was never traded"
+        order_id = client_order_id(owner, CycleKey(account, symbol, ORPHANS_TRADER, 1), leg)
+        self._place_by_hand(order_id, account, symbol, leg.side, last * FAR_AWAY)
+        return order_id
+
+    def cancel_by_hand(self, account: str, symbol: str, order_id: str) -> None:
+        """Let somebody cancel an order at the exchange itself."""
+        self._emit(self.engine.cancel(account, symbol, order_id, self._clock.now_ns()))
+
+    def _place_by_hand(self, order_id: str, account: str, symbol: str, side: Side, price: Decimal) -> None:
+        now_ns = self._clock.now_ns()
+        key = CycleKey(account, symbol, 0, 0)
+        terms = {"price": floor_to(price, TICK), "quantity": STRANGERS_BASE, "created_ns": now_ns}
+        self._emit(self.engine.place(Order(client_order_id=order_id, key=key, leg=Leg(side), **terms), now_ns))
 
     def heal(self) -> None:
         """Let nothing go wrong from now on; what was late already still is."""

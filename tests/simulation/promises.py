@@ -55,6 +55,7 @@ class Promises:
     def __init__(self, plan: Plan, books: MemoryJournal, table: Table, exchange: Any, shown: Clock) -> None:
         self.annals = Annals()
         self.prints = Prints()
+        self.orphans: set[str] = set()
         self._plan = plan
         self._instruments = plan.instruments
         self._books = books
@@ -107,6 +108,8 @@ class Promises:
         self._ended.clear()
         for entry in entries:
             match entry:
+                case OrderRecorded(order, _) if order.client_order_id in self.orphans:
+                    pass
                 case OrderRecorded(order, event):
                     known = self.annals.orders.get(order.client_order_id)
                     if known is not None and known.status.is_terminal:

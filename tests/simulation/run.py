@@ -14,6 +14,7 @@ from naive_daemon.otp import ActorDiedError
 from naive_daemon.otp.trace import TraceSink
 from tests.simulation.liveness import still_to_be_cancelled
 from tests.simulation.odds import Fault, Place
+from tests.simulation.orphans import meet_orphan
 from tests.simulation.promises import Violation
 from tests.simulation.violation import demand
 from tests.simulation.weather import befall
@@ -31,6 +32,7 @@ CALM_MAX_S = 900.0
 DIES_AT_REST = 0.3
 LEFT_ALONE = 0.5
 ALL_LEFT_ALONE = 0.3
+MEETS_ORPHAN = 0.2
 CLOSES_ACCOUNT = 0.5
 LAST_WISHES = (TradingStatus.ON, TradingStatus.ON, TradingStatus.SHUTDOWN, TradingStatus.OFF)
 
@@ -107,6 +109,9 @@ def _live(world: World) -> None:
     come_to_rest(world)
     if draw.random() < DIES_AT_REST:
         world.end_process("killed at rest")
+        come_to_rest(world)
+    if draw.random() < MEETS_ORPHAN and not world.plan.own_exchange:
+        meet_orphan(world, draw)
         come_to_rest(world)
     if draw.random() < CLOSES_ACCOUNT:
         close_accounts(world)

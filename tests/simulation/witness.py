@@ -15,10 +15,14 @@ CRASHES = ("actor crashed", "watcher failed")
 
 
 class Witness:
-    """Tells `broken(promise, detail)` of what no fault explains. One at a time may listen."""
+    """Tells `broken(promise, detail)` of what no fault explains. One at a time may listen.
+
+    `orphans`: orders by whose being there a promise is broken.
+    """
 
     def __init__(self, broken: Callable[[str, str], None]) -> None:
         self._broken = broken
+        self.orphans: set[str] = set()
 
     def listen(self) -> None:
         """Hear what is logged from now on, errors only, in place of whoever heard it before."""
@@ -30,7 +34,7 @@ class Witness:
         )
 
     def _hear(self, _: Any, __: str, event: MutableMapping[str, Any]) -> str:
-        if event["event"] == "promise broken":
+        if event["event"] == "promise broken" and not any(orphan in event["seen"] for orphan in self.orphans):
             self._broken("the daemon sees no promise broken", f"{event['promise']}: {event['seen']}")
         if event["event"] in CRASHES:
             error = event.get("exc_info")

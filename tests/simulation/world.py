@@ -287,6 +287,11 @@ class World:
             raise self.violation
         self.promises.check(self)
 
+    def expect_orphan(self, order_id: str) -> None:
+        """Know of an order with the daemon's mark that it has never placed."""
+        self.witness.orphans.add(order_id)
+        self.promises.orphans.add(order_id)
+
     def violated(self, promise: str, detail: str) -> None:
         """Note the first promise that was broken; nothing more happens then."""
         self.violation = self.violation or Violation(promise, detail)
