@@ -86,6 +86,17 @@ def _killed_as_a_cycle_ends(world: World, account: str, _: str, __: float) -> No
     world.cycle_ends = end
 
 
+def _away_as_a_drain_ends(world: World, account: str, symbol: str, size: float) -> None:
+    """Let an operator want a symbol drained, and Postgres go away when a cycle has ended, perhaps its last."""
+
+    def end() -> None:
+        world.cycle_ends = lambda: None
+        world.outages.take_away(POSTGRES, 1.0 + size * AWAY_MAX_S)
+
+    world.table.set(symbol, TradingStatus.SHUTDOWN, entries=RestingOrders.CANCEL, account=account)
+    world.cycle_ends = end
+
+
 def _kill_after(world: World, seconds: float, name: Hashable) -> None:
     world.agenda.after(seconds, lambda: _kill(world, name))
 
@@ -103,5 +114,6 @@ MISHAPS: dict[tuple[str, str], Befall] = {
     ("mishap", "the switch as an order leaves"): _switch_as_an_order_leaves,
     ("mishap", "fewer traders, then more"): _fewer_then_more,
     ("mishap", "killed as a cycle ends"): _killed_as_a_cycle_ends,
+    ("mishap", "away as a drain ends"): _away_as_a_drain_ends,
 }
 """Kind and place of each, and how it befalls."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 WITHIN_S = 45.0
 """Longer than an actor may hang before it is killed, or a lost connection stays unnoticed and is made again."""
+
+SHOWN_WITHIN_S = 25.0
+"""Longer than control, which has its own thread, may be held up."""
 OF_ACCOUNTS = frozenset({"account", "execution", "client", "feed", "player", "watchman"})
 
 Late = tuple[str, Hashable, str]
@@ -53,7 +56,7 @@ class Soon:
                 key = promise, whose
                 since_s = self._since_s[key] = now_s if is_hindered else before.get(key, now_s)
                 detail = f"{whose}: for {now_s - since_s:.0f} s: {seen}"
-                demand(now_s - since_s <= WITHIN_S, promise, detail)
+                demand(now_s - since_s <= look.within_s, promise, detail)
 
 
 def _wanted(world: "World") -> Iterator[Late]:
@@ -120,6 +123,7 @@ class _Look(msgspec.Struct, frozen=True):
     see: Callable[["World"], Iterator[Late]]
     places: tuple[str, ...]
     others: frozenset[str]
+    within_s: float = WITHIN_S
 
     def is_hindered_by(self, fault: Fault) -> bool:
         """Say whether what has befallen excuses what is late."""
@@ -128,7 +132,7 @@ class _Look(msgspec.Struct, frozen=True):
 
 LOOKS = (
     _Look(_wanted, ("notice", "listener"), OF_ACCOUNTS | OF_SYMBOLS),
-    _Look(_shown, (), OF_ACCOUNTS | OF_SYMBOLS),
+    _Look(_shown, (), OF_ACCOUNTS | OF_SYMBOLS, SHOWN_WITHIN_S),
     _Look(_stopped, (), OF_ACCOUNTS),
     _Look(_followed, ("journal.",), frozenset({"control", "switches", "watchman", "account desk", "cache"})),
 )
