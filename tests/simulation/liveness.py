@@ -106,6 +106,8 @@ def check_liveness(world: "World", annals: Annals, prints: Prints, there: AtExch
     """See that nothing is left of all that went wrong, and that trading goes on."""
     standing = WorldStanding(world, there.strangers)
     is_up(world)
+    for account in world.plan.accounts:
+        account_is_up(world, account)
     with promised("at rest all agree"):
         check_rest(standing)
     for account in world.plan.accounts:
@@ -128,6 +130,12 @@ def check_liveness(world: "World", annals: Annals, prints: Prints, there: AtExch
 def is_up(world: "World") -> None:
     """Recovery is start: once nothing goes wrong, a process runs, and says that it is ready."""
     demand(world.is_up, "the daemon comes up", f"after {world.lives} lives; {world.deaths[-3:]}")
+
+
+def account_is_up(world: "World", account: str) -> None:
+    """An account that went down, for whatever passes, is up again by itself."""
+    is_there = all(world.actor(name(account)) is not None for name in (names.execution_manager, names.account))
+    demand(is_there, "every account is up again", f"{account}: {world.table.conditions.get(account)}")
 
 
 def nothing_waits(world: "World", account: str) -> None:

@@ -133,6 +133,12 @@ def forget_what_is_at_risk(world: World) -> None:
     world.actor(names.execution_manager("main"))._gate._risk._by_symbol.clear()
 
 
+def be_without_an_account(world: World) -> None:
+    world.table.accounts["second"] = msgspec.structs.replace(world.table.accounts["second"], is_enabled=False)
+    world.table.set_kill_switch(is_on=False)  # has all of it read
+    world.pass_time(20.0)
+
+
 def trade_no_more(world: World) -> None:
     world.promises.annals.symbols[KEY].completed = 0
 
@@ -174,6 +180,7 @@ BROKEN: dict[Callable[[World], None], str] = {
     trade_no_more: "cycles complete again",
     keep_old_settings: "settings reach the leader",
     forget_a_rebuy: "a rebuy that is due is reported",
+    be_without_an_account: "every account is up again",
     be_down: "the daemon comes up",
 }
 
