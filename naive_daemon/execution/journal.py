@@ -7,7 +7,7 @@ arrival.
 State: what could not be written yet, and which accounts were claimed and given back. While the store is away nothing is
 passed on; entries that had to wait are refused rather than sent late, exits go out when it is back. For an account that
 was given back nothing is written or sent until it is claimed again: traders of it may still be ending, and others write
-for it.
+for it. A leader that trades on all the same is ended, and begins anew from the journal.
 Crashes when: the store refuses something for good, or is away for so long that too much waits, or another daemon has
 taken an account that was ours, while the connection was lost. It stands first in the tree, so everything starts again
 after it; of all that was claimed, only what that daemon has taken is then not traded here any more.
@@ -29,7 +29,7 @@ from naive_daemon.domain.order import CycleKey, Order
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import CycleRecorded, JournalEntry, JournalStore, OrderRecorded
 from naive_daemon.execution.messages import AskJournal, JournalHealth
-from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, ExitReason, Timer, crash
+from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, ExitReason, Timer, crash, send_exit
 
 UNAVAILABLE = "the journal was unavailable: no new entries"
 LOADS_MAX = 200
@@ -239,7 +239,19 @@ class Journal(Actor):
             if self._is_ours(message):
                 self._pass_on(message)
             else:
-                self.log.warning("not written: the account was given back", account=_account(message))
+                self._refuse_stray(message)
+
+    def _refuse_stray(self, message: Any) -> None:
+        """Write nothing for an account that was given back; whoever traded on with it begins anew from the journal.
+
+        Else it would go on from what nobody has written, once the account is ours again.
+        """
+        self.log.warning("not written: the account was given back", account=_account(message))
+        match message:
+            case PlaceIntent(Order(key=key)) | RecordCycles([Cycle(key=key), *_]):
+                leader = self.system.whereis(names.leader(key.account, key.symbol))
+                if leader is not None:
+                    send_exit(leader, crash(f"{key.account} was given back: what it did is not written"))
 
     def _is_ours(self, message: Any) -> bool:
         return not self._released or _account(message) not in self._released

@@ -253,7 +253,7 @@ class Trader(Actor):
         former = position.latest(place.side)
         if former is not None and not former.status.is_terminal:
             raise RuntimeError(f"{former.client_order_id} is still {former.status}: no second order of its leg")
-        if time_ns < self._refused_until_ns(place.side):
+        if self._shall_pause(place.side, time_ns):
             self._is_pausing = True
             return
         reason = self._context.instrument.refusal(place.side, place.price, place.quantity)
@@ -277,15 +277,18 @@ class Trader(Actor):
         placed = f"{place.side.value.lower()} placed"
         self.log.info(placed, price=plain(place.price), quantity=plain(place.quantity))
 
-    def _refused_until_ns(self, side: Side) -> int:
-        """Give when a leg that was refused again and again may be tried once more; what is refused costs, too."""
+    def _shall_pause(self, side: Side, time_ns: int) -> bool:
+        """Say whether a leg that was refused again and again is to wait for now; what is refused costs, too.
+
+        An order from the future was made while the clock was ahead: that is no reason to wait until the future comes.
+        """
         orders = self._position.orders_of(side)
         refused = takewhile(lambda order: order.status is OrderStatus.REJECTED and not order.filled, reversed(orders))
         count = sum(1 for _ in refused)
         if count < 2:  # noqa: PLR2004 - the first refusal costs no pause but the strategy's own
-            return 0
+            return False
         pause_s = min(REFUSED_PAUSE_S << min(count - 2, REFUSED_PAUSE_MAX_S), REFUSED_PAUSE_MAX_S)
-        return orders[-1].created_ns + pause_s * NS_PER_S
+        return 0 <= time_ns - orders[-1].created_ns < pause_s * NS_PER_S
 
     def _await(self, wake: Wake) -> None:
         self._wake = wake

@@ -9,6 +9,7 @@ import pytest
 from naive_daemon import names
 from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.events import Trade
+from naive_daemon.execution.journal import ClaimAccount, ReleaseAccount
 from naive_daemon.execution.journal_store import CycleRecorded, JournalEntry
 from naive_daemon.execution.memory_journal import MemoryJournal
 from naive_daemon.market.feed import DeliverTrade, TradeArrived
@@ -78,3 +79,20 @@ def test_while_accounts_come_and_go_nothing_is_written_for_one_that_is_not_ours(
     for account in plant.accounts:
         assert (plant.condition(account).state, plant.state_of(account)) == ("up", "on")
         plant.check_books(account)
+
+
+def test_who_traded_on_for_an_account_that_was_given_back_begins_anew_from_the_journal() -> None:
+    plant = AccountsPlant("AAAQ", others=("second",))
+    plant.trade_all()
+    plant.trades("100", "99.8")
+    before = plant.ref(names.leader("second", "AAAQ"))
+    plant.system.tell(names.JOURNAL, ReleaseAccount("second"))
+    plant.trades("99", "100.5", "98", "101")
+    plant.system.ask(names.JOURNAL, ClaimAccount("second"))
+    plant.wait(70)
+    plant.trades("90", "104", "90", "104")
+    leader = plant.ref(names.leader("second", "AAAQ"))
+    assert leader is not before
+    opened = plant.journal.load_symbol("second", "AAAQ").open_cycles
+    assert {one.cycle.key for one in opened} == {slot.position.cycle.key for slot in leader._actor._crew.slots.values()}
+    plant.stop()
