@@ -50,4 +50,20 @@ FOUND = (
         breaks="an order whose intent its manager read in the journal is refused as over its cycle's budget",
         seeds_max=_RARE,
     ),
+    Mutant(
+        name="found: an exit waits for a clock that was ahead",
+        file="trading/trader.py",
+        old="return 0 <= time_ns - orders[-1].created_ns < pause_s * NS_PER_S",
+        new="return time_ns - orders[-1].created_ns < pause_s * NS_PER_S",
+        breaks="an exit that was refused while the clock was ahead is not tried again for as long as it was ahead",
+        seeds_max=_RARE,
+    ),
+    Mutant(
+        name="found: trading on for an account that was given back",
+        file="execution/journal.py",
+        old="                if leader is not None:\n                    send_exit(leader,",
+        new="                if leader is None:\n                    send_exit(leader,",
+        breaks="a leader goes on from cycles that nobody has written",
+        seeds_max=_RARE,
+    ),
 )
