@@ -105,6 +105,8 @@ class SimulatedGateway:
         if not is_exit and self._stream.line is None:
             self._not_sent(order, NOT_CONNECTED, RETRY_S)
             return
+        if not is_exit:
+            self._venue.network.entry_leaves()
         self._sender.submit(
             Request(
                 "order",

@@ -19,28 +19,38 @@ AWAY_MAX_S = 20.0
 EVEN = 0.5
 SOON_S = 0.05
 HALTED_S = 90.0
+PULLED_S = 15.0
 SLOW_MAX_S = 10.0
 RISES_AFTER_MAX_S = 40.0
 
 
 def _cancel_is_lost(world: World, account: str, symbol: str, size: float) -> None:
-    """Let the exchange be out of reach as an operator wants orders cancelled, and whoever knows of it be killed."""
+    """Let the exchange be out of reach as an operator wants orders cancelled, and who knows of it perhaps be killed.
+
+    Nothing is traded for long after that, so that what rests is not filled.
+    """
     away_s = 1.0 + size * AWAY_MAX_S
     world.exchange.go_away(away_s, is_down=True)
+    world.exchange.halt(symbol, HALTED_S)
     world.table.set(symbol, TradingStatus.OFF, stop=RestingOrders.CANCEL, account=account)
-    _kill_after(world, away_s * size, names.execution_manager(account))
+    if size < EVEN:
+        _kill_after(world, away_s * size, names.execution_manager(account))
 
 
 def _nobody_reads(world: World, account: str, _: str, size: float) -> None:
-    """Let an account be killed twice while the journal can not be read: whoever follows its orders asks each time."""
+    """Let an account be killed twice while the journal can not be read: whoever follows its orders asks each time.
+
+    Meanwhile the market falls, so that they have something to do once they know.
+    """
     away_s = 2.0 + size * AWAY_MAX_S
     world.outages.take_away(POSTGRES, away_s)
     for share in (0.3, 0.6):
         _kill_after(world, away_s * share, names.account(account))
+    world.print(world.market.crash(size, world.clock.now_ns()))
 
 
-def _switch_as_an_order_leaves(world: World, _: str, __: str, size: float) -> None:
-    """Pull the kill switch when the next order is on its way, and slow; once it is there, nothing is traded."""
+def _switch_as_an_entry_leaves(world: World, _: str, __: str, size: float) -> None:
+    """Pull the kill switch when the next entry is on its way, and slow; once it is there, nothing is traded."""
     cancel = KillCancel.ENTRIES if size < EVEN else KillCancel.NOTHING
     pull, there_s = _pull(world, cancel), size * SLOW_MAX_S
 
@@ -52,16 +62,23 @@ def _switch_as_an_order_leaves(world: World, _: str, __: str, size: float) -> No
         for symbol in world.plan.symbols:
             world.exchange.halt(symbol, HALTED_S)
 
-    world.exchange.network.slow_down_next_order(pull_then_halt, there_s=there_s)
+    world.exchange.network.slow_down_next_entry(pull_then_halt, there_s=there_s)
 
 
 def _answered_after_its_cancel(world: World, _: str, __: str, size: float) -> None:
-    """Have the next order cancelled as soon as it is there; that it was accepted comes later than that it is over."""
-    world.exchange.network.slow_down_next_order(_pull(world, KillCancel.ENTRIES), back_s=1.0 + size * SLOW_MAX_S)
+    """Have the next entry cancelled as soon as it is there; that it was accepted comes later than that it is over."""
+    world.exchange.network.slow_down_next_entry(_pull(world, KillCancel.ENTRIES), back_s=1.0 + size * SLOW_MAX_S)
 
 
 def _pull(world: World, cancel: KillCancel) -> Callable[[], None]:
-    return lambda: world.table.set_kill_switch(is_on=True, cancel=cancel)
+    """Give what pulls the switch, and releases it after a while, or not."""
+
+    def pull() -> None:
+        world.table.set_kill_switch(is_on=True, cancel=cancel)
+        if world.exchange.network.draw.random() < EVEN:
+            world.agenda.after(PULLED_S, lambda: world.table.set_kill_switch(is_on=False))
+
+    return pull
 
 
 def _fewer_then_more(world: World, account: str, symbol: str, size: float) -> None:
@@ -111,7 +128,7 @@ MISHAPS: dict[tuple[str, str], Befall] = {
     ("mishap", "a cancel is lost"): _cancel_is_lost,
     ("mishap", "an answer after a cancel"): _answered_after_its_cancel,
     ("mishap", "nobody reads"): _nobody_reads,
-    ("mishap", "the switch as an order leaves"): _switch_as_an_order_leaves,
+    ("mishap", "the switch as an entry leaves"): _switch_as_an_entry_leaves,
     ("mishap", "fewer traders, then more"): _fewer_then_more,
     ("mishap", "killed as a cycle ends"): _killed_as_a_cycle_ends,
     ("mishap", "away as a drain ends"): _away_as_a_drain_ends,

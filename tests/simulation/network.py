@@ -122,7 +122,8 @@ class Network:
         self._away_until_ns = 0
         self._banned_until_ns = 0
         self._dead: list[Line] = []
-        self._next_order: tuple[float, float, Callable[[], None]] | None = None
+        self._next_entry: tuple[float, float, Callable[[], None]] | None = None
+        self._next_order = self._next_entry
 
     @property
     def is_away(self) -> bool:
@@ -136,14 +137,18 @@ class Network:
     def heal(self) -> None:
         """Let everything through from now on, and whoever reads a dead connection notice."""
         self._away_until_ns = self._banned_until_ns = 0
-        self._next_order = None
+        self._next_entry = self._next_order = None
         dead, self._dead = self._dead, []
         for line in dead:
             line.lost("the connection was dead")
 
-    def slow_down_next_order(self, then: Callable[[], None], *, there_s: float = 0.0, back_s: float = 0.0) -> None:
-        """Let the next order that leaves take so much longer, or its answer, and do something once it is on its way."""
-        self._next_order = there_s, back_s, then
+    def slow_down_next_entry(self, then: Callable[[], None], *, there_s: float = 0.0, back_s: float = 0.0) -> None:
+        """Let the next entry that leaves take so much longer, or its answer, and do something once it is on its way."""
+        self._next_entry = there_s, back_s, then
+
+    def entry_leaves(self) -> None:
+        """Hear that the order which is asked for next is an entry."""
+        self._next_order, self._next_entry = self._next_entry, None
 
     def soon(self, do: Callable[[], None]) -> None:
         """Do something as soon as a message has come across."""

@@ -82,7 +82,7 @@ USUAL: Mapping[str, float] = {
     "clock jump": 0.01,
     "stop in order": 0.01,
     "stranger": 0.02,
-    "mishap": 0.015,
+    "mishap": 0.03,
     # Of each commit.
     "crash after": 0.002,
 }
