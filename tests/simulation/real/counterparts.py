@@ -315,6 +315,7 @@ COUNTERPARTS: dict[str, Counterpart] = {
     "flash crash": Counterpart("a print far below and one where it was", _flash_crash),
     "clock jump": Counterpart("the exchange's clock is set against the daemon's", _set_clock),
     "stop in order": Counterpart("SIGTERM, and a start", lambda stage, _: stage.end_daemon()),
+    "mishap": Counterpart("none: it needs several things at one moment, which only a world that stands still can give"),
     "stranger": Counterpart("somebody else places an order with the account's key", _place_stranger),
 }
 """By kind, each of `odds.USUAL`."""
