@@ -43,10 +43,11 @@ class Soon:
         """Look at everything, once in a while."""
         befallen = world.odds.befallen
         fresh, self._looked_at = befallen[self._looked_at :], len(befallen)
-        if world.life is not self._life or not world.is_up or world.outages.is_away(POSTGRES):
+        is_able = world.is_up and not world.outages.is_away(POSTGRES)
+        if world.life is not self._life or not is_able:
             self._life = world.life
             self._since_s.clear()
-        if not world.is_up:
+        if not is_able:
             return
         now_s, before = world.passed_s(), self._since_s
         self._since_s = {}
