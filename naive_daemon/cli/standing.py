@@ -64,8 +64,8 @@ class SymbolStanding(msgspec.Struct, frozen=True, kw_only=True):
     """A symbol: what is wanted, what is so, what it has brought; `realised_pnl` in the quote asset.
 
     `actual` is None for a symbol that no daemon ever spoke of; while no daemon runs it is what the last one said.
-    `held`: why no entry is placed for now: a limit, the kill switch, no connection. `desired` and `open_orders` are
-    None while the database is away.
+    `held`: why no entry is placed for now: a limit, the kill switch, no connection, a broken promise. `desired` and
+    `open_orders` are None while the database is away.
     """
 
     account: str

@@ -46,7 +46,7 @@ def read_alone(
 
 
 def _is_shown(view: SymbolView, symbols: Sequence[str], *, everything: bool) -> bool:
-    return view.symbol in symbols if symbols else everything or view.state != "off"
+    return view.symbol in symbols if symbols else everything or view.state != "off" or view.held is not None
 
 
 def _row(view: SymbolView) -> SymbolStanding:

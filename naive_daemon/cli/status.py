@@ -65,9 +65,9 @@ def status(
 
     Of all accounts, unless one is named; the trouble of an account stands above the table.
 
-    Without symbols, those that are off, and are meant to be, are left out. A symbol that is held trades on, but places
-    no entry for now; the reason stands below the table. While the database is away, the daemon of this home tells what
-    it knows itself.
+    Without symbols, those that are off, and are meant to be, are left out, unless a promise was broken there. A symbol
+    that is held trades on, but places no entry for now; the reason stands below the table. While the database is away,
+    the daemon of this home tells what it knows itself.
 
     Example:
       naive-daemon status

@@ -15,7 +15,8 @@ class ActualState(msgspec.Struct, frozen=True, kw_only=True):
     """What a symbol really does, as the daemon last said.
 
     `state` is one of: off, starting, on, shutdown, stopping, drained (off in a moment), quarantined. `held`: why no
-    entry is placed for now, though it trades: a limit, the kill switch, no connection.
+    entry is placed for now, though it trades: a limit, the kill switch, no connection. What stays until an operator has
+    looked, a promise that was broken, is told of a symbol that is off, too, and before anything else.
     """
 
     account: str

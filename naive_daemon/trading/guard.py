@@ -7,6 +7,7 @@ and keep what those say holds, to show it with each symbol.
 from naive_daemon import names
 from naive_daemon.domain.limits import KillCancel, Safeguards
 from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed, KillSwitchObeyed, OperatorLooked
+from naive_daemon.execution.promises import BROKEN
 from naive_daemon.otp import Actor
 from naive_daemon.trading.switch_messages import SymbolKey
 
@@ -71,5 +72,9 @@ class Guard:
         return held.symbol
 
     def reason(self, key: SymbolKey) -> str | None:
-        """Say why a symbol's entries wait; None when they do not."""
-        return self._held.get((key[0], None)) or self._held.get(key)
+        """Say why a symbol's entries wait; None when they do not.
+
+        What holds the whole account goes first, but for a promise that is broken: that one passes not by itself.
+        """
+        own = self._held.get(key)
+        return own if own is not None and own.startswith(BROKEN) else self._held.get((key[0], None)) or own

@@ -90,7 +90,8 @@ class SymbolRecord(msgspec.Struct):
         What is read first may have been written long ago, and was told to switches that have died.
         """
         settings = self.settings
-        return is_touched and self.is_read and settings.status is TradingStatus.ON and before.trade == settings.trade
+        is_only_switched = settings == msgspec.structs.replace(before, status=TradingStatus.ON)
+        return is_touched and self.is_read and is_only_switched
 
     def rest(self) -> None:
         """Be off, with nothing to try again."""

@@ -107,6 +107,9 @@ def test_status_shows_what_is_wanted_what_is_so_and_what_it_brought(
     assert (gone.symbol, gone.desired, gone.actual) == ("GONE", None, "on")
     assert [row.symbol for row in Report(engine).status(symbols=["z"])] == ["Z"]
     assert [row.symbol for row in Report(engine).status(everything=True)] == ["A", "GONE", "OFF", "Z"]
+    assert [row.symbol for row in Report(engine).status()] == ["A", "GONE"]
+    store.record_actual([ActualState(account="main", symbol="OFF", state="off", held="promise broken: sent once")])
+    assert [row.symbol for row in Report(engine).status()] == ["A", "GONE", "OFF"]
 
 
 def test_a_daemon_that_has_gone_holds_nothing(url: str, engine: Engine) -> None:

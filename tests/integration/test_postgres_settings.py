@@ -1,6 +1,6 @@
 """The settings: what the database refuses, whoever writes; what commands ask."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import psycopg
@@ -149,6 +149,26 @@ def test_a_thousand_symbols_are_one_statement(settings: OperatorSettings, statem
     assert {(row.trade.budget, row.trade.chunks, row.stop_orders, row.status) for row in settings.rows("main")} == {
         (Decimal("77.5"), 3, RestingOrders.CANCEL, TradingStatus.ON)
     }
+
+
+def test_values_that_a_row_has_already_are_not_written_and_a_switch_always_is(
+    settings: OperatorSettings, server: psycopg.Connection
+) -> None:
+    """The daemon takes a row that is written, and says nothing new, for the word of somebody who has looked."""
+    settings.seed("main", ["A", "B"])
+    settings.set_values("main", ["A"], {"budget": "5", **CROSS})
+
+    def written(write: Callable[[], object]) -> set[str]:
+        before = set(server.execute("SELECT symbol, xmin::text FROM settings").fetchall())
+        write()
+        return {symbol for symbol, _ in set(server.execute("SELECT symbol, xmin::text FROM settings")) - before}
+
+    changes = {"budget": "5.0", **CROSS}
+    assert written(lambda: settings.set_values("main", ["A", "B"], changes)) == {"B"}
+    assert written(lambda: settings.set_values("main", ["A", "B"], changes)) == set()
+    assert written(lambda: settings.set_values("main", ["A"], {"stop_orders": "keep"})) == set()
+    assert written(lambda: settings.set_status("main", ["A"], TradingStatus.ON)) == {"A"}
+    assert written(lambda: settings.set_status("main", ["A"], TradingStatus.ON)) == {"A"}
 
 
 @pytest.mark.parametrize(

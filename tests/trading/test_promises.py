@@ -7,7 +7,7 @@ import pytest
 
 from naive_daemon import names
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
-from naive_daemon.domain.settings import TradingStatus
+from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal import PlaceIntent
 from naive_daemon.execution.messages import CancelOrder
@@ -84,7 +84,16 @@ def test_its_exit_goes_on_and_so_does_every_other_symbol(plant: Plant) -> None:
 
 def test_new_settings_are_no_look(plant: Plant) -> None:
     plant.on("AAAQ", trade=with_trade(chunks=2))
+    plant.switch(TradingStatus.ON, "AAAQ", entries=RestingOrders.CANCEL)
     assert plant.view("AAAQ").held == REASON
+
+
+def test_it_is_told_whatever_else_holds_the_whole_account(plant: Plant) -> None:
+    plant.table.set_kill_switch(is_on=True)
+    plant.settle()
+    assert (plant.view("AAAQ").held, plant.view("BBBQ").held) == (REASON, "kill switch")
+    plant.switch(TradingStatus.OFF, "AAAQ")
+    assert plant.table.actual[ACCOUNT, "AAAQ"].held == REASON
 
 
 @pytest.mark.parametrize("dies", [MANAGER, names.client(ACCOUNT), names.SWITCHES, names.CONTROL, names.JOURNAL])

@@ -72,7 +72,8 @@ class Report:
     ) -> tuple[SymbolStatus, ...]:
         """Read the state of symbols by account and symbol.
 
-        Without `symbols`, those that are off both in wish and in deed are left out, unless `everything` is asked for.
+        Without `symbols`, those that are off both in wish and in deed are left out, unless `everything` is asked for,
+        or they are held all the same: by a promise that was broken.
         """
         wanted, actual, total = SettingRow, ActualStateRow, CycleTotalRow
         name, owner = func.coalesce(wanted.symbol, actual.symbol), func.coalesce(wanted.account, actual.account)
@@ -83,7 +84,8 @@ class Report:
         if symbols:
             conditions.append(name == _any([symbol.strip().upper() for symbol in symbols]))
         elif not everything:
-            conditions.append(or_(wanted.status != TradingStatus.OFF, func.coalesce(actual.state, "off") != "off"))
+            is_at_work = func.coalesce(actual.state, "off") != "off"
+            conditions.append(or_(wanted.status != TradingStatus.OFF, is_at_work, actual.held.is_not(None)))
         query = (
             select(
                 owner.label("account"),

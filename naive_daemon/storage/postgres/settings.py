@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, Row, func, literal, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, func, literal, or_, select, text, update
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
@@ -92,7 +92,8 @@ class OperatorSettings:
         """Set values (key to text: a trade setting, a parameter of the strategy, stop_orders, shutdown_entries).
 
         For all symbols, or for none: gives the rows as they stood before; raises InvalidSettingError or
-        UnknownSymbolError, and then changes nothing.
+        UnknownSymbolError, and then changes nothing. A row that has these values already is not written, so that the
+        daemon does not take it for one that an operator has switched on again.
         """
         values = {key: _read(key, given) for key, given in changes.items() if key in _OWN_KEYS}
         names = _upper(symbols)
@@ -102,7 +103,7 @@ class OperatorSettings:
         with begin(self._engine) as connection:
             if "strategy" in values or len(values) < len(changes):
                 values["parameters"] = self._changed_parameters(connection, account, names, trade)
-            return self._update(connection, account, names, values)
+            return self._update(connection, account, names, values, only_news=True)
 
     def _changed_parameters(
         self, connection: Connection, account: str, names: Sequence[str], changes: Mapping[str, str]
@@ -205,8 +206,15 @@ class OperatorSettings:
             return _nearest(connection, account, _upper(symbols), count)
 
     def _update(
-        self, connection: Connection, account: str, names: Sequence[str], values: Mapping[str, object]
+        self,
+        connection: Connection,
+        account: str,
+        names: Sequence[str],
+        values: Mapping[str, object],
+        *,
+        only_news: bool = False,
     ) -> tuple[SymbolSettings, ...]:
+        """Write values into rows, with `only_news` where they differ; gives all rows as they stood before."""
         # Locked in one order, so that two commands over the same symbols can not wait for each other.
         before = (
             select(SettingRow.id, *_columns())
@@ -216,7 +224,10 @@ class OperatorSettings:
             .cte("before")
         )
         change = update(SettingRow).values(values).where(SettingRow.id == before.c.id)
-        found = connection.execute(change.returning(*(before.c[field] for field in _FIELDS))).all()
+        if only_news:
+            change = change.where(or_(*(before.c[key].is_distinct_from(value) for key, value in values.items())))
+        changed = change.returning(SettingRow.id).cte("changed")
+        found = connection.execute(select(*(before.c[field] for field in _FIELDS)).add_cte(changed)).all()
         rows = {row.symbol: _settings(row) for row in found}
         if unknown := [name for name in names if name not in rows]:
             raise UnknownSymbolError(account, unknown, _nearest(connection, account, unknown, 3))
