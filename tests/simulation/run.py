@@ -15,8 +15,7 @@ from naive_daemon.otp.trace import TraceSink
 from tests.simulation.liveness import still_to_be_cancelled
 from tests.simulation.odds import Fault, Place
 from tests.simulation.orphans import meet_orphan
-from tests.simulation.promises import Violation
-from tests.simulation.violation import demand
+from tests.simulation.violation import NO_LOOK, Violation, demand
 from tests.simulation.weather import befall
 from tests.simulation.world import World
 
@@ -76,7 +75,7 @@ def run(seed: int, given: Iterable[Fault] | None = None, trace: TraceSink | None
     except Exception as error:  # noqa: BLE001 - what was to be looked at is not there, say: with its seed it can be looked into
         where = traceback.extract_tb(error.__traceback__)[-1]
         detail = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
-        broken = Broken("every look can be taken", detail, world.steps, world.passed_s())
+        broken = Broken(NO_LOOK, detail, world.steps, world.passed_s())
     finally:
         world.close()
     return Outcome(
@@ -163,9 +162,11 @@ def come_to_rest(world: World) -> None:
         world.check()
         try:
             world.promises.check_rest(world)
-        except (Violation, ActorDiedError, TimeoutError):  # the latter two: who is asked is not there yet, or hangs
+        except Violation:
             if world.passed_s() > until_s:
                 raise
+        except (ActorDiedError, TimeoutError) as error:  # who is asked is not there yet, or hangs
+            demand(world.passed_s() <= until_s, "at rest whoever is asked answers", repr(error))
         else:
             return
 

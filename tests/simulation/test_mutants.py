@@ -9,7 +9,7 @@ import pytest
 import naive_daemon
 from tests.simulation.mutant import Mutant, OutdatedMutantError
 from tests.simulation.mutants import MUTANTS
-from tests.simulation.mutation import copy_product, try_mutant
+from tests.simulation.mutation import copy_product, try_healthy, try_mutant
 
 PACKAGE = Path(naive_daemon.__file__).parent
 FOUND_HERE = ("sell price with one fee only", "send before commit", "trader forgotten on crash")
@@ -47,3 +47,24 @@ def test_the_simulation_finds_a_mutant(name: str, tmp_path: Path) -> None:
     mutant = next(mutant for mutant in MUTANTS if mutant.name == name)
     finding = try_mutant(mutant, copy_product(tmp_path), seed=1, seeds=30)
     assert finding.promise is not None, finding.trouble
+
+
+def test_what_fails_without_the_bug_as_well_is_found_by_nobody(tmp_path: Path) -> None:
+    top = copy_product(tmp_path)
+    bug = next(mutant for mutant in MUTANTS if mutant.name == FOUND_HERE[0])
+    bug.apply(top)
+    path, sound = top / "naive_daemon" / "clock.py", 'FAR = "off"\n'
+    path.write_text(path.read_text() + sound)
+    harmless = Mutant(name="harmless", file="clock.py", old=sound, new='FAR = "on"\n', breaks="nothing")
+    finding = try_mutant(harmless, top, seed=1, seeds=30)
+    assert finding.promise is None
+    assert (finding.trouble or "").startswith("fails without it as well: ")
+
+
+def test_a_run_that_can_not_look_has_found_nothing(tmp_path: Path) -> None:
+    top = copy_product(tmp_path)
+    world = top / "tests" / "simulation" / "world.py"
+    world.write_text(world.read_text() + "\n\ndel World.check\n")
+    finding = try_healthy(top, seed=1, seeds=1)
+    assert finding.promise is None
+    assert "has no attribute 'check'" in (finding.trouble or "")

@@ -4,6 +4,9 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+NO_LOOK = "every look can be taken"
+"""What fails when the simulation itself does, in the middle of a look: no promise of the daemon's."""
+
 
 class Violation(AssertionError):  # noqa: N818 - it is a finding of the run, and reads as one
     """`promise` names what must hold, `detail` says what was seen instead."""
