@@ -87,7 +87,8 @@ def _fewer_then_more(world: World, account: str, symbol: str, size: float) -> No
     def set_chunks(chunks: int) -> None:
         row = world.table.rows[account, symbol]
         trade = msgspec.structs.replace(row.trade, chunks=chunks, budget=Decimal(100 * chunks))
-        world.table.set(symbol, row.status, trade, account=account)
+        if trade != row.trade:  # `settings set` writes no row that has its values already
+            world.table.set(symbol, row.status, trade, account=account)
 
     set_chunks(1 + int(size * 2))
     world.agenda.after(1.0 + size * RISES_AFTER_MAX_S, lambda: set_chunks(5))
