@@ -48,6 +48,10 @@ class AtExchange:
             self.take_end(fill.client_order_id)
         return left < 0
 
+    def left(self, client_order_id: str) -> "Decimal":
+        """Give what is left to be filled of an order that has arrived."""
+        return self._left[client_order_id]
+
     def take_end(self, client_order_id: str) -> None:
         """Note that an order rests no more."""
         order = self.arrived.get(client_order_id)

@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import msgspec
 
+from naive_daemon.domain.limits import RiskLimits
 from naive_daemon.domain.order import CycleKey, OrderStatus
 from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.domain.side import Side
-from naive_daemon.execution.journal_store import OrderRecorded
+from naive_daemon.execution.journal_store import CycleRecorded, OrderRecorded
 from tests.simulation.history import ACCOUNT, DUST, NOTHING, SYMBOL, History
 
 SELL = Side.SELL
@@ -179,6 +180,17 @@ def entry_beyond_the_budget(history: History) -> None:
 # Cycles ---------------------------------------------------------------------------------------------------------------
 
 
+def entry_beyond_a_limit(history: History) -> None:
+    limits = RiskLimits(max_open_orders=1)
+    history.table.set_limits(limits)
+    history.promises.known_limits = lambda _: limits
+    history.send(history.intend(history.begin(history.cycle())))
+    rebuy = msgspec.structs.replace(history.cycle(), rebuy_reported=True)
+    history.prints("99")
+    history.write(CycleRecorded(rebuy), CycleRecorded(history.cycle(trader=2)))
+    history.send(history.intend(history.cycle(trader=2), price=Decimal("98.90"), quantity=Decimal("1.011")))
+
+
 def number_used_again(history: History) -> None:
     cycle = history.begin(history.cycle(2))
     history.end(cycle, history.cycle(2, trader=1, key=CycleKey(ACCOUNT, SYMBOL, 1, 1)), **NOTHING)
@@ -256,6 +268,7 @@ BREACHES: dict[Callable[[History], None], str] = {
     entry_through_the_kill_switch: "a kill switch that is confirmed stops entries",
     kill_switch_confirmed_too_soon: "a kill switch that is confirmed has no entry on its way",
     entry_that_comes_after_all_deadlines: "a kill switch that is confirmed stops entries",
+    entry_beyond_a_limit: "a limit that is known is kept",
     entry_beyond_the_budget: "quote at risk stays within the budget",
     number_used_again: "a number names one cycle",
     trader_with_two_cycles: "a trader has one cycle at a time",

@@ -151,6 +151,7 @@ def nothing_waits(world: "World", account: str) -> None:
         "questions that wait": manager._asking._inquiries._waiting,
         "strangers": manager._reconciler._strangers._waiting,
         "a round": manager._reconciler._round,
+        "a snapshot": manager._reconciler._is_snapshot_asked,
     }
     remaining = {what: each for what, each in left.items() if each}
     demand(not remaining, "nothing is left of what was asked or sent", f"{account}: {remaining}")

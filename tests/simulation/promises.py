@@ -4,8 +4,8 @@ Hears of every trade, of every order that reaches the exchange, of what that doe
 journal, each at the moment when it has happened; the promises themselves are in `safety`, `naive_rules` and `liveness`.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.events import (
@@ -29,6 +29,7 @@ from tests.simulation.at_exchange import AtExchange
 from tests.simulation.closings import Closings
 from tests.simulation.isolation import Isolation
 from tests.simulation.kept_metadata import KeptMetadata
+from tests.simulation.limits import Limits
 from tests.simulation.liveness import WorldStanding, check_liveness
 from tests.simulation.plan import Plan
 from tests.simulation.prints import Prints
@@ -36,6 +37,9 @@ from tests.simulation.soon import Soon
 from tests.simulation.violation import Violation, promised
 from tests.trading.invariants import check_safety
 from tests.trading.table import Table
+
+if TYPE_CHECKING:
+    from naive_daemon.domain.limits import RiskLimits
 
 __all__ = ["Promises", "Violation"]
 
@@ -61,6 +65,8 @@ class Promises:
         self._books = books
         self._shown = shown
         self._at_exchange = AtExchange()
+        self._limits = Limits(table, self.annals, self._at_exchange)
+        self.known_limits: Callable[[str], RiskLimits | None] = lambda _: None  # what an account's manager knows
         self._closings = Closings(table, self.prints, shown)
         self._isolation = Isolation()
         self._metadata = KeptMetadata()
@@ -85,6 +91,7 @@ class Promises:
         safety.is_alone(order, there.live.get(_slot(order.key)))
         safety.has_its_cycle(order, self.annals.cycles.get(order.key))
         safety.kill_switch_holds(order, is_confirmed=self._is_stopped(order))
+        self._limits.take_arrival(order)
         there.take_arrival(order)
 
     def events_occur(self, events: Sequence[AccountEvent]) -> None:
@@ -152,6 +159,8 @@ class Promises:
 
     def check(self, world: Any) -> None:
         """Look at what no single step shows, between two beats."""
+        for account in self._plan.accounts:
+            self._limits.note(account)
         self._isolation.check(world)
         self._metadata.check(world)
         self._soon.check(world)
@@ -201,6 +210,7 @@ class Promises:
         naive_rules.passes_the_filters(order, instrument)
         known = self.annals.orders[order.client_order_id] = OrderAnnals(order, order.status, self._shown.monotonic_s())
         legs.append(known)
+        self._limits.take_intent(order, self.known_limits(order.key.account))
         cycle.bound = cycle.bound or cycle.terms
         return known
 

@@ -87,6 +87,18 @@ def _shown(world: "World") -> Iterator[Late]:
             yield "a symbol that has drained is off soon", key, f"wanted {row.status}"
 
 
+def _told(world: "World") -> Iterator[Late]:
+    """See to it that an operator sees how an account is, and that it heeds the kill switch as that is now."""
+    desk, table = world.actor(names.ACCOUNT_DESK), world.table
+    revision = table.safeguards.kill_switch.revision
+    for account, life in () if desk is None else desk._lives.items():
+        if life._told is not None and table.conditions.get(account) != life._told:
+            yield "how an account is is shown soon", account, f"{table.conditions.get(account)}, it is {life._told}"
+        seen = table.kill_switch_seen.get(account)
+        if life.stage is Stage.UP and seen != revision:
+            yield "a kill switch is confirmed soon", account, f"revision {seen}, it is {revision}"
+
+
 def _stopped(world: "World") -> Iterator[Late]:
     """See to it that no symbol's tree outlives its account."""
     desk, system = world.actor(names.ACCOUNT_DESK), world.system
@@ -134,6 +146,7 @@ class _Look(msgspec.Struct, frozen=True):
 LOOKS = (
     _Look(_wanted, ("notice", "listener"), OF_ACCOUNTS | OF_SYMBOLS),
     _Look(_shown, (), OF_ACCOUNTS | OF_SYMBOLS, SHOWN_WITHIN_S),
+    _Look(_told, ("notice", "listener", "settings.", "journal."), OF_SYMBOLS | {"feed", "player", "watchman", "cache"}),
     _Look(_stopped, (), OF_ACCOUNTS),
     _Look(_followed, ("journal.",), frozenset({"control", "switches", "watchman", "account desk", "cache"})),
 )

@@ -53,6 +53,14 @@ def drain_without_a_word(world: World) -> None:
     known.state, world.table.rows[KEY] = "drained", known.settings
 
 
+def hide_how_an_account_is(world: World) -> None:
+    world.table.conditions["main"] = msgspec.structs.replace(world.table.conditions["main"], state="down")
+
+
+def lose_a_confirmation(world: World) -> None:
+    world.table.kill_switch_seen["main"] -= 1
+
+
 def trade_on_without_an_account(world: World) -> None:
     world.actor(names.ACCOUNT_DESK)._lives["second"].stage = Stage.OFF
 
@@ -75,6 +83,8 @@ LATE: dict[Callable[[World], None], str] = {
     pull_the_kill_switch_unheard: "what an operator writes is known soon",
     show_something_else: "what a symbol does is shown soon",
     drain_without_a_word: "a symbol that has drained is off soon",
+    hide_how_an_account_is: "how an account is is shown soon",
+    lose_a_confirmation: "a kill switch is confirmed soon",
     trade_on_without_an_account: "a symbol stops soon when its account is down",
     lose_what_befell_an_order: "a trader hears soon what became of its order",
     remember_an_ended_cycle: "an account forgets soon what has ended",

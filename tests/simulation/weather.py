@@ -105,6 +105,7 @@ def _limits(world: World, _: str, __: str, size: float) -> None:
     limits = RiskLimits(
         max_open_orders=1 + int(size * 8),
         max_symbol_at_risk=Decimal(50 + int(size * 900)),
+        max_account_at_risk=Decimal(100 + int(size * 1_200)),
         max_orders_per_min=1 + int(size * 30),
     )
     world.table.set_limits(limits)

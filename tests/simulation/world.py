@@ -15,6 +15,7 @@ from naive_daemon.cache.memory import MemoryStore
 from naive_daemon.clock import NS_PER_S, VirtualClock
 from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.events import MarketHealth, Trade
+from naive_daemon.domain.limits import RiskLimits
 from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.engine import PaperEngine
@@ -83,6 +84,7 @@ class World:
         self.store = MemoryStore()
         self.exchange = SimulatedExchange(self.clock, self.agenda, self.odds, self._make_engine())
         self.promises = Promises(self.plan, self.books, self.table, self.exchange, self.shown)
+        self.promises.known_limits = self._known_limits
         self.table.kill_switch_seen = Heard(self.table.kill_switch_seen, self._kill_switch_confirmed)
         self.exchange.on_arrival = lambda order: self._hold(self.promises.order_arrives, order)
         self.exchange.on_events = lambda events: self._hold(self.promises.events_occur, events)
@@ -313,6 +315,10 @@ class World:
             entries = [order_id for order_id in entries if order_id in manager._books.live]
             in_flight = [order_id for order_id in entries if order_id in manager._sending._in_flight]
         self._hold(lambda live: self.promises.kill_switch_is_confirmed(account, revision, in_flight, live), entries)
+
+    def _known_limits(self, account: str) -> RiskLimits | None:
+        manager = self.actor(names.execution_manager(account))
+        return None if manager is None else manager._gate._risk.limits
 
     # Parts ----------------------------------------------------------------------------------------------------------
 
