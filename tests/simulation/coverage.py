@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.simulation.odds import Place
+from tests.simulation.odds import USUAL, Place
 from tests.simulation.run import Outcome
 
 
@@ -35,17 +35,20 @@ class Coverage:
             faults=len(outcome.faults),
         )
 
-    def missed(self) -> list[Place]:
-        """Name the faults that could have befallen somewhere and never did."""
-        return sorted(place for place in self.could if not self.struck[place])
+    def missed(self) -> list[str]:
+        """Name the faults that could have befallen somewhere and never did, and those that never could."""
+        nowhere = USUAL.keys() - {kind for kind, _ in self.could}
+        never = [f"{kind} @ {place}" for kind, place in self.could if not self.struck[kind, place]]
+        return sorted([*never, *(f"{kind} anywhere" for kind in nowhere)])
 
     def print(self, console: Console) -> None:
-        """Print how often each fault was struck, by its kind and place."""
+        """Print how often each fault was struck, by its kind and place, and which never was."""
         table = Table("fault", "place: how often", box=None)
         for kind in sorted({kind for kind, _ in self.could}):
             places = sorted(place for known, place in self.could if known == kind)
             table.add_row(kind, ", ".join(f"{place} {self.struck[kind, place]}" for place in places))
         console.print(table)
+        console.print(f"never struck: {', '.join(self.missed()) or 'none'}", soft_wrap=True, markup=False)
 
     def write(self, path: Path) -> None:
         """Write everything as JSON."""

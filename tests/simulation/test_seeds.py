@@ -3,6 +3,7 @@
 import pytest
 
 from tests.simulation.coverage import Coverage
+from tests.simulation.odds import USUAL
 from tests.simulation.run import run
 from tests.simulation.telling import tell
 
@@ -19,6 +20,13 @@ def test_every_promise_holds_whatever_befalls(first: int) -> None:
         coverage.add(outcome)
     assert coverage.totals["cycles"], "what never trades breaks no promise"
     assert coverage.totals["faults"], "nor does what nothing befalls"
+
+
+def test_what_was_never_struck_is_named_be_it_that_it_never_could_be() -> None:
+    coverage = Coverage()
+    coverage.could.update({(kind, "somewhere"): 5 for kind in USUAL if kind != "halt"})
+    coverage.struck.update({(kind, "somewhere"): 1 for kind in USUAL if kind != "late"})
+    assert coverage.missed() == ["halt anywhere", "late @ somewhere"]
 
 
 def test_the_same_seed_does_the_same_step_by_step() -> None:
