@@ -54,7 +54,7 @@ class SimulatedExchange(Venue):
             self._gateways[account] = gateway
             return gateway
 
-        return BinanceClient(account, open_gateway)  # type: ignore[arg-type]
+        return BinanceClient(account, open_gateway)  # type: ignore[arg-type]  # of another class than the real gateway
 
     # The world ------------------------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ def world() -> Any:
     for _ in range(10):
         world.pass_time(1.0)
         world.print(world.market.prints(world.clock.now_ns()))
-    heal(world, _Wishes())  # type: ignore[arg-type]
+    heal(world, _Wishes())  # type: ignore[arg-type]  # draws what is wanted here
     come_to_rest(world)
     yield world
     world.close()

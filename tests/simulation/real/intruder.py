@@ -42,7 +42,7 @@ def _move_in() -> None:
         threading.Thread(target=_listen, args=(system,), name="intruder", daemon=True).start()
         return system
 
-    ActorSystem.live = live  # type: ignore[method-assign]
+    ActorSystem.live = live  # type: ignore[method-assign]  # the program makes its system by it
 
 
 def _listen(system: ActorSystem) -> None:
