@@ -95,9 +95,8 @@ class World:
         self.lives = 0
         self.deaths: list[str] = []
         self.beats = 0
-        self.cycle_ends: Callable[[], object] = lambda: (
-            None
-        )  # called when that has been committed, and is told to nobody
+        # Called when the end of a cycle has been committed, and is told to nobody.
+        self.cycle_ends: Callable[[], object] = lambda: None
         self._tape_s = 0.0
         self._life = Life()
         self._trace = trace
