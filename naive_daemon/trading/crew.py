@@ -39,11 +39,14 @@ _TOLD_APART = ("strategy", "parameters")
 class Crew:
     """Belongs to the leader, `actor`. `settings` are the symbol's as they are now; `fault`: why nobody new starts.
 
+    `on_all_told` is called when the last trader that was being started while entries closed has been told so.
+
     Settings that can be traded are complete: they have every parameter of their strategy, in one spelling.
     """
 
-    def __init__(self, actor: Actor, context: SymbolContext) -> None:
+    def __init__(self, actor: Actor, context: SymbolContext, on_all_told: Callable[[], None]) -> None:
         self._actor = actor
+        self._on_all_told = on_all_told
         self._context = context
         self.settings = SymbolSettings(account=context.account, symbol=context.symbol)
         self.slots: dict[int, Slot] = {}
@@ -63,6 +66,11 @@ class Crew:
     def is_draining(self) -> bool:
         """Say whether traders that end are not replaced."""
         return self.settings.status is not TradingStatus.ON
+
+    @property
+    def has_closed(self) -> bool:
+        """Say whether entries are closed, and whoever trades knows it: one that is being started may not yet."""
+        return self.is_draining and all(slot.is_finished or slot.ref is not None for slot in self.slots.values())
 
     def change(self, settings: SymbolSettings) -> None:
         """Take changed settings, and tell those who trade what they have to know."""
@@ -174,6 +182,8 @@ class Crew:
             for notice in slot.missed:
                 answer.ref.tell(notice)
             self._tell_entries(slot, before=settings)
+            if self.has_closed:
+                self._on_all_told()
 
         return take
 

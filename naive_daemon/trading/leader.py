@@ -74,7 +74,7 @@ class Leader(Actor):
     def __init__(self, context: SymbolContext) -> None:
         super().__init__()
         self._context = context
-        self._crew = Crew(self, context)
+        self._crew = Crew(self, context, self._look_around)
         self._book = CycleBook(context)
         self._holdings = Holdings(self, context.account, context.symbol)
         self._early: list[Any] = []
@@ -284,7 +284,7 @@ class Leader(Actor):
             account=account,
             symbol=symbol,
             traders=len(self._crew.slots),
-            is_draining=self._crew.is_draining,
+            is_draining=self._crew.has_closed,
             completed=self._book.completed,
             realised_pnl=self._book.realised_pnl,
             restarted=restarted,

@@ -30,6 +30,7 @@ class LeaderReport(msgspec.Struct, frozen=True, kw_only=True):
     """How many traders there are and what they have brought.
 
     `restarted` says why a trader had to be replaced, if one had; `fault` why no fresh one is started, while that is so.
+    `is_draining`: entries are closed, and every trader has been told so.
     `realised_pnl` is the sum over all cycles that ever ended, in the quote asset; `completed` counts those sold.
     """
 

@@ -43,6 +43,14 @@ FOUND = (
         seeds_max=_RARE,
     ),
     Mutant(
+        name="found: a drain confirmed beside a trader that starts",
+        file="trading/leader.py",
+        old="is_draining=self._crew.has_closed,",
+        new="is_draining=self._crew.is_draining,",
+        breaks="a trader that is just being started buys, though an operator reads that the symbol buys nothing more",
+        seeds_max=_RARE,
+    ),
+    Mutant(
         name="found: an order spent beside itself",
         file="execution/risk.py",
         old="for order_id, cost in costs.items() if order_id != order.client_order_id)",

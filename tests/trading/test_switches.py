@@ -113,6 +113,19 @@ def test_shutdown_ends_a_trader_that_has_nothing_on_the_book(plant: Plant) -> No
     plant.check()
 
 
+def test_a_shutdown_is_confirmed_only_when_a_trader_that_is_just_being_started_knows_of_it(plant: Plant) -> None:
+    bought(plant)
+    plant.system.suspend(plant.ref(names.traders(ACCOUNT, "AAAQ")), 5.0)
+    plant.trade("99.3")  # a rebuy is due: a second trader is being started
+    plant.switch(SHUTDOWN)
+    assert plant.table.state("AAAQ") == "on"
+    plant.wait(5.0)
+    assert plant.table.state("AAAQ") == "shutdown"
+    plant.trades("99.3", "99")
+    assert plant.shown() == ["b1 99.90 filled", "s1 100.19 open"]
+    plant.check()
+
+
 def test_shutdown_keeps_an_entry_that_rests(plant: Plant) -> None:
     plant.on().trade("100")
     plant.switch(SHUTDOWN)
