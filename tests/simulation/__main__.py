@@ -9,7 +9,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 
@@ -62,15 +62,27 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("--seeds", type=int, help="how many")
-    parser.add_argument("--seed", type=int, help="the first")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many cores")
+    parser.add_argument("--seeds", type=_from(1), help="how many")
+    parser.add_argument("--seed", type=_from(0), help="the first")
+    parser.add_argument("--jobs", type=_from(1), default=os.cpu_count() or 1, help="how many cores")
     parser.add_argument("--shrink", action="store_true", help="find a smaller list of faults")
     parser.add_argument("--stop-at-first", action="store_true", help="run no more seeds once one has failed")
     parser.add_argument("--report", type=Path, help="write the table of faults as JSON")
     parser.add_argument("--table", action="store_true", help="print the table of faults")
-    parser.add_argument("--tell", type=int, default=3, help="tell the last events of so many seeds that failed")
+    parser.add_argument("--tell", type=_from(0), default=3, help="tell the last events of so many seeds that failed")
     return parser.parse_args()
+
+
+def _from(least: int) -> Callable[[str], int]:
+    """Read a whole number that is not below the least: a run of no seed would prove nothing, and say that all held."""
+
+    def whole(text: str) -> int:
+        number = int(text)
+        if number < least:
+            raise argparse.ArgumentTypeError(f"{number} is less than {least}")
+        return number
+
+    return whole
 
 
 def _over_cores(first: int, count: int, jobs: int, *, stop_at_first: bool) -> Iterator[tuple[Coverage, list[Outcome]]]:
