@@ -5,9 +5,12 @@ smaller list of faults for each seed that fails. `--report FILE` writes how ofte
 """
 
 import argparse
+import multiprocessing
 import os
 import random
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -24,6 +27,8 @@ from tests.simulation.telling import command, tell
 CHUNK = 25
 FAILURES_MAX = 20
 FIRST_MAX = 2**40
+STOPPED = 130
+"""The exit code of a run that was interrupted before any seed had failed, as a shell gives it."""
 
 
 def main() -> int:
@@ -36,16 +41,20 @@ def main() -> int:
     console.print(f"seeds {first} to {first + count - 1}: {command(first, *extra)}", soft_wrap=True)
     began_s, last_s = time.monotonic(), time.monotonic()
     coverage, failed = Coverage(), list[Outcome]()
-    for part, failures in _over_cores(first, count, asked.jobs, stop_at_first=asked.stop_at_first):
-        coverage = merged((coverage, part))
-        for outcome in failures:
-            console.print(f"seed {outcome.seed}: {outcome.broken}", soft_wrap=True, markup=False)
-        failed += failures
-        if time.monotonic() - last_s > 30:
-            last_s = time.monotonic()
-            console.print(_figures(coverage, time.monotonic() - began_s, asked.jobs), soft_wrap=True)
-        if failed and (asked.stop_at_first or len(failed) >= FAILURES_MAX):
-            break
+    is_stopped = False
+    try:
+        for part, failures in _over_cores(first, count, asked.jobs, stop_at_first=asked.stop_at_first):
+            coverage = merged((coverage, part))
+            for outcome in failures:
+                console.print(f"seed {outcome.seed}: {outcome.broken}", soft_wrap=True, markup=False)
+            failed += failures
+            if time.monotonic() - last_s > 30:
+                last_s = time.monotonic()
+                console.print(_figures(coverage, time.monotonic() - began_s, asked.jobs), soft_wrap=True)
+            if failed and (asked.stop_at_first or len(failed) >= FAILURES_MAX):
+                break
+    except KeyboardInterrupt:  # what was run until now is told all the same
+        is_stopped = True
     for outcome in failed[: asked.tell]:
         console.print("\n".join(tell(outcome)), soft_wrap=True, markup=False)
         if asked.shrink:
@@ -56,8 +65,9 @@ def main() -> int:
         coverage.print(console)
     console.print(_figures(coverage, time.monotonic() - began_s, asked.jobs), soft_wrap=True)
     verdict = f"{len(failed)} seeds failed" if failed else "no promise was broken"
-    console.print(f"{coverage.totals['seeds']} seeds: {verdict}")
-    return 1 if failed else 0
+    cut = f", of {count}: it was stopped" if is_stopped else ""
+    console.print(f"{coverage.totals['seeds']} seeds{cut}: {verdict}")
+    return STOPPED if is_stopped and not failed else 1 if failed else 0
 
 
 def _parse() -> argparse.Namespace:
@@ -93,16 +103,34 @@ def _over_cores(first: int, count: int, jobs: int, *, stop_at_first: bool) -> It
         for start in chunks:
             yield run_seeds(start, min(start + CHUNK, end), stop_at_first=stop_at_first)
         return
-    with ProcessPoolExecutor(jobs) as pool:
+    with ProcessPoolExecutor(jobs, initializer=_end_with_parent) as pool:
         running: set[Future[tuple[Coverage, list[Outcome]]]] = set()
-        while True:
-            while len(running) < 2 * jobs and (start := next(chunks, None)) is not None:
-                running.add(pool.submit(run_seeds, start, min(start + CHUNK, end), stop_at_first=stop_at_first))
-            if not running:
-                return
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
+        try:
+            while True:
+                while len(running) < 2 * jobs and (start := next(chunks, None)) is not None:
+                    running.add(pool.submit(run_seeds, start, min(start + CHUNK, end), stop_at_first=stop_at_first))
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BaseException:  # also GeneratorExit: nobody waits for what is still being run
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+            raise
+
+
+def _end_with_parent() -> None:
+    """End at once when the run is interrupted, and when whoever has started it is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait_for_parent() -> None:
+        parent.join()
+        os._exit(STOPPED)
+
+    threading.Thread(target=wait_for_parent, daemon=True).start()
 
 
 def run_seeds(first: int, end: int, *, stop_at_first: bool) -> tuple[Coverage, list[Outcome]]:

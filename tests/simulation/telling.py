@@ -53,4 +53,5 @@ def tell(outcome: Outcome, given: Sequence[Fault] | None = None) -> list[str]:
         lines.append(f"but run at first it was: {outcome.broken}; a seed must do the same each time")
     lines.append(f"{len(again.faults)} faults befell; the last of them:")
     lines += [f"  {fault.at_s:9.3f} s  {fault.kind} @ {fault.place} #{fault.number}" for fault in again.faults[-12:]]
-    return [*lines, f"replay: {command(outcome.seed)}"]
+    extra = [] if given is None else ["--shrink"]  # it finds the same list again
+    return [*lines, f"replay: {command(outcome.seed, *extra)}"]
