@@ -33,7 +33,7 @@ class DesiredStateStore(Protocol):
     """Settings and actual states in the database; raises TransientError when it is away."""
 
     def load_settings(self) -> Sequence[SymbolSettings]:
-        """Read the rows of all symbols whose status is not off, and of all that have an actual state."""
+        """Read the rows of all symbols that are not off, have an actual state, or are to leave no order resting."""
 
     def load_safeguards(self) -> Safeguards:
         """Read the kill switch and all limits."""

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from naive_daemon.domain.account import AccountCondition, AccountSettings
 from naive_daemon.domain.limits import KillCancel, KillSwitch, RiskLimits, Safeguards
-from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
+from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradeSettings, TradingStatus
 from naive_daemon.storage.postgres.accounts import OperatorAccounts
 from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
 from naive_daemon.storage.postgres.engine import make_engine
@@ -138,6 +138,14 @@ def test_what_is_wanted_or_so_is_loaded_in_order_and_nothing_else(store: Desired
         ("two", "B", "on"),
     ]
     assert list(found)[:3] == [operator.row(symbol) for symbol in "BCD"]
+
+
+def test_what_is_to_leave_no_order_resting_is_loaded_though_nobody_ever_said_that_it_ran(
+    store: DesiredStateStore, operator: Operator
+) -> None:
+    clears = msgspec.structs.replace(wanted("A", TradingStatus.OFF), stop_orders=RestingOrders.CANCEL)
+    operator.write(clears, wanted("B", TradingStatus.OFF))
+    assert list(store.load_settings()) == [clears]
 
 
 def test_a_drained_symbol_is_off_unless_it_was_switched_meanwhile(store: DesiredStateStore, operator: Operator) -> None:

@@ -22,7 +22,7 @@ class SimulatedSettings:
         self._connection = SimulatedConnection(odds, outages, life)
 
     def load_settings(self) -> Sequence[SymbolSettings]:
-        """Read the rows of all symbols whose status is not off, and of all that have an actual state."""
+        """Read the rows of all symbols that are not off, have an actual state, or are to leave no order resting."""
         self._connection.ask("settings.read")
         return self._store.load_settings()
 

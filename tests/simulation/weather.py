@@ -14,6 +14,7 @@ from tests.simulation.world import World
 
 AWAY_MAX_S = 60.0
 GAP_MAX_S = 45.0
+GAP_LOOKS = 9
 CLOCK_MAX_S = 7_200.0
 EMPTIED_AFTER_S = 1.0
 
@@ -132,9 +133,11 @@ def _silence(world: World, _: str, __: str, size: float) -> None:
 
 
 def _gap(world: World, _: str, __: str, size: float) -> None:
-    """Let minutes pass without a print, and go on elsewhere."""
+    """Let most of a minute pass without a print, and go on elsewhere."""
     world.market.jump(size)
-    world.pass_time(size * GAP_MAX_S)
+    for _ in range(GAP_LOOKS):
+        world.pass_time(size * GAP_MAX_S / GAP_LOOKS)
+        world.check()
 
 
 def _flash_crash(world: World, _: str, __: str, size: float) -> None:

@@ -124,7 +124,7 @@ class TableStore:
         self._table.reads += 1
         table = self._table
         rows = sorted(table.rows.items())
-        return [row for key, row in rows if row.status is not TradingStatus.OFF or key in table.actual]
+        return [row for key, row in rows if not _wants_nothing(row) or key in table.actual]
 
     def load_safeguards(self) -> Safeguards:
         self._refuse_away()
@@ -172,3 +172,7 @@ class TableStore:
     def _refuse_away(self) -> None:
         if self._table.is_away:
             raise TransientError("the table is away")
+
+
+def _wants_nothing(row: SymbolSettings) -> bool:
+    return row.status is TradingStatus.OFF and row.stop_orders is RestingOrders.KEEP

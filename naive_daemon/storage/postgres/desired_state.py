@@ -22,7 +22,7 @@ SELECT s.account, s.symbol, s.status, s.chunks, s.budget, s.buy_down_interval, s
        s.strategy, s.dust, (SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each_text(s.parameters)),
        s.stop_orders, s.shutdown_entries
 FROM settings AS s LEFT JOIN actual_states AS a USING (account, symbol)
-WHERE s.status <> 'off' OR a.account IS NOT NULL
+WHERE s.status <> 'off' OR s.stop_orders = 'cancel' OR a.account IS NOT NULL
 ORDER BY s.account, s.symbol
 """
 
@@ -90,7 +90,7 @@ class PostgresDesiredState:
         self._daemon = daemon
 
     def load_settings(self) -> Sequence[SymbolSettings]:
-        """Read the rows of all symbols whose status is not off, and of all that have an actual state."""
+        """Read the rows of all symbols that are not off, have an actual state, or are to leave no order resting."""
         with self._session.connection() as connection:
             return [_settings(row) for row in connection.execute(_LOAD)]
 
