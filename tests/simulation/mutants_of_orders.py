@@ -16,12 +16,27 @@ ORDERS = (
     Mutant(
         name="send before commit",
         file=_JOURNAL,
-        old="            self._store.write(entries)\n",
+        old=(
+            "            self._store.write(entries)\n"
+            "        elif any(isinstance(message, _Keep) for message in batch):\n"
+            "            self._store.keep()\n"
+            "        for message in batch:\n"
+            "            self._waiting.popleft()\n"
+            "            if self._is_ours(message):\n"
+            "                self._pass_on(message)\n"
+        ),
         new=(
             "            for message in batch:\n"
             "                if isinstance(message, PlaceIntent):\n"
             "                    self._pass_on(message)\n"
             "            self._store.write(entries)\n"
+            "        elif any(isinstance(message, _Keep) for message in batch):\n"
+            "            self._store.keep()\n"
+            "        for message in batch:\n"
+            "            self._waiting.popleft()\n"
+            "            if self._is_ours(message):\n"
+            "                if not isinstance(message, PlaceIntent):\n"
+            "                    self._pass_on(message)\n"
         ),
         breaks="an order is on the exchange that no journal knows",
     ),
