@@ -4,6 +4,7 @@ from tests.simulation.mutant import Mutant
 from tests.simulation.mutants_found import FOUND
 from tests.simulation.mutants_of_orders import ORDERS
 from tests.simulation.mutants_of_rules import RULES
+from tests.simulation.mutants_of_safeguards import SAFEGUARDS
 from tests.simulation.mutants_of_supervision import SUPERVISION
 
-MUTANTS: tuple[Mutant, ...] = (*RULES, *ORDERS, *SUPERVISION, *FOUND)
+MUTANTS: tuple[Mutant, ...] = (*RULES, *ORDERS, *SUPERVISION, *SAFEGUARDS, *FOUND)

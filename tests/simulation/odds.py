@@ -94,6 +94,7 @@ OFTEN: Mapping[Place, float] = {
     ("error", "cancel"): 3.0,
     ("late answer", "order"): 2.0,
     ("refused", "settings.drained"): 6.0,
+    ("safeguard", "limits"): 3.0,
 }
 """So many times as likely it is at a place that has few opportunities."""
 
