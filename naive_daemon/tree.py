@@ -219,9 +219,7 @@ def _client(ports: Ports, account: str, opened: OpenedAccount) -> Actor:
 
 
 def _paper_client(ports: Ports, exchange: PaperExchange, account: str) -> PaperClient:
-    def make_engine(
-        balances: Mapping[str, Mapping[str, Decimal]], first_order_number: int, first_trade_number: int
-    ) -> PaperEngine:
+    def make_engine(balances: Mapping[str, Mapping[str, Decimal]], first_order_number: int) -> PaperEngine:
         return PaperEngine(
             ports.instruments,
             fill_model=exchange.fill_model,
@@ -229,7 +227,6 @@ def _paper_client(ports: Ports, exchange: PaperExchange, account: str) -> PaperC
             fee_asset=exchange.fee_asset,
             balances=balances,
             first_order_number=first_order_number,
-            first_trade_number=first_trade_number,
         )
 
     return PaperClient(account, make_engine, ports.instruments, exchange.balances, ports.prices)

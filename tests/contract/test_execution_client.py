@@ -112,14 +112,13 @@ class _Paper(_Bench):
         self.ref.tell(Trade(SYMBOL, price, Decimal(1_000), self._number, WallClock().now_ns()))
 
 
-def _engine(balances: Any, first_order_number: int, first_trade_number: int) -> PaperEngine:
+def _engine(balances: Any, first_order_number: int) -> PaperEngine:
     return PaperEngine(
         GENERATED_INSTRUMENTS,
         fill_model=FillModel.THROUGH,
         maker_fee=Decimal("0.001"),
         balances=balances,
         first_order_number=first_order_number,
-        first_trade_number=first_trade_number,
     )
 
 
@@ -152,7 +151,7 @@ class _Binance(_Bench):
 
 class _Simulated(ExchangeBench):
     def __init__(self) -> None:
-        super().__init__(ACCOUNT, _engine({ACCOUNT: FUNDS}, 1, 1))
+        super().__init__(ACCOUNT, _engine({ACCOUNT: FUNDS}, 1))
         self._number = 0
 
     def trade(self, price: Decimal) -> None:

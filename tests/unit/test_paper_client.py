@@ -14,7 +14,7 @@ from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.client import PaperClient
 from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
-from naive_daemon.execution.client import SendCancel, SendOrder
+from naive_daemon.execution.client import AskOrder, SendCancel, SendOrder
 from naive_daemon.execution.journal import LoadAccount
 from naive_daemon.execution.journal_store import AccountJournal
 from naive_daemon.market.alerts import PriceBand
@@ -144,3 +144,28 @@ def test_an_order_is_measured_by_the_markets_newest_price_which_the_client_has_n
     trade(system, 60)
     bench.tell(SendOrder(order(40)))
     assert bench.take() == [OrderRejected, OrderAccepted]
+
+
+def test_a_fill_is_named_by_its_order_so_that_none_has_the_name_of_another_after_a_restart(
+    system: SimulatedSystem,
+) -> None:
+    """Fills of other orders may have been made and told to nobody: counting them would give a name twice."""
+    resting = Order(
+        client_order_id="half-filled",
+        key=CycleKey(ACCOUNT, "AAAQ", 1, 1),
+        leg=Leg(Side.BUY),
+        price=D(100),
+        quantity=D(1),
+        status=OrderStatus.PARTLY_FILLED,
+        filled=D("0.4"),
+        filled_quote=D(40),
+        exchange_order_id="7",
+        trade_ids=frozenset({"7-1"}),
+    )
+    bench = Bench(system, FillModel.VOLUME, resting)
+    for quantity in ("0.1", "0.2"):
+        bench.tell(Trade("AAAQ", D(99), D(quantity), next(NUMBERS), 1))
+    told = [message.trade_id for message in bench.manager.take() if isinstance(message, OrderFilled)]
+    report = system.ask(bench.ref, AskOrder("AAAQ", resting.client_order_id))
+    assert told == ["7-2", "7-3"]
+    assert [fill.trade_id for fill in report.fills] == told

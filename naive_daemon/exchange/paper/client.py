@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from naive_daemon import names
-from naive_daemon.domain.events import AccountEvent, BalanceUpdated, Trade
+from naive_daemon.domain.events import AccountEvent, BalanceUpdated, OrderFilled, Trade
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.money import EXACT, ZERO
 from naive_daemon.domain.order import Order
@@ -45,8 +45,8 @@ from naive_daemon.otp import DEFERRED, Actor, Deferred, RequestFailed, crash
 LOAD_TIMEOUT_S = 60.0
 ANYWHERE = PriceBand()
 
-EngineFactory = Callable[[Mapping[str, Mapping[str, Decimal]], int, int], PaperEngine]
-"""Makes an engine from balances (account → asset → amount), the first order number and the first trade number."""
+EngineFactory = Callable[[Mapping[str, Mapping[str, Decimal]], int], PaperEngine]
+"""Makes an engine from balances (account → asset → amount) and the first order number."""
 
 
 class PaperClient(Actor):
@@ -105,7 +105,7 @@ class PaperClient(Actor):
         if isinstance(journal, RequestFailed):
             self.exit(crash(f"the journal of {self._account} could not be read: {journal.reason}"))
         balances = balances_after(self._opening, journal, self._instruments)
-        self._engine = self._make_engine({self._account: balances}, journal.orders_count + 1, journal.fills_count + 1)
+        self._engine = self._make_engine({self._account: balances}, journal.orders_count + 1)
         resting = [order for order in journal.live_orders if order.status.is_resting]
         self._engine.restore(resting)
         for symbol in dict.fromkeys(order.symbol for order in resting):
@@ -125,7 +125,7 @@ class PaperClient(Actor):
         manager = self.system.whereis(names.execution_manager(self._account))
         if manager is not None:
             for event in events:
-                manager.tell(self._stamped(event) if isinstance(event, BalanceUpdated) else event)
+                manager.tell(self._as_told(event))
         self._watch(symbol)
 
     def _watch(self, symbol: str) -> None:
@@ -152,12 +152,14 @@ class PaperClient(Actor):
         order = self._engine.order(self._account, client_order_id)
         if order is None:
             return OrderReport(symbol=symbol, client_order_id=client_order_id, order=None, is_final=True)
-        fills = self._engine.fills(self._account, order.symbol) if order.filled else []
+        known = self._engine.fills(self._account, order.symbol) if order.filled else []
+        fills = [fill for fill in known if fill.client_order_id == client_order_id]
+        first = 1 + len(order.trade_ids) - len(fills)  # those before it are from before this process
         return OrderReport(
             symbol=symbol,
             client_order_id=client_order_id,
             order=_there(order),
-            fills=tuple(fill for fill in fills if fill.client_order_id == client_order_id),
+            fills=tuple(_named(fill, number) for number, fill in enumerate(fills, first)),
         )
 
     def _balances(self) -> tuple[BalanceUpdated, ...]:
@@ -168,10 +170,29 @@ class PaperClient(Actor):
         )
         return tuple(self._stamped(update) for update in updates)
 
+    def _as_told(self, event: AccountEvent) -> AccountEvent:
+        match event:
+            case BalanceUpdated():
+                return self._stamped(event)
+            case OrderFilled():
+                order = self._engine.order(self._account, event.client_order_id)
+                return event if order is None else _named(event, len(order.trade_ids))
+            case _:
+                return event
+
     def _stamped(self, update: BalanceUpdated) -> BalanceUpdated:
         """Give the balance a time after every earlier one's: that is how the account knows which is the newest."""
         self._balance_ns = max(self._balance_ns + 1, update.time_ns)
         return msgspec.structs.replace(update, time_ns=self._balance_ns)
+
+
+def _named(fill: OrderFilled, number: int) -> OrderFilled:
+    """Name the fill by its order and which of its fills it is.
+
+    So no fill has the name of another, whatever a former process has filled and told nobody in the end; and such a one
+    has the same name again when it is made again.
+    """
+    return msgspec.structs.replace(fill, trade_id=f"{fill.exchange_order_id}-{number}")
 
 
 def _there(order: Order) -> ExchangeOrder:
