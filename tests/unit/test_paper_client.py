@@ -159,6 +159,7 @@ def test_a_fill_is_named_by_its_order_so_that_none_has_the_name_of_another_after
         status=OrderStatus.PARTLY_FILLED,
         filled=D("0.4"),
         filled_quote=D(40),
+        created_ns=1,
         exchange_order_id="7",
         trade_ids=frozenset({"7-1"}),
     )
