@@ -59,6 +59,8 @@ def _switch_as_an_entry_leaves(world: World, _: str, __: str, size: float) -> No
         world.agenda.after(there_s + SOON_S, halt)
 
     def halt() -> None:
+        if world.odds.is_healed:
+            return
         for symbol in world.plan.symbols:
             world.exchange.halt(symbol, HALTED_S)
 
@@ -74,6 +76,8 @@ def _pull(world: World, cancel: KillCancel) -> Callable[[], None]:
     """Give what pulls the switch, and releases it after a while, or not."""
 
     def pull() -> None:
+        if world.odds.is_healed:
+            return
         world.table.set_kill_switch(is_on=True, cancel=cancel)
         if world.exchange.network.draw.random() < EVEN:
             world.agenda.after(PULLED_S, lambda: world.table.set_kill_switch(is_on=False))
@@ -85,6 +89,8 @@ def _fewer_then_more(world: World, account: str, symbol: str, size: float) -> No
     """Let an operator want one trader, and after a while many."""
 
     def set_chunks(chunks: int) -> None:
+        if world.odds.is_healed:
+            return
         row = world.table.rows[account, symbol]
         trade = msgspec.structs.replace(row.trade, chunks=chunks, budget=Decimal(100 * chunks))
         if trade != row.trade:  # `settings set` writes no row that has its values already
@@ -109,6 +115,8 @@ def _away_as_a_drain_ends(world: World, account: str, symbol: str, size: float) 
 
     def end() -> None:
         world.cycle_ends = lambda: None
+        if world.odds.is_healed:
+            return
         world.outages.take_away(POSTGRES, 1.0 + size * AWAY_MAX_S)
 
     world.table.set(symbol, TradingStatus.SHUTDOWN, entries=RestingOrders.CANCEL, account=account)
@@ -120,6 +128,8 @@ def _kill_after(world: World, seconds: float, name: Hashable) -> None:
 
 
 def _kill(world: World, name: Hashable) -> None:
+    if world.odds.is_healed:
+        return
     ref = None if world.system is None else world.system.whereis(name)
     if ref is not None and ref.is_alive():
         send_exit(ref, KILL)

@@ -74,4 +74,12 @@ FOUND = (
         breaks="a leader goes on from cycles that nobody has written",
         seeds_max=_RARE,
     ),
+    Mutant(
+        name="found: fills on paper counted by those in the journal",
+        file="exchange/paper/client.py",
+        old="                return event if order is None else _named(event, len(order.trade_ids))\n",
+        new="                return event\n",
+        breaks="a fill on paper has the number of one from before a crash, and is lost",
+        seeds_max=_RARE,
+    ),
 )

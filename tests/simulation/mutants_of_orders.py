@@ -258,11 +258,11 @@ ORDERS = (
         breaks="after a restart a resting order is not on the paper exchange's book",
     ),
     Mutant(
-        name="paper exchange numbers trades anew",
-        file=_PAPER,
-        old="journal.fills_count + 1)",
-        new="1)",
-        breaks="a fill after a restart is taken for one that was counted before",
+        name="paper exchange numbers fills anew",
+        file="exchange/paper/client.py",
+        old='trade_id=f"{fill.exchange_order_id}-{number}"',
+        new="trade_id=str(number)",
+        breaks="a fill on paper has the name of another, and is taken for it",
     ),
     Mutant(
         name="account tells nobody that it started again",

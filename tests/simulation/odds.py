@@ -65,7 +65,6 @@ USUAL: Mapping[str, float] = {
     # Of each call of a store.
     "refused": 0.03,
     "commit unanswered": 0.03,
-    "slow": 0.03,
     "death before": 0.004,
     "death after": 0.004,
     # Of each beat of the market, a second or so.
@@ -249,6 +248,11 @@ class Odds:
     def heal(self) -> None:
         """Let nothing go wrong from now on."""
         self._is_healed = True
+
+    @property
+    def is_healed(self) -> bool:
+        """Say whether nothing may go wrong any more: what was to befall later does not."""
+        return self._is_healed
 
     @property
     def opportunities(self) -> Counter[Place]:

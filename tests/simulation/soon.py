@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 WITHIN_S = 45.0
 """Longer than an actor may hang before it is killed, or a lost connection stays unnoticed and is made again."""
 
-SHOWN_WITHIN_S = 25.0
-"""Longer than control, which has its own thread, may be held up."""
+SHOWN_WITHIN_S = 40.0
+"""Longer than control, which has its own thread, may be held up, and is then refused again and again."""
 OF_ACCOUNTS = frozenset({"account", "execution", "client", "feed", "player", "watchman"})
 
 Late = tuple[str, Hashable, str]
@@ -94,8 +94,9 @@ def _told(world: "World") -> Iterator[Late]:
     for account, life in () if desk is None else desk._lives.items():
         if life._told is not None and table.conditions.get(account) != life._told:
             yield "how an account is is shown soon", account, f"{table.conditions.get(account)}, it is {life._told}"
-        seen = table.kill_switch_seen.get(account)
-        if life.stage is Stage.UP and seen != revision:
+        seen, manager = table.kill_switch_seen.get(account), world.actor(names.execution_manager(account))
+        is_up = life.stage is Stage.UP and manager is not None and manager._is_ready  # else it waits for its exchange
+        if is_up and seen != revision:
             yield "a kill switch is confirmed soon", account, f"revision {seen}, it is {revision}"
 
 

@@ -198,13 +198,6 @@ def _refuse(stage: Stage, fault: Fault) -> None:
         stage.ask_database(END_SESSIONS)
 
 
-def _slow(stage: Stage, fault: Fault) -> None:
-    if fault.place.startswith("cache"):
-        _ask_redis(stage, lambda client: client.execute_command("CLIENT", "PAUSE", 1 + int(fault.size * 1_000)))
-    else:
-        stage.freeze(POSTGRES, fault.size)
-
-
 def _lose_answer(stage: Stage, _: Fault) -> None:
     stage.lose_answer()
 
@@ -300,7 +293,6 @@ COUNTERPARTS: dict[str, Counterpart] = {
     "commit unanswered": Counterpart(
         "PostgreSQL's next answer is lost on its way, of servers beside the daemon", _lose_answer
     ),
-    "slow": Counterpart("PostgreSQL stands still for less than a second; Redis answers nobody so long", _slow),
     "death before": Counterpart("kill -9 of the daemon, and a start, wherever its commits are", _kill),
     "death after": Counterpart("kill -9 of the daemon, and a start, wherever its commits are", _kill),
     "away": Counterpart("the server is frozen or killed, and there again after a while", _away),
