@@ -10,12 +10,12 @@ from naive_daemon.domain.errors import TransientError
 from naive_daemon.execution.journal_store import JournalStore
 from naive_daemon.execution.memory_journal import MemoryJournal
 from naive_daemon.trading.desired_state import DesiredStateStore
-from tests.simulation.cache import SimulatedCache
-from tests.simulation.journal import SimulatedJournal
 from tests.simulation.life import Life
 from tests.simulation.odds import Fault, Odds
-from tests.simulation.outages import Outages
-from tests.simulation.settings import SimulatedSettings
+from tests.simulation.stores.cache import SimulatedCache
+from tests.simulation.stores.journal import SimulatedJournal
+from tests.simulation.stores.outages import Outages
+from tests.simulation.stores.settings import SimulatedSettings
 from tests.trading.table import Table
 
 ATTEMPTS_MAX = 10

@@ -45,7 +45,7 @@ from naive_daemon.execution.journal_store import AccountJournal
 from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS
 from naive_daemon.otp import Actor, ActorSystem, Ref
 from tests.exchange.local_exchange import LocalExchange
-from tests.simulation.exchange_bench import ExchangeBench
+from tests.simulation.exchange.exchange_bench import ExchangeBench
 from tests.trading.recorder import Recorder
 
 WAIT_S = 10.0

@@ -34,8 +34,8 @@ from naive_daemon.otp import (
 )
 from tests.execution.desk import ACCOUNT, OWNER, START_NS, make_cycle, make_order
 from tests.simulation.agenda import Agenda
-from tests.simulation.exchange import SimulatedExchange
-from tests.simulation.exchange_bench import DrivenSystem
+from tests.simulation.exchange.exchange import SimulatedExchange
+from tests.simulation.exchange.exchange_bench import DrivenSystem
 from tests.simulation.life import Life
 from tests.simulation.odds import USUAL, Odds
 from tests.trading.recorder import Recorder

@@ -9,7 +9,7 @@ from naive_daemon import names
 from naive_daemon.domain.limits import KillCancel
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.otp import KILL, send_exit
-from tests.simulation.outages import POSTGRES
+from tests.simulation.stores.outages import POSTGRES
 from tests.simulation.world import World
 
 Befall = Callable[[World, str, str, float], None]

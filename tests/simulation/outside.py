@@ -7,13 +7,13 @@ from naive_daemon.clock import NS_PER_S, VirtualClock
 from naive_daemon.execution.memory_journal import MemoryJournal
 from naive_daemon.trading.desired_state import SettingsListenerOwner
 from tests.simulation.agenda import Agenda
-from tests.simulation.cache import SimulatedCache
-from tests.simulation.journal import SimulatedJournal
 from tests.simulation.life import Life
-from tests.simulation.listener import SimulatedListener
 from tests.simulation.odds import Fault, Odds
-from tests.simulation.outages import Outages
-from tests.simulation.settings import SimulatedSettings
+from tests.simulation.stores.cache import SimulatedCache
+from tests.simulation.stores.journal import SimulatedJournal
+from tests.simulation.stores.listener import SimulatedListener
+from tests.simulation.stores.outages import Outages
+from tests.simulation.stores.settings import SimulatedSettings
 from tests.trading.table import Table
 
 if TYPE_CHECKING:

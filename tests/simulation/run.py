@@ -12,10 +12,10 @@ from naive_daemon.domain.limits import RiskLimits
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.otp import ActorDiedError
 from naive_daemon.otp.trace import TraceSink
-from tests.simulation.liveness import still_to_be_cancelled
 from tests.simulation.odds import Fault, Place
-from tests.simulation.orphans import meet_orphan
-from tests.simulation.violation import NO_LOOK, Violation, demand
+from tests.simulation.promises.liveness import still_to_be_cancelled
+from tests.simulation.promises.orphans import meet_orphan
+from tests.simulation.promises.violation import NO_LOOK, Violation, demand
 from tests.simulation.weather import befall
 from tests.simulation.world import World
 

@@ -9,7 +9,7 @@ from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.limits import KillCancel, RiskLimits
 from naive_daemon.domain.settings import RestingOrders, TradeSettings, TradingStatus
 from tests.simulation.mishaps import MISHAPS, Befall
-from tests.simulation.outages import POSTGRES, REDIS
+from tests.simulation.stores.outages import POSTGRES, REDIS
 from tests.simulation.world import World
 
 AWAY_MAX_S = 60.0

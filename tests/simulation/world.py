@@ -31,20 +31,20 @@ from naive_daemon.tree import ControlPorts, PaperExchange, Ports, RealExchange
 from tests.simulation.accounts import SimulatedOpener
 from tests.simulation.actor_faults import ActorFaults
 from tests.simulation.agenda import Agenda
-from tests.simulation.cache import SimulatedCache
-from tests.simulation.closings import Heard
-from tests.simulation.exchange import SimulatedExchange
-from tests.simulation.journal import SimulatedJournal
+from tests.simulation.exchange.exchange import SimulatedExchange
 from tests.simulation.life import Life, ProcessEnded
-from tests.simulation.listener import SimulatedListener
 from tests.simulation.market import Market, MarketConnection
 from tests.simulation.odds import Fault, Odds, draw_focus
-from tests.simulation.outages import POSTGRES, Outages
 from tests.simulation.plan import draw_plan
 from tests.simulation.process import Notifier, Process
-from tests.simulation.promises import Promises, Violation
-from tests.simulation.settings import SimulatedPresence, SimulatedSettings
+from tests.simulation.promises.closings import Heard
+from tests.simulation.promises.promises import Promises, Violation
 from tests.simulation.shown_clock import ShownClock
+from tests.simulation.stores.cache import SimulatedCache
+from tests.simulation.stores.journal import SimulatedJournal
+from tests.simulation.stores.listener import SimulatedListener
+from tests.simulation.stores.outages import POSTGRES, Outages
+from tests.simulation.stores.settings import SimulatedPresence, SimulatedSettings
 from tests.simulation.witness import Witness
 from tests.trading.table import Table, TableStore
 

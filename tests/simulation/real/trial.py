@@ -15,10 +15,10 @@ from naive_daemon.domain.settings import TradingStatus
 from tests.e2e.books import Books, write
 from tests.simulation.odds import Fault
 from tests.simulation.plan import Plan
+from tests.simulation.promises.violation import promised
 from tests.simulation.real.counterparts import COUNTERPARTS
 from tests.simulation.real.schedule import Schedule
 from tests.simulation.real.stage import NotMadeError, Stage
-from tests.simulation.violation import promised
 from tests.state.blow import KILL, send
 from tests.state.layout import POSTGRES, REDIS, await_ends
 from tests.state.rest import Rest, await_trade

@@ -1,0 +1,85 @@
+"""Bugs that the simulation has found in the product, put back: what it found once it must go on finding.
+
+With every change of the daemon or of its world a seed means another course of things, so one that failed is no test for
+long. Its bug is one: each stands here, and has a test of its own in the suite, beside the part that it was in.
+"""
+
+from tests.simulation.mutants.mutant import Mutant
+
+_SWITCHES = "trading/switches.py"
+_RARE = 3_000
+"""Two things must befall within a moment: it was one seed in a thousand that found such a one."""
+
+FOUND = (
+    Mutant(
+        name="found: settings before they were read",
+        file=_SWITCHES,
+        old="if known is not None and key not in self._unread:",
+        new="if known is not None:",
+        breaks="switches that start again give a leader the defaults, and a cycle is traded with them",
+        seeds_max=_RARE,
+    ),
+    Mutant(
+        name="found: drained is said once",
+        file=_SWITCHES,
+        old="self.system.tell(names.CONTROL, StatusDrained(*key))\n            case _ if is_wanted and fee",
+        new="pass\n            case _ if is_wanted and fee",
+        breaks="a shutdown that is asked for again before the end of the first was read never ends",
+    ),
+    Mutant(
+        name="found: levelled before anything was read",
+        file=_SWITCHES,
+        old='            case _ if symbol.state == "stopping" or key in self._unread:\n',
+        new='            case "stopping":\n',
+        breaks="switches that start again stop symbols of which they do not know yet that they are wanted",
+        seeds_max=_RARE,
+    ),
+    Mutant(
+        name="found: stopped while it starts",
+        file=_SWITCHES,
+        old="        if not isinstance(answer, Done) and symbol.ref is ref and ref.is_alive():\n",
+        new="        if isinstance(answer, RequestFailed) and symbol.ref is ref and ref.is_alive():\n",
+        breaks="a symbol that is stopped while it still starts trades on as stopping",
+        seeds_max=_RARE,
+    ),
+    Mutant(
+        name="found: a drain confirmed beside a trader that starts",
+        file="trading/leader.py",
+        old="is_draining=self._crew.has_closed,",
+        new="is_draining=self._crew.is_draining,",
+        breaks="a trader that is just being started buys, though an operator reads that the symbol buys nothing more",
+        seeds_max=_RARE,
+    ),
+    Mutant(
+        name="found: an order spent beside itself",
+        file="execution/risk.py",
+        old="for order_id, cost in costs.items() if order_id != order.client_order_id)",
+        new="for cost in costs.values())",
+        breaks="an order whose intent its manager read in the journal is refused as over its cycle's budget",
+        seeds_max=_RARE,
+    ),
+    Mutant(
+        name="found: an exit waits for a clock that was ahead",
+        file="trading/trader.py",
+        old="return 0 <= time_ns - orders[-1].created_ns < pause_s * NS_PER_S",
+        new="return time_ns - orders[-1].created_ns < pause_s * NS_PER_S",
+        breaks="an exit that was refused while the clock was ahead is not tried again for as long as it was ahead",
+        seeds_max=_RARE,
+    ),
+    Mutant(
+        name="found: trading on for an account that was given back",
+        file="execution/journal.py",
+        old="                if leader is not None:\n                    send_exit(leader,",
+        new="                if leader is None:\n                    send_exit(leader,",
+        breaks="a leader goes on from cycles that nobody has written",
+        seeds_max=_RARE,
+    ),
+    Mutant(
+        name="found: fills on paper counted by those in the journal",
+        file="exchange/paper/client.py",
+        old="                return event if order is None else _named(event, len(order.trade_ids))\n",
+        new="                return event\n",
+        breaks="a fill on paper has the number of one from before a crash, and is lost",
+        seeds_max=_RARE,
+    ),
+)

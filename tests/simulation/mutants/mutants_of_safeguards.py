@@ -1,0 +1,65 @@
+"""Deliberate bugs in what an operator leans on: limits, the kill switch, and that questions are asked to their end."""
+
+from tests.simulation.mutants.mutant import Mutant
+
+_CONTROL = "trading/control.py"
+_ASKING = "execution/asking.py"
+_OFTEN, _SELDOM = 600, 1_500
+
+SAFEGUARDS = (
+    Mutant(
+        name="limits not enforced",
+        file="execution/gatekeeper.py",
+        old="            reason = self._risk.refusal(order, self._count_live(), self._now_ns())\n",
+        new="            reason = None\n",
+        breaks="an account risks more than its operator allows",
+        seeds_max=_OFTEN,
+    ),
+    Mutant(
+        name="entries before safeguards are read",
+        file="execution/manager.py",
+        old='            self._gate.hold(UNREAD, "the kill switch has not been read yet")\n',
+        new="            pass\n",
+        breaks="after a crash entries leave through a kill switch that was confirmed",
+        seeds_max=_SELDOM,
+    ),
+    Mutant(
+        name="kill switch's confirmation lost with a failed write",
+        file=_CONTROL,
+        old="            self._store.confirm_kill_switch(account, revision)\n            del self._obeyed[account]\n",
+        new="            del self._obeyed[account]\n            self._store.confirm_kill_switch(account, revision)\n",
+        breaks="an operator waits for a confirmation that never comes",
+        seeds_max=_OFTEN,
+    ),
+    Mutant(
+        name="account's condition lost with a failed write",
+        file=_CONTROL,
+        old="            self._store.record_account_conditions(list(self._conditions.values()))\n",
+        new="            gone, self._conditions = self._conditions, {}\n"
+        "            self._store.record_account_conditions(list(gone.values()))\n",
+        breaks="an account that is up is shown as down, or the other way round",
+        seeds_max=_OFTEN,
+    ),
+    Mutant(
+        name="questions by the clock that is set",
+        file=_ASKING,
+        old="return self._actor.system.clock.monotonic_s()",
+        new="return self._actor.system.clock.now_ns() / 1e9",
+        breaks="an order is called never placed before its time is over, and arrives after that",
+        seeds_max=_OFTEN,
+    ),
+    Mutant(
+        name="failed question keeps its place",
+        file=_ASKING,
+        old="        self._inquiries.answered(inquiry)\n",
+        new="        if not isinstance(answer, RequestFailed):\n            self._inquiries.answered(inquiry)\n",
+        breaks="after twenty failures no order is asked about any more",
+    ),
+    Mutant(
+        name="no reconciliation after one that failed",
+        file="execution/reconciler.py",
+        old="        self._is_snapshot_asked = False\n        if isinstance(snapshot, AccountSnapshot):\n",
+        new="        if isinstance(snapshot, AccountSnapshot):\n            self._is_snapshot_asked = False\n",
+        breaks="journal and exchange are never compared again",
+    ),
+)

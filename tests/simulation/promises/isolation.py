@@ -1,0 +1,62 @@
+"""A symbol's crash reaches no other, nor costs it more than it must, when only actors of symbols are struck.
+
+Who stands above all of them goes on, and a symbol starts again by itself as often as it may before it is quarantined.
+"""
+
+from typing import Any
+
+from naive_daemon import names
+from tests.simulation.promises.violation import demand
+from tests.simulation.stores.outages import POSTGRES
+
+OF_SYMBOLS = frozenset({"trader", "traders", "leader", "symbol"})
+HARMLESS = frozenset({"feed", "watchman", "player", "control"})
+"""They are asked nothing by those who start a symbol, and are started again beside it."""
+
+DID_NOT_START = "did not start"
+"""What crashes before it has started once is not started again by its supervisor."""
+
+STRIKES = frozenset({"crash", "crash after", "kill", "stall", "stuck", "mishap"})
+"""Kinds of faults that end or hold up a part of the daemon."""
+
+
+class Isolation:
+    """Compares the symbols' supervisor from one look to the next, and knows who was struck in a life."""
+
+    def __init__(self) -> None:
+        self._life: object = None
+        self._above: object = None
+        self._looked_at = 0
+        self._struck: list[str] = []
+        self._is_hindered = False
+
+    def check(self, world: Any) -> None:
+        """See that those above and beside are as before, unless somebody else was struck in this life."""
+        befallen = world.odds.befallen
+        fresh, self._looked_at = befallen[self._looked_at :], len(befallen)
+        above = None if world.system is None else world.system.whereis(names.SYMBOLS)
+        is_same_life = world.life is self._life and world.system is not None
+        if not is_same_life:
+            self._struck, self._is_hindered = [], False
+        self._struck += [fault.place for fault in fresh if fault.kind in STRIKES]
+        self._is_hindered |= world.outages.is_away(POSTGRES) or any(
+            fault.place.startswith("journal.") for fault in fresh
+        )
+        struck = set(self._struck)
+        if is_same_life and self._above is not None and struck and struck <= OF_SYMBOLS:
+            detail = f"struck: {sorted(struck)}"
+            demand(above is self._above, "a symbol's crash reaches no other symbol", detail)
+        if world.system is not None and not self._is_hindered and struck <= OF_SYMBOLS | HARMLESS:
+            self._see_quarantined(world)
+        self._life, self._above = world.life, above
+
+    def _see_quarantined(self, world: Any) -> None:
+        """See that nothing is quarantined that may crash once more."""
+        switches = world.actor(names.SWITCHES)
+        crashes = sum(place in OF_SYMBOLS for place in self._struck)
+        if switches is None or "symbol" in self._struck or crashes > world.plan.restarts:
+            return
+        symbols = [(key, str(one.last_error)) for key, one in switches._symbols.items() if one.state == "quarantined"]
+        quarantined = {key: error for key, error in symbols if not error.startswith(DID_NOT_START)}
+        detail = f"{quarantined}, struck: {self._struck}, {world.plan.restarts} restarts"
+        demand(not quarantined, "a symbol starts again before it is quarantined", detail)

@@ -1,0 +1,153 @@
+"""What may be otherwise for a moment, and not for long: each promise with the time within which it is kept again.
+
+The time counts once nothing hinders any more: from the last fault at a place that has to do with it, in one life, while
+Postgres can be reached. So what a fault has left behind is found when it has been left, not by who comes by later.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from naive_daemon import names
+from naive_daemon.domain.settings import TradingStatus
+from naive_daemon.trading.account_stage import Stage
+from tests.simulation.odds import Fault
+from tests.simulation.promises.isolation import OF_SYMBOLS, STRIKES
+from tests.simulation.promises.violation import demand
+from tests.simulation.stores.outages import POSTGRES
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+WITHIN_S = 45.0
+"""Longer than an actor may hang before it is killed, or a lost connection stays unnoticed and is made again."""
+
+SHOWN_WITHIN_S = 40.0
+"""Longer than control, which has its own thread, may be held up, and is then refused again and again."""
+OF_ACCOUNTS = frozenset({"account", "execution", "client", "feed", "player", "watchman"})
+
+Late = tuple[str, Hashable, str]
+"""A promise that is not kept now, whose, and what is seen instead."""
+
+
+class Soon:
+    """Compares one look with the next; `check` raises Violation for what has been late for too long."""
+
+    def __init__(self) -> None:
+        self._life: object = None
+        self._looked_at = 0
+        self._since_s: dict[tuple[str, Hashable], float] = {}
+
+    def check(self, world: "World") -> None:
+        """Look at everything, once in a while."""
+        befallen = world.odds.befallen
+        fresh, self._looked_at = befallen[self._looked_at :], len(befallen)
+        is_able = world.is_up and not world.outages.is_away(POSTGRES)
+        if world.life is not self._life or not is_able:
+            self._life = world.life
+            self._since_s.clear()
+        if not is_able:
+            return
+        now_s, before = world.passed_s(), self._since_s
+        self._since_s = {}
+        for look in LOOKS:
+            is_hindered = any(look.is_hindered_by(fault) for fault in fresh)
+            for promise, whose, seen in look.see(world):
+                key = promise, whose
+                since_s = self._since_s[key] = now_s if is_hindered else before.get(key, now_s)
+                detail = f"{whose}: for {now_s - since_s:.0f} s: {seen}"
+                demand(now_s - since_s <= look.within_s, promise, detail)
+
+
+def _wanted(world: "World") -> Iterator[Late]:
+    """See to it that what an operator has written is known to the daemon."""
+    switches, table = world.actor(names.SWITCHES), world.table
+    for key, row in table.rows.items():
+        known = None if switches is None else switches._symbols.get(key)
+        if row.status is TradingStatus.OFF:
+            is_known = known is None or known.settings.status is TradingStatus.OFF
+        else:
+            is_known = known is not None and known.settings == row
+        if not is_known:
+            yield "what an operator writes is known soon", key, f"{known and known.settings}, wanted {row}"
+    read = None if switches is None else switches._guard._safeguards
+    if read != table.safeguards:
+        yield "what an operator writes is known soon", "safeguards", f"{read}, wanted {table.safeguards}"
+
+
+def _shown(world: "World") -> Iterator[Late]:
+    """See to it that what a symbol does is shown, and that one which has drained becomes off."""
+    switches, table = world.actor(names.SWITCHES), world.table
+    for key, known in () if switches is None else switches._symbols.items():
+        if known.told is not None and table.actual.get(key) != known.told:
+            yield "what a symbol does is shown soon", key, f"{table.actual.get(key)}, it is {known.told}"
+        row = table.rows.get(key)
+        if known.state == "drained" and row is not None and row.status is TradingStatus.SHUTDOWN:
+            yield "a symbol that has drained is off soon", key, f"wanted {row.status}"
+
+
+def _told(world: "World") -> Iterator[Late]:
+    """See to it that an operator sees how an account is, and that it heeds the kill switch as that is now."""
+    desk, table = world.actor(names.ACCOUNT_DESK), world.table
+    revision = table.safeguards.kill_switch.revision
+    for account, life in () if desk is None else desk._lives.items():
+        if life._told is not None and table.conditions.get(account) != life._told:
+            yield "how an account is is shown soon", account, f"{table.conditions.get(account)}, it is {life._told}"
+        seen, manager = table.kill_switch_seen.get(account), world.actor(names.execution_manager(account))
+        is_up = life.stage is Stage.UP and manager is not None and manager._is_ready  # else it waits for its exchange
+        if is_up and seen != revision:
+            yield "a kill switch is confirmed soon", account, f"revision {seen}, it is {revision}"
+
+
+def _stopped(world: "World") -> Iterator[Late]:
+    """See to it that no symbol's tree outlives its account."""
+    desk, system = world.actor(names.ACCOUNT_DESK), world.system
+    for account, life in () if desk is None else desk._lives.items():
+        running = [one for one in world.plan.symbols if system.whereis(names.symbol_supervisor(account, one))]
+        if life.stage in (Stage.OFF, Stage.DOWN) and running:
+            yield "a symbol stops soon when its account is down", account, f"{life.stage}: {running}"
+
+
+def _followed(world: "World") -> Iterator[Late]:
+    """See to it that traders know of their orders what the journal knows, and an account which cycles are open."""
+    for (account, symbol), row in world.table.rows.items():
+        leader = world.actor(names.leader(account, symbol))
+        for number, slot in {} if leader is None or row is None else leader._crew.slots.items():
+            trader = world.actor(names.trader(account, symbol, number))
+            if trader is None or slot.is_finished:
+                continue
+            for order in trader._position.orders[-1:]:
+                kept = world.books._orders.get(order.client_order_id)
+                if kept is not None and (kept.status, kept.filled) != (order.status, order.filled):
+                    whose = (account, symbol, number)
+                    yield "a trader hears soon what became of its order", whose, f"{order}, the journal: {kept}"
+    for account in world.plan.accounts:
+        actor = world.actor(names.account(account))
+        known: Iterable[Any] = () if actor is None else actor._positions._positions
+        for key in known:
+            cycle = world.books._cycles.get(key)
+            if cycle is not None and cycle.result is not None:
+                yield "an account forgets soon what has ended", key, "its position is still open"
+
+
+class _Look(msgspec.Struct, frozen=True):
+    """What sees what is late, at what places any fault hinders it, and who may be struck without hindering it."""
+
+    see: Callable[["World"], Iterator[Late]]
+    places: tuple[str, ...]
+    others: frozenset[str]
+    within_s: float = WITHIN_S
+
+    def is_hindered_by(self, fault: Fault) -> bool:
+        """Say whether what has befallen excuses what is late."""
+        return fault.place.startswith(self.places) or (fault.kind in STRIKES and fault.place not in self.others)
+
+
+LOOKS = (
+    _Look(_wanted, ("notice", "listener"), OF_ACCOUNTS | OF_SYMBOLS),
+    _Look(_shown, (), OF_ACCOUNTS | OF_SYMBOLS, SHOWN_WITHIN_S),
+    _Look(_told, ("notice", "listener", "settings.", "journal."), OF_SYMBOLS | {"feed", "player", "watchman", "cache"}),
+    _Look(_stopped, (), OF_ACCOUNTS),
+    _Look(_followed, ("journal.",), frozenset({"control", "switches", "watchman", "account desk", "cache"})),
+)
