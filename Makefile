@@ -48,7 +48,7 @@ browser:  ## see that there is a browser for the test of a report's page: Debian
 	fi
 
 mutants: setup  ## try each deliberate bug on a copy: the simulation must find all of them; JSON=file keeps what came of each
-	$(BIN)/python -m tests.simulation.mutation $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json $(JSON))
+	$(BIN)/python -m tests.simulation.mutants.mutation $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json $(JSON))
 
 flow-soak: STEPS = 100000
 flow-soak: setup  ## STEPS of random walks over graphs of RedFlow, each compared with a plain model; prints its seed (SEED=n)
