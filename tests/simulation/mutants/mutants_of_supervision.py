@@ -44,7 +44,6 @@ SUPERVISION = (
         old="        if number != self._confirmations:\n            return\n",
         new="",
         breaks="an order that was placed meanwhile is forgotten, and placed again",
-        seeds_max=1_000,
     ),
     Mutant(
         name="cycle not journaled with its successor",
