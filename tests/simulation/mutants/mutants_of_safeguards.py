@@ -4,7 +4,7 @@ from tests.simulation.mutants.mutant import Mutant
 
 _CONTROL = "trading/control.py"
 _ASKING = "execution/asking.py"
-_OFTEN, _SELDOM = 600, 1_500
+_SELDOM = 1_500
 
 SAFEGUARDS = (
     Mutant(
@@ -13,7 +13,6 @@ SAFEGUARDS = (
         old="            reason = self._risk.refusal(order, self._count_live(), self._now_ns())\n",
         new="            reason = None\n",
         breaks="an account risks more than its operator allows",
-        seeds_max=_OFTEN,
     ),
     Mutant(
         name="entries before safeguards are read",
@@ -29,7 +28,6 @@ SAFEGUARDS = (
         old="            self._store.confirm_kill_switch(account, revision)\n            del self._obeyed[account]\n",
         new="            del self._obeyed[account]\n            self._store.confirm_kill_switch(account, revision)\n",
         breaks="an operator waits for a confirmation that never comes",
-        seeds_max=_OFTEN,
     ),
     Mutant(
         name="account's condition lost with a failed write",
@@ -38,7 +36,6 @@ SAFEGUARDS = (
         new="            gone, self._conditions = self._conditions, {}\n"
         "            self._store.record_account_conditions(list(gone.values()))\n",
         breaks="an account that is up is shown as down, or the other way round",
-        seeds_max=_OFTEN,
     ),
     Mutant(
         name="questions by the clock that is set",
@@ -46,7 +43,6 @@ SAFEGUARDS = (
         old="return self._actor.system.clock.monotonic_s()",
         new="return self._actor.system.clock.now_ns() / 1e9",
         breaks="an order is called never placed before its time is over, and arrives after that",
-        seeds_max=_OFTEN,
     ),
     Mutant(
         name="failed question keeps its place",
