@@ -13,8 +13,8 @@ OF_SYMBOLS = frozenset({"trader", "traders", "leader", "symbol"})
 HARMLESS = frozenset({"feed", "watchman", "player", "control"})
 """They are asked nothing by those who start a symbol, and are started again beside it."""
 
-DID_NOT_START = "did not start"
-"""What crashes before it has started once is not started again by its supervisor."""
+DID_NOT_START = ("did not start", "shutdown(failed_to_start_child")
+"""What crashes before it has started once is not started again by its supervisor (OTP; seed 4002645)."""
 
 STRIKES = frozenset({"crash", "crash after", "kill", "stall", "stuck", "mishap"})
 """Kinds of faults that end or hold up a part of the daemon."""
