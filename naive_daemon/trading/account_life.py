@@ -20,6 +20,7 @@ from naive_daemon.otp import (
     Actor,
     ChildSpec,
     ChildStarted,
+    Done,
     Ref,
     RequestFailed,
     StartChild,
@@ -41,7 +42,7 @@ START_TIMEOUT_S = 300.0
 
 DRAIN_TIMEOUT_S = 10.0
 FLUSH_TIMEOUT_S = 2.0
-STOP_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S, STOP_AGAIN_S = 30.0, 1.0
 BEING_CLOSED = "the account is being closed"
 DISABLED = "the account is disabled"
 LATE = f"its opening has not come back within {OPEN_TIMEOUT_S:g} s"
@@ -167,9 +168,11 @@ class AccountLife:
         self._is_claimed = True
 
     def retry(self) -> None:
-        """Open again what has been down for as long as it should."""
+        """Open again what has been down for as long as it should, or end again what could not be ended then."""
         if self.stage is Stage.DOWN:
             self._enter()
+        elif self.stage is Stage.CLOSING:
+            self._stop()
 
     @property
     def _is_wanted(self) -> bool:
@@ -363,7 +366,7 @@ class AccountLife:
         self._actor.request(keeper, FlushMetadata(), self._stop, FLUSH_TIMEOUT_S)
 
     def _stop(self, _: Any = None) -> None:
-        """Ask again when nobody answered. Its Down tells that it has ended."""
+        """Ask again when nobody answered, or its start is not over yet. Its Down tells that it has ended."""
         ref = self._ref
         if self.stage is Stage.CLOSING and ref is not None and ref.is_alive():
             supervisor = self._actor.system.whereis(names.ACCOUNTS)
@@ -372,7 +375,8 @@ class AccountLife:
     def _take_stop(self, answer: Any) -> None:
         if isinstance(answer, RequestFailed):
             self._actor.log.error("account did not end", account=self.name, reason=cause_text(answer.reason))
-            self._stop()
+        if not isinstance(answer, Done):
+            self._actor.send_after(STOP_AGAIN_S, TryAgain(self.name))
 
     def take_end(self, reason: str) -> None:
         """Take it that the tree has ended."""

@@ -43,6 +43,6 @@ class OpeningOverdue(msgspec.Struct, frozen=True):
 
 
 class TryAgain(msgspec.Struct, frozen=True):
-    """An account has been down for as long as it should."""
+    """An account has been down for as long as it should, or could not be ended when it was asked for."""
 
     account: str

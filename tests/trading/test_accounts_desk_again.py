@@ -4,6 +4,7 @@ import pytest
 
 from naive_daemon import names
 from naive_daemon.domain.account import AccountSettings
+from naive_daemon.domain.errors import TransientError
 from naive_daemon.execution.journal import AskClaims
 from naive_daemon.execution.journal_store import AccountJournal
 from naive_daemon.execution.memory_journal import MemoryJournal
@@ -115,3 +116,34 @@ def test_what_a_former_desk_has_claimed_stays_ours_where_it_is_wanted(plant: Acc
     plant.kill(names.CONTROL)
     plant.wait(1)
     assert claimed(plant) == {*plant.accounts, "fourth"}
+
+
+class AwayJournal(MemoryJournal):
+    """Can not be reached for what is wanted of the accounts that it is `away` for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away: set[str] = set()
+
+    def load_account(self, account: str) -> AccountJournal:
+        if account in self.away:
+            raise TransientError("away")
+        return super().load_account(account)
+
+
+def test_an_account_that_is_to_end_while_it_still_starts_ends_once_it_has_started() -> None:
+    plant = AccountsPlant("AAAQ", others=("second",))
+    plant.journal = journal = AwayJournal()
+    plant.start()
+    journal.away.add("second")
+    plant.set_account("second")
+    restart_desk(plant, "second", is_enabled=True)
+    plant.set_account("second", is_enabled=False)
+    plant.wait(20)
+    journal.away.clear()
+    plant.wait(20)
+    assert plant.system.whereis(names.account_supervisor("second")) is None
+    assert plant.condition("second").state == "off"
+    plant.set_account("second")
+    assert plant.condition("second").state == "up"
+    plant.stop()

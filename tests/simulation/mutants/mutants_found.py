@@ -82,4 +82,12 @@ FOUND = (
         breaks="a fill on paper has the number of one from before a crash, and is lost",
         seeds_max=_RARE,
     ),
+    Mutant(
+        name="found: an account that is closed while it starts",
+        file="trading/account_life.py",
+        old="        if not isinstance(answer, Done):\n",
+        new="        if isinstance(answer, RequestFailed):\n",
+        breaks="an account that is to end while it still starts is being closed for ever, and trades no more",
+        seeds_max=_RARE,
+    ),
 )
