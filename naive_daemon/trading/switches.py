@@ -77,8 +77,7 @@ from naive_daemon.trading.symbol import symbol_spec
 from naive_daemon.trading.symbol_board import SymbolBoard
 from naive_daemon.trading.symbol_record import SymbolRecord
 
-START_TIMEOUT_S = STOP_TIMEOUT_S = 30.0
-STOP_AGAIN_S = 1.0
+START_TIMEOUT_S, STOP_TIMEOUT_S, AGAIN_S = 30.0, 30.0, 1.0
 
 
 class _Retry(msgspec.Struct, frozen=True):
@@ -314,7 +313,7 @@ class Switches(Actor):
         if isinstance(answer, RequestFailed):
             self.log.error("symbol did not stop", symbol=key[1], reason=cause_text(answer.reason))
         if not isinstance(answer, Done) and symbol.ref is ref and ref.is_alive():
-            self.send_after(STOP_AGAIN_S, _Retry(key))
+            self.send_after(AGAIN_S, _Retry(key))
 
     def _stopped(self, key: SymbolKey, symbol: SymbolRecord) -> None:
         symbol.rest()
@@ -395,5 +394,7 @@ class Switches(Actor):
         symbol = self._symbols.get(key)
         if symbol is not None and symbol.state == "stopping":
             self._stop_symbol(key, symbol)
+        elif symbol is not None and key in self._unread:  # whether it is wanted is not known yet
+            symbol.retry = self.send_after(AGAIN_S, _Retry(key))
         elif symbol is not None and symbol.state == "quarantined":
             self._level(key, symbol, is_changed=False, is_touched=True)

@@ -6,6 +6,7 @@ import pytest
 
 from naive_daemon import names
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
+from naive_daemon.trading.quarantine import Quarantine
 from tests.trading.plant import Plant
 from tests.trading.table import ACCOUNT
 
@@ -111,3 +112,19 @@ def test_a_feed_that_keeps_crashing_pauses_and_costs_no_other_symbol_its_feed(pl
     assert plant.ref(names.STREAM_DESK) is desk
     plant.wait(5)
     plant.check()
+
+
+def test_a_pause_that_is_over_before_fresh_switches_know_what_is_wanted_is_not_the_last() -> None:
+    plant = Plant(quarantine=Quarantine(first_s=5.0, max_s=5.0)).start().on()
+    plant.table.set_kill_switch(is_on=False)  # so that the last thing told is not the symbol's own row
+    plant.settle()
+    plant.table.is_away = True
+    plant.kill(names.SWITCHES)
+    plant.settle()
+    plant.kill(names.symbol_supervisor("main", "AAAQ"))
+    plant.wait(10)
+    plant.table.is_away = False
+    plant.wait(10)
+    assert plant.view().state == "on"
+    plant.check()
+    plant.stop()

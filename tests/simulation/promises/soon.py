@@ -112,8 +112,9 @@ def _stopped(world: "World") -> Iterator[Late]:
 def _followed(world: "World") -> Iterator[Late]:
     """See to it that traders know of their orders what the journal knows, and an account which cycles are open."""
     for (account, symbol), row in world.table.rows.items():
-        leader = world.actor(names.leader(account, symbol))
-        for number, slot in {} if leader is None or row is None else leader._crew.slots.items():
+        leader, manager = world.actor(names.leader(account, symbol)), world.actor(names.execution_manager(account))
+        is_up = manager is not None and manager._is_ready  # else the account waits for its exchange
+        for number, slot in leader._crew.slots.items() if is_up and leader is not None and row is not None else ():
             trader = world.actor(names.trader(account, symbol, number))
             if trader is None or slot.is_finished:
                 continue
