@@ -235,7 +235,7 @@ class Storm:
         for name, order in known.items():
             assert order.filled == sum(filled.get(name, {}).values()) <= order.quantity, order
         manager = self.system.whereis(names.execution_manager(ACCOUNT))
-        assert manager is None or not manager._actor._promises_broken  # type: ignore[attr-defined]
+        assert manager is None or not manager._actor._promises_broken  # type: ignore[attr-defined]  # a manager
 
     def check_calm(self) -> None:
         """Journal and exchange say the same of every order, and nothing is left of what was asked or waited for."""

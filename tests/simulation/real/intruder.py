@@ -87,4 +87,5 @@ def _crash_next(actor: Actor) -> None:
 
 
 def _hang(for_s: float) -> Callable[[object], None]:
+    """Hold up the thread that runs the actor: that is the fault, and nothing is waited for by it."""
     return lambda _: time.sleep(for_s)
