@@ -11,6 +11,10 @@ for it. A leader that trades on all the same is ended, and begins anew from the 
 Crashes when: the store refuses something for good, or is away for so long that too much waits, or another daemon has
 taken an account that was ours, while the connection was lost. It stands first in the tree, so everything starts again
 after it; of all that was claimed, only what that daemon has taken is then not traded here any more.
+
+Who writes what others rely on (execution managers, leaders, traders) holds on to the one that it has read
+(`the_journal`). Should one of them outlive it for a moment, nothing of that reaches the next one, from which everybody
+else has begun: what follows there would rest on something that was never written.
 """
 
 from collections import deque
@@ -29,7 +33,7 @@ from naive_daemon.domain.order import CycleKey, Order
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import CycleRecorded, JournalEntry, JournalStore, OrderRecorded
 from naive_daemon.execution.messages import AskJournal, JournalHealth
-from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, ExitReason, Timer, crash, send_exit
+from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, ExitReason, Ref, Timer, crash, send_exit
 
 UNAVAILABLE = "the journal was unavailable: no new entries"
 LOADS_MAX = 200
@@ -135,6 +139,14 @@ class _Keep(msgspec.Struct, frozen=True):
 
 class _Answer(msgspec.Struct, frozen=True):
     pass
+
+
+def the_journal(actor: Actor) -> Ref:
+    """Give the journal that runs now, for as long as `actor` lives; ends it when there is none."""
+    journal = actor.system.whereis(names.JOURNAL)
+    if journal is None:
+        actor.exit(crash("there is no journal"))
+    return journal
 
 
 class JournalConfig(msgspec.Struct, frozen=True, kw_only=True):

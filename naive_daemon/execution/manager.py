@@ -55,7 +55,7 @@ from naive_daemon.execution.client import (
 )
 from naive_daemon.execution.gatekeeper import CONNECTION, DRAIN, UNREAD, Gatekeeper, LookAtLimits
 from naive_daemon.execution.indexer import Indexer, UnknownSymbolError
-from naive_daemon.execution.journal import CyclesEnded, LoadAccount, LoadRisk, OpenOrder, RecordEvent
+from naive_daemon.execution.journal import CyclesEnded, LoadAccount, LoadRisk, OpenOrder, RecordEvent, the_journal
 from naive_daemon.execution.journal_store import AccountJournal, RiskJournal
 from naive_daemon.execution.messages import (
     AskExecution,
@@ -76,7 +76,7 @@ from naive_daemon.execution.reconciliation import Reconcile
 from naive_daemon.execution.risk import day_began_ns
 from naive_daemon.execution.rounds import RoundDue, Rounds
 from naive_daemon.execution.sending import InheritedSent, Overdue, Resend, Sending
-from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, RequestFailed, crash, send_exit
+from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, Ref, RequestFailed, crash, send_exit
 
 LOAD_TIMEOUT_S = 60.0
 DRAINING = "the daemon is shutting down"
@@ -96,6 +96,8 @@ class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 class ExecutionManager(Actor):
     """See the module. `owner` is the daemon's mark in client order ids."""
+
+    _journal: Ref
 
     def __init__(
         self,
@@ -144,7 +146,8 @@ class ExecutionManager(Actor):
             self._gate.hold(UNREAD, "the kill switch has not been read yet")
         self.subscribe(names.MARKET_HEALTH)
         self.system.pubsub.publish(names.MARKET_HEALTH_ASKED, AskMarketHealth())  # the market outlives a manager
-        self.request(self.system.whereis(names.JOURNAL), LoadAccount(self._account), self._take_journal, LOAD_TIMEOUT_S)
+        self._journal = the_journal(self)
+        self.request(self._journal, LoadAccount(self._account), self._take_journal, LOAD_TIMEOUT_S)
         return DEFERRED
 
     def on_receive(self, message: Any) -> Any:
@@ -255,7 +258,7 @@ class ExecutionManager(Actor):
             self._books.put(order)
         self._sending.inherit(journal.live_orders)
         load = LoadRisk(self._account, day_began_ns(self.system.clock.now_ns()))
-        self.request(self.system.whereis(names.JOURNAL), load, self._take_risk, LOAD_TIMEOUT_S)
+        self.request(self._journal, load, self._take_risk, LOAD_TIMEOUT_S)
 
     def _take_risk(self, risk: RiskJournal | RequestFailed) -> None:
         if isinstance(risk, RequestFailed):
@@ -369,7 +372,7 @@ class ExecutionManager(Actor):
             self._watch.take_order(order)
             self._gate.take_order(order)
             self._reconciler.note_change(order.client_order_id)
-            self.system.tell(names.JOURNAL, RecordEvent(order, event))
+            self._journal.tell(RecordEvent(order, event))
             self._follow(order)
 
     def _follow(self, order: Order) -> None:

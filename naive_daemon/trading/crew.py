@@ -42,7 +42,10 @@ class Crew:
     `on_all_told` is called when the last trader that was being started while entries closed has been told so.
 
     Settings that can be traded are complete: they have every parameter of their strategy, in one spelling.
+    `journal`: the leader's, and so its traders'.
     """
+
+    journal: Ref
 
     def __init__(self, actor: Actor, context: SymbolContext, on_all_told: Callable[[], None]) -> None:
         self._actor = actor
@@ -162,11 +165,11 @@ class Crew:
         """Start a slot's trader; it goes on from the slot's position as it is at that moment."""
         position = slot.position
         strategy = load_strategy(position.cycle.settings.strategy)
-        context, closed, settings = self._context, self._entries_closed(), self.settings
+        context, journal, closed, settings = self._context, self.journal, self._entries_closed(), self.settings
         slot.missed = []
         spec = ChildSpec(
             id=position.cycle.key,
-            start=lambda: Trader(context, strategy, slot.position, is_confirmed=is_confirmed, closed=closed),
+            start=lambda: Trader(context, strategy, journal, slot.position, is_confirmed=is_confirmed, closed=closed),
             restart=Restart.TEMPORARY,
             name=names.trader(context.account, context.symbol, position.cycle.key.trader),
         )

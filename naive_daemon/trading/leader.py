@@ -24,10 +24,10 @@ from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.money import plain
 from naive_daemon.domain.order import CycleKey
 from naive_daemon.domain.settings import SymbolSettings
-from naive_daemon.execution.journal import LoadSymbol, RecordCycles
+from naive_daemon.execution.journal import LoadSymbol, RecordCycles, the_journal
 from naive_daemon.execution.journal_store import OpenCycle, SymbolJournal
 from naive_daemon.market.streams import StreamsStarted
-from naive_daemon.otp import Actor, Continue, Down, ExitReason, Intensity, RequestFailed, crash
+from naive_daemon.otp import Actor, Continue, Down, ExitReason, Intensity, Ref, RequestFailed, crash
 from naive_daemon.strategy.protocol import Position
 from naive_daemon.strategy.result import is_dust_refused
 from naive_daemon.trading.cause import cause_text, end_of
@@ -70,6 +70,8 @@ class _Begin(msgspec.Struct, frozen=True):
 
 class Leader(Actor):
     """See the module."""
+
+    _journal: Ref
 
     def __init__(self, context: SymbolContext) -> None:
         super().__init__()
@@ -151,7 +153,8 @@ class Leader(Actor):
         self._crew.settings = settings
         self._crew.level_works()
         load = LoadSymbol(self._context.account, self._context.symbol)
-        self.request(self.system.whereis(names.JOURNAL), load, self._take_journal, JOURNAL_TIMEOUT_S)
+        self._journal = self._crew.journal = the_journal(self)
+        self.request(self._journal, load, self._take_journal, JOURNAL_TIMEOUT_S)
 
     def _take_journal(self, journal: SymbolJournal | RequestFailed) -> None:
         if isinstance(journal, RequestFailed):
@@ -178,7 +181,7 @@ class Leader(Actor):
         can_start = bool(opened.orders) or self._crew.can_start()
         position = self._book.resume(opened, settings, now_ns, can_start=can_start)
         if position.cycle != opened.cycle:
-            self.system.tell(names.JOURNAL, RecordCycles((position.cycle,)))
+            self._journal.tell(RecordCycles((position.cycle,)))
         if position.cycle.result is None:
             self._crew.add(position)
 
@@ -191,7 +194,7 @@ class Leader(Actor):
 
     def _start_fresh(self) -> None:
         cycle = self._make_cycle(self._crew.free_number())
-        self.system.tell(names.JOURNAL, RecordCycles((cycle,)))
+        self._journal.tell(RecordCycles((cycle,)))
         self._start_cycle(cycle)
 
     def _make_cycle(self, trader: int) -> Cycle:
@@ -221,13 +224,13 @@ class Leader(Actor):
         chunks, is_draining = self._crew.settings.trade.chunks, self._crew.is_draining
         is_full = len(self._crew.slots) >= chunks
         if is_draining or is_full or not self._crew.can_start():
-            self.system.tell(names.JOURNAL, RecordCycles((cycle_now,)))
+            self._journal.tell(RecordCycles((cycle_now,)))
             if is_full and not is_draining:
                 self.log.info("rebuy at the limit of chunks", trader=key.trader, chunks=chunks)
             return
         self.log.info("rebuy", trader=key.trader, price=plain(report.price))
         cycle = self._make_cycle(self._crew.free_number())
-        self.system.tell(names.JOURNAL, RecordCycles((cycle_now, cycle)))
+        self._journal.tell(RecordCycles((cycle_now, cycle)))
         self._start_cycle(cycle)
         self._look_around()
 
@@ -242,7 +245,7 @@ class Leader(Actor):
             self.log.warning("dust not sold", dust=plain(self._book.withheld), base=self._context.instrument.base_asset)
         slot.successor = self._make_cycle(position.cycle.key.trader) if self._crew.is_replaced(slot) else None
         ended = (position.cycle, slot.successor) if slot.successor else (position.cycle,)
-        self.system.tell(names.JOURNAL, RecordCycles(ended))
+        self._journal.tell(RecordCycles(ended))
         self._holdings.take(position)
 
     def _take_end(self, down: Down) -> None:

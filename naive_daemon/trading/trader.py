@@ -71,13 +71,15 @@ class EntriesOpened(msgspec.Struct, frozen=True):
 class Trader(Actor):
     """See the module.
 
-    `is_confirmed`: the position is as the journal has it, so there is nothing to ask. `closed`: the symbol is draining.
+    `journal`: the one that its leader began with. `is_confirmed`: the position is as it has it, so there is nothing to
+    ask. `closed`: the symbol is draining.
     """
 
     def __init__(
         self,
         context: SymbolContext,
         strategy: Strategy,
+        journal: Ref,
         position: Position,
         *,
         is_confirmed: bool,
@@ -86,6 +88,7 @@ class Trader(Actor):
         super().__init__()
         self._context = context
         self._strategy = strategy
+        self._journal = journal
         self._position = position
         self._is_confirmed = is_confirmed
         self._wake = Wake()
@@ -168,9 +171,8 @@ class Trader(Actor):
         self._is_confirmed = False
         self._confirmations += 1
         number = self._confirmations
-        journal = self.system.whereis(names.JOURNAL)
         load = LoadCycle(self._position.cycle.key)
-        self.request(journal, load, lambda orders: self._confirmed(number, orders), CONFIRM_TIMEOUT_S)
+        self.request(self._journal, load, lambda orders: self._confirmed(number, orders), CONFIRM_TIMEOUT_S)
 
     def _confirmed(self, number: int, orders: tuple[Order, ...] | RequestFailed) -> None:
         """Take the journal's orders for the truth: an order it does not have was never sent, and never will be.
@@ -236,7 +238,7 @@ class Trader(Actor):
                 self._place(decision, time_ns)
             case Cancel(order_id):
                 manager = names.execution_manager(self._context.account)
-                self.system.tell(names.JOURNAL, PassOn(manager, CancelOrder(order_id)))
+                self._journal.tell(PassOn(manager, CancelOrder(order_id)))
             case Wake():
                 self._await(decision)
             case ReportRebuy(price):
@@ -273,7 +275,7 @@ class Trader(Actor):
         self._position = msgspec.structs.replace(position, orders=(*position.orders, order), refused_price=None)
         self._refusal = None
         self._report()
-        self.system.tell(names.JOURNAL, PlaceIntent(order, position.cycle.budget))
+        self._journal.tell(PlaceIntent(order, position.cycle.budget))
         placed = f"{place.side.value.lower()} placed"
         self.log.info(placed, price=plain(place.price), quantity=plain(place.quantity))
 

@@ -44,7 +44,7 @@ class KillTrial:
         """Start servers, exchange and daemon, and wait until it trades."""
         self._layout.prepare(self._trial.place)
         self._trial.start()
-        await_trade(self.daemon, self._trial.place.url)
+        await_trade(self.daemon, self._trial.place)
 
     def play(self, blow: Blow) -> float:
         """Let it trade for a while, strike, mend; gives how many seconds after the blow it traded again."""
@@ -52,7 +52,7 @@ class KillTrial:
         struck = time.monotonic()
         self._strike(blow)
         self._struck[blow.name] += 1
-        await_trade(self.daemon, self._trial.place.url)
+        await_trade(self.daemon, self._trial.place)
         return time.monotonic() - struck
 
     def audit(self) -> Books:
@@ -62,7 +62,7 @@ class KillTrial:
         self._strike(Blow("at rest", daemon=KILL, redis=KILL, postgres=KILL))
         again = self._rest.come()
         self._trial.exchange.resume()
-        await_trade(self.daemon, self._trial.place.url)
+        await_trade(self.daemon, self._trial.place)
         return again
 
     def told(self, books: Books) -> str:

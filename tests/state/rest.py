@@ -5,6 +5,7 @@ import tenacity
 
 from tests.e2e.books import Books, read
 from tests.e2e.daemon import Daemon, eventually
+from tests.e2e.place import Place
 from tests.exchange.trial import Trial
 from tests.state.cache_audit import cache_differences
 from tests.state.continuity import steps_back
@@ -59,8 +60,11 @@ class Rest:
         return [symbol for symbol, _, state, _, _ in rows if state == "off"]
 
 
-def await_trade(daemon: Daemon, url: str) -> None:
-    """Wait until an order is journaled that was not there when the journal could be read again."""
+def await_trade(daemon: Daemon, place: Place) -> None:
+    """Wait until an order is journaled that was not there when the journal could be read again.
+
+    The place's database may be away at first: its server was struck, and the daemon starts another.
+    """
     known: int | None = None
     for attempt in tenacity.Retrying(
         retry=tenacity.retry_if_exception_type((AssertionError, psycopg.Error)),
@@ -71,6 +75,6 @@ def await_trade(daemon: Daemon, url: str) -> None:
         with attempt:
             if not daemon.is_running():
                 raise DaemonEndedError(daemon.log.text()[-4000:])
-            count = int(read(url, ORDERS)[0][0])
+            count = int(read(place.url, ORDERS)[0][0])
             known = count if known is None else known
             assert count > known, "nothing is traded"

@@ -54,7 +54,7 @@ class RealTrial:
         """Start, let every fault befall at its time, and heal."""
         stage = self.stage
         stage.start()
-        await_trade(stage.daemon, stage.trial.place.url)
+        await_trade(stage.daemon, stage.trial.place)
         self._began_s = time.monotonic()
         for fault in self._schedule.left_out:
             self.not_made[fault.kind, "too close on another death"] += 1
@@ -84,7 +84,7 @@ class RealTrial:
             self._want(TradingStatus.ON, symbol)
         self.stage.exchange.resume()
         with promised("nothing holds entries back"):
-            await_trade(self.stage.daemon, self.stage.trial.place.url)
+            await_trade(self.stage.daemon, self.stage.trial.place)
         return books
 
     def told(self, books: Books) -> str:

@@ -1,0 +1,83 @@
+"""Whoever outlives its journal for a moment writes nothing into the next one, from which everybody else has begun."""
+
+from decimal import Decimal
+
+from naive_daemon import names
+from naive_daemon.clock import NS_PER_S, VirtualClock
+from naive_daemon.domain.cycle import Cycle
+from naive_daemon.domain.events import Trade
+from naive_daemon.domain.settings import SymbolSettings, TradingStatus
+from naive_daemon.execution.journal import LoadSymbol, PlaceIntent, RecordCycles
+from naive_daemon.execution.journal_store import SymbolJournal
+from naive_daemon.otp import KILL, ActorSystem, DynamicSupervisor, Ref, SimulatedSystem, send_exit
+from naive_daemon.strategy.protocol import Position
+from naive_daemon.trading.context import SymbolContext
+from naive_daemon.trading.leader import AskSettings, Leader
+from naive_daemon.trading.reports import RebuyReported
+from tests.execution.desk import Desk, filled, make_order
+from tests.trading.plant import FEE, START_NS, TRADE, instrument
+from tests.trading.recorder import Recorder
+from tests.trading.table import ACCOUNT
+
+SYMBOL = "AAAQ"
+
+
+def replace_journal(system: SimulatedSystem, journal: Ref, successor: Recorder) -> None:
+    send_exit(journal, KILL)
+    system.run_until_idle()
+    system.start(successor, names.JOURNAL)
+
+
+def test_a_manager_records_nothing_in_a_journal_that_it_has_not_read() -> None:
+    buy = make_order(1)
+    desk, successor = Desk().start().open(buy), Recorder()
+    journal = desk.system.whereis(names.JOURNAL)
+    assert journal is not None
+    replace_journal(desk.system, journal, successor)
+    desk.tell(filled(buy, "4", "1"), filled(buy, "6", "2"))
+    assert successor.told == []
+
+
+class Floor:
+    """A leader and its traders, and Recorders in everybody else's place."""
+
+    def __init__(self) -> None:
+        self.system = ActorSystem.simulated(VirtualClock(START_NS))
+        settings = SymbolSettings(account=ACCOUNT, symbol=SYMBOL, status=TradingStatus.ON, trade=TRADE)
+        nothing = SymbolJournal(open_cycles=(), last_cycles={}, completed=0, realised_pnl=Decimal(0))
+        self.journal = Recorder({LoadSymbol: lambda _: nothing})
+        self.journal_ref = self.system.start(self.journal, names.JOURNAL)
+        self.system.start(Recorder({AskSettings: lambda _: settings}), names.SWITCHES)
+        self.system.start(DynamicSupervisor(), names.traders(ACCOUNT, SYMBOL))
+        context = SymbolContext(account=ACCOUNT, symbol=SYMBOL, owner="test", instrument=instrument(SYMBOL), fee=FEE)
+        self.leader = self.system.start(Leader(context), names.leader(ACCOUNT, SYMBOL))
+        self.system.run_until_idle()
+
+    def trade(self, price: str) -> None:
+        trader = self.system.whereis(names.trader(ACCOUNT, SYMBOL, 1))
+        assert trader is not None
+        trader.tell(Trade(SYMBOL, Decimal(price), Decimal(1), 1, START_NS + NS_PER_S))
+        self.system.run_until_idle()
+
+    def rebuy(self, cycle: Cycle) -> None:
+        """Tell the leader what a trader tells it when the price has fallen far enough."""
+        self.leader.tell(RebuyReported(Position(cycle=cycle), Decimal(99)))
+        self.system.run_until_idle()
+
+
+def test_a_leader_and_its_traders_write_nothing_into_a_journal_that_they_have_not_read() -> None:
+    floor, successor = Floor(), Recorder()
+    _, begun = floor.journal.take()
+    assert isinstance(begun, RecordCycles)
+    replace_journal(floor.system, floor.journal_ref, successor)
+    floor.trade("100")
+    floor.rebuy(begun.cycles[0])
+    assert successor.told == []
+
+
+def test_a_leader_and_its_traders_write_into_the_journal_that_they_have_read() -> None:
+    floor = Floor()
+    _, begun = floor.journal.take()
+    floor.trade("100")
+    floor.rebuy(begun.cycles[0])
+    assert [type(message) for message in floor.journal.take()] == [PlaceIntent, RecordCycles]
