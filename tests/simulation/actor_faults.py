@@ -28,23 +28,31 @@ class ActorFaults:
         self._agenda = agenda
         self._groups: dict[str, Together] = {}
         self._life = Life()
+        self._held_up: dict[Hashable, float] = {}
         self.steps = 0
         self.struck: list[tuple[str, str]] = []
 
     def begin(self, life: Life) -> None:
         """Go with a new process."""
         self._life = life
+        self._held_up.clear()
         self.struck.clear()
 
     def has_struck(self, places: Collection[str]) -> bool:
         """Say whether any of these was struck in this process."""
         return any(place in places for _, place in self.struck)
 
+    def hold_up(self, name: Hashable, seconds: float) -> None:
+        """Let an actor take so long for the next message that it handles in this process."""
+        self._held_up[name] = seconds
+
     def fault(self, step: Step) -> Fault | None:
         """Draw what befalls; raises ProcessEnded once the process is over."""
         if self._life.is_over:
             raise ProcessEnded
         self.steps += 1
+        if self._held_up and step.ref.name in self._held_up:
+            return Delay(self._held_up.pop(step.ref.name))
         place = role(step.ref.name, step.ref)
         group = self._groups.get(place)
         if group is None:

@@ -7,8 +7,11 @@ import msgspec
 
 from naive_daemon import names
 from naive_daemon.domain.limits import KillCancel
+from naive_daemon.domain.order import Order
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
+from naive_daemon.domain.side import Side
 from naive_daemon.otp import KILL, send_exit
+from tests.simulation.market import TICK
 from tests.simulation.stores.outages import POSTGRES
 from tests.simulation.world import World
 
@@ -22,6 +25,12 @@ HALTED_S = 90.0
 PULLED_S = 15.0
 SLOW_MAX_S = 10.0
 RISES_AFTER_MAX_S = 40.0
+LOOK_S, LOOKS = 0.5, 60
+DYING_S = 2.0
+ENDING_S = 1.0
+OUTLIVING_S = 4.0
+PIECES = 8
+PIECE, LOT = Decimal("0.25"), Decimal("0.001")
 
 
 def _cancel_is_lost(world: World, account: str, symbol: str, size: float) -> None:
@@ -123,6 +132,48 @@ def _away_as_a_drain_ends(world: World, account: str, symbol: str, size: float) 
     world.cycle_ends = end
 
 
+def _outlive_their_journal(world: World, _: str, __: str, size: float, looks: int = LOOKS) -> None:
+    """Let the journal die of what it has not written, and a supervisor while the root ends what stands behind it.
+
+    Who stood below that supervisor lives on until its successor finds them, beside the next journal. What rests is
+    filled in pieces meanwhile, so that each journal has something to write. It begins when a buy rests.
+    """
+    buys = [order for account in world.plan.accounts for order in _open_buys(world, account)]
+    if not buys or world.odds.is_healed:
+        if looks:
+            world.agenda.after(LOOK_S, lambda: _outlive_their_journal(world, "", "", size, looks - 1))
+        return
+    key = buys[int(size * len(buys)) - 1].key
+    is_of_accounts = world.exchange.network.draw.random() < EVEN
+    slow = names.account(key.account) if is_of_accounts else names.trader(key.account, key.symbol, key.trader)
+    supervisor = "all accounts" if is_of_accounts else "trading"
+
+    def die() -> None:
+        world.actor_faults.hold_up(names.CONTROL, ENDING_S)
+        world.actor_faults.hold_up(slow, OUTLIVING_S)
+        _kill(world, names.JOURNAL)
+        _kill_after(world, ENDING_S / 2, supervisor)
+        for number in range(PIECES):
+            at_s = number * OUTLIVING_S / PIECES
+            world.agenda.after(at_s, lambda: _fill_a_piece(world, key.account, key.symbol))
+
+    world.actor_faults.hold_up(names.JOURNAL, DYING_S)
+    world.agenda.after(DYING_S / 2, die)
+
+
+def _fill_a_piece(world: World, account: str, symbol: str) -> None:
+    """Print just below the best buy of an account, and so little that it is filled only a little more."""
+    buys = [order for order in _open_buys(world, account) if order.symbol == symbol]
+    if buys and not world.odds.is_healed:
+        best = max(buys, key=lambda order: order.price)
+        piece = (best.quantity * PIECE).quantize(LOT)
+        world.print_now(world.market.trade(symbol, best.price - TICK, str(piece), world.clock.now_ns()))
+
+
+def _open_buys(world: World, account: str) -> list[Order]:
+    return [order for order in world.exchange.engine.open_orders(account) if order.side is Side.BUY]
+
+
 def _kill_after(world: World, seconds: float, name: Hashable) -> None:
     world.agenda.after(seconds, lambda: _kill(world, name))
 
@@ -143,5 +194,6 @@ MISHAPS: dict[tuple[str, str], Befall] = {
     ("mishap", "fewer traders, then more"): _fewer_then_more,
     ("mishap", "killed as a cycle ends"): _killed_as_a_cycle_ends,
     ("mishap", "away as a drain ends"): _away_as_a_drain_ends,
+    ("mishap", "outlive their journal"): _outlive_their_journal,
 }
 """Kind and place of each, and how it befalls."""

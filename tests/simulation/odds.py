@@ -94,6 +94,7 @@ OFTEN: Mapping[Place, float] = {
     ("late answer", "order"): 2.0,
     ("refused", "settings.drained"): 6.0,
     ("safeguard", "limits"): 3.0,
+    ("mishap", "outlive their journal"): 3.0,
 }
 """So many times as likely it is at a place that has few opportunities."""
 

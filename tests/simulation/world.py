@@ -245,11 +245,15 @@ class World:
     def print(self, trades: Sequence[Trade]) -> None:
         """Let the market print: the exchange matches, and the daemon hears of it as long as it is connected."""
         for trade in trades:
-            self.promises.market_prints(trade)
-            self.exchange.trade(trade)
-            if self.market_health.connected and self.odds.strikes("lost", "trade") is None:
-                self._send_print(trade)
+            self.print_now(trade)
             self.pass_time(0.02)
+
+    def print_now(self, trade: Trade) -> None:
+        """Let the market print once, in no time."""
+        self.promises.market_prints(trade)
+        self.exchange.trade(trade)
+        if self.market_health.connected and self.odds.strikes("lost", "trade") is None:
+            self._send_print(trade)
 
     def _send_print(self, trade: Trade) -> None:
         """Send a print on the market's connection: what is late makes late what comes after it."""

@@ -20,6 +20,14 @@ FOUND = (
         seeds_max=_RARE,
     ),
     Mutant(
+        name="found: a manager that outlives its journal",
+        file="execution/manager.py",
+        old="self._journal.tell(RecordEvent(order, event))",
+        new="self.system.tell(names.JOURNAL, RecordEvent(order, event))",
+        breaks="a fill is lost with one journal, and the next one has the order as filled: nobody asks for it again",
+        seeds_max=_RARE,
+    ),
+    Mutant(
         name="found: drained is said once",
         file=_SWITCHES,
         old="self.system.tell(names.CONTROL, StatusDrained(*key))\n            case _ if is_wanted and fee",
