@@ -314,7 +314,7 @@ class World:
         mine = [order for order in self.books.orders() if order.key.account == account and order.side is Side.BUY]
         entries = [order.client_order_id for order in mine if not order.status.is_terminal]
         in_flight: list[str] = []
-        if manager is not None:
+        if manager is not None and manager._is_ready:  # else it may not have read yet which live
             entries = [order_id for order_id in entries if order_id in manager._books.live]
             in_flight = [order_id for order_id in entries if order_id in manager._sending._in_flight]
         self._hold(lambda live: self.promises.kill_switch_is_confirmed(account, revision, in_flight, live), entries)
