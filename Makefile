@@ -47,8 +47,8 @@ browser:  ## see that there is a browser for the test of a report's page: Debian
 		echo "no browser is here, and a test opens a report in one: install Chromium (apt-get install chromium)" >&2; exit 1; \
 	fi
 
-mutants: setup  ## try each deliberate bug on a copy: the simulation must find all of them; JSON=file keeps what came of each
-	$(BIN)/python -m tests.simulation.mutants.mutation $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json $(JSON))
+mutants: setup  ## try each deliberate bug on a copy: the simulation must find all (or the ONLY="name"); JSON=file keeps what came of each
+	$(BIN)/python -m tests.simulation.mutants.mutation $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json $(JSON)) $(if $(ONLY),--only "$(ONLY)")
 
 flow-soak: STEPS = 100000
 flow-soak: setup  ## STEPS of random walks over graphs of RedFlow, each compared with a plain model; prints its seed (SEED=n)
