@@ -165,11 +165,14 @@ class Crew:
         """Start a slot's trader; it goes on from the slot's position as it is at that moment."""
         position = slot.position
         strategy = load_strategy(position.cycle.settings.strategy)
-        context, journal, closed, settings = self._context, self.journal, self._entries_closed(), self.settings
+        context, leader, journal = self._context, self._actor.ref, self.journal
+        closed, settings = self._entries_closed(), self.settings
         slot.missed = []
         spec = ChildSpec(
             id=position.cycle.key,
-            start=lambda: Trader(context, strategy, journal, slot.position, is_confirmed=is_confirmed, closed=closed),
+            start=lambda: Trader(
+                context, strategy, leader, journal, slot.position, is_confirmed=is_confirmed, closed=closed
+            ),
             restart=Restart.TEMPORARY,
             name=names.trader(context.account, context.symbol, position.cycle.key.trader),
         )

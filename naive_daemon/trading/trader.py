@@ -71,14 +71,16 @@ class EntriesOpened(msgspec.Struct, frozen=True):
 class Trader(Actor):
     """See the module.
 
-    `journal`: the one that its leader began with. `is_confirmed`: the position is as it has it, so there is nothing to
-    ask. `closed`: the symbol is draining.
+    `leader`: who had it started, and knows what it does; once that one has ended it carries out nothing. `journal`:
+    the one that its leader began with. `is_confirmed`: the position is as it has it, so there is nothing to ask.
+    `closed`: the symbol is draining.
     """
 
     def __init__(
         self,
         context: SymbolContext,
         strategy: Strategy,
+        leader: Ref,
         journal: Ref,
         position: Position,
         *,
@@ -88,6 +90,7 @@ class Trader(Actor):
         super().__init__()
         self._context = context
         self._strategy = strategy
+        self._leader = leader
         self._journal = journal
         self._position = position
         self._is_confirmed = is_confirmed
@@ -221,9 +224,9 @@ class Trader(Actor):
     def _decide(self, event: StrategyEvent) -> None:
         refuse_hanging(self, self._strategy)
         decisions = decide_once(self._strategy, event, self._position, self._context.instrument)
-        if (
-            self.is_dead
-        ):  # killed while the strategy hung: what it decides now reaches nobody, so it is not told as done
+        if self.is_dead or not self._leader.is_alive():
+            # While the strategy hung it was killed: what it decides reaches nobody, so it is not told as done. Or its
+            # leader has ended: the next one may have begun from a journal that does not have it yet.
             self.log.warning("decided too late", decisions=len(decisions))
             return
         for decision in decisions:
@@ -299,7 +302,7 @@ class Trader(Actor):
     def _report_rebuy(self, price: Any) -> None:
         cycle = msgspec.structs.replace(self._position.cycle, rebuy_reported=True)
         self._position = msgspec.structs.replace(self._position, cycle=cycle)
-        self._tell_leader(RebuyReported(self._position, price))
+        self._leader.tell(RebuyReported(self._position, price))
 
     def _refuse(self, refuse: Refuse) -> None:
         if refuse.price.is_finite():
@@ -312,7 +315,7 @@ class Trader(Actor):
         cycle = msgspec.structs.replace(self._position.cycle, result=finish.result)
         self._position = msgspec.structs.replace(self._position, cycle=cycle)
         self._await(Wake())
-        self._tell_leader(CycleFinished(self._position))
+        self._leader.tell(CycleFinished(self._position))
         if finish.result.outcome is CycleOutcome.COMPLETED:
             instrument = self._context.instrument
             self.log.info(
@@ -323,7 +326,4 @@ class Trader(Actor):
         self.exit()
 
     def _report(self) -> None:
-        self._tell_leader(PositionReported(self._position))
-
-    def _tell_leader(self, message: object) -> None:
-        self.system.tell(names.leader(self._context.account, self._context.symbol), message)
+        self._leader.tell(PositionReported(self._position))
