@@ -43,11 +43,11 @@ from naive_daemon.otp import Actor, ChildSpec, ChildType, DynamicSupervisor, Str
 from naive_daemon.trading.account_desk import AccountDesk, Beginning
 from naive_daemon.trading.account_opener import AccountOpener, AtOnce, OpenedAccount
 from naive_daemon.trading.account_supervisor import account_spec
-from naive_daemon.trading.context import SymbolContext
+from naive_daemon.trading.context import ContextOf, SymbolContext
 from naive_daemon.trading.control import Control, MakeListener
 from naive_daemon.trading.desired_state import DesiredStateStore
 from naive_daemon.trading.quarantine import Quarantine
-from naive_daemon.trading.switches import ContextOf, Switches
+from naive_daemon.trading.switches import Switches
 from naive_daemon.watchman import WATCH_PERIOD_S, ServiceNotifier, Watchman
 
 

@@ -16,10 +16,13 @@ its execution manager:
 An execution manager that has crashed knows nothing of what its predecessor was told, and its client may live on. So
 whoever asks for a snapshot is told again what is halted and what is wrong, and gets it when the client is connected.
 
-A client gives up an order that it could not send within `SEND_WITHIN_S` (OrderNotSent), so that nobody has to fear an
-order which still waits somewhere: the execution manager's own time-out is longer.
+An order leaves within `SEND_WITHIN_S` of being handed over or never: a client gives it up (OrderNotSent), however long
+it lay in the client's mailbox. So nobody has to fear an order which still waits somewhere: the execution manager's own
+time-out is longer, and who takes over from one that was killed knows when its last order has left. A client that is the
+exchange itself, on paper, sends nothing that could wait.
 """
 
+import math
 from decimal import Decimal
 from typing import Literal
 
@@ -33,9 +36,13 @@ SEND_WITHIN_S = 2.0
 
 
 class SendOrder(msgspec.Struct, frozen=True):
-    """Put an order on the exchange's book. Its intent is in the journal by now. A sell goes before a buy."""
+    """Put an order on the exchange's book. Its intent is in the journal by now. A sell goes before a buy.
+
+    `until_s`: later than that, by the daemon's monotonic clock, it is not sent any more.
+    """
 
     order: Order
+    until_s: float = math.inf
 
 
 class SendCancel(msgspec.Struct, frozen=True):

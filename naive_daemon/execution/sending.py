@@ -88,7 +88,8 @@ class Sending:
         """Send an order that is in the books."""
         timer = self._actor.send_after(self._timeout_s, Overdue(order.client_order_id))
         self._in_flight[order.client_order_id] = timer
-        if not self._actor.system.tell(names.client(self._account), SendOrder(order)):
+        until_s = self._actor.system.clock.monotonic_s() + SEND_WITHIN_S
+        if not self._actor.system.tell(names.client(self._account), SendOrder(order, until_s)):
             # The client is down, so nothing left; it takes the manager with it when it starts again.
             self.reject(order, "not connected to the exchange")
 

@@ -1,5 +1,6 @@
 """What every actor of one symbol's tree is given."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -24,3 +25,7 @@ class SymbolContext(msgspec.Struct, frozen=True, kw_only=True):
     trader_period_s: float = 5.0
     symbol_restarts: int = 3
     symbol_period_s: float = 60.0
+
+
+ContextOf = Callable[[str, str, Decimal], SymbolContext | str]
+"""Gives the context of (account, symbol, the account's maker fee), or in words why it cannot be traded."""

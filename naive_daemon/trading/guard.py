@@ -4,12 +4,22 @@ Part of the switches. They pass the safeguards on to the execution managers, bef
 and keep what those say holds, to show it with each symbol.
 """
 
+import msgspec
+
 from naive_daemon import names
 from naive_daemon.domain.limits import KillCancel, Safeguards
+from naive_daemon.execution.client import SEND_WITHIN_S
 from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed, KillSwitchObeyed, OperatorLooked
 from naive_daemon.execution.promises import BROKEN
 from naive_daemon.otp import Actor
 from naive_daemon.trading.switch_messages import SymbolKey
+
+
+class LeftAlone(msgspec.Struct, frozen=True):
+    """An account has had no execution manager for so long that no entry of one leaves any more. `wait`: which one."""
+
+    account: str
+    wait: int
 
 
 class Guard:
@@ -20,6 +30,8 @@ class Guard:
         self._accounts: set[str] = set()
         self._safeguards: Safeguards | None = None
         self._held: dict[tuple[str, str | None], str] = {}
+        self._waits: dict[str, int] = {}
+        self._waited = 0
 
     def add(self, account: str) -> None:
         """Hear why entries of an account that is ours wait, and tell its execution manager what holds."""
@@ -32,6 +44,7 @@ class Guard:
         """Know an account no more: it has nobody through whom an entry could leave, or will have nobody in a moment."""
         self._held = {scope: reason for scope, reason in self._held.items() if scope[0] != account}
         self._accounts.discard(account)
+        self._waits.pop(account, None)
         self._actor.unsubscribe(names.entries(account))
 
     def take_safeguards(self, safeguards: Safeguards | None) -> None:
@@ -46,13 +59,25 @@ class Guard:
             self.tell(account)
 
     def tell(self, account: str) -> None:
-        """Tell one account's execution manager."""
-        safeguards, system = self._safeguards, self._actor.system
-        if safeguards is None or system.tell(names.execution_manager(account), safeguards):
+        """Tell one account's execution manager.
+
+        Where nobody is, a client or its gateway may have outlived who was, and have an entry that it still sends: the
+        kill switch is obeyed there once the last one has left. Who comes waits for the safeguards first.
+        """
+        self._waits.pop(account, None)
+        safeguards = self._safeguards
+        if safeguards is not None and not self._actor.system.tell(names.execution_manager(account), safeguards):
+            self._waited += 1
+            self._waits[account] = self._waited
+            self._actor.send_after(SEND_WITHIN_S, LeftAlone(account, self._waited))
+
+    def take_left_alone(self, alone: LeftAlone) -> None:
+        """Say that the kill switch is obeyed by an account through which no entry can leave."""
+        account, system, safeguards = alone.account, self._actor.system, self._safeguards
+        if self._waits.get(account) != alone.wait or safeguards is None:
             return
-        # Nobody is there through whom an entry could leave, and who comes waits for the safeguards first.
-        switch = safeguards.kill_switch
-        if not (switch.is_on and switch.cancel is KillCancel.ENTRIES):
+        switch, manager = safeguards.kill_switch, system.whereis(names.execution_manager(account))
+        if manager is None and not (switch.is_on and switch.cancel is KillCancel.ENTRIES):
             system.tell(names.CONTROL, KillSwitchObeyed(account, switch.revision))
 
     def look(self, key: SymbolKey) -> None:

@@ -20,7 +20,7 @@ while its account is up: with the account it goes down, and it is started when t
 the switches start, is told of each symbol that is off with `stop_orders=cancel`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, cast
 
@@ -60,8 +60,8 @@ from naive_daemon.otp import (
 from naive_daemon.trading.account_book import AccountBook
 from naive_daemon.trading.account_messages import AccountDown, AccountsTold, AccountUp, TellAccounts
 from naive_daemon.trading.cause import cause_text, end_of
-from naive_daemon.trading.context import SymbolContext
-from naive_daemon.trading.guard import Guard
+from naive_daemon.trading.context import ContextOf
+from naive_daemon.trading.guard import Guard, LeftAlone
 from naive_daemon.trading.leader import AskSettings, SettingsChanged
 from naive_daemon.trading.quarantine import Quarantine
 from naive_daemon.trading.reports import Drained, LeaderFailed, LeaderReport
@@ -82,10 +82,6 @@ START_TIMEOUT_S, STOP_TIMEOUT_S, AGAIN_S = 30.0, 30.0, 1.0
 
 class _Retry(msgspec.Struct, frozen=True):
     key: SymbolKey
-
-
-ContextOf = Callable[[str, str, Decimal], SymbolContext | str]
-"""Gives the context of (account, symbol, the account's maker fee), or in words why it cannot be traded."""
 
 
 class Switches(Actor):
@@ -154,6 +150,8 @@ class Switches(Actor):
                 self._symbols.note_market(reasons)
             case EntriesHeld() | EntriesReviewed():
                 self._symbols.note_held(message)
+            case LeftAlone():
+                self._guard.take_left_alone(message)
             case _:
                 super().on_receive(message)
 

@@ -101,3 +101,13 @@ def test_an_order_whose_time_was_refused_is_not_sent_again_after_its_own_time(
     desk.tell(SendOrder(order("a", side)))
     assert desk.wait_for(OrderNotSent).client_order_id == "a"
     assert asked(server, "order.place") == ["a"]
+
+
+@pytest.mark.parametrize("side", Side)
+def test_an_order_that_came_to_its_client_too_late_is_not_sent(server: ScriptedBinance, desk: Desk, side: Side) -> None:
+    desk.tell(SendOrder(order("a", side), until_s=WallClock().monotonic_s()))
+    assert desk.wait_for(OrderNotSent).reason == orders.TOO_LATE
+    server.ws["order.place"] = lambda parameters: ok(placed(parameters))
+    desk.tell(SendOrder(order("b", side), until_s=WallClock().monotonic_s() + 60.0))
+    desk.wait_for(OrderAccepted)
+    assert asked(server, "order.place") == ["b"]

@@ -46,14 +46,20 @@ class ActorFaults:
         """Let an actor take so long for the next message that it handles in this process."""
         self._held_up[name] = seconds
 
+    def kill(self, ref: Ref) -> None:
+        """Kill an actor of this process, at whatever it is."""
+        self.struck.append(("kill", role(ref.name, ref)))
+        send_exit(ref, KILL)
+
     def fault(self, step: Step) -> Fault | None:
         """Draw what befalls; raises ProcessEnded once the process is over."""
         if self._life.is_over:
             raise ProcessEnded
         self.steps += 1
-        if self._held_up and step.ref.name in self._held_up:
-            return Delay(self._held_up.pop(step.ref.name))
         place = role(step.ref.name, step.ref)
+        if self._held_up and step.ref.name in self._held_up:
+            self.struck.append(("stall", place))
+            return Delay(self._held_up.pop(step.ref.name))
         group = self._groups.get(place)
         if group is None:
             group = self._groups[place] = self._odds.together(KINDS, place)

@@ -10,7 +10,7 @@ from naive_daemon.domain.limits import KillCancel
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.domain.side import Side
-from naive_daemon.otp import KILL, send_exit
+from naive_daemon.execution.client import SEND_WITHIN_S
 from tests.simulation.market import TICK
 from tests.simulation.stores.outages import POSTGRES
 from tests.simulation.world import World
@@ -74,6 +74,18 @@ def _switch_as_an_entry_leaves(world: World, _: str, __: str, size: float) -> No
             world.exchange.halt(symbol, HALTED_S)
 
     world.exchange.network.slow_down_next_entry(pull_then_halt, there_s=there_s)
+
+
+def _switch_while_an_entry_waits(world: World, _: str, __: str, size: float) -> None:
+    """Pull the kill switch while the next entry waits to be sent, and kill who waits for it; its client lives on."""
+    pull = _pull(world, KillCancel.NOTHING)
+
+    def pull_and_kill() -> None:
+        pull()
+        for account in world.plan.accounts:
+            _kill(world, names.execution_manager(account))
+
+    world.exchange.network.hold_up_next_entry(size * SEND_WITHIN_S, pull_and_kill)
 
 
 def _answered_after_its_cancel(world: World, _: str, __: str, size: float) -> None:
@@ -183,7 +195,7 @@ def _kill(world: World, name: Hashable) -> None:
         return
     ref = None if world.system is None else world.system.whereis(name)
     if ref is not None and ref.is_alive():
-        send_exit(ref, KILL)
+        world.actor_faults.kill(ref)
 
 
 MISHAPS: dict[tuple[str, str], Befall] = {
@@ -191,6 +203,7 @@ MISHAPS: dict[tuple[str, str], Befall] = {
     ("mishap", "an answer after a cancel"): _answered_after_its_cancel,
     ("mishap", "nobody reads"): _nobody_reads,
     ("mishap", "the switch as an entry leaves"): _switch_as_an_entry_leaves,
+    ("mishap", "the switch while an entry waits"): _switch_while_an_entry_waits,
     ("mishap", "fewer traders, then more"): _fewer_then_more,
     ("mishap", "killed as a cycle ends"): _killed_as_a_cycle_ends,
     ("mishap", "away as a drain ends"): _away_as_a_drain_ends,

@@ -86,6 +86,7 @@ class World:
         self.promises = Promises(self.plan, self.books, self.table, self.exchange, self.shown)
         self.promises.known_limits = self._known_limits
         self.table.kill_switch_seen = Heard(self.table.kill_switch_seen, self._kill_switch_confirmed)
+        self.exchange.on_departure = lambda order: self._hold(self.promises.order_leaves, order)
         self.exchange.on_arrival = lambda order: self._hold(self.promises.order_arrives, order)
         self.exchange.on_events = lambda events: self._hold(self.promises.events_occur, events)
         self.actor_faults = ActorFaults(self.odds, self.agenda)

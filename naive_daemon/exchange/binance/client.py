@@ -50,8 +50,8 @@ class BinanceClient(Actor):
     def on_receive(self, message: Any) -> Any:
         """Hand a request on."""
         match message:
-            case SendOrder(order):
-                self._gateway.place(order)
+            case SendOrder(order, until_s):
+                self._gateway.place(order, until_s)
             case SendCancel(symbol, client_order_id):
                 self._gateway.cancel(symbol, client_order_id)
             case AskSnapshot(is_routine):

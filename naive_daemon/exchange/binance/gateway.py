@@ -67,9 +67,9 @@ class Gateway:
         self._thread.start()
         self._thread.call(self._open, tell_until_end)
 
-    def place(self, order: Order) -> None:
-        """Send an order."""
-        self._thread.call(self._on_session, Session.place, order)
+    def place(self, order: Order, until_s: float) -> None:
+        """Send an order, until then."""
+        self._thread.call(self._on_session, partial(Session.place, until_s=until_s), order)
 
     def cancel(self, symbol: str, client_order_id: str) -> None:
         """Cancel an order."""

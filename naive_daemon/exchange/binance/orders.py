@@ -47,6 +47,7 @@ INSUFFICIENT = "insufficient balance"
 CREDENTIALS_PAUSE_S = 60.0
 """When an order may be tried again that was refused for the key: somebody must mend it."""
 RETRY_S = 1.0
+TOO_LATE = "its time was over before it could be sent"
 
 _PLACE_COST = Cost(weight=1, orders=1)
 _CANCEL_COST = Cost(weight=1)
@@ -80,9 +81,13 @@ class Orders:
 
     # Placing --------------------------------------------------------------------------------------------------------
 
-    def place(self, order: Order) -> None:
-        """Send an order: a sell before a buy, and a buy only while events are delivered."""
+    def place(self, order: Order, until_s: float) -> None:
+        """Send an order until then: a sell before a buy, and a buy only while events are delivered."""
         is_exit = order.side is Side.SELL
+        left_s = until_s - self._clock.monotonic_s()
+        if left_s <= 0.0:
+            self._not_sent(order, TOO_LATE, RETRY_S)
+            return
         if not is_exit and not self._is_connected():
             self._not_sent(order, NOT_CONNECTED, RETRY_S)
             return
@@ -103,7 +108,7 @@ class Orders:
                 lambda signal: self._take_placed(order, signal),
                 cost=_PLACE_COST,
                 priority=Priority.EXIT if is_exit else Priority.ENTRY,
-                within_s=SEND_WITHIN_S,
+                within_s=min(left_s, SEND_WITHIN_S),
                 ws_method="order.place",
                 name=order.client_order_id,
             )

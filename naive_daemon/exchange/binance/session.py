@@ -172,9 +172,9 @@ class Session:
 
     # Orders and questions -------------------------------------------------------------------------------------------
 
-    def place(self, order: Order) -> None:
-        """Send an order."""
-        self._orders.place(order)
+    def place(self, order: Order, until_s: float) -> None:
+        """Send an order, until then."""
+        self._orders.place(order, until_s)
 
     def cancel(self, symbol: str, client_order_id: str) -> None:
         """Cancel an order."""

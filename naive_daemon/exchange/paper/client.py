@@ -84,7 +84,7 @@ class PaperClient(Actor):
         match message:
             case Trade():
                 self._emit(message.symbol, self._engine.match(message))
-            case SendOrder(order):
+            case SendOrder(order=order):
                 self._place(order)
             case SendCancel(symbol, client_order_id):
                 now_ns = self.system.clock.now_ns()

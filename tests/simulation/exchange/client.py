@@ -17,7 +17,7 @@ from naive_daemon.domain.order import Order
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.binance.delivery import Delivery
 from naive_daemon.exchange.binance.oddity import Oddities
-from naive_daemon.exchange.binance.orders import INSUFFICIENT, RETRY_S, _events_of
+from naive_daemon.exchange.binance.orders import INSUFFICIENT, RETRY_S, TOO_LATE, _events_of
 from naive_daemon.exchange.binance.reading import Told
 from naive_daemon.exchange.binance.sender import NOT_CONNECTED
 from naive_daemon.exchange.binance.signal import Banned, ClockOff, Duplicate, NotFound, NotSent, OrderLimit, Refused
@@ -98,23 +98,30 @@ class SimulatedGateway:
 
     # Placing --------------------------------------------------------------------------------------------------------
 
-    def place(self, order: Order) -> None:
-        """Send an order: a sell before a buy, and a buy only while events are delivered."""
+    def place(self, order: Order, until_s: float) -> None:
+        """Send an order until then: a sell before a buy, and a buy only while events are delivered."""
         self._life.refuse_over()
         is_exit = order.side is Side.SELL
+        left_s = until_s - self._shown.monotonic_s()
+        if left_s <= 0.0:
+            self._not_sent(order, TOO_LATE, RETRY_S)
+            return
         if not is_exit and self._stream.line is None:
             self._not_sent(order, NOT_CONNECTED, RETRY_S)
             return
         if not is_exit:
-            self._venue.network.entry_leaves()
+            held_s = self._venue.network.entry_leaves()
+            if held_s:
+                self._sender.limit_orders(held_s)
         self._sender.submit(
             Request(
                 "order",
                 lambda: self._venue.place(order),
                 lambda answer: self._take_placed(order, answer),
                 rank=EXIT if is_exit else ENTRY,
-                within_s=SEND_WITHIN_S,
+                within_s=min(left_s, SEND_WITHIN_S),
                 name=order.client_order_id,
+                leave=lambda: self._venue.on_departure(order),
             )
         )
 

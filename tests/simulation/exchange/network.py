@@ -124,6 +124,7 @@ class Network:
         self._dead: list[Line] = []
         self._next_entry: tuple[float, float, Callable[[], None]] | None = None
         self._next_order = self._next_entry
+        self._next_held: tuple[float, Callable[[], None]] | None = None
 
     @property
     def is_away(self) -> bool:
@@ -137,7 +138,7 @@ class Network:
     def heal(self) -> None:
         """Let everything through from now on, and whoever reads a dead connection notice."""
         self._away_until_ns = self._banned_until_ns = 0
-        self._next_entry = self._next_order = None
+        self._next_entry = self._next_order = self._next_held = None
         dead, self._dead = self._dead, []
         for line in dead:
             line.lost("the connection was dead")
@@ -146,9 +147,19 @@ class Network:
         """Let the next entry that leaves take so much longer, or its answer, and do something once it is on its way."""
         self._next_entry = there_s, back_s, then
 
-    def entry_leaves(self) -> None:
-        """Hear that the order which is asked for next is an entry."""
+    def hold_up_next_entry(self, seconds: float, then: Callable[[], None]) -> None:
+        """Let the next entry wait for so long before it is sent, and do something at once."""
+        self._next_held = seconds, then
+
+    def entry_leaves(self) -> float:
+        """Hear that the order which is asked for next is an entry; gives how long it is to be held up, in seconds."""
         self._next_order, self._next_entry = self._next_entry, None
+        held, self._next_held = self._next_held, None
+        if held is None:
+            return 0.0
+        held_s, then = held
+        self.agenda.after(0.0, then)
+        return held_s
 
     def soon(self, do: Callable[[], None]) -> None:
         """Do something as soon as a message has come across."""

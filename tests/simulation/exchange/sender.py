@@ -24,7 +24,7 @@ Kind = Literal["ban", "order limit"]
 
 
 class Request:
-    """What is to be asked; two are never equal. `name`: the order that it would place."""
+    """What is to be asked; two are never equal. `name`: the order that it would place; `leave` is called as it goes."""
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class Request:
         rank: int = QUESTION,
         within_s: float = 10.0,
         name: str = "",
+        leave: Callable[[], None] = lambda: None,
     ) -> None:
         self.place = place
         self.handle = handle
@@ -42,6 +43,7 @@ class Request:
         self.rank = rank
         self.within_s = within_s
         self.name = name
+        self.leave = leave
 
 
 class Sender:
@@ -81,6 +83,10 @@ class Sender:
         self._waiting[request] = None
         wait_s = min(pause_s, request.within_s) + request.rank * RANK_S
         self._agenda.after(wait_s, lambda: self._send_waiting(request))
+
+    def limit_orders(self, seconds: float) -> None:
+        """Let no order leave for so long, as the exchange may ask for."""
+        self._begin("order limit", "too many orders", seconds)
 
     def withdraw(self, name: str) -> bool:
         """Take an order back that still waits; nobody is told what it came to. False when none waits."""
@@ -126,6 +132,7 @@ class Sender:
         if is_handed_over and self._strikes("death before", SEND_PLACE) is not None:
             self._life.end(f"killed just before it sent {request.place} {request.name}")
             return
+        request.leave()
         ticket = self._network.ask(request.place, request.handle, lambda answer: self._take(request, answer), line)
         if line is not None:
             self._pending.append(ticket)

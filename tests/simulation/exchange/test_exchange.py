@@ -395,3 +395,10 @@ def test_once_healed_nothing_is_left_of_what_was_away_halted_or_dead() -> None:
     assert bench.exchange.halted == frozenset()
     bench.place(order("2"))
     assert OrderAccepted in of_orders(bench.wait(1))
+
+
+def test_an_order_that_came_to_its_client_too_late_is_not_sent() -> None:
+    bench, made = Bench(), order()
+    bench.ref.tell(SendOrder(made, until_s=bench.clock.monotonic_s()))
+    assert of_orders(bench.wait(1.0)) == [OrderNotSent]
+    assert bench.arrived == []

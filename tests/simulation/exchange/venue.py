@@ -36,12 +36,14 @@ LAG_MAX_S = 5.0
 class Venue:
     """See the module. `on_events` is called with whatever the engine says of anybody's order, as it happens.
 
-    `on_arrival` is called with each order of the daemon that reaches it and is not turned away at the door.
+    `on_departure` is called with each order of the daemon as it is sent, `on_arrival` with each that reaches it and is
+    not turned away at the door.
     """
 
     def __init__(self, clock: VirtualClock, odds: Odds, engine: PaperEngine, network: Network) -> None:
         self.engine = engine
         self.network = network
+        self.on_departure: TakeOrder = lambda _: None
         self.on_arrival: TakeOrder = lambda _: None
         self.on_events: TakeEvents = lambda _: None
         self._clock = clock

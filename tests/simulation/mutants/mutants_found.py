@@ -28,6 +28,13 @@ FOUND = (
         seeds_max=_RARE,
     ),
     Mutant(
+        name="found: an account that is left alone obeys at once",
+        file="trading/guard.py",
+        old="self._actor.send_after(SEND_WITHIN_S, LeftAlone",
+        new="self._actor.send_after(0.0, LeftAlone",
+        breaks="the kill switch is confirmed while the client of a manager that was killed still sends an entry",
+    ),
+    Mutant(
         name="found: drained is said once",
         file=_SWITCHES,
         old="self.system.tell(names.CONTROL, StatusDrained(*key))\n            case _ if is_wanted and fee",

@@ -159,6 +159,13 @@ def entry_through_the_kill_switch(history: History) -> None:
     history.send(order)
 
 
+def entry_that_leaves_behind_the_kill_switch(history: History) -> None:
+    order = history.intend(history.begin(history.cycle()))
+    history.table.set_kill_switch(is_on=True)
+    history.confirm_kill_switch(may_come=[order])
+    history.promises.order_leaves(order)
+
+
 def kill_switch_confirmed_too_soon(history: History) -> None:
     order = history.intend(history.begin(history.cycle()))
     history.table.set_kill_switch(is_on=True)
@@ -266,6 +273,7 @@ BREACHES: dict[Callable[[History], None], str] = {
     entry_while_it_drains: "a symbol that is off or drains places no entry",
     entry_while_it_is_off: "a symbol that is off or drains places no entry",
     entry_through_the_kill_switch: "a kill switch that is confirmed stops entries",
+    entry_that_leaves_behind_the_kill_switch: "once a kill switch is confirmed no entry leaves",
     kill_switch_confirmed_too_soon: "a kill switch that is confirmed has no entry on its way",
     entry_that_comes_after_all_deadlines: "a kill switch that is confirmed stops entries",
     entry_beyond_a_limit: "a limit that is known is kept",

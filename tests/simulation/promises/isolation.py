@@ -42,7 +42,8 @@ class Isolation:
         self._is_hindered |= world.outages.is_away(POSTGRES) or any(
             fault.place.startswith("journal.") for fault in fresh
         )
-        struck = set(self._struck)
+        # What was to befall a former process may strike this one.
+        struck = {*self._struck, *(place for _, place in world.actor_faults.struck)}
         if is_same_life and self._above is not None and struck and struck <= OF_SYMBOLS:
             detail = f"struck: {sorted(struck)}"
             demand(above is self._above, "a symbol's crash reaches no other symbol", detail)

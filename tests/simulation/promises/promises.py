@@ -83,6 +83,10 @@ class Promises:
         """Hear of a trade before anybody else does."""
         self.prints.take(trade)
 
+    def order_leaves(self, order: Order) -> None:
+        """Hear of an order of ours that is being sent."""
+        safety.kill_switch_lets_none_leave(order, is_confirmed=self._closings.is_stopped(order.key.account))
+
     def order_arrives(self, order: Order) -> None:
         """Hear of an order of ours that has reached the exchange, before it is matched."""
         there, order_id = self._at_exchange, order.client_order_id

@@ -36,6 +36,12 @@ def kill_switch_holds(order: Order, *, is_confirmed: bool) -> None:
     demand(not is_let_through, "a kill switch that is confirmed stops entries", order.client_order_id)
 
 
+def kill_switch_lets_none_leave(order: Order, *, is_confirmed: bool) -> None:
+    """Once a kill switch is confirmed, no entry is sent, not even one that waited to be."""
+    is_let_through = is_confirmed and order.side is Side.BUY
+    demand(not is_let_through, "once a kill switch is confirmed no entry leaves", order.client_order_id)
+
+
 def kill_switch_is_obeyed(under_way: list[str]) -> None:
     """A kill switch is confirmed only when each entry that was on its way has been answered, or is unknown."""
     demand(not under_way, "a kill switch that is confirmed has no entry on its way", under_way)
