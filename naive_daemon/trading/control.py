@@ -142,7 +142,7 @@ class Control(Actor):
         self._is_alone = is_alone
         self._listener: SettingsListener | None = None
         self._actual: dict[SymbolKey, ActualState] = {}
-        self._drained: set[SymbolKey] = set()
+        self._drained: dict[SymbolKey, None] = {}  # in their order: a set has one of its own in each process
         self._obeyed: dict[str, int] = {}
         self._conditions: dict[str, AccountCondition] = {}
         self._touched: set[SymbolKey] = set()
@@ -200,7 +200,7 @@ class Control(Actor):
             case KillSwitchObeyed(account, revision):
                 self._obeyed[account] = revision
             case StatusDrained(account, symbol):
-                self._drained.add((account, symbol))
+                self._drained[account, symbol] = None
             case _Beat():
                 self._shall_beat = True
                 self.send_after(HEARTBEAT_S, _Beat())
@@ -235,7 +235,7 @@ class Control(Actor):
     def _write(self) -> None:
         for key in list(self._drained):
             self._store.drained(*key)
-            self._drained.discard(key)
+            del self._drained[key]
         for account, revision in list(self._obeyed.items()):
             self._store.confirm_kill_switch(account, revision)
             del self._obeyed[account]
