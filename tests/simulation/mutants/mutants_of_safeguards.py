@@ -73,4 +73,18 @@ SAFEGUARDS = (
         new="        if isinstance(snapshot, AccountSnapshot):\n            self._is_snapshot_asked = False\n",
         breaks="journal and exchange are never compared again",
     ),
+    Mutant(
+        name="no pause after refusals",
+        file="trading/trader.py",
+        old="        if self._shall_pause(place.side, time_ns):\n",
+        new="        if False:\n",
+        breaks="a leg that the exchange refuses is sent again with every print, until its account is banned for that",
+    ),
+    Mutant(
+        name="pause after refusals not doubled",
+        file="trading/trader.py",
+        old="REFUSED_PAUSE_S << min(count - 2, REFUSED_PAUSE_MAX_S)",
+        new="REFUSED_PAUSE_S",
+        breaks="what is refused for good is tried every second for ever",
+    ),
 )

@@ -55,6 +55,19 @@ def attempt_left_out(history: History) -> None:
     history.intend(history.begin(history.cycle()), attempt=2)
 
 
+def tried_again_at_once_after_two_refusals(history: History) -> None:
+    cycle = history.begin(history.cycle())
+    for attempt in (1, 2, 3):
+        history.refuse(history.intend(cycle, attempt=attempt))
+
+
+def tried_again_too_soon_after_many_refusals(history: History) -> None:
+    cycle = history.begin(history.cycle())
+    for attempt, pause_s in enumerate((0, 0, 1, 2, 4, 7), 1):
+        history.prints(*["100"] * pause_s)
+        history.refuse(history.intend(cycle, attempt=attempt))
+
+
 def bought_again_after_a_cancel(history: History) -> None:
     cycle = history.begin(history.cycle())
     history.cancel(history.send(history.intend(cycle)))
@@ -258,6 +271,8 @@ BREACHES: dict[Callable[[History], None], str] = {
     second_attempt_while_the_first_rests: "a trader has one live order",
     second_intent_while_the_first_lives: "a trader has one live order",
     attempt_left_out: "attempts are numbered",
+    tried_again_at_once_after_two_refusals: "what is refused again and again waits",
+    tried_again_too_soon_after_many_refusals: "what is refused again and again waits",
     bought_again_after_a_cancel: "one order of a leg after the other",
     sold_again_after_it_was_sold: "one order of a leg after the other",
     order_of_no_cycle: "every order has its cycle",

@@ -204,6 +204,7 @@ class Promises:
         safety.nothing_else_is_live(order, cycle)
         if legs:
             naive_rules.is_tried_again_only_if_refused(order, legs[-1].first, legs[-1].status, legs[-1].filled)
+            safety.waits_after_refusals(order, legs)
         instrument = self._instruments[order.symbol]
         if order.side is Side.BUY:
             self._begin_buy(order, cycle, instrument)

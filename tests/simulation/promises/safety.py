@@ -1,6 +1,9 @@
 # ruff: noqa: D401 - a promise is a statement
 """What must hold at every moment, whatever has gone wrong: one function a promise, its docstring the promise."""
 
+from itertools import takewhile
+
+from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.cycle import Cycle, CycleOutcome, CycleResult
 from naive_daemon.domain.events import OrderFilled
 from naive_daemon.domain.instrument import Instrument
@@ -8,6 +11,9 @@ from naive_daemon.domain.order import CycleKey, Order, OrderStatus
 from naive_daemon.domain.side import Side
 from tests.simulation.promises.annals import CycleAnnals, OrderAnnals, SymbolAnnals
 from tests.simulation.promises.violation import demand
+
+REFUSALS_AT_ONCE = 2
+REFUSED_PAUSE_MAX_S = 64
 
 
 def intent_comes_first(order: Order, known: Order | None) -> None:
@@ -78,6 +84,20 @@ def nothing_else_is_live(order: Order, cycle: CycleAnnals) -> None:
     """In the journal, too, no second order of a trader begins while one lives."""
     live = [each.first.client_order_id for each in cycle.all_orders if not each.status.is_terminal]
     demand(not live, "a trader has one live order", f"{order.client_order_id} beside {live}")
+
+
+def waits_after_refusals(order: Order, former: list[OrderAnnals]) -> None:
+    """A leg that was refused twice in a row waits before it is tried again: a second, then twice as long each time.
+
+    One that was made in the future, before the clock was set back, is no reason to wait.
+    """
+    refused = sum(1 for _ in takewhile(lambda each: each.was_refused, reversed(former)))
+    if refused >= REFUSALS_AT_ONCE:
+        pause_s = min(2 ** (refused - REFUSALS_AT_ONCE), REFUSED_PAUSE_MAX_S)
+        waited_s = (order.created_ns - former[-1].first.created_ns) / NS_PER_S
+        has_waited = not 0 <= waited_s < pause_s
+        detail = f"{order.client_order_id} {waited_s:g} s after the last of {refused} refusals, not {pause_s} s"
+        demand(has_waited, "what is refused again and again waits", detail)
 
 
 def terms_stay(order: Order, known: OrderAnnals) -> None:

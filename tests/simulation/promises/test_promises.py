@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.settings import Dust, TradingStatus
@@ -52,6 +53,17 @@ def test_a_history_that_breaks_a_promise_is_caught_by_its_name(befall: Callable[
     with pytest.raises(Violation) as caught:
         befall(History())
     assert caught.value.promise == ALL[befall]
+
+
+def test_what_was_refused_again_and_again_may_be_tried_again_after_its_pause_or_when_the_clock_was_set_back() -> None:
+    history = History()
+    cycle = history.begin(history.cycle())
+    for attempt, pause_s in enumerate((0, 0, 1, 2, 4, 8), 1):
+        history.prints(*["100"] * pause_s)
+        history.refuse(history.intend(cycle, attempt=attempt))
+    before_ns = history.now_ns - NS_PER_S
+    history.refuse(history.intend(cycle, attempt=7, created_ns=before_ns))
+    assert len(history.promises.annals.orders) == 7
 
 
 def test_an_entry_that_was_decided_before_the_daemon_confirmed_may_still_be_journaled() -> None:
