@@ -30,8 +30,8 @@ FOUND = (
     Mutant(
         name="found: an account that is left alone obeys at once",
         file="trading/guard.py",
-        old="self._actor.send_after(SEND_WITHIN_S, LeftAlone",
-        new="self._actor.send_after(0.0, LeftAlone",
+        old="self._actor.send_after(SEND_WITHIN_S, LeftAlone(account, self._waited))",
+        new="self.take_left_alone(LeftAlone(account, self._waited))",
         breaks="the kill switch is confirmed while the client of a manager that was killed still sends an entry",
     ),
     Mutant(

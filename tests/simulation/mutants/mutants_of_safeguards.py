@@ -22,14 +22,6 @@ SAFEGUARDS = (
         breaks="the kill switch is confirmed while a client still sends an entry for a manager that was killed",
     ),
     Mutant(
-        name="order handed over has no end",
-        file="execution/sending.py",
-        old="until_s = self._actor.system.clock.monotonic_s() + SEND_WITHIN_S",
-        new="until_s = self._actor.system.clock.monotonic_s() + 1_000.0",
-        breaks="an entry that lay in its client's mailbox leaves behind a kill switch that is confirmed",
-        seeds_max=3_000,
-    ),
-    Mutant(
         name="entries before safeguards are read",
         file="execution/manager.py",
         old='            self._gate.hold(UNREAD, "the kill switch has not been read yet")\n',

@@ -18,11 +18,10 @@ NOTHING = Decimal(0)
 
 @dataclass(slots=True)
 class OrderAnnals:
-    """An order: `first` is how it was first committed; at `began_s`; all else is by what came since."""
+    """An order: `first` is how it was first committed; all else is by what came since."""
 
     first: Order
     status: OrderStatus
-    began_s: float
     filled: Decimal = NOTHING
     has_rested: bool = False
 

@@ -167,6 +167,7 @@ def entry_while_it_is_off(history: History) -> None:
 
 def entry_through_the_kill_switch(history: History) -> None:
     order = history.intend(history.begin(history.cycle()))
+    history.promises.order_leaves(order)
     history.table.set_kill_switch(is_on=True)
     history.confirm_kill_switch()
     history.send(order)
@@ -187,6 +188,7 @@ def kill_switch_confirmed_too_soon(history: History) -> None:
 
 def entry_that_comes_after_all_deadlines(history: History) -> None:
     order = history.intend(history.begin(history.cycle()))
+    history.promises.order_leaves(order)
     history.table.set_kill_switch(is_on=True)
     history.confirm_kill_switch(may_come=[order])
     history.prints(*["100"] * 20)

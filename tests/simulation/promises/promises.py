@@ -46,8 +46,8 @@ __all__ = ["Promises", "Violation"]
 FULL_LOOK_EVERY = 20
 """Beats from one look at every order there ever was to the next: what can break at a commit is seen at once."""
 
-LATEST_S = 13.0
-"""From the intent's commit to the exchange at the most, the wait in the client included."""
+LATEST_S = 11.0
+"""From the client to the exchange at the most: as long as that takes a request, and a way."""
 
 
 class Promises:
@@ -74,6 +74,7 @@ class Promises:
         self._ended: list[CycleAnnals] = []
         self._waited: set[tuple[str, int]] = set()
         self._may_come: dict[str, frozenset[str]] = {}
+        self._left_s: dict[str, float] = {}
         self._checks = 0
         self._healed_ns: int | None = None
 
@@ -85,6 +86,7 @@ class Promises:
 
     def order_leaves(self, order: Order) -> None:
         """Hear of an order of ours that is being sent."""
+        self._left_s[order.client_order_id] = self._shown.monotonic_s()
         safety.kill_switch_lets_none_leave(order, is_confirmed=self._closings.is_stopped(order.key.account))
 
     def order_arrives(self, order: Order) -> None:
@@ -213,7 +215,7 @@ class Promises:
             naive_rules.sells_with_profit(order, cycle, instrument)
             naive_rules.sells_what_was_received(order, cycle, instrument)
         naive_rules.passes_the_filters(order, instrument)
-        known = self.annals.orders[order.client_order_id] = OrderAnnals(order, order.status, self._shown.monotonic_s())
+        known = self.annals.orders[order.client_order_id] = OrderAnnals(order, order.status)
         legs.append(known)
         self._limits.take_intent(order, self.known_limits(order.key.account))
         cycle.bound = cycle.bound or cycle.terms
@@ -327,7 +329,7 @@ class Promises:
         account, order_id = order.key.account, order.client_order_id
         if not self._closings.is_stopped(account):
             return False
-        under_way_s = self._shown.monotonic_s() - self.annals.orders[order_id].began_s
+        under_way_s = self._shown.monotonic_s() - self._left_s[order_id]
         return order_id not in self._may_come.get(account, ()) or under_way_s > LATEST_S
 
 

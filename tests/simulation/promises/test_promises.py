@@ -80,6 +80,7 @@ def test_an_entry_that_was_decided_before_the_daemon_confirmed_may_still_be_jour
 def test_an_entry_that_was_on_its_way_before_a_kill_switch_was_confirmed_may_still_arrive() -> None:
     history = History()
     order = history.intend(history.begin(history.cycle()))
+    history.promises.order_leaves(order)
     history.table.set_kill_switch(is_on=True)
     history.confirm_kill_switch(may_come=[order])
     history.prints("100", "100")
