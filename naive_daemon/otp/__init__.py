@@ -43,6 +43,7 @@ from naive_daemon.otp.exit import (
     shutdown,
 )
 from naive_daemon.otp.faults import (
+    Busy,
     Crash,
     Delay,
     Drop,
@@ -123,6 +124,7 @@ __all__ = [
     "ActorView",
     "AlreadyTracedError",
     "AutoShutdown",
+    "Busy",
     "Call",
     "Census",
     "CensusTaker",

@@ -7,6 +7,8 @@ neither lost nor overtaken, and a hook that asks for that is refused. What may h
 - `Kill`: the actor is killed in place of handling it.
 - `Delay`: the actor stalls, as one does whose thread is busy. Everything that it would read, signals too, waits in
   order; a kill does not. Others go on.
+- `Busy`: its handler takes long. What it does comes out when that time is over, and only then does it read on, signals
+  too: so it still acts though its supervisor has ended meanwhile. A kill ends it, and nothing comes out.
 - `Drop`: the message is lost; a request then ends by its time-out.
 - `Reorder`: messages behind it are handled first, but none of the runtime's own.
 """
@@ -49,6 +51,17 @@ class Delay(msgspec.Struct, frozen=True):
             raise ValueError(f"delay_s={self.delay_s!r} is not a number of seconds > 0")
 
 
+class Busy(msgspec.Struct, frozen=True):
+    """The actor takes `busy_s` seconds to handle it; a signal is put off for as long."""
+
+    busy_s: float
+
+    def __post_init__(self) -> None:
+        """Refuse a time that never comes; raises ValueError."""
+        if not math.isfinite(self.busy_s) or self.busy_s <= 0:
+            raise ValueError(f"busy_s={self.busy_s!r} is not a number of seconds > 0")
+
+
 class Drop(msgspec.Struct, frozen=True):
     """The message is lost."""
 
@@ -64,7 +77,7 @@ class Reorder(msgspec.Struct, frozen=True):
             raise ValueError(f"places={self.places!r} is not a whole number >= 1")
 
 
-Fault = Crash | Kill | Delay | Drop | Reorder
+Fault = Crash | Kill | Delay | Busy | Drop | Reorder
 
 
 class Step(msgspec.Struct, frozen=True):

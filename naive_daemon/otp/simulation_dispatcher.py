@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from naive_daemon.otp.call import Call
 from naive_daemon.otp.clock import Clock
 from naive_daemon.otp.exit import crash
-from naive_daemon.otp.faults import Crash, Delay, Drop, Fault, Faults, Kill, Reorder, Step, may_be_lost
+from naive_daemon.otp.faults import Busy, Crash, Delay, Drop, Fault, Faults, Kill, Reorder, Step, may_be_lost
 from naive_daemon.otp.mailbox import Mailbox
 from naive_daemon.otp.process import Process
 from naive_daemon.otp.ref import CURRENT, Ref
@@ -120,6 +120,7 @@ class SteppedDispatcher(SimulatedDispatcher):
         self._faults = faults
         self._trace = trace
         self._spared: dict[Process, list[Any]] = {}
+        self._busy: dict[Process, Any] = {}
 
     def run_until_idle(self, steps_max: int) -> bool:
         """Let actors run until none has anything to read; False when some have after so many messages."""
@@ -133,6 +134,8 @@ class SteppedDispatcher(SimulatedDispatcher):
         """Let one actor handle one message, or suffer a fault in place of it; False when none has anything to read."""
         while self._runnable:
             actor = self._next_actor()
+            if actor in self._busy and self._come_back(actor):
+                return True
             lane = _lane_of(actor)
             if lane is not None:
                 self._take_step(actor, lane)
@@ -144,6 +147,24 @@ class SteppedDispatcher(SimulatedDispatcher):
     def forget(self, actor: Process) -> None:
         """Let go of what is kept for a dead actor."""
         self._spared.pop(actor, None)
+        self._busy.pop(actor, None)
+
+    def _come_back(self, actor: Process) -> bool:
+        """Let a busy actor come to the end of its message; False when it has to read signals in its usual way.
+
+        The signals that have come meanwhile are put aside for this one message.
+        """
+        message, mailbox = self._busy.pop(actor), actor.actor_inbox
+        if actor.is_suspended or not mailbox.signals or not mailbox.messages or mailbox.messages[0] is not message:
+            return False
+        signals, mailbox.signals[:] = mailbox.signals[:], []
+        try:
+            self._take_step(actor, mailbox.messages)
+        finally:
+            if not mailbox.closed:
+                mailbox.signals[:0] = signals
+                mailbox.wake()
+        return True
 
     def _next_actor(self) -> Process:
         """Bring the actor whose turn it is to the front."""
@@ -174,7 +195,7 @@ class SteppedDispatcher(SimulatedDispatcher):
             return None
         fault = self._faults.fault(step)
         match fault:
-            case None | Crash() | Kill() | Delay():
+            case None | Crash() | Kill() | Delay() | Busy():
                 return fault
             case Drop() | Reorder():
                 if not step.may_be_lost:
@@ -191,9 +212,11 @@ class SteppedDispatcher(SimulatedDispatcher):
                 self._crash(actor, lane, error)
             case Kill():
                 actor.kill()
-            case Delay(delay_s):
+            case Delay(delay_s) | Busy(delay_s):
                 # Still up in its mailbox, the flag lets nobody queue the actor before the time has come.
                 self._spare(actor, lane[0])
+                if isinstance(fault, Busy) and lane is actor.actor_inbox.messages:
+                    self._busy[actor] = lane[0]
                 self._timers.after(delay_s, lambda: self._runnable.append(actor))
                 return
             case Drop():

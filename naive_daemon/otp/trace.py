@@ -17,7 +17,7 @@ from naive_daemon.otp.atom import CUT, label_of, tell_text
 from naive_daemon.otp.call import Call
 from naive_daemon.otp.description import describe
 from naive_daemon.otp.exit import ExitReason
-from naive_daemon.otp.faults import Crash, Delay, Drop, Fault, Kill, Reorder, Step
+from naive_daemon.otp.faults import Busy, Crash, Delay, Drop, Fault, Kill, Reorder, Step
 from naive_daemon.otp.messages import Begin, Down, ExitSignal, Reply, RequestFailed, Started
 from naive_daemon.otp.ref import Ref
 from naive_daemon.otp.timers import NS_PER_S
@@ -246,6 +246,8 @@ def _tell_fault(fault: Fault) -> str:
             return "kill"
         case Delay(delay_s):
             return f"delay {round(delay_s * NS_PER_S)} ns"
+        case Busy(busy_s):
+            return f"busy {round(busy_s * NS_PER_S)} ns"
         case Drop():
             return "drop"
         case Reorder(places):

@@ -9,6 +9,7 @@ import pytest
 from naive_daemon.clock import VirtualClock
 from naive_daemon.otp import KILL, ActorSystem, Call, RequestFailed, StartFailedError, send_exit
 from naive_daemon.otp.faults import (
+    Busy,
     Crash,
     Delay,
     Drop,
@@ -151,6 +152,46 @@ def test_a_delayed_begin_is_a_slow_start() -> None:
     assert lab.seen("start") == [("start", "top")]
 
 
+# Busy ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_busy_actor_still_handles_its_message_though_it_was_told_to_end_meanwhile() -> None:
+    lab = struck("long", Busy(2.0))
+    supervisor = lab.supervisor("w")
+    worker = lab.find("w")
+    worker.tell("long")
+    lab.tell(worker, "behind")
+    lab.advance(1.0)
+    send_exit(supervisor, KILL)
+    lab.settle()
+    assert worker.is_alive()
+    assert not lab.seen("got")
+    lab.advance(1.0)
+    assert lab.seen("got") == [("got", "w", "long")]
+    assert not worker.is_alive()
+
+
+def test_a_busy_actor_goes_on_with_what_has_come_meanwhile() -> None:
+    lab = struck("long", Busy(2.0))
+    worker = lab.worker()
+    worker.tell("long")
+    lab.tell(worker, "behind")
+    lab.advance(2.0)
+    assert lab.seen("got") == [("got", "w", "long"), ("got", "w", "behind")]
+    lab.tell(worker, "after")
+    assert lab.seen("got") == [("got", "w", "after")]
+
+
+def test_a_kill_does_not_wait_for_a_busy_actor() -> None:
+    lab = struck("long", Busy(2.0))
+    worker = lab.worker()
+    lab.tell(worker, "long")
+    send_exit(worker, KILL)
+    assert not worker.is_alive()
+    lab.advance(2.0)
+    assert not lab.seen("got")
+
+
 # Drop ----------------------------------------------------------------------------------------------------------------
 
 
@@ -250,8 +291,9 @@ def test_what_is_no_fault_is_refused() -> None:
 
 @pytest.mark.parametrize("delay_s", [0.0, -1.0, float("inf"), float("nan")])
 def test_a_delay_is_a_time_to_come(delay_s: float) -> None:
-    with pytest.raises(ValueError, match="is not a number of seconds > 0"):
-        Delay(delay_s)
+    for fault in (Delay, Busy):
+        with pytest.raises(ValueError, match="is not a number of seconds > 0"):
+            fault(delay_s)
 
 
 def test_a_reordering_is_by_a_place_at_least() -> None:

@@ -10,7 +10,7 @@ import pytest
 from naive_daemon.clock import VirtualClock
 from naive_daemon.otp import SHUTDOWN, ActorSystem, ExitReason, Ref, RequestFailed, SimulatedSystem, crash
 from naive_daemon.otp.call import Call
-from naive_daemon.otp.faults import Crash, Delay, Drop, InjectedError, Kill, Reorder, Step
+from naive_daemon.otp.faults import Busy, Crash, Delay, Drop, InjectedError, Kill, Reorder, Step
 from naive_daemon.otp.messages import Begin, Congested, Down, ExitSignal, Reply, RequestTimedOut, Started
 from naive_daemon.otp.trace import (
     Replay,
@@ -58,6 +58,7 @@ def test_a_line_says_step_time_actor_message_and_fault() -> None:
         (Crash(InjectedError("boom")), "crash InjectedError"),
         (Kill(), "kill"),
         (Delay(0.5), "delay 500000000 ns"),
+        (Busy(0.5), "busy 500000000 ns"),
         (Drop(), "drop"),
         (Reorder(2), "reorder 2"),
     ):

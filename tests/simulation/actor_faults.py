@@ -4,10 +4,10 @@ An actor of the pool that hangs is killed after a while by the pool, and so here
 stalls: its calls outside have time-outs of their own.
 """
 
-from collections.abc import Collection, Hashable
+from collections.abc import Callable, Collection, Hashable
 
 from naive_daemon.otp import KILL, Ref, send_exit
-from naive_daemon.otp.faults import Crash, Delay, Fault, InjectedError, Kill, Step
+from naive_daemon.otp.faults import Busy, Crash, Delay, Fault, InjectedError, Kill, Step
 from tests.simulation.agenda import Agenda
 from tests.simulation.life import Life, ProcessEnded
 from tests.simulation.odds import Odds, Together
@@ -29,6 +29,7 @@ class ActorFaults:
         self._groups: dict[str, Together] = {}
         self._life = Life()
         self._held_up: dict[Hashable, float] = {}
+        self._busy: dict[Hashable, tuple[float, Callable[[Ref], None]]] = {}
         self.steps = 0
         self.struck: list[tuple[str, str]] = []
 
@@ -36,6 +37,7 @@ class ActorFaults:
         """Go with a new process."""
         self._life = life
         self._held_up.clear()
+        self._busy.clear()
         self.struck.clear()
 
     def has_struck(self, places: Collection[str]) -> bool:
@@ -45,6 +47,10 @@ class ActorFaults:
     def hold_up(self, name: Hashable, seconds: float) -> None:
         """Let an actor take so long for the next message that it handles in this process."""
         self._held_up[name] = seconds
+
+    def busy(self, name: Hashable, seconds: float, then: Callable[[Ref], None]) -> None:
+        """Let an actor take so long to handle the next message; `then` is called as it begins to."""
+        self._busy[name] = seconds, then
 
     def kill(self, ref: Ref) -> None:
         """Kill an actor of this process, at whatever it is."""
@@ -60,6 +66,11 @@ class ActorFaults:
         if self._held_up and step.ref.name in self._held_up:
             self.struck.append(("stall", place))
             return Delay(self._held_up.pop(step.ref.name))
+        if self._busy and not step.is_signal and step.ref.name in self._busy:
+            self.struck.append(("stall", place))
+            busy_s, then = self._busy.pop(step.ref.name)
+            then(step.ref)
+            return Busy(busy_s)
         group = self._groups.get(place)
         if group is None:
             group = self._groups[place] = self._odds.together(KINDS, place)

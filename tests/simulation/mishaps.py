@@ -11,6 +11,7 @@ from naive_daemon.domain.order import Order
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.client import SEND_WITHIN_S
+from naive_daemon.otp import Ref
 from tests.simulation.market import TICK
 from tests.simulation.stores.outages import POSTGRES
 from tests.simulation.world import World
@@ -30,6 +31,7 @@ DYING_S = 2.0
 ENDING_S = 1.0
 OUTLIVING_S = 4.0
 PIECES = 8
+BUSY_MAX_S = 4.0
 PIECE, LOT = Decimal("0.25"), Decimal("0.001")
 
 
@@ -173,6 +175,31 @@ def _outlive_their_journal(world: World, _: str, __: str, size: float, looks: in
     world.agenda.after(DYING_S / 2, die)
 
 
+def _killed_above_the_busy(world: World, account: str, symbol: str, size: float) -> None:
+    """Let somebody be busy as its supervisor is killed: what it does then it does beside those who have begun anew."""
+
+    def die(ref: Ref) -> None:
+        supervisor = ref._actor.parent
+        if ref.is_alive() and supervisor is not None and supervisor.is_alive() and not world.odds.is_healed:
+            world.actor_faults.kill(supervisor)
+
+    draw = world.exchange.network.draw
+    busy_s = BUSY_MAX_S * (1.0 - draw.random())
+    kinds = (
+        names.trader(account, symbol, 1),
+        names.leader(account, symbol),
+        names.symbol_supervisor(account, symbol),
+        names.execution_manager(account),
+        names.account(account),
+        names.client(account),
+        names.account_supervisor(account),
+        names.ACCOUNT_DESK,
+        names.SWITCHES,
+    )
+    name = kinds[0] if draw.random() < EVEN else kinds[int(size * len(kinds)) % len(kinds)]
+    world.actor_faults.busy(name, busy_s, lambda ref: world.agenda.after(busy_s / 2, lambda: die(ref)))
+
+
 def _fill_a_piece(world: World, account: str, symbol: str) -> None:
     """Print just below the best buy of an account, and so little that it is filled only a little more."""
     buys = [order for order in _open_buys(world, account) if order.symbol == symbol]
@@ -208,5 +235,6 @@ MISHAPS: dict[tuple[str, str], Befall] = {
     ("mishap", "killed as a cycle ends"): _killed_as_a_cycle_ends,
     ("mishap", "away as a drain ends"): _away_as_a_drain_ends,
     ("mishap", "outlive their journal"): _outlive_their_journal,
+    ("mishap", "killed above the busy"): _killed_above_the_busy,
 }
 """Kind and place of each, and how it befalls."""

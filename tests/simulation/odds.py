@@ -95,6 +95,7 @@ OFTEN: Mapping[Place, float] = {
     ("refused", "settings.drained"): 6.0,
     ("safeguard", "limits"): 3.0,
     ("mishap", "outlive their journal"): 3.0,
+    ("mishap", "killed above the busy"): 3.0,
 }
 """So many times as likely it is at a place that has few opportunities."""
 

@@ -8,6 +8,7 @@ from naive_daemon import names
 from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.limits import KillCancel
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
+from naive_daemon.execution.client import SEND_WITHIN_S
 from naive_daemon.execution.messages import AccountFailed, Drain
 from naive_daemon.trading.account_desk import OPENINGS_MAX
 from naive_daemon.trading.account_life import LATE, OPEN_TIMEOUT_S
@@ -231,6 +232,8 @@ def test_an_account_that_is_down_needs_no_word_of_its_own_to_obey_the_kill_switc
     ruin(bought(plant), names.client("second"))
     plant.table.set_kill_switch(is_on=True)
     plant.settle()
+    assert plant.table.kill_switch_seen["second"] == 0, "what its client was given may still leave"
+    plant.wait(SEND_WITHIN_S)
     assert plant.table.kill_switch_seen["second"] == 1, "no entry can leave it"
     plant.table.set_kill_switch(is_on=True, cancel=KillCancel.ENTRIES)
     plant.settle()
@@ -245,7 +248,7 @@ def test_an_account_that_is_being_opened_obeys_the_kill_switch_without_a_word_of
     plant.on_of("fourth", "AAAQ")
     plant.set_account("fourth")
     plant.table.set_kill_switch(is_on=True, reason="drill")
-    plant.settle()
+    plant.wait(SEND_WITHIN_S)
     assert plant.condition("fourth").state == "opening"
     assert plant.table.kill_switch_seen["fourth"] == 1, "whoever waits for all that are traded waits for no opening"
     plant.opener.let_go("fourth")

@@ -28,6 +28,14 @@ FOUND = (
         seeds_max=_RARE,
     ),
     Mutant(
+        name="found: a trader that outlives its leader",
+        file="trading/trader.py",
+        old="if self.is_dead or not self._leader.is_alive():",
+        new="if self.is_dead:",
+        breaks="a trader whose supervisor was killed while it decided places an order that its successor does not know",
+        seeds_max=_RARE,
+    ),
+    Mutant(
         name="found: an account that is left alone obeys at once",
         file="trading/guard.py",
         old="self._actor.send_after(SEND_WITHIN_S, LeftAlone(account, self._waited))",
