@@ -40,7 +40,7 @@ from naive_daemon.execution.journal_store import AccountJournal
 from naive_daemon.market.alerts import PriceBand
 from naive_daemon.market.feed import FeedStarted, Watch
 from naive_daemon.market.last_prices import LastPrices
-from naive_daemon.otp import DEFERRED, Actor, Deferred, RequestFailed, crash
+from naive_daemon.otp import DEFERRED, KILL, Actor, Deferred, RequestFailed, crash, send_exit
 
 LOAD_TIMEOUT_S = 60.0
 ANYWHERE = PriceBand()
@@ -75,7 +75,10 @@ class PaperClient(Actor):
         return {"account": self._account}
 
     def init(self) -> Deferred:
-        """Rebuild books and balances from the journal."""
+        """Rebuild books and balances from the journal, once nobody writes there what a former client has told."""
+        manager = self.system.whereis(names.execution_manager(self._account))
+        if manager is not None and manager.is_orphan():  # its supervisor was killed, and it may still be busy
+            send_exit(manager, KILL)
         self.request(self.system.whereis(names.JOURNAL), LoadAccount(self._account), self._restore, LOAD_TIMEOUT_S)
         return DEFERRED
 
