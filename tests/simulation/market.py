@@ -80,20 +80,21 @@ class MarketConnection(Actor):
     """Stands where a live market's connection does: hands on the prints of the symbols that are wanted, as they come.
 
     Receives: Play, Silence, AskMarketHealth, MarketHealth and trades from the world; the request AskStreams.
-    Sends: TradeArrived and DeliverTrade to feeds; publishes MarketHealth.
+    Sends: TradeArrived and DeliverTrade to feeds; publishes MarketHealth, and `told` hears of it right after.
     """
 
     runs_on = "thread"
 
-    def __init__(self, health: Callable[[], MarketHealth]) -> None:
+    def __init__(self, health: Callable[[], MarketHealth], told: Callable[[MarketHealth], None]) -> None:
         super().__init__()
         self._wanted: set[str] = set()
         self._health = health
+        self._told = told
 
     def init(self) -> None:
         """Say how the market is, which may not be as a former connection has said, and to whoever asks."""
         self.subscribe(names.MARKET_HEALTH_ASKED)
-        self.system.pubsub.publish(names.MARKET_HEALTH, self._health())
+        self._say(self._health())
 
     def on_receive(self, message: Any) -> Any:
         """Hand on a trade, or note what is wanted."""
@@ -109,11 +110,15 @@ class MarketConnection(Actor):
             case Silence(symbol):
                 self._wanted.discard(symbol)
             case MarketHealth():
-                self.system.pubsub.publish(names.MARKET_HEALTH, message)
+                self._say(message)
             case AskMarketHealth():
-                self.system.pubsub.publish(names.MARKET_HEALTH, self._health())
+                self._say(self._health())
             case AskStreams():
                 return ()
             case _:
                 super().on_receive(message)
         return None
+
+    def _say(self, health: MarketHealth) -> None:
+        self.system.pubsub.publish(names.MARKET_HEALTH, health)
+        self._told(health)

@@ -26,6 +26,7 @@ HALTED_S = 90.0
 PULLED_S = 15.0
 SLOW_MAX_S = 10.0
 RISES_AFTER_MAX_S = 40.0
+UNHEARD_S = 60.0
 LOOK_S, LOOKS = 0.5, 60
 DYING_S = 2.0
 ENDING_S = 1.0
@@ -213,6 +214,13 @@ def _open_buys(world: World, account: str) -> list[Order]:
     return [order for order in world.exchange.engine.open_orders(account) if order.side is Side.BUY]
 
 
+def _starts_while_nothing_is_heard(world: World, account: str, symbol: str, _: float) -> None:
+    """Lose a part of the market's connections for long, and kill who holds entries back for it."""
+    symbols = frozenset(world.plan.symbols)
+    world.silence(UNHEARD_S, symbols - {symbol} or symbols)
+    _kill_after(world, ENDING_S, names.execution_manager(account))
+
+
 def _kill_after(world: World, seconds: float, name: Hashable) -> None:
     world.agenda.after(seconds, lambda: _kill(world, name))
 
@@ -234,6 +242,7 @@ MISHAPS: dict[tuple[str, str], Befall] = {
     ("mishap", "fewer traders, then more"): _fewer_then_more,
     ("mishap", "killed as a cycle ends"): _killed_as_a_cycle_ends,
     ("mishap", "away as a drain ends"): _away_as_a_drain_ends,
+    ("mishap", "starts while nothing is heard"): _starts_while_nothing_is_heard,
     ("mishap", "outlive their journal"): _outlive_their_journal,
     ("mishap", "killed above the busy"): _killed_above_the_busy,
 }

@@ -132,6 +132,12 @@ def _silence(world: World, _: str, __: str, size: float) -> None:
     world.silence(size * AWAY_MAX_S)
 
 
+def _silence_of_a_part(world: World, _: str, symbol: str, size: float) -> None:
+    """Lose one of the market's connections: a symbol's, or that of candles alone. The prints of others still come."""
+    symbols = frozenset(world.plan.symbols)
+    world.silence(size * AWAY_MAX_S, symbols - {symbol} or symbols)
+
+
 def _gap(world: World, _: str, __: str, size: float) -> None:
     """Let most of a minute pass without a print, and go on elsewhere."""
     world.market.jump(size)
@@ -171,6 +177,7 @@ FAULTS: dict[tuple[str, str], Befall] = {
     ("halt", "symbol"): _halt,
     ("stranger", "account"): _stranger,
     ("silence", "market"): _silence,
+    ("silence", "part of the market"): _silence_of_a_part,
     ("gap", "market"): _gap,
     ("flash crash", "market"): _flash_crash,
     **MISHAPS,

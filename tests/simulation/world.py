@@ -39,6 +39,7 @@ from tests.simulation.plan import draw_plan
 from tests.simulation.process import Notifier, Process
 from tests.simulation.promises.closings import Heard
 from tests.simulation.promises.promises import Promises, Violation
+from tests.simulation.promises.unheard import Unheard
 from tests.simulation.shown_clock import ShownClock
 from tests.simulation.stores.cache import SimulatedCache
 from tests.simulation.stores.journal import SimulatedJournal
@@ -77,6 +78,8 @@ class World:
         self.odds = Odds(seed, given, now_s=self.passed_s, focus=draw_focus(seed))
         self.agenda = Agenda(self.clock)
         self.market_health = CONNECTED
+        self._still_heard: frozenset[str] = frozenset()
+        self._unheard = Unheard(self.plan.accounts, self.actor)
         self.outages = Outages(self.clock)
         self.books = MemoryJournal()
         self.table = Table()
@@ -85,6 +88,7 @@ class World:
         self.exchange = SimulatedExchange(self.clock, self.agenda, self.odds, self._make_engine())
         self.promises = Promises(self.plan, self.books, self.table, self.exchange, self.shown)
         self.promises.known_limits = self._known_limits
+        self.promises.is_blind = self._unheard.is_blind
         self.table.kill_switch_seen = Heard(self.table.kill_switch_seen, self._kill_switch_confirmed)
         self.exchange.on_departure = lambda order: self._hold(self.promises.order_leaves, order)
         self.exchange.on_arrival = lambda order: self._hold(self.promises.order_arrives, order)
@@ -253,7 +257,8 @@ class World:
         """Let the market print once, in no time."""
         self.promises.market_prints(trade)
         self.exchange.trade(trade)
-        if self.market_health.connected and self.odds.strikes("lost", "trade") is None:
+        is_heard = self.market_health.connected or trade.symbol in self._still_heard
+        if is_heard and self.odds.strikes("lost", "trade") is None:
             self._send_print(trade)
 
     def _send_print(self, trade: Trade) -> None:
@@ -262,9 +267,13 @@ class World:
         self._tape_s = max(self._tape_s, now_s + (self.odds.strikes("late", "trade") or 0.0))
         self.agenda.after(self._tape_s - now_s, lambda: self.tell_market(trade))
 
-    def silence(self, seconds: float) -> None:
-        """Let no print reach the daemon for so long; its market connection says so, and says when it is over."""
+    def silence(self, seconds: float, still_heard: frozenset[str] = frozenset()) -> None:
+        """Let no print reach the daemon for so long, but those of symbols that are on a connection that is left.
+
+        The market says at once that it is not heard, and says when it is over.
+        """
         silent = MarketHealth(connected=False, reason="no trades arrive")
+        self._still_heard = still_heard
         self._show_health(silent)
         self.agenda.after(seconds, lambda: self._end_silence(silent))
 
@@ -363,7 +372,7 @@ class World:
             execution=EXECUTION,
             metadata=MetadataConfig(),
             open_cache=lambda: SimulatedCache(self.store, odds, outages, life, self.clock),
-            make_player=lambda: MarketConnection(lambda: self.market_health),
+            make_player=lambda: MarketConnection(lambda: self.market_health, self._unheard.take),
             control=ControlPorts(
                 open_store=lambda: SimulatedSettings(self.table, odds, outages, life),
                 make_listener=lambda owner: SimulatedListener(self.table, owner, odds, self.agenda, outages, life),

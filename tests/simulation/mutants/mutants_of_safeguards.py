@@ -79,4 +79,18 @@ SAFEGUARDS = (
         new="REFUSED_PAUSE_S",
         breaks="what is refused for good is tried every second for ever",
     ),
+    Mutant(
+        name="market's silence ignored",
+        file="execution/gatekeeper.py",
+        old="            self.hold(MARKET, health.reason)\n",
+        new="            pass\n",
+        breaks="entries are placed at prices that nobody knows to be old",
+    ),
+    Mutant(
+        name="market not asked by a manager that starts",
+        file="execution/manager.py",
+        old="        self.system.pubsub.publish(names.MARKET_HEALTH_ASKED, AskMarketHealth())",
+        new="        pass",
+        breaks="a manager that starts while no trades arrive lets entries out",
+    ),
 )

@@ -45,7 +45,7 @@ def test_each_mutant_has_a_name_of_its_own_and_says_what_it_breaks() -> None:
 @pytest.mark.parametrize("name", FOUND_HERE)
 def test_the_simulation_finds_a_mutant(name: str, tmp_path: Path) -> None:
     mutant = next(mutant for mutant in MUTANTS if mutant.name == name)
-    finding = try_mutant(mutant, copy_product(tmp_path), seed=1, seeds=30)
+    finding = try_mutant(mutant, copy_product(tmp_path), seed=1, seeds=100)
     assert finding.promise is not None, finding.trouble
 
 

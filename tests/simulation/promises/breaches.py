@@ -195,6 +195,11 @@ def entry_that_comes_after_all_deadlines(history: History) -> None:
     history.send(order)
 
 
+def entry_while_the_market_is_not_heard(history: History) -> None:
+    history.promises.is_blind = lambda _: True
+    history.send(history.intend(history.begin(history.cycle())))
+
+
 def entry_beyond_the_budget(history: History) -> None:
     history.intend(history.begin(history.cycle()), quantity=Decimal("1.002"))
 
@@ -293,6 +298,7 @@ BREACHES: dict[Callable[[History], None], str] = {
     entry_that_leaves_behind_the_kill_switch: "once a kill switch is confirmed no entry leaves",
     kill_switch_confirmed_too_soon: "a kill switch that is confirmed has no entry on its way",
     entry_that_comes_after_all_deadlines: "a kill switch that is confirmed stops entries",
+    entry_while_the_market_is_not_heard: "nothing is bought while the market is not heard",
     entry_beyond_a_limit: "a limit that is known is kept",
     entry_beyond_the_budget: "quote at risk stays within the budget",
     number_used_again: "a number names one cycle",

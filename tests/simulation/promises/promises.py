@@ -67,6 +67,8 @@ class Promises:
         self._at_exchange = AtExchange()
         self._limits = Limits(table, self.annals, self._at_exchange)
         self.known_limits: Callable[[str], RiskLimits | None] = lambda _: None  # what an account's manager knows
+        self.is_blind: Callable[[str], bool] = lambda _: False  # whether it has been told that no market is heard
+        self._blindly: set[str] = set()
         self._closings = Closings(table, self.prints, shown)
         self._isolation = Isolation()
         self._metadata = KeptMetadata()
@@ -97,6 +99,7 @@ class Promises:
         safety.is_alone(order, there.live.get(_slot(order.key)))
         safety.has_its_cycle(order, self.annals.cycles.get(order.key))
         safety.kill_switch_holds(order, is_confirmed=self._is_stopped(order))
+        safety.buys_not_blindly(order, is_blind=order_id in self._blindly)
         self._limits.take_arrival(order)
         there.take_arrival(order)
 
@@ -227,6 +230,8 @@ class Promises:
             has_waited = (order.client_order_id, order.created_ns) in self._waited
             safety.entry_never_waits(order, has_waited=has_waited)
             safety.closed_means_closed(order, is_closed=self._closings.forbids(key, order.created_ns))
+            if self.is_blind(order.key.account):
+                self._blindly.add(order.client_order_id)
         safety.risks_no_more_than_the_budget(order, cycle)
         naive_rules.buys_below_a_print(order, cycle, instrument, self.prints)
         naive_rules.buys_for_the_budget(order, cycle, instrument)

@@ -58,6 +58,11 @@ def closed_means_closed(order: Order, *, is_closed: bool) -> None:
     demand(not is_closed, "a symbol that is off or drains places no entry", order.client_order_id)
 
 
+def buys_not_blindly(order: Order, *, is_blind: bool) -> None:
+    """No entry is sent whose intent was committed when its manager had been told that the market is not heard."""
+    demand(not is_blind, "nothing is bought while the market is not heard", order.client_order_id)
+
+
 def entry_never_waits(order: Order, *, has_waited: bool) -> None:
     """An entry that could not be journaled at once is refused: it never leaves later, at the price of long ago."""
     demand(not has_waited, "an entry that has to wait is refused", order.client_order_id)

@@ -11,6 +11,7 @@ import msgspec
 
 from naive_daemon import names
 from naive_daemon.domain.settings import TradingStatus
+from naive_daemon.execution.gatekeeper import MARKET
 from naive_daemon.trading.account_stage import Stage
 from tests.simulation.odds import Fault
 from tests.simulation.promises.isolation import OF_SYMBOLS, STRIKES
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 WITHIN_S = 45.0
 """Longer than an actor may hang before it is killed, or a lost connection stays unnoticed and is made again."""
+
+KNOWN_WITHIN_S = 35.0
+"""Longer than an actor may hang before it is killed."""
 
 SHOWN_WITHIN_S = 40.0
 """Longer than control, which has its own thread, may be held up, and is then refused again and again."""
@@ -100,6 +104,16 @@ def _told(world: "World") -> Iterator[Late]:
             yield "a kill switch is confirmed soon", account, f"revision {seen}, it is {revision}"
 
 
+def _unheard(world: "World") -> Iterator[Late]:
+    """See to it that every manager knows when the market is not heard, also one that has started since."""
+    if world.market_health.connected or world.actor(names.PLAYER) is None:
+        return
+    for account in world.plan.accounts:
+        manager = world.actor(names.execution_manager(account))
+        if manager is not None and manager._is_ready and not manager._gate.holds(MARKET):
+            yield "a manager knows soon that the market is not heard", account, f"held: {list(manager._gate._gate)}"
+
+
 def _stopped(world: "World") -> Iterator[Late]:
     """See to it that no symbol's tree outlives its account."""
     desk, system = world.actor(names.ACCOUNT_DESK), world.system
@@ -149,6 +163,7 @@ LOOKS = (
     _Look(_wanted, ("notice", "listener"), OF_ACCOUNTS | OF_SYMBOLS),
     _Look(_shown, (), OF_ACCOUNTS | OF_SYMBOLS, SHOWN_WITHIN_S),
     _Look(_told, ("notice", "listener", "settings.", "journal."), OF_SYMBOLS | {"feed", "player", "watchman", "cache"}),
+    _Look(_unheard, (), OF_SYMBOLS | {"control", "switches", "watchman", "account desk", "cache"}, KNOWN_WITHIN_S),
     _Look(_stopped, (), OF_ACCOUNTS),
     _Look(_followed, ("journal.",), frozenset({"control", "switches", "watchman", "account desk", "cache"})),
 )

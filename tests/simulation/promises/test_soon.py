@@ -65,6 +65,10 @@ def trade_on_without_an_account(world: World) -> None:
     world.actor(names.ACCOUNT_DESK)._lives["second"].stage = Stage.OFF
 
 
+def hear_nothing_unheard(world: World) -> None:
+    world.market_health = msgspec.structs.replace(world.market_health, connected=False)
+
+
 def lose_what_befell_an_order(world: World) -> None:
     trader = world.actor(names.trader(*KEY, 1))
     while not trader._position.orders:
@@ -86,6 +90,7 @@ LATE: dict[Callable[[World], None], str] = {
     hide_how_an_account_is: "how an account is is shown soon",
     lose_a_confirmation: "a kill switch is confirmed soon",
     trade_on_without_an_account: "a symbol stops soon when its account is down",
+    hear_nothing_unheard: "a manager knows soon that the market is not heard",
     lose_what_befell_an_order: "a trader hears soon what became of its order",
     remember_an_ended_cycle: "an account forgets soon what has ended",
 }
