@@ -65,8 +65,11 @@ class Sending:
         self.is_draining = False
 
     def inherit(self, orders: Iterable[Order]) -> None:
-        """Take live orders over from a predecessor: its client may live on, and have entries that it still sends."""
-        if any(order.status is OrderStatus.IN_FLIGHT and order.side is Side.BUY for order in orders):
+        """Take live orders over from a predecessor: its client may live on, and have entries that it still sends.
+
+        Also one that the predecessor asked for when it had taken it over itself, and that was not found yet.
+        """
+        if any(not order.status.is_resting and order.side is Side.BUY for order in orders):
             self._has_inherited = True
             self._actor.send_after(SEND_WITHIN_S, InheritedSent())
 

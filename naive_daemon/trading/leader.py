@@ -24,7 +24,7 @@ from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.money import plain
 from naive_daemon.domain.order import CycleKey
 from naive_daemon.domain.settings import SymbolSettings
-from naive_daemon.execution.journal import LoadSymbol, RecordCycles, the_journal
+from naive_daemon.execution.journal import LoadSymbol, PassOn, RecordCycles, the_journal
 from naive_daemon.execution.journal_store import OpenCycle, SymbolJournal
 from naive_daemon.market.streams import StreamsStarted
 from naive_daemon.otp import Actor, Continue, Down, ExitReason, Intensity, Ref, RequestFailed, crash
@@ -296,7 +296,8 @@ class Leader(Actor):
         self.system.tell(names.SWITCHES, report)
         if self._crew.is_draining and not self._crew.slots:
             self.log.info("drained")
-            self.system.tell(names.SWITCHES, Drained(account, symbol))
+            # Behind the end of the last cycle: a symbol that is off is not looked at again until it is started.
+            self._journal.tell(PassOn(names.SWITCHES, Drained(account, symbol)))
 
 
 def _cache_key(key: CycleKey) -> str:

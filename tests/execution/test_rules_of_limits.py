@@ -230,6 +230,17 @@ def test_a_fresh_manager_confirms_only_when_its_client_can_not_be_sending_what_a
     assert obeyed(desk.tell(switched(2))) == [2]
 
 
+def test_so_does_the_next_one_though_the_order_was_asked_for_meanwhile_and_not_found() -> None:
+    desk = Desk().start().place(BUY)
+    desk.crash()
+    desk.start().wait(1)
+    assert desk.life(BUY) == [UNKNOWN]
+    desk.crash()
+    desk.start().tell(switched(1))
+    assert obeyed(desk) == []
+    assert obeyed(desk.wait(SEND_WITHIN_S)) == [1]
+
+
 @pytest.mark.parametrize(
     ("cancel", "taken_off"),
     [

@@ -7,13 +7,13 @@ from naive_daemon.clock import NS_PER_S, VirtualClock
 from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.settings import SymbolSettings, TradingStatus
-from naive_daemon.execution.journal import LoadSymbol, PlaceIntent, RecordCycles
+from naive_daemon.execution.journal import LoadSymbol, PassOn, PlaceIntent, RecordCycles
 from naive_daemon.execution.journal_store import SymbolJournal
 from naive_daemon.otp import KILL, ActorSystem, DynamicSupervisor, Ref, SimulatedSystem, send_exit
 from naive_daemon.strategy.protocol import Position
 from naive_daemon.trading.context import SymbolContext
 from naive_daemon.trading.leader import AskSettings, Leader
-from naive_daemon.trading.reports import RebuyReported
+from naive_daemon.trading.reports import Drained, RebuyReported
 from tests.execution.desk import Desk, filled, make_order
 from tests.trading.plant import FEE, START_NS, TRADE, instrument
 from tests.trading.recorder import Recorder
@@ -41,13 +41,14 @@ def test_a_manager_records_nothing_in_a_journal_that_it_has_not_read() -> None:
 class Floor:
     """A leader and its traders, and Recorders in everybody else's place."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: TradingStatus = TradingStatus.ON) -> None:
         self.system = ActorSystem.simulated(VirtualClock(START_NS))
-        settings = SymbolSettings(account=ACCOUNT, symbol=SYMBOL, status=TradingStatus.ON, trade=TRADE)
+        settings = SymbolSettings(account=ACCOUNT, symbol=SYMBOL, status=status, trade=TRADE)
         nothing = SymbolJournal(open_cycles=(), last_cycles={}, completed=0, realised_pnl=Decimal(0))
         self.journal = Recorder({LoadSymbol: lambda _: nothing})
         self.journal_ref = self.system.start(self.journal, names.JOURNAL)
-        self.system.start(Recorder({AskSettings: lambda _: settings}), names.SWITCHES)
+        self.switches = Recorder({AskSettings: lambda _: settings})
+        self.system.start(self.switches, names.SWITCHES)
         self.system.start(DynamicSupervisor(), names.traders(ACCOUNT, SYMBOL))
         context = SymbolContext(account=ACCOUNT, symbol=SYMBOL, owner="test", instrument=instrument(SYMBOL), fee=FEE)
         self.leader = self.system.start(Leader(context), names.leader(ACCOUNT, SYMBOL))
@@ -81,3 +82,9 @@ def test_a_leader_and_its_traders_write_into_the_journal_that_they_have_read() -
     floor.trade("100")
     floor.rebuy(begun.cycles[0])
     assert [type(message) for message in floor.journal.take()] == [PlaceIntent, RecordCycles]
+
+
+def test_that_a_symbol_is_drained_goes_behind_the_end_of_its_last_cycle() -> None:
+    floor = Floor(TradingStatus.SHUTDOWN)
+    assert floor.journal.take()[1:] == [PassOn(names.SWITCHES, Drained(ACCOUNT, SYMBOL))]
+    assert not [told for told in floor.switches.take() if isinstance(told, Drained)]

@@ -43,6 +43,14 @@ FOUND = (
         breaks="the kill switch is confirmed while the client of a manager that was killed still sends an entry",
     ),
     Mutant(
+        name="found: an entry that two managers left",
+        file="execution/sending.py",
+        old="if any(not order.status.is_resting and",
+        new="if any(order.status is OrderStatus.IN_FLIGHT and",
+        breaks="the kill switch is confirmed while a client still sends an entry that the last manager did not find",
+        seeds_max=_RARE,
+    ),
+    Mutant(
         name="found: drained is said once",
         file=_SWITCHES,
         old="self.system.tell(names.CONTROL, StatusDrained(*key))\n            case _ if is_wanted and fee",

@@ -76,7 +76,7 @@ SUPERVISION = (
     Mutant(
         name="last trader's drain dropped by the leader",
         file=_LEADER,
-        old="            self.system.tell(names.SWITCHES, Drained(account, symbol))\n",
+        old="            self._journal.tell(PassOn(names.SWITCHES, Drained(account, symbol)))\n",
         new="            pass\n",
         breaks="a shutdown never ends",
     ),
