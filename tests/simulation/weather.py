@@ -1,5 +1,6 @@
 """What befalls the world as a whole, once a beat: servers away, an operator's commands, halts and crashes."""
 
+import random
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -17,6 +18,7 @@ GAP_MAX_S = 45.0
 GAP_LOOKS = 9
 CLOCK_MAX_S = 7_200.0
 EMPTIED_AFTER_S = 1.0
+LIMIT_IS_SET = 0.5
 
 
 def befall(world: World) -> None:
@@ -103,13 +105,17 @@ def _kill_switch(*, is_on: bool, cancel: KillCancel = KillCancel.NOTHING) -> Bef
 
 
 def _limits(world: World, _: str, __: str, size: float) -> None:
-    limits = RiskLimits(
-        max_open_orders=1 + int(size * 8),
-        max_symbol_at_risk=Decimal(50 + int(size * 900)),
-        max_account_at_risk=Decimal(100 + int(size * 1_200)),
-        max_orders_per_min=1 + int(size * 30),
-    )
-    world.table.set_limits(limits)
+    """Set some of the limits: where all are set, the tightest hides the others."""
+    draw = random.Random(f"{size}/limits")
+    drawn = {
+        "max_open_orders": draw.randint(1, 8),
+        "max_symbol_at_risk": Decimal(draw.randint(50, 950)),
+        "max_account_at_risk": Decimal(draw.randint(100, 1_300)),
+        "max_orders_per_min": draw.randint(1, 16),
+        "max_daily_loss": Decimal(draw.choice(("0.001", "0.01", "0.1"))),
+    }
+    kept = {name: limit for name, limit in drawn.items() if draw.random() < LIMIT_IS_SET}
+    world.table.set_limits(RiskLimits(**kept))
 
 
 def _no_limits(world: World, _: str, __: str, ___: float) -> None:

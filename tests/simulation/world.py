@@ -88,6 +88,7 @@ class World:
         self.exchange = SimulatedExchange(self.clock, self.agenda, self.odds, self._make_engine())
         self.promises = Promises(self.plan, self.books, self.table, self.exchange, self.shown)
         self.promises.known_limits = self._known_limits
+        self.promises.manager = lambda account: self.actor(names.execution_manager(account))
         self.promises.is_blind = self._unheard.is_blind
         self.table.kill_switch_seen = Heard(self.table.kill_switch_seen, self._kill_switch_confirmed)
         self.exchange.on_departure = lambda order: self._hold(self.promises.order_leaves, order)

@@ -93,4 +93,18 @@ SAFEGUARDS = (
         new="        pass",
         breaks="a manager that starts while no trades arrive lets entries out",
     ),
+    Mutant(
+        name="orders of a minute not counted",
+        file="execution/risk.py",
+        old="            self._sent_ns.append(now_ns)\n",
+        new="            pass\n",
+        breaks="what runs wild is not slowed down",
+    ),
+    Mutant(
+        name="loss of the day not counted",
+        file="execution/risk.py",
+        old="cycle.result.realised_pnl)",
+        new="ZERO)",
+        breaks="an account goes on losing beyond what its operator allows for a day",
+    ),
 )

@@ -218,6 +218,26 @@ def entry_beyond_a_limit(history: History) -> None:
     history.send(history.intend(history.cycle(trader=2), price=Decimal("98.90"), quantity=Decimal("1.011")))
 
 
+def entry_beyond_the_orders_of_a_minute(history: History) -> None:
+    limits = RiskLimits(max_orders_per_min=2)
+    history.table.set_limits(limits)
+    history.promises.known_limits, manager = lambda _: limits, object()
+    history.promises.manager = lambda _: manager
+    cycle = history.trade()
+    history.end(cycle, history.cycle(2, dust_in=DUST))
+    history.send(history.intend(history.cycle(2, dust_in=DUST)))
+
+
+def entry_beyond_the_loss_of_a_day(history: History) -> None:
+    limits = RiskLimits(max_daily_loss=Decimal("0.01"))
+    history.table.set_limits(limits)
+    history.promises.known_limits = lambda _: limits
+    cycle = history.trade()
+    assert history.result().realised_pnl < -limits.max_daily_loss
+    history.end(cycle, history.cycle(2, dust_in=DUST))
+    history.send(history.intend(history.cycle(2, dust_in=DUST)))
+
+
 def number_used_again(history: History) -> None:
     cycle = history.begin(history.cycle(2))
     history.end(cycle, history.cycle(2, trader=1, key=CycleKey(ACCOUNT, SYMBOL, 1, 1)), **NOTHING)
@@ -300,6 +320,8 @@ BREACHES: dict[Callable[[History], None], str] = {
     entry_that_comes_after_all_deadlines: "a kill switch that is confirmed stops entries",
     entry_while_the_market_is_not_heard: "nothing is bought while the market is not heard",
     entry_beyond_a_limit: "a limit that is known is kept",
+    entry_beyond_the_orders_of_a_minute: "a limit that is known is kept",
+    entry_beyond_the_loss_of_a_day: "a limit that is known is kept",
     entry_beyond_the_budget: "quote at risk stays within the budget",
     number_used_again: "a number names one cycle",
     trader_with_two_cycles: "a trader has one cycle at a time",

@@ -1,75 +1,147 @@
 """Which limits an entry was held against, and what was at risk at least when it left: by the exchange's own word.
 
 What the execution manager counts is at least what is counted here: orders and fills of before the entry's intent, and
-of those only what has not ended when it arrives. So no order that was let out rightly is found to be beyond a limit.
+of those only what has not ended when it arrives; orders of a minute and losses of a day only as long as neither limits,
+manager nor clock is another. So no order that was let out rightly is found to be beyond a limit.
 """
 
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
 
+from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.limits import RiskLimits
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.side import Side
+from naive_daemon.otp.clock import Clock
 from tests.simulation.promises.annals import Annals
 from tests.simulation.promises.at_exchange import AtExchange
 from tests.simulation.promises.violation import demand
 from tests.trading.table import Table
 
 PROMISE = "a limit that is known is kept"
+NS_PER_MIN, NS_PER_DAY = 60 * NS_PER_S, 86_400 * NS_PER_S
+RECENT_MAX = 64
+"""More than there may be in a minute."""
+UNKNOWN = Decimal("-Infinity")
+SET_NS = 1_000_000
+"""By less than this the clock is never set."""
+
+
+class _Span(msgspec.Struct, frozen=True):
+    """How long an account's orders are counted together: one manager, no limits that it does not know, one clock."""
+
+    manager: object
+    written: int
+    clock: int
+
+    def is_of(self, other: "_Span") -> bool:
+        """Say whether it is the same."""
+        return self.manager is other.manager and (self.written, self.clock) == (other.written, other.clock)
 
 
 class _Intent(msgspec.Struct, frozen=True):
-    """The place of an intent among all, and of the limits that were known as it was committed among all limits."""
+    """The place of an intent among all, and of the limits that were known as it was committed among all limits.
+
+    `span` is None while the newest limits are not known; `lost`: what the day has lost, when it is the first one.
+    """
 
     number: int
     known: int | None
+    span: _Span | None
+    at_ns: int
+    lost: Decimal
 
 
 class Limits:
-    """Hears of each intent as it is committed, and looks at each entry as it arrives."""
+    """Hears of each intent as it is committed, and looks at each entry as it arrives. `shown`: the daemon's clock."""
 
-    def __init__(self, table: Table, annals: Annals, there: AtExchange) -> None:
+    def __init__(self, table: Table, annals: Annals, there: AtExchange, shown: Clock) -> None:
         self._table = table
         self._annals = annals
         self._there = there
+        self._shown = shown
         self._written: dict[str, list[RiskLimits]] = {}
         self._intents: dict[str, _Intent] = {}
+        self._recent: defaultdict[str, deque[_Intent]] = defaultdict(lambda: deque(maxlen=RECENT_MAX))
+        self._lost: defaultdict[str, Decimal] = defaultdict(Decimal)
+        self._ahead_ns = self._read_ahead_ns()
+        self._clocks = 0
+        self._days = {shown.now_ns() // NS_PER_DAY}
 
     def note(self, account: str) -> list[RiskLimits]:
         """Note what limits there are, the newest last, and give all that there have been."""
+        self._note_clock()
         written = self._written.setdefault(account, [RiskLimits()])
         newest = self._table.safeguards.limits.get(account, RiskLimits())
         if newest != written[-1]:
             written.append(newest)
         return written
 
-    def take_intent(self, order: Order, known: RiskLimits | None) -> None:
+    def take_intent(self, order: Order, known: RiskLimits | None, manager: object = None) -> None:
         """Hear of an intent; `known` are the limits that its manager knows, None while there is none that does."""
-        written = self.note(order.key.account)
+        account = order.key.account
+        written = self.note(account)
         place = written.index(known) if known in written else None
-        self._intents[order.client_order_id] = _Intent(len(self._intents), place)
+        span = _Span(manager, len(written), self._clocks) if known == written[-1] else None
+        lost, now_ns = self._lost[account], self._shown.now_ns()
+        self._intents[order.client_order_id] = _Intent(len(self._intents), place, span, now_ns, lost)
+
+    def take_result(self, account: str, earned: Decimal) -> None:
+        """Hear of what a cycle has brought that has ended."""
+        self._lost[account] -= earned
 
     def take_arrival(self, order: Order) -> None:
         """See that an entry is within the limits that its manager knew, or within any that came since."""
-        intent = self._intents.get(order.client_order_id)
-        if order.side is not Side.BUY or intent is None or intent.known is None:
+        intent, account = self._intents.get(order.client_order_id), order.key.account
+        if intent is None:
             return
-        open_orders = [one for one in self._rest(order.key.account) if self._is_before(one, intent)]
-        symbols = {each for account, each in self._annals.symbols if account == order.key.account}
-        risked = {symbol: self._risked(order.key.account, symbol, open_orders, intent) for symbol in symbols}
+        written = self.note(account)
+        sent = self._sent_in_a_minute(account, intent)
+        self._recent[account].append(intent)
+        if order.side is not Side.BUY or intent.known is None:
+            return
+        lost = intent.lost if len(self._days) == 1 else UNKNOWN
+        open_orders = [one for one in self._rest(account) if self._is_before(one, intent)]
+        symbols = {each for one, each in self._annals.symbols if one == account}
+        risked = {symbol: self._risked(account, symbol, open_orders, intent) for symbol in symbols}
         cost = order.price * order.quantity
         in_symbol, in_account = risked[order.symbol] + cost, sum(risked.values()) + cost
-        limits = self.note(order.key.account)[intent.known :]
+        limits = written[intent.known :]
         is_within = any(
             (one.max_open_orders is None or len(open_orders) < one.max_open_orders)
             and (one.max_symbol_at_risk is None or in_symbol <= one.max_symbol_at_risk)
             and (one.max_account_at_risk is None or in_account <= one.max_account_at_risk)
+            and (one.max_orders_per_min is None or sent < one.max_orders_per_min)
+            and (one.max_daily_loss is None or lost < one.max_daily_loss)
             for one in limits
         )
-        seen = f"{order.client_order_id} beside {len(open_orders)}, {in_symbol} of {in_account} at risk: {limits}"
+        beside = f"{len(open_orders)} open and {sent} of the last minute"
+        seen = f"{order.client_order_id} beside {beside}, {in_symbol} of {in_account} at risk, {lost} lost: {limits}"
         demand(is_within, PROMISE, seen)
+
+    def _sent_in_a_minute(self, account: str, intent: _Intent) -> int:
+        """Count the orders that had arrived already, were meant before this one, and less than a minute ago by now."""
+        span, since_ns = intent.span, self._shown.now_ns() - NS_PER_MIN
+        if span is None or span.clock != self._clocks:
+            return 0
+        return sum(
+            one.number < intent.number and one.at_ns > since_ns and one.span is not None and one.span.is_of(span)
+            for one in self._recent[account]
+        )
+
+    def _note_clock(self) -> None:
+        """Note that the clock was set, and which days it has shown."""
+        ahead_ns = self._read_ahead_ns()
+        if abs(ahead_ns - self._ahead_ns) > SET_NS:
+            self._ahead_ns = ahead_ns
+            self._clocks += 1
+            self._days.add(self._shown.now_ns() // NS_PER_DAY)
+
+    def _read_ahead_ns(self) -> int:
+        return self._shown.now_ns() - round(self._shown.monotonic_s() * NS_PER_S)
 
     def _rest(self, account: str) -> Iterable[Order]:
         """Give what rests on the exchange of an account."""

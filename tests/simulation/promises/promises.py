@@ -65,8 +65,9 @@ class Promises:
         self._books = books
         self._shown = shown
         self._at_exchange = AtExchange()
-        self._limits = Limits(table, self.annals, self._at_exchange)
+        self._limits = Limits(table, self.annals, self._at_exchange, shown)
         self.known_limits: Callable[[str], RiskLimits | None] = lambda _: None  # what an account's manager knows
+        self.manager: Callable[[str], object] = lambda _: None  # who it is
         self.is_blind: Callable[[str], bool] = lambda _: False  # whether it has been told that no market is heard
         self._blindly: set[str] = set()
         self._closings = Closings(table, self.prints, shown)
@@ -220,7 +221,7 @@ class Promises:
         naive_rules.passes_the_filters(order, instrument)
         known = self.annals.orders[order.client_order_id] = OrderAnnals(order, order.status)
         legs.append(known)
-        self._limits.take_intent(order, self.known_limits(order.key.account))
+        self._limits.take_intent(order, self.known_limits(order.key.account), self.manager(order.key.account))
         cycle.bound = cycle.bound or cycle.terms
         return known
 
@@ -309,6 +310,7 @@ class Promises:
         safety.result_adds_up(result, known, instrument)
         naive_rules.ends_when_all_is_sold(known, instrument)
         known.result = result
+        self._limits.take_result(key.account, result.realised_pnl)
         del symbol.open[key]
         self._ended.append(known)
         symbol.dust += result.dust_base
