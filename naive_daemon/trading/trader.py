@@ -224,9 +224,10 @@ class Trader(Actor):
     def _decide(self, event: StrategyEvent) -> None:
         refuse_hanging(self, self._strategy)
         decisions = decide_once(self._strategy, event, self._position, self._context.instrument)
-        if self.is_dead or not self._leader.is_alive():
+        if self.is_dead or self.ref.is_orphan() or not self._leader.is_alive() or self._leader.is_orphan():
             # While the strategy hung it was killed: what it decides reaches nobody, so it is not told as done. Or its
-            # leader has ended: the next one may have begun from a journal that does not have it yet.
+            # leader has ended or will: the next one may have begun from a journal that does not have it yet, or the
+            # symbol be down for everybody else.
             self.log.warning("decided too late", decisions=len(decisions))
             return
         for decision in decisions:

@@ -1,6 +1,8 @@
-"""Whoever outlives its journal for a moment writes nothing into the next one, from which everybody else has begun."""
+"""Whoever outlives its journal or its supervisor for a moment writes nothing that others have not begun from."""
 
 from decimal import Decimal
+
+import pytest
 
 from naive_daemon import names
 from naive_daemon.clock import NS_PER_S, VirtualClock
@@ -88,3 +90,17 @@ def test_that_a_symbol_is_drained_goes_behind_the_end_of_its_last_cycle() -> Non
     floor = Floor(TradingStatus.SHUTDOWN)
     assert floor.journal.take()[1:] == [PassOn(names.SWITCHES, Drained(ACCOUNT, SYMBOL))]
     assert not [told for told in floor.switches.take() if isinstance(told, Drained)]
+
+
+@pytest.mark.parametrize("orphan", ["trader", "leader"])
+def test_a_trader_places_nothing_once_its_supervisor_or_its_leaders_has_ended(orphan: str) -> None:
+    """They are about to end as well, and everybody else may take the symbol for down."""
+    floor = Floor()
+    floor.journal.take()
+    one = floor.leader if orphan == "leader" else floor.system.whereis(names.trader(ACCOUNT, SYMBOL, 1))
+    supervisor = floor.system.start(Recorder())
+    assert one is not None
+    one._actor.parent = supervisor
+    send_exit(supervisor, KILL)
+    floor.trade("100")
+    assert floor.journal.take() == []

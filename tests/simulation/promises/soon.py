@@ -65,7 +65,7 @@ class Soon:
 
 
 def _wanted(world: "World") -> Iterator[Late]:
-    """See to it that what an operator has written is known to the daemon."""
+    """See to it that what an operator has written is known to the daemon: each time anew, from when it was written."""
     switches, table = world.actor(names.SWITCHES), world.table
     for key, row in table.rows.items():
         known = None if switches is None else switches._symbols.get(key)
@@ -74,10 +74,12 @@ def _wanted(world: "World") -> Iterator[Late]:
         else:
             is_known = known is not None and known.settings == row
         if not is_known:
-            yield "what an operator writes is known soon", key, f"{known and known.settings}, wanted {row}"
+            seen = f"{known and known.settings}, wanted {row}"
+            yield "what an operator writes is known soon", (key, str(row)), seen
     read = None if switches is None else switches._guard._safeguards
     if read != table.safeguards:
-        yield "what an operator writes is known soon", "safeguards", f"{read}, wanted {table.safeguards}"
+        wanted = str(table.safeguards)
+        yield "what an operator writes is known soon", ("safeguards", wanted), f"{read}, wanted {wanted}"
 
 
 def _shown(world: "World") -> Iterator[Late]:
