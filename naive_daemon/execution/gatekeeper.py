@@ -85,7 +85,7 @@ class Gatekeeper:
     def take_ends(self, cycles: Iterable[Cycle]) -> None:
         """Count cycles that have ended."""
         for cycle in cycles:
-            self._risk.take_end(cycle, self._now_ns())
+            self._risk.take_end(cycle)
 
     def take_safeguards(self, safeguards: Safeguards) -> None:
         """Heed the kill switch and the limits as they are now, and say again what holds."""

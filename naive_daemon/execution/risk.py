@@ -2,6 +2,9 @@
 
 Quote at risk is counted by cycle and to the safe side: what its buys have cost or may still cost, in the quote asset,
 from the moment the buy is sent until the journal says that the cycle has ended. Every sum here is exact.
+
+The clock may be set, forward and back. What was lost counts by the day of its own time, and as today's while that
+is still to come; an order that was sent in the future, before the clock was set back, is none of the last minute.
 """
 
 from collections import defaultdict, deque
@@ -16,6 +19,8 @@ from naive_daemon.domain.side import Side
 
 NS_PER_MIN = 60 * 1_000_000_000
 NS_PER_DAY = 24 * 60 * NS_PER_MIN
+DAYS_MAX = 8
+"""Days whose results are kept: today's, and those that a clock showed which was set back since."""
 
 
 def day_began_ns(now_ns: int) -> int:
@@ -33,15 +38,13 @@ class RiskBook:
         self._by_symbol: defaultdict[str, Decimal] = defaultdict(Decimal)
         self._by_asset: defaultdict[str, Decimal] = defaultdict(Decimal)
         self._sent_ns: deque[int] = deque()
-        self._realised: defaultdict[str, Decimal] = defaultdict(Decimal)
-        self._day_ns = 0
+        self._realised: dict[int, defaultdict[str, Decimal]] = {}
         self._offered: list[tuple[str, Decimal]] = []
 
     def restore(self, orders: Iterable[Order], realised_pnl: Mapping[str, Decimal], now_ns: int) -> None:
         """Begin from the journal: orders of cycles that have not ended, and what today has brought, by symbol."""
-        self._day_ns = day_began_ns(now_ns)
         for symbol, pnl in realised_pnl.items():
-            self._add(self._realised, self._quote_asset_of(symbol), pnl)
+            self._add(self._day(now_ns), self._quote_asset_of(symbol), pnl)
         for order in orders:
             self.take_order(order)
 
@@ -65,14 +68,13 @@ class RiskBook:
             while len(self._sent_ns) > self.limits.max_orders_per_min:
                 self._sent_ns.popleft()
 
-    def take_end(self, cycle: Cycle, now_ns: int) -> None:
-        """Count a cycle that has ended: it risks nothing more, and what it brought is today's."""
+    def take_end(self, cycle: Cycle) -> None:
+        """Count a cycle that has ended: it risks nothing more, and what it brought is its day's."""
         for cost in self._cost.pop(cycle.key, {}).values():
             self._change(cycle.key.symbol, EXACT.minus(cost))
         if cycle.result is not None:
-            self._roll_day(now_ns)
-            if cycle.result.finished_ns >= self._day_ns:
-                self._add(self._realised, self._quote_asset_of(cycle.key.symbol), cycle.result.realised_pnl)
+            day = self._day(cycle.result.finished_ns)
+            self._add(day, self._quote_asset_of(cycle.key.symbol), cycle.result.realised_pnl)
 
     def offer(self, order: Order) -> None:
         """Count an entry that was refused as if it were placed, until `end_offers`: no room is offered twice."""
@@ -125,22 +127,23 @@ class RiskBook:
         limit = self.limits.max_daily_loss
         if limit is None:
             return None
-        self._roll_day(now_ns)
-        loss = EXACT.minus(self._realised[asset])
+        today_ns = day_began_ns(now_ns)
+        loss = EXACT.minus(total(day[asset] for day_ns, day in self._realised.items() if day_ns >= today_ns))
         if loss < limit:
             return None
         return f"limit max_daily_loss={plain(limit)}: {plain(loss)} {asset} lost since midnight UTC"
 
     def _sent_within_a_minute(self, now_ns: int) -> int:
-        while self._sent_ns and self._sent_ns[0] <= now_ns - NS_PER_MIN:
+        while self._sent_ns and not now_ns - NS_PER_MIN < self._sent_ns[0] <= now_ns:
             self._sent_ns.popleft()
         return len(self._sent_ns) + len(self._offered)
 
-    def _roll_day(self, now_ns: int) -> None:
-        began_ns = day_began_ns(now_ns)
-        if began_ns > self._day_ns:
-            self._day_ns = began_ns
-            self._realised.clear()
+    def _day(self, time_ns: int) -> defaultdict[str, Decimal]:
+        """Give what the day of a moment has brought, by quote asset; the oldest of too many is forgotten."""
+        day = self._realised.setdefault(day_began_ns(time_ns), defaultdict(Decimal))
+        if len(self._realised) > DAYS_MAX:
+            del self._realised[min(self._realised)]
+        return day
 
     def _change(self, symbol: str, amount: Decimal) -> None:
         if amount:

@@ -96,7 +96,7 @@ def test_what_is_at_risk_is_what_a_reckoning_from_scratch_gives(steps: list[tupl
     for number, (drawn, change) in enumerate(steps):
         order = known.get(drawn.client_order_id, drawn)
         if change == "end":
-            book.take_end(make_cycle(order, "1"), 0)
+            book.take_end(make_cycle(order, "1"))
             ledger.orders.pop(order.key, None)
         elif change == "offer":
             book.offer(order)

@@ -15,12 +15,14 @@ from naive_daemon.execution.client import SEND_WITHIN_S, ClientTrouble, MarketSt
 from naive_daemon.execution.gatekeeper import Gatekeeper
 from naive_daemon.execution.journal import RecordCycles
 from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed, KillSwitchObeyed
+from naive_daemon.execution.risk import NS_PER_DAY, RiskBook
 from naive_daemon.otp import Actor
 from tests.execution.desk import (
     ACCOUNT,
     MIDNIGHT_NS,
     OPEN,
     REJECTED,
+    START_NS,
     UNKNOWN,
     Desk,
     accepted,
@@ -109,6 +111,24 @@ def test_max_orders_per_min_counts_exits_too_and_refuses_only_entries() -> None:
     desk.wait(70)
     assert desk.held() == {}
     assert reasons(desk, THIRD) == [None]
+
+
+def test_a_loss_of_today_counts_though_the_clock_has_shown_tomorrow_and_one_of_tomorrow_until_then() -> None:
+    book = RiskBook(lambda _: "Q")
+    book.limits = RiskLimits(max_daily_loss=Decimal(10))
+    book.take_end(make_cycle(make_order(1), "-10", START_NS))
+    assert book.refusal(BUY, 0, START_NS + NS_PER_DAY) is None
+    assert book.refusal(BUY, 0, START_NS) == "limit max_daily_loss=10: 10 Q lost since midnight UTC"
+    book.take_end(make_cycle(make_order(2), "-3", START_NS + NS_PER_DAY))
+    assert book.refusal(BUY, 0, START_NS) == "limit max_daily_loss=10: 13 Q lost since midnight UTC"
+
+
+def test_orders_that_were_sent_while_the_clock_was_ahead_keep_nobody_waiting_once_it_is_set_back() -> None:
+    book = RiskBook(lambda _: "Q")
+    book.limits = RiskLimits(max_orders_per_min=1)
+    book.take_sent(START_NS + NS_PER_DAY)
+    assert book.refusal(BUY, 0, START_NS + NS_PER_DAY) is not None
+    assert book.refusal(BUY, 0, START_NS) is None
 
 
 def test_max_daily_loss_counts_from_midnight_utc() -> None:

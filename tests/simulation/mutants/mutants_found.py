@@ -30,7 +30,7 @@ FOUND = (
     Mutant(
         name="found: a trader that outlives its leader",
         file="trading/trader.py",
-        old="if self.is_dead or not self._leader.is_alive():",
+        old="if self.is_dead or self.ref.is_orphan() or not self._leader.is_alive() or self._leader.is_orphan():",
         new="if self.is_dead:",
         breaks="a trader whose supervisor was killed while it decided places an order that its successor does not know",
         seeds_max=_RARE,
