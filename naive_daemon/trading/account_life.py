@@ -191,7 +191,6 @@ class AccountLife:
     def _rest(self) -> None:
         """Be off, and let others trade it, once no opening is under way any more."""
         self._cancel_timer()
-        self._desk.opener.close(self.name)
         self.stage, self._reason, self._failures = Stage.OFF, None, 0
         self._opened = None
         self._release()
@@ -199,6 +198,7 @@ class AccountLife:
 
     def _release(self) -> None:
         if self._is_claimed and self._overdue is None:
+            self._desk.opener.close(self.name)  # what a former desk has opened, too
             self._is_claimed = self._is_ours = False
             self._actor.system.tell(names.JOURNAL, ReleaseAccount(self.name))
 

@@ -106,6 +106,17 @@ def test_the_lock_of_an_opening_that_nobody_wants_any_more_is_kept_until_it_has_
     assert plant.system.whereis(names.client("fourth")) is None
 
 
+def test_what_a_former_desk_has_opened_is_closed_where_it_is_not_wanted_any_more(plant: AccountsPlant) -> None:
+    """Its key and its connection would outlive it."""
+    plant.trade_all()
+    assert plant.opener.opened("second") is not None
+    plant.kill(names.account_supervisor("second"))
+    restart_desk(plant, "second", is_enabled=False)
+    assert plant.system.whereis(names.account_supervisor("second")) is None
+    assert plant.opener.opened("second") is None
+    assert claimed(plant) == set(plant.accounts) - {"second"}
+
+
 def test_what_a_former_desk_has_claimed_stays_ours_where_it_is_wanted(plant: AccountsPlant) -> None:
     plant.trade_all()
     plant.opener.refused["fourth"] = "Binance refuses the API key: -2015"
