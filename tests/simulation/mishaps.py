@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from naive_daemon import names
+from naive_daemon.domain.events import OrderFilled
 from naive_daemon.domain.limits import KillCancel
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
@@ -94,6 +95,17 @@ def _switch_while_an_entry_waits(world: World, _: str, __: str, size: float) -> 
 def _answered_after_its_cancel(world: World, _: str, __: str, size: float) -> None:
     """Have the next entry cancelled as soon as it is there; that it was accepted comes later than that it is over."""
     world.exchange.network.slow_down_next_entry(_pull(world, KillCancel.ENTRIES), back_s=1.0 + size * SLOW_MAX_S)
+
+
+def _cancelled_behind_a_lost_fill(world: World, account: str, _: str, __: float) -> None:
+    """Let an operator have a buy cancelled of which some has just been filled, and nobody has been told."""
+    buys = _open_buys(world, account)
+    if not buys:
+        return
+    symbol = buys[-1].symbol
+    world.exchange.network.lose_next(OrderFilled)
+    _fill_a_piece(world, account, symbol)
+    world.table.set(symbol, TradingStatus.OFF, stop=RestingOrders.CANCEL, account=account)
 
 
 def _pull(world: World, cancel: KillCancel) -> Callable[[], None]:
@@ -239,6 +251,7 @@ MISHAPS: dict[tuple[str, str], Befall] = {
     ("mishap", "nobody reads"): _nobody_reads,
     ("mishap", "the switch as an entry leaves"): _switch_as_an_entry_leaves,
     ("mishap", "the switch while an entry waits"): _switch_while_an_entry_waits,
+    ("mishap", "cancelled behind a lost fill"): _cancelled_behind_a_lost_fill,
     ("mishap", "fewer traders, then more"): _fewer_then_more,
     ("mishap", "killed as a cycle ends"): _killed_as_a_cycle_ends,
     ("mishap", "away as a drain ends"): _away_as_a_drain_ends,

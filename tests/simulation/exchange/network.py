@@ -125,6 +125,7 @@ class Network:
         self._next_entry: tuple[float, float, Callable[[], None]] | None = None
         self._next_order = self._next_entry
         self._next_held: tuple[float, Callable[[], None]] | None = None
+        self._lost_next: type | None = None
 
     @property
     def is_away(self) -> bool:
@@ -138,7 +139,7 @@ class Network:
     def heal(self) -> None:
         """Let everything through from now on, and whoever reads a dead connection notice."""
         self._away_until_ns = self._banned_until_ns = 0
-        self._next_entry = self._next_order = self._next_held = None
+        self._next_entry = self._next_order = self._next_held = self._lost_next = None
         dead, self._dead = self._dead, []
         for line in dead:
             line.lost("the connection was dead")
@@ -146,6 +147,10 @@ class Network:
     def slow_down_next_entry(self, then: Callable[[], None], *, there_s: float = 0.0, back_s: float = 0.0) -> None:
         """Let the next entry that leaves take so much longer, or its answer, and do something once it is on its way."""
         self._next_entry = there_s, back_s, then
+
+    def lose_next(self, kind: type) -> None:
+        """Let the next event of a kind be lost, whosever stream it is on."""
+        self._lost_next = kind
 
     def hold_up_next_entry(self, seconds: float, then: Callable[[], None]) -> None:
         """Let the next entry wait for so long before it is sent, and do something at once."""
@@ -198,6 +203,9 @@ class Network:
         if size is not None:
             self.cut(line, "the connection was reset", size)
         if line.is_cut or strikes("lost", place) is not None:
+            return
+        if type(event) is self._lost_next:
+            self._lost_next = None
             return
         now_ns = self.clock.now_ns()
         line.free_ns = max(line.free_ns, now_ns + round(self._latency_s() * NS_PER_S))
