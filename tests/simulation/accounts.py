@@ -14,13 +14,19 @@ LATE_MAX_S = 20.0
 
 
 class SimulatedOpener(AtOnce):
-    """Implements AccountOpener. Kinds `refused` (a key that does not work today) and `late answer`."""
+    """Implements AccountOpener. Kinds `refused` (a key that does not work today) and `late answer`.
 
-    def __init__(self, fee: Decimal, odds: Odds, agenda: Agenda, life: Life) -> None:
+    `end_gateway`: ends what an account's client has left behind.
+    """
+
+    def __init__(
+        self, fee: Decimal, odds: Odds, agenda: Agenda, life: Life, end_gateway: Callable[[str], None] = lambda _: None
+    ) -> None:
         super().__init__(OpenedAccount(fee))
         self._odds = odds
         self._agenda = agenda
         self._life = life
+        self._end_gateway = end_gateway
         self._under_way: dict[str, object] = {}
 
     def begin(self) -> None:
@@ -47,6 +53,11 @@ class SimulatedOpener(AtOnce):
             answer()
         else:
             self._agenda.after(late * LATE_MAX_S, answer)
+
+    def close(self, account: str) -> None:
+        """Give an account's key back, and end its connection."""
+        self._end_gateway(account)
+        super().close(account)
 
     def is_under_way(self, account: str) -> bool:
         """Say whether an account is being opened."""

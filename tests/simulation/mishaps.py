@@ -33,6 +33,7 @@ DYING_S = 2.0
 ENDING_S = 1.0
 OUTLIVING_S = 4.0
 PIECES = 8
+DEATHS = 8
 BUSY_MAX_S = 4.0
 PIECE, LOT = Decimal("0.25"), Decimal("0.001")
 
@@ -106,6 +107,12 @@ def _cancelled_behind_a_lost_fill(world: World, account: str, _: str, __: float)
     world.exchange.network.lose_next(OrderFilled)
     _fill_a_piece(world, account, symbol)
     world.table.set(symbol, TradingStatus.OFF, stop=RestingOrders.CANCEL, account=account)
+
+
+def _dies_again_and_again(world: World, account: str, _: str, __: float) -> None:
+    """Kill an account's client until its supervisor gives up."""
+    for number in range(DEATHS):
+        _kill_after(world, number * LOOK_S, names.client(account))
 
 
 def _pull(world: World, cancel: KillCancel) -> Callable[[], None]:
@@ -252,6 +259,7 @@ MISHAPS: dict[tuple[str, str], Befall] = {
     ("mishap", "the switch as an entry leaves"): _switch_as_an_entry_leaves,
     ("mishap", "the switch while an entry waits"): _switch_while_an_entry_waits,
     ("mishap", "cancelled behind a lost fill"): _cancelled_behind_a_lost_fill,
+    ("mishap", "dies again and again"): _dies_again_and_again,
     ("mishap", "fewer traders, then more"): _fewer_then_more,
     ("mishap", "killed as a cycle ends"): _killed_as_a_cycle_ends,
     ("mishap", "away as a drain ends"): _away_as_a_drain_ends,

@@ -365,7 +365,7 @@ class World:
             account=plan.accounts[0],
             instruments=plan.instruments,
             exchange=self._make_exchange(life),
-            opener=SimulatedOpener(plan.fee, odds, self.agenda, life),
+            opener=SimulatedOpener(plan.fee, odds, self.agenda, life, self.exchange.close_gateway),
             open_journal=lambda: SimulatedJournal(
                 self.books, odds, outages, life, written, on_wait=self.promises.entries_wait
             ),

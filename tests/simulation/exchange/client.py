@@ -218,8 +218,13 @@ class SimulatedGateway:
 
     # ----------------------------------------------------------------------------------------------------------------
 
-    def _is_over(self) -> bool:
+    @property
+    def is_over(self) -> bool:
+        """Say whether it has ended, or its process has."""
         return self._is_ended or self._life.is_over
+
+    def _is_over(self) -> bool:
+        return self.is_over
 
     def _tell_manager(self, message: Any) -> None:
         """Tell, in order; a gateway whose thread is held up tells late, and later than anybody waits for an answer."""

@@ -56,6 +56,17 @@ class SimulatedExchange(Venue):
 
         return BinanceClient(account, open_gateway)  # type: ignore[arg-type]  # of another class than the real gateway
 
+    def close_gateway(self, account: str) -> None:
+        """End an account's gateway, if it has one, as `LiveAccounts.close` does."""
+        gateway = self._gateways.get(account)
+        if gateway is not None:
+            gateway.end_soon()
+
+    def has_gateway(self, account: str) -> bool:
+        """Say whether an account has a gateway that has not ended."""
+        gateway = self._gateways.get(account)
+        return gateway is not None and not gateway.is_over
+
     # The world ------------------------------------------------------------------------------------------------------
 
     def trade(self, trade: Trade) -> None:

@@ -246,6 +246,13 @@ SUPERVISION = (
         breaks="a change is lost with the write that failed",
     ),
     Mutant(
+        name="connection of an account that is down left open",
+        file="trading/account_life.py",
+        old="        self._ref = None\n        self._desk.opener.close(self.name)\n",
+        new="        self._ref = None\n",
+        breaks="a client that was killed goes on sending and hearing for an account that nobody trades",
+    ),
+    Mutant(
         name="watchdog not fed",
         file="watchman.py",
         old="            self._notifier.alive()\n",

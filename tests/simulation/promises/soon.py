@@ -29,6 +29,9 @@ KNOWN_WITHIN_S = 35.0
 
 SHOWN_WITHIN_S = 40.0
 """Longer than control, which has its own thread, may be held up, and is then refused again and again."""
+CLOSED_WITHIN_S = 5.0
+"""Nobody is asked for it: whoever knows that an account is down has closed it."""
+
 OF_ACCOUNTS = frozenset({"account", "execution", "client", "feed", "player", "watchman"})
 
 Late = tuple[str, Hashable, str]
@@ -125,6 +128,14 @@ def _stopped(world: "World") -> Iterator[Late]:
             yield "a symbol stops soon when its account is down", account, f"{life.stage}: {running}"
 
 
+def _closed(world: "World") -> Iterator[Late]:
+    """See to it that no connection outlives its account."""
+    desk = world.actor(names.ACCOUNT_DESK)
+    for account, life in () if desk is None else desk._lives.items():
+        if life.stage in (Stage.OFF, Stage.DOWN) and world.exchange.has_gateway(account):
+            yield "a connection ends soon when its account is down", account, str(life.stage)
+
+
 def _followed(world: "World") -> Iterator[Late]:
     """See to it that traders know of their orders what the journal knows, and an account which cycles are open."""
     for (account, symbol), row in world.table.rows.items():
@@ -167,5 +178,6 @@ LOOKS = (
     _Look(_told, ("notice", "listener", "settings.", "journal."), OF_SYMBOLS | {"feed", "player", "watchman", "cache"}),
     _Look(_unheard, (), OF_SYMBOLS | {"control", "switches", "watchman", "account desk", "cache"}, KNOWN_WITHIN_S),
     _Look(_stopped, (), OF_ACCOUNTS),
+    _Look(_closed, (), OF_SYMBOLS | {"feed", "player", "watchman", "cache"}, CLOSED_WITHIN_S),
     _Look(_followed, ("journal.",), frozenset({"control", "switches", "watchman", "account desk", "cache"})),
 )

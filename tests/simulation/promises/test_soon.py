@@ -10,11 +10,12 @@ from naive_daemon import names
 from naive_daemon.account.metadata_document import encode, key_of
 from naive_daemon.cache import layout
 from naive_daemon.cache.store import Put
+from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.trading.account_stage import Stage
 from tests.simulation.odds import Fault
-from tests.simulation.promises.soon import WITHIN_S
+from tests.simulation.promises.soon import CLOSED_WITHIN_S, WITHIN_S
 from tests.simulation.run import Violation, come_to_rest
 from tests.simulation.world import World
 
@@ -63,6 +64,7 @@ def lose_a_confirmation(world: World) -> None:
 
 def trade_on_without_an_account(world: World) -> None:
     world.actor(names.ACCOUNT_DESK)._lives["second"].stage = Stage.OFF
+    world.exchange.close_gateway("second")
 
 
 def hear_nothing_unheard(world: World) -> None:
@@ -112,6 +114,17 @@ def test_what_is_late_is_caught_once_its_time_is_over_and_not_before(
     with pytest.raises(Violation) as caught:
         world.check()
     assert caught.value.promise == LATE[befall]
+
+
+def test_a_connection_that_is_open_though_its_account_is_down_is_caught(world: World) -> None:
+    world.table.set_account(AccountSettings(name="second", is_enabled=False))
+    world.pass_time(20.0)
+    world.check()
+    world.exchange._gateways["second"]._is_ended = False
+    world.check()
+    world.pass_time(CLOSED_WITHIN_S + 1.0)
+    with pytest.raises(Violation, match="a connection ends soon when its account is down"):
+        world.check()
 
 
 def test_an_account_that_remembers_what_has_ended_is_caught_at_rest(world: World) -> None:
