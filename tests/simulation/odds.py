@@ -92,7 +92,7 @@ OFTEN: Mapping[Place, float] = {
     ("late request", "cancel"): 3.0,
     ("error", "cancel"): 3.0,
     ("late answer", "order"): 2.0,
-    ("refused", "settings.drained"): 6.0,
+    ("refused", "settings.drained"): 20.0,
     ("safeguard", "limits"): 3.0,
     ("mishap", "outlive their journal"): 3.0,
     ("mishap", "killed above the busy"): 3.0,

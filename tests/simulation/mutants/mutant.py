@@ -22,7 +22,7 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True):
     old: str
     new: str
     breaks: str
-    seeds_max: int = 1_000
+    seeds_max: int = 2_000
     rule: bool = False
 
     def applied_to(self, source: str) -> str:

@@ -70,8 +70,10 @@ class Soon:
 def _wanted(world: "World") -> Iterator[Late]:
     """See to it that what an operator has written is known to the daemon: each time anew, from when it was written."""
     switches, table = world.actor(names.SWITCHES), world.table
+    if switches is None:  # nothing is traded, and what stands before them waits for its exchange
+        return
     for key, row in table.rows.items():
-        known = None if switches is None else switches._symbols.get(key)
+        known = switches._symbols.get(key)
         if row.status is TradingStatus.OFF:
             is_known = known is None or known.settings.status is TradingStatus.OFF
         else:
@@ -79,7 +81,7 @@ def _wanted(world: "World") -> Iterator[Late]:
         if not is_known:
             seen = f"{known and known.settings}, wanted {row}"
             yield "what an operator writes is known soon", (key, str(row)), seen
-    read = None if switches is None else switches._guard._safeguards
+    read = switches._guard._safeguards
     if read != table.safeguards:
         wanted = str(table.safeguards)
         yield "what an operator writes is known soon", ("safeguards", wanted), f"{read}, wanted {wanted}"
