@@ -34,6 +34,7 @@ ENDING_S = 1.0
 OUTLIVING_S = 4.0
 PIECES = 8
 DEATHS = 8
+DECIDES_S = 1.0
 BUSY_MAX_S = 4.0
 PIECE, LOT = Decimal("0.25"), Decimal("0.001")
 
@@ -113,6 +114,31 @@ def _dies_again_and_again(world: World, account: str, _: str, __: float) -> None
     """Kill an account's client until its supervisor gives up."""
     for number in range(DEATHS):
         _kill_after(world, number * LOOK_S, names.client(account))
+
+
+def _killed_as_an_entry_is_decided(world: World, account: str, symbol: str, size: float) -> None:
+    """Kill the execution manager while a trader decides: its entry is committed as the next one reads the journal."""
+    trader = names.trader(account, symbol, 1)
+
+    def die(_: Ref) -> None:
+        world.actor_faults.hold_up(names.JOURNAL, 2 * DECIDES_S)
+        _kill(world, names.execution_manager(account))
+
+    world.actor_faults.busy(trader, DECIDES_S * size, die)
+
+
+def _stopped_as_it_starts(world: World, account: str, symbol: str, size: float) -> None:
+    """Let an operator stop a symbol that is being started, when those who start it have just been started again."""
+    world.table.set(symbol, TradingStatus.ON, account=account)
+    world.actor_faults.hold_up(names.leader(account, symbol), OUTLIVING_S)
+    _kill_after(world, LOOK_S, names.symbol_supervisor(account, symbol))
+    _kill_after(world, 2 * LOOK_S, names.SWITCHES)
+    world.agenda.after(LOOK_S * (1.0 + 4 * size), lambda: _stop(world, account, symbol))
+
+
+def _stop(world: World, account: str, symbol: str) -> None:
+    if not world.odds.is_healed:
+        world.table.set(symbol, TradingStatus.OFF, account=account)
 
 
 def _pull(world: World, cancel: KillCancel) -> Callable[[], None]:
@@ -260,6 +286,8 @@ MISHAPS: dict[tuple[str, str], Befall] = {
     ("mishap", "the switch while an entry waits"): _switch_while_an_entry_waits,
     ("mishap", "cancelled behind a lost fill"): _cancelled_behind_a_lost_fill,
     ("mishap", "dies again and again"): _dies_again_and_again,
+    ("mishap", "killed as an entry is decided"): _killed_as_an_entry_is_decided,
+    ("mishap", "stopped as it starts"): _stopped_as_it_starts,
     ("mishap", "fewer traders, then more"): _fewer_then_more,
     ("mishap", "killed as a cycle ends"): _killed_as_a_cycle_ends,
     ("mishap", "away as a drain ends"): _away_as_a_drain_ends,
