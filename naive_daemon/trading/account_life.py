@@ -257,7 +257,6 @@ class AccountLife:
         """Wait no more for an opening: what it brings will be given back. The lock is kept until then."""
         if self.stage is Stage.OPENING and attempt == self.attempt:
             self._overdue = attempt
-            self._desk.opener.close(self.name)
             self._fail(LATE)
 
     def take_opening(self, came: OpeningCame) -> None:
@@ -319,8 +318,9 @@ class AccountLife:
     def _fail(self, reason: str, *, is_passing: bool = False, is_defect: bool = False) -> None:
         """Be down, and be tried again after a pause; the shortest one where nothing is wrong with the account itself.
 
-        The lock is kept: the account is still ours to trade.
+        The lock is kept: the account is still ours to trade. Its key and what a killed client has left are given back.
         """
+        self._desk.opener.close(self.name)
         self._desk.leave(self)
         self._cancel_timer()
         pause_s = self._desk.quarantine.pause_s(1) if is_passing else self._pause_s()
@@ -381,7 +381,6 @@ class AccountLife:
     def take_end(self, reason: str) -> None:
         """Take it that the tree has ended."""
         self._ref = None
-        self._desk.opener.close(self.name)
         if self.stage is Stage.UP:
             self._leave_up(Stage.CLOSING)
             self._fail(self.fault or reason)

@@ -141,6 +141,12 @@ def _stop(world: World, account: str, symbol: str) -> None:
         world.table.set(symbol, TradingStatus.OFF, account=account)
 
 
+def _nobody_knows_what_is_wanted(world: World, _: str, __: str, size: float) -> None:
+    """Kill the switches while the settings can not be read: those that come know of nobody what is wanted."""
+    world.outages.take_away(POSTGRES, 1.0 + size * SLOW_MAX_S)
+    _kill_after(world, LOOK_S, names.SWITCHES)
+
+
 def _pull(world: World, cancel: KillCancel) -> Callable[[], None]:
     """Give what pulls the switch, and releases it after a while, or not."""
 
@@ -288,6 +294,7 @@ MISHAPS: dict[tuple[str, str], Befall] = {
     ("mishap", "dies again and again"): _dies_again_and_again,
     ("mishap", "killed as an entry is decided"): _killed_as_an_entry_is_decided,
     ("mishap", "stopped as it starts"): _stopped_as_it_starts,
+    ("mishap", "nobody knows what is wanted"): _nobody_knows_what_is_wanted,
     ("mishap", "fewer traders, then more"): _fewer_then_more,
     ("mishap", "killed as a cycle ends"): _killed_as_a_cycle_ends,
     ("mishap", "away as a drain ends"): _away_as_a_drain_ends,

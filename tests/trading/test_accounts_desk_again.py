@@ -117,6 +117,15 @@ def test_what_a_former_desk_has_opened_is_closed_where_it_is_not_wanted_any_more
     assert claimed(plant) == set(plant.accounts) - {"second"}
 
 
+def test_what_was_opened_for_a_start_that_failed_is_closed(plant: AccountsPlant, journal: TornJournal) -> None:
+    """A client that was killed meanwhile has not let go of its connection."""
+    plant.trade_all()
+    journal.torn.add("fourth")
+    plant.set_account("fourth")
+    assert plant.condition("fourth").state == "down"
+    assert plant.opener.opened("fourth") is None
+
+
 def test_what_a_former_desk_has_claimed_stays_ours_where_it_is_wanted(plant: AccountsPlant) -> None:
     plant.trade_all()
     plant.opener.refused["fourth"] = "Binance refuses the API key: -2015"

@@ -248,8 +248,8 @@ SUPERVISION = (
     Mutant(
         name="connection of an account that is down left open",
         file="trading/account_life.py",
-        old="        self._ref = None\n        self._desk.opener.close(self.name)\n",
-        new="        self._ref = None\n",
+        old="        self._desk.opener.close(self.name)\n        self._desk.leave(self)\n",
+        new="        self._desk.leave(self)\n",
         breaks="a client that was killed goes on sending and hearing for an account that nobody trades",
     ),
     Mutant(

@@ -3,15 +3,20 @@
 Who stands above all of them goes on, and a symbol starts again by itself as often as it may before it is quarantined.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from naive_daemon import names
+from naive_daemon.domain.settings import SymbolSettings, TradingStatus
 from tests.simulation.promises.violation import demand
 from tests.simulation.stores.outages import POSTGRES
+from tests.trading.table import Key
 
 OF_SYMBOLS = frozenset({"trader", "traders", "leader", "symbol"})
 HARMLESS = frozenset({"feed", "watchman", "player", "control"})
 """They are asked nothing by those who start a symbol, and are started again beside it."""
+
+OVER_SYMBOLS = HARMLESS | {"switches"}
+"""They stop symbols and start them, and what runs goes on without them."""
 
 DID_NOT_START = ("did not start", "shutdown(failed_to_start_child")
 """What crashes before it has started once is not started again by its supervisor (OTP; seed 4002645)."""
@@ -20,12 +25,37 @@ STRIKES = frozenset({"crash", "crash after", "kill", "stall", "stuck", "mishap"}
 """Kinds of faults that end or hold up a part of the daemon."""
 
 
+class _Run(NamedTuple):
+    """What runs of a symbol that is wanted, and what it runs for: the operator's wish, and its account's tree."""
+
+    tree: object
+    row: SymbolSettings
+    account: object
+
+    def is_stopped(self, now: "_Run | None") -> bool:
+        """Say whether it runs no more, though it is wanted as before."""
+        is_wanted = now is not None and now.row is self.row and now.account is self.account
+        return is_wanted and now is not None and self.tree is not None and now.tree is not self.tree
+
+
+def _running(world: Any) -> dict[Key, _Run]:
+    system, rows = world.system, world.table.rows
+    if system is None:
+        return {}
+    return {
+        key: _Run(system.whereis(names.symbol_supervisor(*key)), row, system.whereis(names.account_supervisor(key[0])))
+        for key, row in rows.items()
+        if row.status is TradingStatus.ON
+    }
+
+
 class Isolation:
     """Compares the symbols' supervisor from one look to the next, and knows who was struck in a life."""
 
     def __init__(self) -> None:
         self._life: object = None
         self._above: object = None
+        self._running: dict[Key, _Run] = {}
         self._looked_at = 0
         self._struck: list[str] = []
         self._is_hindered = False
@@ -49,7 +79,11 @@ class Isolation:
             demand(above is self._above, "a symbol's crash reaches no other symbol", detail)
         if world.system is not None and not self._is_hindered and struck <= OF_SYMBOLS | HARMLESS:
             self._see_quarantined(world)
-        self._life, self._above = world.life, above
+        running = _running(world)
+        if is_same_life and struck <= OVER_SYMBOLS:
+            stopped = [key for key, before in self._running.items() if before.is_stopped(running.get(key))]
+            demand(not stopped, "a symbol that is wanted is stopped by nobody", f"{stopped}, struck: {sorted(struck)}")
+        self._life, self._above, self._running = world.life, above, running
 
     def _see_quarantined(self, world: Any) -> None:
         """See that nothing is quarantined that may crash once more."""
