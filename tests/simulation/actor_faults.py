@@ -21,7 +21,10 @@ KILLED_AFTER_S = 30.0
 
 
 class ActorFaults:
-    """Implements Faults, for one process after the other. `steps` counts messages; `struck` is of this process."""
+    """Implements Faults, for one process after the other.
+
+    `steps` counts messages; `struck` and, of those, `struck_by_mishap` are of this process.
+    """
 
     def __init__(self, odds: Odds, agenda: Agenda) -> None:
         self._odds = odds
@@ -32,6 +35,7 @@ class ActorFaults:
         self._busy: dict[Hashable, tuple[float, Callable[[Ref], None]]] = {}
         self.steps = 0
         self.struck: list[tuple[str, str]] = []
+        self.struck_by_mishap: list[str] = []
 
     def begin(self, life: Life) -> None:
         """Go with a new process."""
@@ -39,6 +43,7 @@ class ActorFaults:
         self._held_up.clear()
         self._busy.clear()
         self.struck.clear()
+        self.struck_by_mishap.clear()
 
     def has_struck(self, places: Collection[str]) -> bool:
         """Say whether any of these was struck in this process."""
@@ -54,7 +59,7 @@ class ActorFaults:
 
     def kill(self, ref: Ref) -> None:
         """Kill an actor of this process, at whatever it is."""
-        self.struck.append(("kill", role(ref.name, ref)))
+        self._note("kill", role(ref.name, ref))
         send_exit(ref, KILL)
 
     def fault(self, step: Step) -> Fault | None:
@@ -64,10 +69,10 @@ class ActorFaults:
         self.steps += 1
         place = role(step.ref.name, step.ref)
         if self._held_up and step.ref.name in self._held_up:
-            self.struck.append(("stall", place))
+            self._note("stall", place)
             return Delay(self._held_up.pop(step.ref.name))
         if self._busy and not step.is_signal and step.ref.name in self._busy:
-            self.struck.append(("stall", place))
+            self._note("stall", place)
             busy_s, then = self._busy.pop(step.ref.name)
             then(step.ref)
             return Busy(busy_s)
@@ -76,6 +81,10 @@ class ActorFaults:
             group = self._groups[place] = self._odds.together(KINDS, place)
         struck = group.strikes()
         return None if struck is None else self._make(*struck, place, step)
+
+    def _note(self, kind: str, place: str) -> None:
+        self.struck.append((kind, place))
+        self.struck_by_mishap.append(place)
 
     def _make(self, kind: str, size: float, place: str, step: Step) -> Fault:
         self.struck.append((kind, place))

@@ -68,30 +68,30 @@ class Isolation:
         is_same_life = world.life is self._life and world.system is not None
         if not is_same_life:
             self._struck, self._is_hindered = [], False
-        self._struck += [fault.place for fault in fresh if fault.kind in STRIKES]
+        self._struck += [fault.place for fault in fresh if fault.kind in STRIKES and fault.kind != "mishap"]
         self._is_hindered |= world.outages.is_away(POSTGRES) or any(
             fault.place.startswith("journal.") for fault in fresh
         )
-        # What was to befall a former process may strike this one.
-        struck = {*self._struck, *(place for _, place in world.actor_faults.struck)}
+        strikes = [*self._struck, *world.actor_faults.struck_by_mishap]
+        struck = set(strikes)
         if is_same_life and self._above is not None and struck and struck <= OF_SYMBOLS:
             detail = f"struck: {sorted(struck)}"
             demand(above is self._above, "a symbol's crash reaches no other symbol", detail)
         if world.system is not None and not self._is_hindered and struck <= OF_SYMBOLS | HARMLESS:
-            self._see_quarantined(world)
+            self._see_quarantined(world, strikes)
         running = _running(world)
         if is_same_life and struck <= OVER_SYMBOLS:
             stopped = [key for key, before in self._running.items() if before.is_stopped(running.get(key))]
             demand(not stopped, "a symbol that is wanted is stopped by nobody", f"{stopped}, struck: {sorted(struck)}")
         self._life, self._above, self._running = world.life, above, running
 
-    def _see_quarantined(self, world: Any) -> None:
+    def _see_quarantined(self, world: Any, struck: list[str]) -> None:
         """See that nothing is quarantined that may crash once more."""
         switches = world.actor(names.SWITCHES)
-        crashes = sum(place in OF_SYMBOLS for place in self._struck)
-        if switches is None or "symbol" in self._struck or crashes > world.plan.restarts:
+        crashes = sum(place in OF_SYMBOLS for place in struck)
+        if switches is None or "symbol" in struck or crashes > world.plan.restarts:
             return
         symbols = [(key, str(one.last_error)) for key, one in switches._symbols.items() if one.state == "quarantined"]
         quarantined = {key: error for key, error in symbols if not error.startswith(DID_NOT_START)}
-        detail = f"{quarantined}, struck: {self._struck}, {world.plan.restarts} restarts"
+        detail = f"{quarantined}, struck: {struck}, {world.plan.restarts} restarts"
         demand(not quarantined, "a symbol starts again before it is quarantined", detail)
