@@ -11,7 +11,7 @@ from tests.simulation.odds import USUAL
 from tests.simulation.run import run
 from tests.simulation.telling import tell
 
-SEEDS = 300
+SEEDS = 200
 EACH = 25
 SAME_ELSEWHERE = (31_100, 31_377, 31_396)
 """Seeds that did something else in each process: several symbols had drained while that could not be written."""

@@ -12,7 +12,7 @@ from tests.simulation.mutants.mutants import MUTANTS
 from tests.simulation.mutants.mutation import copy_product, try_healthy, try_mutant
 
 PACKAGE = Path(naive_daemon.__file__).parent
-FOUND_HERE = ("sell price with one fee only", "send before commit", "trader forgotten on crash")
+FOUND_HERE = ("sell price with one fee only", "send before commit", "fill counted twice")
 UNDEFINED = ("--isolated", "--no-cache", "--select", "F821,F823,E9", "--output-format", "concise", "--quiet")
 
 
