@@ -26,27 +26,39 @@ STRIKES = frozenset({"crash", "crash after", "kill", "stall", "stuck", "mishap"}
 
 
 class _Run(NamedTuple):
-    """What runs of a symbol that is wanted, and what it runs for: the operator's wish, and its account's tree."""
+    """What runs of a symbol that is wanted, and what it runs for: what is wanted of it and of its account.
+
+    `is_known`: the switches know that it is wanted.
+    """
 
     tree: object
     row: SymbolSettings
     account: object
+    account_row: object
+    is_known: bool
 
     def is_stopped(self, now: "_Run | None") -> bool:
-        """Say whether it runs no more, though it is wanted as before."""
-        is_wanted = now is not None and now.row is self.row and now.account is self.account
-        return is_wanted and now is not None and self.tree is not None and now.tree is not self.tree
+        """Say whether it runs no more, though it is wanted as before, and was known to be."""
+        if now is None or not self.is_known or self.tree is None:
+            return False
+        is_wanted = now.row is self.row and now.account is self.account and now.account_row is self.account_row
+        return is_wanted and now.tree is not self.tree
 
 
 def _running(world: Any) -> dict[Key, _Run]:
-    system, rows = world.system, world.table.rows
+    system, table, switches = world.system, world.table, world.actor(names.SWITCHES)
     if system is None:
         return {}
-    return {
-        key: _Run(system.whereis(names.symbol_supervisor(*key)), row, system.whereis(names.account_supervisor(key[0])))
-        for key, row in rows.items()
-        if row.status is TradingStatus.ON
-    }
+    runs = {}
+    for key, row in table.rows.items():
+        if row.status is TradingStatus.ON:
+            known = None if switches is None else switches._symbols.get(key)
+            tree, account = (
+                system.whereis(name) for name in (names.symbol_supervisor(*key), names.account_supervisor(key[0]))
+            )
+            is_known = known is not None and known.settings == row
+            runs[key] = _Run(tree, row, account, table.accounts.get(key[0]), is_known)
+    return runs
 
 
 class Isolation:

@@ -131,10 +131,11 @@ def _stopped(world: "World") -> Iterator[Late]:
 
 
 def _closed(world: "World") -> Iterator[Late]:
-    """See to it that no connection outlives its account."""
-    desk = world.actor(names.ACCOUNT_DESK)
+    """See to it that no connection outlives its account; one that is to be opened again is then given a new one."""
+    desk, rows = world.actor(names.ACCOUNT_DESK), world.table.accounts
     for account, life in () if desk is None else desk._lives.items():
-        if life.stage in (Stage.OFF, Stage.DOWN) and world.exchange.has_gateway(account):
+        is_off = life.stage is Stage.OFF and not (account in rows and rows[account].is_enabled)
+        if (is_off or life.stage is Stage.DOWN) and world.exchange.has_gateway(account):
             yield "a connection ends soon when its account is down", account, str(life.stage)
 
 
