@@ -6,6 +6,7 @@ Who stands above all of them goes on, and a symbol starts again by itself as oft
 from typing import Any, NamedTuple
 
 from naive_daemon import names
+from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.settings import SymbolSettings, TradingStatus
 from tests.simulation.promises.violation import demand
 from tests.simulation.stores.outages import POSTGRES
@@ -28,21 +29,22 @@ STRIKES = frozenset({"crash", "crash after", "kill", "stall", "stuck", "mishap"}
 class _Run(NamedTuple):
     """What runs of a symbol that is wanted, and what it runs for: what is wanted of it and of its account.
 
-    `is_known`: the switches know that it is wanted.
+    `is_on`: the switches know that it is wanted, and its leader has said that it trades.
     """
 
     tree: object
     row: SymbolSettings
     account: object
-    account_row: object
-    is_known: bool
+    account_row: AccountSettings | None
+    is_on: bool
 
     def is_stopped(self, now: "_Run | None") -> bool:
-        """Say whether it runs no more, though it is wanted as before, and was known to be."""
-        if now is None or not self.is_known or self.tree is None:
+        """Say whether it runs no more, though it is wanted as before."""
+        if now is None or not self.is_on or self.tree is None:
             return False
+        is_enabled = self.account_row is None or self.account_row.is_enabled
         is_wanted = now.row is self.row and now.account is self.account and now.account_row is self.account_row
-        return is_wanted and now.tree is not self.tree
+        return is_wanted and is_enabled and now.tree is not self.tree
 
 
 def _running(world: Any) -> dict[Key, _Run]:
@@ -56,8 +58,8 @@ def _running(world: Any) -> dict[Key, _Run]:
             tree, account = (
                 system.whereis(name) for name in (names.symbol_supervisor(*key), names.account_supervisor(key[0]))
             )
-            is_known = known is not None and known.settings == row
-            runs[key] = _Run(tree, row, account, table.accounts.get(key[0]), is_known)
+            is_on = known is not None and known.settings == row and known.state == "on"
+            runs[key] = _Run(tree, row, account, table.accounts.get(key[0]), is_on)
     return runs
 
 
