@@ -120,6 +120,17 @@ class OrderNotSent(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     retry_after_s: float = 1.0
 
+    @classmethod
+    def of(cls, order: Order, reason: str, retry_after_s: float) -> "OrderNotSent":
+        """Tell it of an order."""
+        return cls(
+            account=order.key.account,
+            symbol=order.symbol,
+            client_order_id=order.client_order_id,
+            reason=reason,
+            retry_after_s=retry_after_s,
+        )
+
 
 class Reconnecting(msgspec.Struct, frozen=True):
     """The account's stream is lost; `origin` says where and why. Once for each loss, however many attempts follow."""

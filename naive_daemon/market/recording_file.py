@@ -86,7 +86,7 @@ class RecordingFile:
                     yield block
         except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
             raise self._error(f"it is damaged or cut off: {error}", _AGAIN) from error
-        except NotImplementedError as error:
+        except NotImplementedError as error:  # what zipfile raises for a packing that it does not know
             raise self._error(f"it can not be unpacked: {error}", "pack it with deflate, or unpack it") from error
         except OSError as error:
             raise self._error(error.strerror or str(error), "give a file that can be read") from error

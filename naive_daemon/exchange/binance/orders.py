@@ -154,15 +154,7 @@ class Orders:
         self._delivery.events(told)
 
     def _not_sent(self, order: Order, reason: str, retry_after_s: float) -> None:
-        self._delivery.tell(
-            OrderNotSent(
-                account=self._account,
-                symbol=order.symbol,
-                client_order_id=order.client_order_id,
-                reason=reason,
-                retry_after_s=retry_after_s,
-            )
-        )
+        self._delivery.tell(OrderNotSent.of(order, reason, retry_after_s))
 
     def _unknown(self, symbol: str, client_order_id: str, reason: str) -> None:
         self._delivery.tell(

@@ -145,15 +145,7 @@ class SimulatedGateway:
                 self._unknown(order.symbol, order.client_order_id, answer.reason)
 
     def _not_sent(self, order: Order, reason: str, retry_after_s: float) -> None:
-        self._delivery.tell(
-            OrderNotSent(
-                account=self._account,
-                symbol=order.symbol,
-                client_order_id=order.client_order_id,
-                reason=reason,
-                retry_after_s=retry_after_s,
-            )
-        )
+        self._delivery.tell(OrderNotSent.of(order, reason, retry_after_s))
 
     def _unknown(self, symbol: str, client_order_id: str, reason: str) -> None:
         self._delivery.tell(OrderUnknown(reason=reason, **self._event(symbol, client_order_id)))
