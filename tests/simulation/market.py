@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from naive_daemon import names
 from naive_daemon.domain.events import AskMarketHealth, MarketHealth, Trade
@@ -19,12 +19,20 @@ PULL = 98
 STEP_MAX = 25
 GAP_MAX = Decimal("0.05")
 CRASH_MAX = Decimal("0.5")
-QUANTITIES = ("0.05", "0.2", "0.7", "3", "20")
-BACK_AT = "20"
+QUANTITIES = tuple(map(Decimal, ("0.05", "0.2", "0.7", "3", "20")))
+BACK_AT, ENOUGH = Decimal(20), Decimal(1_000)
 LOW = Decimal(30)
 WIDENS = Decimal("1.01")
 """Each swing goes that much further than the one before: who has bought at a top, or would buy at a low, waits for one.
 """
+
+
+class Print(NamedTuple):
+    """What is traded next: it becomes a trade when its moment has come, with that moment's time and number."""
+
+    symbol: str
+    price: Decimal
+    quantity: Decimal
 
 
 class Market:
@@ -38,10 +46,10 @@ class Market:
         self._number = 0
         self._top, self._low = 3 * OPENING_PRICE, LOW
 
-    def prints(self, now_ns: int) -> list[Trade]:
+    def prints(self) -> list[Print]:
         """Give what is traded in a beat: one to three prints of each symbol."""
         draw = self._draw
-        return [self._next(symbol, now_ns) for symbol in self.symbols for _ in range(draw.choice((1, 1, 2, 3)))]
+        return [self._next(symbol) for symbol in self.symbols for _ in range(draw.choice((1, 1, 2, 3)))]
 
     def jump(self, size: float) -> None:
         """Open a gap: without a print between, the price of every symbol stands elsewhere."""
@@ -49,28 +57,28 @@ class Market:
             share = GAP_MAX * Decimal(round(2 * size - 1, 3))
             self._middle[symbol] = max(self._middle[symbol] * (1 + share), 10 * TICK).quantize(TICK)
 
-    def crash(self, size: float, now_ns: int) -> list[Trade]:
+    def crash(self, size: float) -> list[Print]:
         """Print a crash and the way back, of one symbol, large enough for every order on the way."""
         symbol = self._draw.choice(self.symbols)
         price = self._price(symbol)
         low = max((price * (1 - CRASH_MAX * Decimal(round(size, 3)))).quantize(TICK), TICK)
-        return [self.trade(symbol, each, BACK_AT, now_ns) for each in (low, price)]
+        return [Print(symbol, each, BACK_AT) for each in (low, price)]
 
-    def swing(self, now_ns: int, *, is_up: bool) -> list[Trade]:
+    def swing(self, *, is_up: bool) -> list[Print]:
         """Print lower or higher than ever before; large enough for all that rests there."""
         self._top, self._low = self._top * WIDENS, self._low / WIDENS
         price = (self._top if is_up else self._low).quantize(TICK)
-        return [self.trade(symbol, price, "1000", now_ns) for symbol in self.symbols]
+        return [Print(symbol, price, ENOUGH) for symbol in self.symbols]
 
-    def trade(self, symbol: str, price: Decimal, quantity: str, now_ns: int) -> Trade:
-        """Give a print."""
+    def trade(self, what: Print, now_ns: int) -> Trade:
+        """Print it."""
         self._number += 1
-        return Trade(symbol, price, Decimal(quantity), self._number, now_ns)
+        return Trade(*what, self._number, now_ns)
 
-    def _next(self, symbol: str, now_ns: int) -> Trade:
+    def _next(self, symbol: str) -> Print:
         draw = self._draw
         self._offset[symbol] = self._offset[symbol] * PULL // 100 + draw.randint(-STEP_MAX, STEP_MAX)
-        return self.trade(symbol, self._price(symbol), draw.choice(QUANTITIES), now_ns)
+        return Print(symbol, self._price(symbol), draw.choice(QUANTITIES))
 
     def _price(self, symbol: str) -> Decimal:
         return max(self._middle[symbol] + self._offset[symbol] * TICK, TICK)

@@ -19,9 +19,14 @@ Place = tuple[str, str]
 
 KIND_LEFT_OUT = 0.45
 PLACE_LEFT_OUT = 0.3
+MISHAP_LEFT_OUT = 0.75
+"""A mishap is made of several faults, and takes a while: too many others beside it, and it comes to nothing."""
 SPREAD = (-1.0, 0.8)
 """A rate is the usual one times ten to a number drawn between these."""
 RATE_MAX = 0.6
+
+QUIET, QUIET_TIMES = 0.3, 0.15
+"""In so many worlds all but mishaps is rarer so many times: there a mishap meets a daemon that trades."""
 
 FOCUSED = 0.6
 FOCUS_TIMES = 10
@@ -81,7 +86,7 @@ USUAL: Mapping[str, float] = {
     "clock jump": 0.01,
     "stop in order": 0.01,
     "stranger": 0.02,
-    "mishap": 0.03,
+    "mishap": 0.06,
     # Of each commit.
     "crash after": 0.002,
 }
@@ -96,6 +101,8 @@ OFTEN: Mapping[Place, float] = {
     ("safeguard", "limits"): 3.0,
     ("mishap", "outlive their journal"): 3.0,
     ("mishap", "killed above the busy"): 3.0,
+    ("mishap", "closed as it starts"): 3.0,
+    ("mishap", "given back while it trades"): 3.0,
 }
 """So many times as likely it is at a place that has few opportunities."""
 
@@ -219,6 +226,8 @@ class Odds:
         self._is_healed = False
         draw = random.Random(f"{seed}/kinds")
         self._rates = {kind: self._drawn_rate(draw, rate) for kind, rate in usual.items()}
+        if draw.random() < QUIET:
+            self._rates |= {kind: rate * QUIET_TIMES for kind, rate in self._rates.items() if kind != "mishap"}
 
     def strikes(self, kind: str, place: str) -> float | None:
         """Say whether this opportunity is taken: how bad it is, 0 < size ≤ 1, or None."""
@@ -272,7 +281,8 @@ class Odds:
             return _Drawn(min(self._usual[kind] * FOCUS_TIMES, RATE_MAX), random.Random(name))
         rate = min(self._rates[kind] * OFTEN.get((kind, place), 1.0), RATE_MAX)
         # A generator costs more than all it draws in a run: most places need none.
-        if not rate or zlib.crc32(name.encode()) < PLACE_LEFT_OUT * 2**32:
+        left_out = MISHAP_LEFT_OUT if kind == "mishap" else PLACE_LEFT_OUT
+        if not rate or zlib.crc32(name.encode()) < left_out * 2**32:
             return _Drawn(0.0, _NOTHING)
         return _Drawn(rate, random.Random(name))
 

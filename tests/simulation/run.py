@@ -102,7 +102,7 @@ def _live(world: World) -> None:
         world.beats += 1
         world.pass_time(draw.choice(BEATS_S))
         befall(world)
-        world.print(world.market.prints(world.clock.now_ns()))
+        world.print(world.market.prints())
         world.check()
     heal(world, draw)
     come_to_rest(world)
@@ -119,7 +119,7 @@ def _live(world: World) -> None:
 def heal(world: World, draw: random.Random) -> None:
     """Let nothing go wrong any more, and have the operator say what is wanted in the end."""
     world.odds.heal()
-    world.cycle_ends = lambda: None
+    world.moments.clear()
     world.promises.heals()
     world.outages.heal()
     world.exchange.heal()
@@ -155,7 +155,7 @@ def come_to_rest(world: World) -> None:
     until_s = world.passed_s() + CALM_MAX_S
     while True:
         for number in range(SWINGS):
-            world.print(world.market.swing(world.clock.now_ns(), is_up=number % 2 == 1))
+            world.print(world.market.swing(is_up=number % 2 == 1))
             world.pass_time(SWING_S)
             world.check()
         world.pass_time(SETTLES_S)

@@ -9,7 +9,8 @@ import msgspec
 from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.limits import KillCancel, RiskLimits
 from naive_daemon.domain.settings import RestingOrders, TradeSettings, TradingStatus
-from tests.simulation.mishaps import MISHAPS, Befall
+from tests.simulation.mishaps.befalling import Befall
+from tests.simulation.mishaps.mishaps import MISHAPS
 from tests.simulation.stores.outages import POSTGRES, REDIS
 from tests.simulation.world import World
 
@@ -153,7 +154,7 @@ def _gap(world: World, _: str, __: str, size: float) -> None:
 
 
 def _flash_crash(world: World, _: str, __: str, size: float) -> None:
-    world.print(world.market.crash(size, world.clock.now_ns()))
+    world.print(world.market.crash(size))
 
 
 CANCEL = RestingOrders.CANCEL

@@ -14,10 +14,8 @@ from naive_daemon.account.metadata_keeper import MetadataConfig
 from naive_daemon.cache.memory import MemoryStore
 from naive_daemon.clock import NS_PER_S, VirtualClock
 from naive_daemon.domain.account import AccountSettings
-from naive_daemon.domain.events import MarketHealth, Trade
-from naive_daemon.domain.limits import RiskLimits
+from naive_daemon.domain.events import AccountEvent, MarketHealth, OrderFilled, Trade
 from naive_daemon.domain.settings import TradingStatus
-from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.engine import PaperEngine
 from naive_daemon.execution.journal import JournalConfig
 from naive_daemon.execution.journal_store import CycleRecorded, JournalEntry
@@ -33,7 +31,9 @@ from tests.simulation.actor_faults import ActorFaults
 from tests.simulation.agenda import Agenda
 from tests.simulation.exchange.exchange import SimulatedExchange
 from tests.simulation.life import Life, ProcessEnded
-from tests.simulation.market import Market, MarketConnection
+from tests.simulation.managers import entries_of, known_limits
+from tests.simulation.market import Market, MarketConnection, Print
+from tests.simulation.moments import Moments
 from tests.simulation.odds import Fault, Odds, draw_focus
 from tests.simulation.plan import draw_plan
 from tests.simulation.process import Notifier, Process
@@ -87,13 +87,13 @@ class World:
         self.store = MemoryStore()
         self.exchange = SimulatedExchange(self.clock, self.agenda, self.odds, self._make_engine())
         self.promises = Promises(self.plan, self.books, self.table, self.exchange, self.shown)
-        self.promises.known_limits = self._known_limits
+        self.promises.known_limits = lambda account: known_limits(self, account)
         self.promises.manager = lambda account: self.actor(names.execution_manager(account))
         self.promises.is_blind = self._unheard.is_blind
         self.table.kill_switch_seen = Heard(self.table.kill_switch_seen, self._kill_switch_confirmed)
         self.exchange.on_departure = lambda order: self._hold(self.promises.order_leaves, order)
         self.exchange.on_arrival = lambda order: self._hold(self.promises.order_arrives, order)
-        self.exchange.on_events = lambda events: self._hold(self.promises.events_occur, events)
+        self.exchange.on_events = self._events_occur
         self.actor_faults = ActorFaults(self.odds, self.agenda)
         self.witness = Witness(self.violated)
         self.process: Process | None = None
@@ -101,8 +101,7 @@ class World:
         self.lives = 0
         self.deaths: list[str] = []
         self.beats = 0
-        # Called when the end of a cycle has been committed, and is told to nobody.
-        self.cycle_ends: Callable[[], object] = lambda: None
+        self.moments = Moments()
         self._tape_s = 0.0
         self._life = Life()
         self._trace = trace
@@ -248,14 +247,15 @@ class World:
 
     # The market -----------------------------------------------------------------------------------------------------
 
-    def print(self, trades: Sequence[Trade]) -> None:
+    def print(self, prints: Sequence[Print]) -> None:
         """Let the market print: the exchange matches, and the daemon hears of it as long as it is connected."""
-        for trade in trades:
-            self.print_now(trade)
+        for what in prints:
+            self.print_now(what)
             self.pass_time(0.02)
 
-    def print_now(self, trade: Trade) -> None:
+    def print_now(self, what: Print) -> None:
         """Let the market print once, in no time."""
+        trade = self.market.trade(what, self.clock.now_ns())
         self.promises.market_prints(trade)
         self.exchange.trade(trade)
         is_heard = self.market_health.connected or trade.symbol in self._still_heard
@@ -313,6 +313,12 @@ class World:
         self.violation = self.violation or Violation(promise, detail)
         self._life.end("a promise was broken")
 
+    def _events_occur(self, events: Sequence[AccountEvent]) -> None:
+        self._hold(self.promises.events_occur, events)
+        for event in events:
+            if isinstance(event, OrderFilled):
+                self.moments.order_is_filled(event)
+
     def _hold(self, promise: Callable[[Any], None], what: Any) -> None:
         try:
             promise(what)
@@ -321,18 +327,8 @@ class World:
             self._life.end("a promise was broken")
 
     def _kill_switch_confirmed(self, account: str, revision: int) -> None:
-        manager = self.actor(names.execution_manager(account))
-        mine = [order for order in self.books.orders() if order.key.account == account and order.side is Side.BUY]
-        entries = [order.client_order_id for order in mine if not order.status.is_terminal]
-        in_flight: list[str] = []
-        if manager is not None and manager._is_ready:  # else it may not have read yet which live
-            entries = [order_id for order_id in entries if order_id in manager._books.live]
-            in_flight = [order_id for order_id in entries if order_id in manager._sending._in_flight]
+        entries, in_flight = entries_of(self, account)
         self._hold(lambda live: self.promises.kill_switch_is_confirmed(account, revision, in_flight, live), entries)
-
-    def _known_limits(self, account: str) -> RiskLimits | None:
-        manager = self.actor(names.execution_manager(account))
-        return None if manager is None else manager._gate._risk.limits
 
     # Parts ----------------------------------------------------------------------------------------------------------
 
@@ -357,7 +353,7 @@ class World:
         def written(entries: Sequence[JournalEntry]) -> None:
             self._hold(self.promises.entries_written, entries)
             if any(isinstance(entry, CycleRecorded) and entry.cycle.result is not None for entry in entries):
-                self.cycle_ends()
+                self.moments.cycle_ends()
 
         plan, odds, outages = self.plan, self.odds, self.outages
         return Ports(

@@ -59,6 +59,8 @@ def _running(world: Any) -> dict[Key, _Run]:
                 system.whereis(name) for name in (names.symbol_supervisor(*key), names.account_supervisor(key[0]))
             )
             is_on = known is not None and known.settings == row and known.state == "on"
+            # One that is older than its account's tree is stopped, as soon as the switches hear that that began anew.
+            is_on &= tree is not None and account is not None and account.number < tree.number
             runs[key] = _Run(tree, row, account, table.accounts.get(key[0]), is_on)
     return runs
 

@@ -38,7 +38,7 @@ def world() -> Any:
     world.start()
     for _ in range(10):
         world.pass_time(1.0)
-        world.print(world.market.prints(world.clock.now_ns()))
+        world.print(world.market.prints())
     heal(world, _Wishes())  # type: ignore[arg-type]  # draws what is wanted here
     come_to_rest(world)
     yield world

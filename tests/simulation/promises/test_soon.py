@@ -74,7 +74,7 @@ def hear_nothing_unheard(world: World) -> None:
 def lose_what_befell_an_order(world: World) -> None:
     trader = world.actor(names.trader(*KEY, 1))
     while not trader._position.orders:
-        world.print(world.market.prints(world.clock.now_ns()))
+        world.print(world.market.prints())
     order = msgspec.structs.replace(trader._position.orders[-1], status=OrderStatus.IN_FLIGHT)
     trader._position = msgspec.structs.replace(trader._position, orders=(order,))
 

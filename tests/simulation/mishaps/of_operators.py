@@ -1,0 +1,117 @@
+"""Mishaps of what an operator wants: stopped, drained or disabled at the moment when it can least be done."""
+
+from decimal import Decimal
+
+import msgspec
+
+from naive_daemon import names
+from naive_daemon.domain.account import AccountSettings
+from naive_daemon.domain.order import Order
+from naive_daemon.domain.settings import RestingOrders, TradingStatus
+from naive_daemon.otp import Ref
+from tests.simulation.mishaps.befalling import LOOK_S, Befall, after, fill, kill_after, once, open_sells
+from tests.simulation.stores.outages import POSTGRES
+from tests.simulation.world import World
+
+AWAY_MAX_S = 20.0
+RISES_AFTER_MAX_S = 40.0
+OUTLIVING_S = 4.0
+STARTING_S = 1.0
+SLOW_TO_HEAR_S = 3.0
+CLOSES_S = 2.0
+
+
+def _stopped_as_it_starts(world: World, account: str, symbol: str, size: float) -> None:
+    """Let an operator stop a symbol that is being started, when those who start it have just been started again."""
+    world.table.set(symbol, TradingStatus.ON, account=account)
+    world.actor_faults.hold_up(names.leader(account, symbol), OUTLIVING_S)
+    kill_after(world, LOOK_S, names.symbol_supervisor(account, symbol))
+    kill_after(world, 2 * LOOK_S, names.SWITCHES)
+    after(world, LOOK_S * (1.0 + 4 * size), lambda: world.table.set(symbol, TradingStatus.OFF, account=account))
+
+
+def _fewer_then_more(world: World, account: str, symbol: str, size: float) -> None:
+    """Let an operator want one trader, and after a while many."""
+
+    def set_chunks(chunks: int) -> None:
+        if world.odds.is_healed:
+            return
+        row = world.table.rows[account, symbol]
+        trade = msgspec.structs.replace(row.trade, chunks=chunks, budget=Decimal(100 * chunks))
+        if trade != row.trade:  # `settings set` writes no row that has its values already
+            world.table.set(symbol, row.status, trade, account=account)
+
+    set_chunks(1 + int(size * 2))
+    world.agenda.after(1.0 + size * RISES_AFTER_MAX_S, lambda: set_chunks(5))
+
+
+def _away_as_a_drain_ends(world: World, account: str, symbol: str, size: float) -> None:
+    """Let an operator want a symbol drained, and Postgres go away when a cycle has ended, perhaps its last."""
+
+    def end() -> None:
+        world.moments.cycle_ends = lambda: None
+        if world.odds.is_healed:
+            return
+        world.outages.take_away(POSTGRES, 1.0 + size * AWAY_MAX_S)
+
+    world.table.set(symbol, TradingStatus.SHUTDOWN, entries=RestingOrders.CANCEL, account=account)
+    world.moments.cycle_ends = end
+
+
+def _drained_as_a_trader_follows(world: World, _: str, __: str, size: float) -> None:
+    """Let an operator have a symbol drained while a trader is being started, which its leader has yet to be told."""
+
+    def begin(sell: Order) -> None:
+        account, symbol = sell.key.account, sell.symbol
+        leader = names.leader(account, symbol)
+
+        def drain(_: Ref) -> None:
+            world.table.set(symbol, TradingStatus.SHUTDOWN, entries=RestingOrders.KEEP, account=account)
+            after(world, STARTING_S / 2, lambda: world.actor_faults.hold_up(leader, SLOW_TO_HEAR_S * size))
+
+        world.actor_faults.busy(names.traders(account, symbol), STARTING_S, drain)
+        fill(world, sell)
+
+    once(world, lambda: next(iter(open_sells(world)), None), begin)
+
+
+def _closed_as_it_starts(world: World, account: str, _: str, size: float) -> None:
+    """Let an operator disable an account that is being started, when those who start it have just been started."""
+    _set_account(world, account, is_enabled=False)
+
+    def start() -> None:
+        world.actor_faults.hold_up(names.account(account), OUTLIVING_S)
+        _set_account(world, account, is_enabled=True)
+
+    after(world, CLOSES_S, start)
+    kill_after(world, CLOSES_S + LOOK_S, names.ACCOUNT_DESK)
+    after(world, CLOSES_S + LOOK_S * (2.0 + 4 * size), lambda: _set_account(world, account, is_enabled=False))
+    after(world, CLOSES_S + 2 * OUTLIVING_S, lambda: _set_account(world, account, is_enabled=True))
+
+
+def _given_back_while_it_trades(world: World, account: str, _: str, size: float) -> None:
+    """Let an operator disable an account whose symbols nobody stops, see the market fall, and enable it again."""
+    world.actor_faults.hold_up(names.SWITCHES, CLOSES_S * 4)
+    _set_account(world, account, is_enabled=False)
+
+    def fall() -> None:
+        for what in world.market.crash(size):
+            world.print_now(what)
+
+    after(world, CLOSES_S * 2, fall)
+    after(world, CLOSES_S * 3, lambda: _set_account(world, account, is_enabled=True))
+
+
+def _set_account(world: World, account: str, *, is_enabled: bool) -> None:
+    if account != world.plan.accounts[0]:  # the configured one is traded whatever is set
+        world.table.set_account(AccountSettings(name=account, is_enabled=is_enabled))
+
+
+OF_OPERATORS: dict[tuple[str, str], Befall] = {
+    ("mishap", "stopped as it starts"): _stopped_as_it_starts,
+    ("mishap", "fewer traders, then more"): _fewer_then_more,
+    ("mishap", "away as a drain ends"): _away_as_a_drain_ends,
+    ("mishap", "drained as a trader follows"): _drained_as_a_trader_follows,
+    ("mishap", "closed as it starts"): _closed_as_it_starts,
+    ("mishap", "given back while it trades"): _given_back_while_it_trades,
+}
