@@ -36,20 +36,19 @@ def after(world: World, seconds: float, act: Callable[[], object]) -> None:
     world.agenda.after(seconds, lambda: None if world.odds.is_healed else act())
 
 
+def ours(world: World, account: str) -> list[Order]:
+    """Give what the daemon has resting at the exchange for an account; strangers' orders are of no cycle."""
+    return [order for order in world.exchange.engine.open_orders(account) if order.key in world.books._cycles]
+
+
 def open_buys(world: World, account: str) -> list[Order]:
     """Give the buys of an account that rest at the exchange."""
-    return _resting(world, account, Side.BUY)
+    return [order for order in ours(world, account) if order.side is Side.BUY]
 
 
 def open_sells(world: World) -> list[Order]:
     """Give the sells that rest at the exchange, of all accounts."""
-    return [order for account in world.plan.accounts for order in _resting(world, account, Side.SELL)]
-
-
-def _resting(world: World, account: str, side: Side) -> list[Order]:
-    """Give what the daemon has resting there; strangers' orders are of no cycle."""
-    there = world.exchange.engine.open_orders(account)
-    return [order for order in there if order.side is side and order.key in world.books._cycles]
+    return [order for account in world.plan.accounts for order in ours(world, account) if order.side is Side.SELL]
 
 
 def fill_a_piece(world: World, account: str, symbol: str) -> None:
@@ -67,7 +66,7 @@ def fill(world: World, order: Order) -> None:
 
 def swing(world: World, swings: int = SWINGS) -> None:
     """Print wherever something of ours rests, one order after the other; where nothing does, the same price again."""
-    resting = [*open_sells(world), *(buy for account in world.plan.accounts for buy in open_buys(world, account))]
+    resting = [order for account in world.plan.accounts for order in ours(world, account)]
     if resting:
         fill(world, resting[0])
     else:

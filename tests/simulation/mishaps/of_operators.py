@@ -9,7 +9,8 @@ from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.otp import Ref
-from tests.simulation.mishaps.befalling import LOOK_S, Befall, after, fill, kill_after, once, open_sells
+from tests.simulation.market import TICK, Print
+from tests.simulation.mishaps.befalling import LOOK_S, LOT, Befall, after, fill, kill_after, once, open_sells, ours
 from tests.simulation.stores.outages import POSTGRES
 from tests.simulation.world import World
 
@@ -19,6 +20,8 @@ OUTLIVING_S = 4.0
 STARTING_S = 1.0
 SLOW_TO_HEAR_S = 3.0
 CLOSES_S = 2.0
+STOPS_NOBODY_S = 12.0
+FALLS, FALLS_BY = 6, Decimal("0.02")
 
 
 def _stopped_as_it_starts(world: World, account: str, symbol: str, size: float) -> None:
@@ -75,8 +78,9 @@ def _drained_as_a_trader_follows(world: World, _: str, __: str, size: float) -> 
     once(world, lambda: next(iter(open_sells(world)), None), begin)
 
 
-def _closed_as_it_starts(world: World, account: str, _: str, size: float) -> None:
+def _closed_as_it_starts(world: World, _: str, __: str, size: float) -> None:
     """Let an operator disable an account that is being started, when those who start it have just been started."""
+    account = world.plan.accounts[-1]
     _set_account(world, account, is_enabled=False)
 
     def start() -> None:
@@ -89,17 +93,28 @@ def _closed_as_it_starts(world: World, account: str, _: str, size: float) -> Non
     after(world, CLOSES_S + 2 * OUTLIVING_S, lambda: _set_account(world, account, is_enabled=True))
 
 
-def _given_back_while_it_trades(world: World, account: str, _: str, size: float) -> None:
-    """Let an operator disable an account whose symbols nobody stops, see the market fall, and enable it again."""
-    world.actor_faults.hold_up(names.SWITCHES, CLOSES_S * 4)
-    _set_account(world, account, is_enabled=False)
+def _given_back_while_it_trades(world: World, _: str, symbol: str, size: float) -> None:
+    """Let an operator disable an account whose symbols nobody stops, see the market fall, and enable it again.
 
-    def fall() -> None:
-        for what in world.market.crash(size):
-            world.print_now(what)
+    Those who would have stopped its symbols are killed before they could, so these trade on.
+    """
+    account = world.plan.accounts[-1]
 
-    after(world, CLOSES_S * 2, fall)
-    after(world, CLOSES_S * 3, lambda: _set_account(world, account, is_enabled=True))
+    def give_back(_: Order) -> None:
+        world.actor_faults.hold_up(names.SWITCHES, STOPS_NOBODY_S)
+        _set_account(world, account, is_enabled=False)
+        for number in range(FALLS):
+            after(world, CLOSES_S + number * LOOK_S, lambda: fall(symbol))
+        after(world, CLOSES_S + FALLS * LOOK_S, lambda: _set_account(world, account, is_enabled=True))
+        kill_after(world, STOPS_NOBODY_S - LOOK_S, names.SWITCHES)
+
+    def fall(symbol: str) -> None:
+        price = world.exchange.engine.last_price(symbol)
+        if price is not None:
+            lower = (price * (1 - FALLS_BY * Decimal(round(size, 3)))).quantize(TICK)
+            world.print_now(Print(symbol, lower, LOT))
+
+    once(world, lambda: next((order for order in ours(world, account) if order.symbol == symbol), None), give_back)
 
 
 def _set_account(world: World, account: str, *, is_enabled: bool) -> None:

@@ -101,7 +101,7 @@ FOUND = (
         name="found: trading on for an account that was given back",
         file="execution/journal.py",
         old="                if leader is not None:\n                    send_exit(leader,",
-        new="                if leader is None:\n                    send_exit(leader,",
+        new="                if leader is not None and leader.is_orphan():\n                    send_exit(leader,",
         breaks="a leader goes on from cycles that nobody has written",
         seeds_max=_RARE,
     ),
