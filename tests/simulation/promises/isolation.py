@@ -18,6 +18,8 @@ HARMLESS = frozenset({"feed", "watchman", "player", "control"})
 
 OVER_SYMBOLS = HARMLESS | {"switches"}
 """They stop symbols and start them, and what runs goes on without them."""
+SWITCHES_MAX = 5
+"""When they die more often, the supervisor of all trading is started anew, with all symbols (seed 1320)."""
 
 DID_NOT_START = ("did not start", "shutdown(failed_to_start_child")
 """What crashes before it has started once is not started again by its supervisor (OTP; seed 4002645)."""
@@ -96,7 +98,7 @@ class Isolation:
         if world.system is not None and not self._is_hindered and struck <= OF_SYMBOLS | HARMLESS:
             self._see_quarantined(world, strikes)
         running = _running(world)
-        if is_same_life and struck <= OVER_SYMBOLS:
+        if is_same_life and struck <= OVER_SYMBOLS and strikes.count("switches") <= SWITCHES_MAX:
             stopped = [key for key, before in self._running.items() if before.is_stopped(running.get(key))]
             demand(not stopped, "a symbol that is wanted is stopped by nobody", f"{stopped}, struck: {sorted(struck)}")
         self._life, self._above, self._running = world.life, above, running
