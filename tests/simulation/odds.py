@@ -99,6 +99,8 @@ OFTEN: Mapping[Place, float] = {
     ("late answer", "order"): 2.0,
     ("refused", "settings.drained"): 20.0,
     ("safeguard", "limits"): 3.0,
+    ("mishap", "an answer after a cancel"): 3.0,
+    ("mishap", "the switch as an entry leaves"): 3.0,
     ("mishap", "outlive their journal"): 3.0,
     ("mishap", "killed above the busy"): 3.0,
     ("mishap", "closed as it starts"): 3.0,

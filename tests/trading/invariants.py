@@ -135,7 +135,7 @@ def check_rest(standing: Standing) -> None:
         wanted = {TradingStatus.ON: "on", TradingStatus.SHUTDOWN: "shutdown", TradingStatus.OFF: "off"}[row.status]
         state = standing.table.actual[key].state if key in standing.table.actual else "off"
         assert state == wanted, f"{key} is {state}, wanted {row.status}"
-        assert state == "off" or views[key].state == state
+        assert state == "off" or (key in views and views[key].state == state), f"{key}: {views.get(key)}, told {state}"
         _check_traders(standing, *key, is_running=state != "off")
     for symbol in standing.symbols:
         _check_waiting(standing, symbol)

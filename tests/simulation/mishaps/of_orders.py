@@ -24,7 +24,7 @@ from tests.simulation.world import World
 AWAY_MAX_S = 20.0
 SOON_S = 0.05
 HALTED_S = 90.0
-PULLED_S = 15.0
+PULLED_S = 45.0
 SLOW_MAX_S = 10.0
 REFUSES_S = 12.0
 AHEAD_MIN_S = 3_600.0
