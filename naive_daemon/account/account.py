@@ -38,7 +38,7 @@ from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import CycleKey, Order
 from naive_daemon.domain.position import PositionFill
 from naive_daemon.execution.client import AskBalances
-from naive_daemon.execution.journal import CyclesEnded, LoadAccount, LoadRisk
+from naive_daemon.execution.journal_messages import CyclesEnded, LoadAccount, LoadRisk
 from naive_daemon.execution.journal_store import AccountJournal, OrderRecorded, RiskJournal
 from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, ExitReason, RequestFailed, crash
 

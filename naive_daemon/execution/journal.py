@@ -7,7 +7,8 @@ arrival.
 State: what could not be written yet, and which accounts were claimed and given back. While the store is away nothing is
 passed on; entries that had to wait are refused rather than sent late, exits go out when it is back. For an account that
 was given back nothing is written or sent until it is claimed again: traders of it may still be ending, and others write
-for it. A leader that trades on all the same is ended, and begins anew from the journal.
+for it. A leader that trades on all the same is ended, and begins anew from the journal; until then nothing that it did
+is written, also when the account was claimed again meanwhile.
 Crashes when: the store refuses something for good, or is away for so long that too much waits, or another daemon has
 taken an account that was ours, while the connection was lost. It stands first in the tree, so everything starts again
 after it; of all that was claimed, only what that daemon has taken is then not traded here any more.
@@ -19,7 +20,6 @@ else has begun: what follows there would rest on something that was never writte
 
 from collections import deque
 from collections.abc import Sequence
-from decimal import Decimal
 from itertools import islice, takewhile
 from typing import Any
 
@@ -28,9 +28,25 @@ import msgspec
 from naive_daemon import names
 from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.errors import TransientError
-from naive_daemon.domain.events import OrderEvent, OrderRejected
-from naive_daemon.domain.order import CycleKey, Order
+from naive_daemon.domain.events import OrderRejected
+from naive_daemon.domain.order import Order
 from naive_daemon.domain.side import Side
+from naive_daemon.execution.journal_messages import (
+    AccountClaimed,
+    AskClaims,
+    ClaimAccount,
+    CyclesEnded,
+    LoadAccount,
+    LoadCycle,
+    LoadRisk,
+    LoadSymbol,
+    OpenOrder,
+    PassOn,
+    PlaceIntent,
+    RecordCycles,
+    RecordEvent,
+    ReleaseAccount,
+)
 from naive_daemon.execution.journal_store import CycleRecorded, JournalEntry, JournalStore, OrderRecorded
 from naive_daemon.execution.messages import AskJournal, JournalHealth
 from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, ExitReason, Ref, Timer, crash, send_exit
@@ -40,93 +56,8 @@ LOADS_MAX = 200
 """So many requests are read at once, at most: what comes meanwhile does not wait for long."""
 
 
-class PlaceIntent(msgspec.Struct, frozen=True):
-    """Journal the intent, then have the order sent. `budget`: its cycle's, so that it is held against that."""
-
-    order: Order
-    budget: Decimal | None = None
-
-
-class RecordEvent(msgspec.Struct, frozen=True):
-    """Journal an order as it is after `event`, then tell the account."""
-
-    order: Order
-    event: OrderEvent
-
-
-class RecordCycles(msgspec.Struct, frozen=True):
-    """Journal cycles of one account as they are now, all in one commit."""
-
-    cycles: tuple[Cycle, ...]
-
-
-class PassOn(msgspec.Struct, frozen=True):
-    """Tell `name` this message after everything that came before it: a cancel never overtakes the order it is for."""
-
-    name: names.Name
-    message: Any
-
-
-class OpenOrder(msgspec.Struct, frozen=True):
-    """The order's intent is durable; send it. `budget` as in PlaceIntent."""
-
-    order: Order
-    budget: Decimal | None = None
-
-
-class ClaimAccount(msgspec.Struct, frozen=True):
-    """Request: be the one writer of an account. Answered by AccountClaimed."""
-
-    account: str
-
-
-class AccountClaimed(msgspec.Struct, frozen=True):
-    """The answer: `held_by` says who writes for the account; None when it is ours."""
-
-    account: str
-    held_by: str | None = None
-
-
-class ReleaseAccount(msgspec.Struct, frozen=True):
-    """Let others write for an account, behind everything that was written before."""
-
-    account: str
-
-
-class AskClaims(msgspec.Struct, frozen=True):
-    """Request: which accounts are claimed, behind everything asked before? Answered by a frozenset of their names."""
-
-
-class LoadSymbol(msgspec.Struct, frozen=True):
-    """Request: what a leader starts from; answered by SymbolJournal."""
-
-    account: str
-    symbol: str
-
-
-class LoadAccount(msgspec.Struct, frozen=True):
-    """Request: what an account starts from; answered by AccountJournal."""
-
-    account: str
-
-
-class LoadRisk(msgspec.Struct, frozen=True):
-    """Request: what an account's limits are measured by; answered by RiskJournal. `since_ns`: when today began."""
-
-    account: str
-    since_ns: int
-
-
-class CyclesEnded(msgspec.Struct, frozen=True):
-    """Cycles of one account have ended, and that is durable."""
-
-    cycles: tuple[Cycle, ...]
-
-
-class LoadCycle(msgspec.Struct, frozen=True):
-    """Request: a cycle's orders, behind everything written before; answered by a tuple of orders, oldest first."""
-
-    key: CycleKey
+class _Refusal(RecordEvent, frozen=True):
+    """An entry that had to wait, turned down."""
 
 
 class _Retry(msgspec.Struct, frozen=True):
@@ -175,6 +106,7 @@ class Journal(Actor):
         self._waiting: deque[Any] = deque()
         self._claimed: set[str] = set()
         self._released: set[str] = set()
+        self._disowned: set[tuple[str, str]] = set()  # their leaders went on from what is not written, until they load
         self._retry: Timer | None = None
         self._shall_answer = False
         self._pause_s = self._config.retry_first_s
@@ -256,17 +188,21 @@ class Journal(Actor):
     def _refuse_stray(self, message: Any) -> None:
         """Write nothing for an account that was given back; whoever traded on with it begins anew from the journal.
 
-        Else it would go on from what nobody has written, once the account is ours again.
+        Else it would go on from what nobody has written, once the account is ours again. What it did before it ends may
+        stand behind the next claim already, and is disowned.
         """
         self.log.warning("not written: the account was given back", account=_account(message))
-        match message:
-            case PlaceIntent(Order(key=key)) | RecordCycles([Cycle(key=key), *_]):
-                leader = self.system.whereis(names.leader(key.account, key.symbol))
-                if leader is not None:
-                    send_exit(leader, crash(f"{key.account} was given back: what it did is not written"))
+        symbol = _acted_on(message)
+        if symbol is not None:
+            self._disowned.add(symbol)
+            leader = self.system.whereis(names.leader(*symbol))
+            if leader is not None:
+                send_exit(leader, crash(f"{symbol[0]} was given back: what it did is not written"))
 
     def _is_ours(self, message: Any) -> bool:
-        return not self._released or _account(message) not in self._released
+        if self._released and _account(message) in self._released:
+            return False
+        return not self._disowned or _acted_on(message) not in self._disowned
 
     def _alike(self) -> list[Call]:
         """Give the requests that stand first and can be read at once: a start asks for thousands of cycles."""
@@ -297,7 +233,10 @@ class Journal(Actor):
     def _load(self, requests: list[Any]) -> Sequence[Any]:
         match requests:
             case [LoadSymbol(), *_]:
-                return self._store.load_symbols([(request.account, request.symbol) for request in requests])
+                keys = [(request.account, request.symbol) for request in requests]
+                loaded = self._store.load_symbols(keys)
+                self._disowned.difference_update(keys)
+                return loaded
             case [LoadCycle(), *_]:
                 return self._store.load_cycles([request.key for request in requests])
             case [LoadAccount(account)]:
@@ -361,7 +300,7 @@ class Journal(Actor):
             return message
         order = message.order
         event = order.event(OrderRejected, self.system.clock.now_ns(), UNAVAILABLE)
-        return RecordEvent(order.apply(event), event)
+        return _Refusal(order.apply(event), event)
 
 
 def _account(message: Any) -> str | None:
@@ -371,6 +310,14 @@ def _account(message: Any) -> str | None:
             return order.key.account
         case RecordCycles([first, *_]):
             return first.key.account
+    return None
+
+
+def _acted_on(message: Any) -> tuple[str, str] | None:
+    """Say of which (account, symbol) it is what a leader or its traders did."""
+    match message:
+        case PlaceIntent(Order(key=key)) | _Refusal(Order(key=key)) | RecordCycles([Cycle(key=key), *_]):
+            return key.account, key.symbol
     return None
 
 

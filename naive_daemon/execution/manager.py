@@ -55,7 +55,8 @@ from naive_daemon.execution.client import (
 )
 from naive_daemon.execution.gatekeeper import CONNECTION, DRAIN, UNREAD, Gatekeeper, LookAtLimits
 from naive_daemon.execution.indexer import Indexer, UnknownSymbolError
-from naive_daemon.execution.journal import CyclesEnded, LoadAccount, LoadRisk, OpenOrder, RecordEvent, the_journal
+from naive_daemon.execution.journal import the_journal
+from naive_daemon.execution.journal_messages import CyclesEnded, LoadAccount, LoadRisk, OpenOrder, RecordEvent
 from naive_daemon.execution.journal_store import AccountJournal, RiskJournal
 from naive_daemon.execution.messages import (
     AskExecution,

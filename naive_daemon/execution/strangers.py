@@ -14,7 +14,7 @@ from naive_daemon.domain.events import OrderEvent
 from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.execution.client import AskOrder, ExchangeOrder, OrderReport
-from naive_daemon.execution.journal import LoadCycle
+from naive_daemon.execution.journal_messages import LoadCycle
 from naive_daemon.execution.order_id import parse_client_order_id
 from naive_daemon.execution.rebuilding import order_as_sent
 from naive_daemon.otp import Actor, RequestFailed

@@ -26,7 +26,7 @@ from naive_daemon import names
 from naive_daemon.account.account import FlushMetadata
 from naive_daemon.account.view import AccountQuery
 from naive_daemon.domain.account import AccountSettings
-from naive_daemon.execution.journal import AskClaims
+from naive_daemon.execution.journal_messages import AskClaims
 from naive_daemon.execution.messages import AccountFailed, AskExecution, Drain
 from naive_daemon.otp import (
     DEFERRED,

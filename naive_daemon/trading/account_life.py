@@ -14,7 +14,7 @@ from naive_daemon import names
 from naive_daemon.account.account import FlushMetadata
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.account import AccountCondition, AccountSettings
-from naive_daemon.execution.journal import AccountClaimed, ClaimAccount, ReleaseAccount
+from naive_daemon.execution.journal_messages import AccountClaimed, ClaimAccount, ReleaseAccount
 from naive_daemon.execution.messages import AskExecution, Drain, ExecutionView
 from naive_daemon.otp import (
     Actor,

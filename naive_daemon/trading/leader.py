@@ -24,7 +24,8 @@ from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.money import plain
 from naive_daemon.domain.order import CycleKey
 from naive_daemon.domain.settings import SymbolSettings
-from naive_daemon.execution.journal import LoadSymbol, PassOn, RecordCycles, the_journal
+from naive_daemon.execution.journal import the_journal
+from naive_daemon.execution.journal_messages import LoadSymbol, PassOn, RecordCycles
 from naive_daemon.execution.journal_store import OpenCycle, SymbolJournal
 from naive_daemon.market.streams import StreamsStarted
 from naive_daemon.otp import Actor, Continue, Down, ExitReason, Intensity, Ref, RequestFailed, crash

@@ -29,7 +29,7 @@ import msgspec
 from naive_daemon import names
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradingStatus
-from naive_daemon.execution.journal import PassOn
+from naive_daemon.execution.journal_messages import PassOn
 from naive_daemon.execution.messages import (
     CancelSymbol,
     EntriesHeld,

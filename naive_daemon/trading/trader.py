@@ -25,7 +25,7 @@ from naive_daemon.domain.events import OrderEvent, Trade
 from naive_daemon.domain.money import plain
 from naive_daemon.domain.order import Leg, Order, OrderStatus
 from naive_daemon.domain.side import Side
-from naive_daemon.execution.journal import LoadCycle, PassOn, PlaceIntent
+from naive_daemon.execution.journal_messages import LoadCycle, PassOn, PlaceIntent
 from naive_daemon.execution.messages import CancelOrder, EntriesHeld, EntriesReviewed
 from naive_daemon.execution.order_id import client_order_id
 from naive_daemon.market.feed import Await, FeedStarted

@@ -18,7 +18,7 @@ from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.position import PositionSide
 from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.domain.side import Side
-from naive_daemon.execution.journal import CyclesEnded
+from naive_daemon.execution.journal_messages import CyclesEnded
 from naive_daemon.execution.journal_store import OrderRecorded
 from naive_daemon.otp import DEFERRED, Actor, ActorSystem, Deferred, SimulatedSystem
 from tests.benchmarks.figure import ROUNDS as ROUNDS_OF_FIGURE

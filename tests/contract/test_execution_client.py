@@ -40,7 +40,7 @@ from naive_daemon.execution.client import (
     SendCancel,
     SendOrder,
 )
-from naive_daemon.execution.journal import LoadAccount
+from naive_daemon.execution.journal_messages import LoadAccount
 from naive_daemon.execution.journal_store import AccountJournal
 from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS
 from naive_daemon.otp import Actor, ActorSystem, Ref

@@ -37,7 +37,8 @@ from naive_daemon.execution.client import (
     SendCancel,
     SendOrder,
 )
-from naive_daemon.execution.journal import Journal, PlaceIntent, RecordCycles
+from naive_daemon.execution.journal import Journal
+from naive_daemon.execution.journal_messages import PlaceIntent, RecordCycles
 from naive_daemon.execution.journal_store import AccountJournal, CycleRecorded, JournalEntry, OrderRecorded
 from naive_daemon.execution.manager import ExecutionConfig, ExecutionManager
 from naive_daemon.execution.memory_journal import MemoryJournal

@@ -13,7 +13,8 @@ from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
-from naive_daemon.execution.journal import Journal, PassOn, PlaceIntent, RecordCycles
+from naive_daemon.execution.journal import Journal
+from naive_daemon.execution.journal_messages import PassOn, PlaceIntent, RecordCycles
 from naive_daemon.execution.journal_store import AccountJournal, RiskJournal
 from naive_daemon.execution.manager import ExecutionConfig, ExecutionManager
 from naive_daemon.execution.memory_journal import MemoryJournal

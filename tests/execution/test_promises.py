@@ -12,7 +12,7 @@ import pytest
 from naive_daemon import names
 from naive_daemon.domain.limits import RiskLimits, Safeguards
 from naive_daemon.domain.side import Side
-from naive_daemon.execution.journal import OpenOrder, PlaceIntent
+from naive_daemon.execution.journal_messages import OpenOrder, PlaceIntent
 from naive_daemon.execution.messages import EntriesHeld, LeaveSymbol, OperatorLooked, SymbolEnded
 from naive_daemon.execution.promises import Promise
 from naive_daemon.execution.risk import RiskBook

@@ -13,7 +13,7 @@ from naive_daemon.domain.order import Order
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.client import SEND_WITHIN_S, ClientTrouble, MarketStatus, Reconnecting
 from naive_daemon.execution.gatekeeper import Gatekeeper
-from naive_daemon.execution.journal import RecordCycles
+from naive_daemon.execution.journal_messages import RecordCycles
 from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed, KillSwitchObeyed
 from naive_daemon.execution.risk import NS_PER_DAY, RiskBook
 from naive_daemon.otp import Actor

@@ -16,7 +16,7 @@ from naive_daemon.account.metadata_keeper import MetadataConfig, MetadataState
 from naive_daemon.cache.cache import Cache
 from naive_daemon.clock import WallClock
 from naive_daemon.execution.client import AskBalances
-from naive_daemon.execution.journal import LoadAccount, LoadRisk
+from naive_daemon.execution.journal_messages import LoadAccount, LoadRisk
 from naive_daemon.execution.journal_store import AccountJournal, RiskJournal
 from naive_daemon.otp import ActorSystem, ChildSpec, Strategy, Supervisor
 from naive_daemon.storage.redis.cache_database import RedisCacheDatabase

@@ -5,7 +5,7 @@ import pytest
 from naive_daemon import names
 from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.errors import TransientError
-from naive_daemon.execution.journal import AskClaims
+from naive_daemon.execution.journal_messages import AskClaims
 from naive_daemon.execution.journal_store import AccountJournal
 from naive_daemon.execution.memory_journal import MemoryJournal
 from tests.trading.accounts_plant import AccountsPlant

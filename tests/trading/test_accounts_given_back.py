@@ -9,7 +9,7 @@ import pytest
 from naive_daemon import names
 from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.events import Trade
-from naive_daemon.execution.journal import ClaimAccount, ReleaseAccount
+from naive_daemon.execution.journal_messages import ClaimAccount, ReleaseAccount
 from naive_daemon.execution.journal_store import CycleRecorded, JournalEntry
 from naive_daemon.execution.memory_journal import MemoryJournal
 from naive_daemon.market.feed import DeliverTrade, TradeArrived

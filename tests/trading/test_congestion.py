@@ -8,7 +8,7 @@ from naive_daemon import names
 from naive_daemon.account.account import AccountQuery, OrderNotice
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.side import Side
-from naive_daemon.execution.journal import PassOn, PlaceIntent, RecordEvent
+from naive_daemon.execution.journal_messages import PassOn, PlaceIntent, RecordEvent
 from naive_daemon.execution.messages import LeaveSymbol
 from naive_daemon.otp import Ref
 from naive_daemon.otp.mailbox_policy import LIMIT

@@ -9,7 +9,7 @@ from naive_daemon.clock import NS_PER_S, VirtualClock
 from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.settings import SymbolSettings, TradingStatus
-from naive_daemon.execution.journal import LoadSymbol, PassOn, PlaceIntent, RecordCycles
+from naive_daemon.execution.journal_messages import LoadSymbol, PassOn, PlaceIntent, RecordCycles
 from naive_daemon.execution.journal_store import SymbolJournal
 from naive_daemon.otp import KILL, ActorSystem, DynamicSupervisor, Ref, SimulatedSystem, send_exit
 from naive_daemon.strategy.protocol import Position

@@ -9,7 +9,7 @@ from naive_daemon import names
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.domain.side import Side
-from naive_daemon.execution.journal import PlaceIntent
+from naive_daemon.execution.journal_messages import PlaceIntent
 from naive_daemon.execution.messages import CancelOrder
 from naive_daemon.execution.order_id import client_order_id
 from naive_daemon.execution.reconciliation import Reconcile

@@ -16,7 +16,7 @@ from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.client import AskBalances
-from naive_daemon.execution.journal import LoadAccount, LoadRisk
+from naive_daemon.execution.journal_messages import LoadAccount, LoadRisk
 from naive_daemon.execution.journal_store import AccountJournal, RiskJournal
 from naive_daemon.otp import DEFERRED, Actor, ActorSystem, Call, ChildSpec, Supervisor, crash
 from tests.trading.recorder import Recorder

@@ -14,7 +14,7 @@ from naive_daemon.domain.events import BalanceUpdated, OrderAccepted, OrderCance
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.client import AskBalances
-from naive_daemon.execution.journal import LoadAccount
+from naive_daemon.execution.journal_messages import LoadAccount
 from naive_daemon.execution.journal_store import AccountJournal, OrderRecorded
 from naive_daemon.otp import ActorSystem
 from tests.trading.recorder import Recorder

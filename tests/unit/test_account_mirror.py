@@ -16,7 +16,7 @@ from naive_daemon.domain.events import OrderAccepted, OrderCancelled, OrderFille
 from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.position import PositionFill, PositionSide
 from naive_daemon.domain.side import Side
-from naive_daemon.execution.journal import CyclesEnded
+from naive_daemon.execution.journal_messages import CyclesEnded
 from naive_daemon.execution.journal_store import OrderRecorded
 from tests.trading.recorder import Recorder
 from tests.unit.account_desk import ACCOUNT, INSTRUMENTS, Desk, ScriptedCache, balance, cycle, order

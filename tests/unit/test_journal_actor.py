@@ -16,12 +16,10 @@ from naive_daemon.domain.events import OrderAccepted, OrderRejected
 from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.domain.side import Side
-from naive_daemon.execution.journal import (
-    UNAVAILABLE,
+from naive_daemon.execution.journal import UNAVAILABLE, Journal, JournalConfig
+from naive_daemon.execution.journal_messages import (
     AccountClaimed,
     ClaimAccount,
-    Journal,
-    JournalConfig,
     LoadCycle,
     LoadSymbol,
     OpenOrder,
@@ -151,10 +149,33 @@ def test_nothing_is_written_or_sent_for_an_account_that_was_given_back_until_it_
     bench.tell(claim, *late)
     assert (bench.store.orders(), bench.store.cycles()) == ((order(), other), ())
     del bench.store.held_elsewhere["main"]
-    bench.tell(claim, PlaceIntent(order(4)))
+    load = Call(LoadSymbol("main", "AAAQ"), lambda _: None, answers.append)
+    bench.tell(claim, load, PlaceIntent(order(4)))
     assert answers == [AccountClaimed("main", "process 7 on elsewhere"), AccountClaimed("main")]
     assert bench.store.orders() == (order(), other, order(4))
     assert bench.manager.take() == [OpenOrder(order()), OpenOrder(order(4))]
+
+
+@pytest.mark.parametrize("is_away", [False, True], ids=["written at once", "waiting meanwhile"])
+def test_what_a_leader_went_on_with_is_not_written_behind_the_next_claim_either(is_away: bool) -> None:
+    bench, answers = Bench(retry_first_s=1.0), list[Any]()
+    claim = Call(ClaimAccount("main"), lambda _: None, answers.append)
+    load = Call(LoadSymbol("main", "AAAQ"), lambda _: None, answers.append)
+    cycle = Cycle(key=KEY, budget=Decimal(1), fee=Decimal(0), settings=TradeSettings(), started_ns=0)
+    bench.tell(ReleaseAccount("main"))
+    other = msgspec.structs.replace(order(9), key=msgspec.structs.replace(KEY, account="second"))
+    if is_away:
+        bench.store.failure = TransientError("away")
+        bench.tell(PlaceIntent(other))
+    bench.tell(RecordCycles((cycle,)), claim, PlaceIntent(order(2)), PlaceIntent(order(3, Side.SELL)))
+    bench.store.failure = None
+    bench.wait(10)
+    assert [one for one in bench.store.orders() if one.key == KEY] == []
+    assert bench.manager.take() == []
+    bench.tell(accepted(), load, PlaceIntent(order(4)))
+    assert [one.client_order_id for one in bench.store.orders() if one.key == KEY] == ["id1", "id4"]
+    assert bench.manager.take() == [OpenOrder(order(4))]
+    assert answers == []
 
 
 def test_a_request_reads_what_was_told_before_it() -> None:

@@ -15,7 +15,7 @@ from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.client import PaperClient
 from naive_daemon.exchange.paper.engine import FillModel, PaperEngine
 from naive_daemon.execution.client import AskOrder, SendCancel, SendOrder
-from naive_daemon.execution.journal import LoadAccount
+from naive_daemon.execution.journal_messages import LoadAccount
 from naive_daemon.execution.journal_store import AccountJournal
 from naive_daemon.market.alerts import PriceBand
 from naive_daemon.market.feed import DeliverTrade, Feed, TradeArrived, Watch

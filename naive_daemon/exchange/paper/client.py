@@ -35,7 +35,7 @@ from naive_daemon.execution.client import (
     SendCancel,
     SendOrder,
 )
-from naive_daemon.execution.journal import LoadAccount
+from naive_daemon.execution.journal_messages import LoadAccount
 from naive_daemon.execution.journal_store import AccountJournal
 from naive_daemon.market.alerts import PriceBand
 from naive_daemon.market.feed import FeedStarted, Watch

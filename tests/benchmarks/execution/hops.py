@@ -18,7 +18,8 @@ from naive_daemon.exchange.binance.client import BinanceClient
 from naive_daemon.exchange.binance.market import BinanceMarket
 from naive_daemon.exchange.binance.session import Session
 from naive_daemon.execution.client import SendOrder
-from naive_daemon.execution.journal import Journal, OpenOrder, PlaceIntent
+from naive_daemon.execution.journal import Journal
+from naive_daemon.execution.journal_messages import OpenOrder, PlaceIntent
 from naive_daemon.execution.manager import ExecutionManager
 from naive_daemon.market.feed import DeliverTrade, Feed
 from naive_daemon.trading.trader import Trader

@@ -22,7 +22,7 @@ from naive_daemon.domain.money import affordable, floor_to
 from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.binance.live_accounts import LiveAccounts
-from naive_daemon.execution.journal import OpenOrder
+from naive_daemon.execution.journal_messages import OpenOrder
 from naive_daemon.execution.journal_store import JournalEntry, OrderRecorded
 from naive_daemon.execution.memory_journal import MemoryJournal
 from naive_daemon.execution.messages import CancelOrder

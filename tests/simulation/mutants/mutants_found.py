@@ -106,6 +106,14 @@ FOUND = (
         seeds_max=_RARE,
     ),
     Mutant(
+        name="found: what followed what was not written",
+        file="execution/journal.py",
+        old="            self._disowned.add(symbol)\n",
+        new="",
+        breaks="an order of a cycle that was refused is written once the account is claimed again (seed 90012330)",
+        seeds_max=_RARE,
+    ),
+    Mutant(
         name="found: fills on paper counted by those in the journal",
         file="exchange/paper/client.py",
         old="                return event if order is None else _named(event, len(order.trade_ids))\n",
