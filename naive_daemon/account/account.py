@@ -91,7 +91,8 @@ class Account(Actor):
         """Fill the store, and let traders know; wait for the metadata, if somebody keeps it."""
         journal = self.system.whereis(names.JOURNAL)
         self.request(journal, LoadAccount(self._account), self._take_orders, LOAD_TIMEOUT_S)
-        load = LoadRisk(self._account, self.system.clock.now_ns())
+        now_ns = self.system.clock.now_ns()
+        load = LoadRisk(self._account, now_ns, now_ns)
         self.request(journal, load, self._take_open_cycles, LOAD_TIMEOUT_S)
         client = self.system.whereis(names.client(self._account))
         self.request(client, AskBalances(), self._take_balances, LOAD_TIMEOUT_S)

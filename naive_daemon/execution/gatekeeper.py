@@ -53,7 +53,7 @@ class Gatekeeper:
 
     def open(self, risk: RiskJournal) -> None:
         """Know what is at risk already."""
-        self._risk.restore(risk.open_cycle_orders, risk.realised_pnl, self._now_ns())
+        self._risk.restore(risk, self._now_ns())
 
     def refusal(self, order: Order) -> str | None:
         """Say why an order may not leave now; a sell always may."""
@@ -66,6 +66,8 @@ class Gatekeeper:
                 self._refused[order.symbol] = order
                 self.hold(LIMIT, reason, order.symbol)
                 self._look_later()
+        elif order.symbol in self._refused:
+            self._refused[order.symbol] = order  # what is wanted now, which may have room
         self.refusals += reason is not None
         return reason
 

@@ -241,8 +241,8 @@ class Journal(Actor):
                 return self._store.load_cycles([request.key for request in requests])
             case [LoadAccount(account)]:
                 return (self._store.load_account(account),)
-            case [LoadRisk(account, since_ns)]:
-                return (self._store.load_risk(account, since_ns),)
+            case [LoadRisk(account, since_ns, sent_since_ns)]:
+                return (self._store.load_risk(account, since_ns, sent_since_ns),)
             case [ClaimAccount(account)]:
                 return (self._claim(account),)
             case [AskClaims()]:

@@ -82,10 +82,14 @@ class LoadAccount(msgspec.Struct, frozen=True):
 
 
 class LoadRisk(msgspec.Struct, frozen=True):
-    """Request: what an account's limits are measured by; answered by RiskJournal. `since_ns`: when today began."""
+    """Request: what an account's limits are measured by; answered by RiskJournal.
+
+    `since_ns`: when today began; `sent_since_ns`: when the last minute did.
+    """
 
     account: str
     since_ns: int
+    sent_since_ns: int
 
 
 class CyclesEnded(msgspec.Struct, frozen=True):

@@ -114,11 +114,13 @@ class AccountJournal(msgspec.Struct, frozen=True, kw_only=True):
 class RiskJournal(msgspec.Struct, frozen=True, kw_only=True):
     """What an account's risk is reckoned from: all orders of cycles that have not ended, and what was realised since.
 
-    `realised_pnl`: by symbol, in its quote asset, of cycles that ended at `since_ns` or later.
+    `realised_pnl`: by symbol, in its quote asset, of cycles that ended at `since_ns` or later. `sent_ns`: when each
+    order was made whose intent is of `sent_since_ns` or later, sent or not, oldest first.
     """
 
     open_cycle_orders: tuple[Order, ...]
     realised_pnl: Mapping[str, Decimal]
+    sent_ns: tuple[int, ...] = ()
 
 
 class JournalStore(Protocol):
@@ -142,7 +144,7 @@ class JournalStore(Protocol):
     def load_account(self, account: str) -> AccountJournal:
         """Read what the account's execution manager and a paper exchange start from."""
 
-    def load_risk(self, account: str, since_ns: int) -> RiskJournal:
+    def load_risk(self, account: str, since_ns: int, sent_since_ns: int) -> RiskJournal:
         """Read what the account's limits are measured by; `since_ns` is when today began."""
 
     def claim(self, account: str) -> str | None:

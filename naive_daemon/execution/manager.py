@@ -56,7 +56,14 @@ from naive_daemon.execution.client import (
 from naive_daemon.execution.gatekeeper import CONNECTION, DRAIN, UNREAD, Gatekeeper, LookAtLimits
 from naive_daemon.execution.indexer import Indexer, UnknownSymbolError
 from naive_daemon.execution.journal import the_journal
-from naive_daemon.execution.journal_messages import CyclesEnded, LoadAccount, LoadRisk, OpenOrder, RecordEvent
+from naive_daemon.execution.journal_messages import (
+    CyclesEnded,
+    LoadAccount,
+    LoadRisk,
+    OpenOrder,
+    PassOn,
+    RecordEvent,
+)
 from naive_daemon.execution.journal_store import AccountJournal, RiskJournal
 from naive_daemon.execution.messages import (
     AskExecution,
@@ -74,7 +81,7 @@ from naive_daemon.execution.order_books import Contradiction, OrderBooks
 from naive_daemon.execution.promise_watch import PromiseWatch
 from naive_daemon.execution.reconciler import Reconciler
 from naive_daemon.execution.reconciliation import Reconcile
-from naive_daemon.execution.risk import day_began_ns
+from naive_daemon.execution.risk import NS_PER_MIN, day_began_ns
 from naive_daemon.execution.rounds import RoundDue, Rounds
 from naive_daemon.execution.sending import InheritedSent, Overdue, Resend, Sending
 from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, Ref, RequestFailed, crash, send_exit
@@ -163,6 +170,8 @@ class ExecutionManager(Actor):
                     self._take_event(message)
             case OpenOrder(order, budget):
                 self._open(order, budget)
+            case PassOn(name, passed):  # behind the orders that were told before
+                self.system.tell(name, passed)
             case BalanceUpdated():
                 self.system.tell(names.account(self._account), message)
             case CyclesEnded(cycles):
@@ -258,7 +267,8 @@ class ExecutionManager(Actor):
         for order in journal.live_orders:
             self._books.put(order)
         self._sending.inherit(journal.live_orders)
-        load = LoadRisk(self._account, day_began_ns(self.system.clock.now_ns()))
+        now_ns = self.system.clock.now_ns()
+        load = LoadRisk(self._account, day_began_ns(now_ns), now_ns - NS_PER_MIN)
         self.request(self._journal, load, self._take_risk, LOAD_TIMEOUT_S)
 
     def _take_risk(self, risk: RiskJournal | RequestFailed) -> None:

@@ -93,15 +93,20 @@ class MemoryJournal:
             fills_count=len(fills),
         )
 
-    def load_risk(self, account: str, since_ns: int) -> RiskJournal:
-        """Read what the account's limits are measured by; `since_ns` (UTC) is when today began."""
+    def load_risk(self, account: str, since_ns: int, sent_since_ns: int) -> RiskJournal:
+        """Read what the account's limits are measured by."""
         cycles = [cycle for cycle in self._cycles.values() if cycle.key.account == account]
         realised: defaultdict[str, Decimal] = defaultdict(Decimal)
         for cycle in cycles:
             if cycle.result is not None and cycle.result.finished_ns >= since_ns:
                 realised[cycle.key.symbol] = EXACT.add(realised[cycle.key.symbol], cycle.result.realised_pnl)
         opened = (self._orders[name] for c in cycles if c.result is None for name in self._ids_by_cycle.get(c.key, ()))
-        return RiskJournal(open_cycle_orders=self._read(opened), realised_pnl=dict(realised))
+        made = (order.created_ns for order in self._orders.values() if order.key.account == account)
+        return RiskJournal(
+            open_cycle_orders=self._read(opened),
+            realised_pnl=dict(realised),
+            sent_ns=tuple(sorted(made_ns for made_ns in made if made_ns >= sent_since_ns)),
+        )
 
     def orders(self) -> tuple[Order, ...]:
         """Give all orders, oldest first."""

@@ -8,7 +8,7 @@ is still to come; an order that was sent in the future, before the clock was set
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
 
 from naive_daemon.domain.cycle import Cycle
@@ -16,6 +16,7 @@ from naive_daemon.domain.limits import RiskLimits
 from naive_daemon.domain.money import EXACT, ZERO, plain, total
 from naive_daemon.domain.order import CycleKey, Order
 from naive_daemon.domain.side import Side
+from naive_daemon.execution.journal_store import RiskJournal
 
 NS_PER_MIN = 60 * 1_000_000_000
 NS_PER_DAY = 24 * 60 * NS_PER_MIN
@@ -41,12 +42,13 @@ class RiskBook:
         self._realised: dict[int, defaultdict[str, Decimal]] = {}
         self._offered: list[tuple[str, Decimal]] = []
 
-    def restore(self, orders: Iterable[Order], realised_pnl: Mapping[str, Decimal], now_ns: int) -> None:
-        """Begin from the journal: orders of cycles that have not ended, and what today has brought, by symbol."""
-        for symbol, pnl in realised_pnl.items():
+    def restore(self, journal: RiskJournal, now_ns: int) -> None:
+        """Begin from the journal. What was to leave in the last minute counts as if it had."""
+        for symbol, pnl in journal.realised_pnl.items():
             self._add(self._day(now_ns), self._quote_asset_of(symbol), pnl)
-        for order in orders:
+        for order in journal.open_cycle_orders:
             self.take_order(order)
+        self._sent_ns.extend(journal.sent_ns)
 
     def take_order(self, order: Order) -> None:
         """Count an order as it is now; sells risk nothing."""
@@ -62,11 +64,9 @@ class RiskBook:
             del self._cost[order.key]
 
     def take_sent(self, now_ns: int) -> None:
-        """Count an order that is sent."""
-        if self.limits.max_orders_per_min is not None:
-            self._sent_ns.append(now_ns)
-            while len(self._sent_ns) > self.limits.max_orders_per_min:
-                self._sent_ns.popleft()
+        """Count an order that is sent, limited or not: a limit that is set later is kept from that moment on."""
+        self._forget_sent(now_ns)
+        self._sent_ns.append(now_ns)
 
     def take_end(self, cycle: Cycle) -> None:
         """Count a cycle that has ended: it risks nothing more, and what it brought is its day's."""
@@ -119,7 +119,9 @@ class RiskBook:
             beside = EXACT.subtract(risked, itself)
             if limit is not None and EXACT.add(beside, cost) > limit:
                 return f"limit {key}={plain(limit)}: {plain(beside)} {asset} at risk, {plain(cost)} more wanted"
-        if limits.max_orders_per_min is not None and self._sent_within_a_minute(now_ns) >= limits.max_orders_per_min:
+        self._forget_sent(now_ns)
+        sent = len(self._sent_ns) + len(self._offered)
+        if limits.max_orders_per_min is not None and sent >= limits.max_orders_per_min:
             return f"limit max_orders_per_min={limits.max_orders_per_min}: so many were sent in the last minute"
         return self._loss_refusal(asset, now_ns)
 
@@ -133,10 +135,9 @@ class RiskBook:
             return None
         return f"limit max_daily_loss={plain(limit)}: {plain(loss)} {asset} lost since midnight UTC"
 
-    def _sent_within_a_minute(self, now_ns: int) -> int:
+    def _forget_sent(self, now_ns: int) -> None:
         while self._sent_ns and not now_ns - NS_PER_MIN < self._sent_ns[0] <= now_ns:
             self._sent_ns.popleft()
-        return len(self._sent_ns) + len(self._offered)
 
     def _day(self, time_ns: int) -> defaultdict[str, Decimal]:
         """Give what the day of a moment has brought, by quote asset; the oldest of too many is forgotten."""

@@ -306,12 +306,15 @@ class AccountLife:
         self._opened, self._is_claimed, self._is_ours = opened, True, True
         self._up_since_s = self._actor.system.clock.monotonic_s()
         self._be_up(ref)
-        manager = self._actor.system.whereis(names.execution_manager(self.name))
-        self._actor.request(manager, AskExecution(), self._look_at_adopted)
+        self._look_at_adopted(None)
 
-    def _look_at_adopted(self, view: ExecutionView | RequestFailed) -> None:
+    def _look_at_adopted(self, view: ExecutionView | RequestFailed | None) -> None:
+        """Ask until it says so whether it drains; one that is starting may have been told, and heed that afterwards."""
+        manager = self._actor.system.whereis(names.execution_manager(self.name))
         if isinstance(view, ExecutionView) and view.is_draining and self.stage is Stage.UP:
             self._close(None)
+        elif not isinstance(view, ExecutionView) and manager is not None and self.stage is Stage.UP:
+            self._actor.request(manager, AskExecution(), self._look_at_adopted)
 
     # Down -----------------------------------------------------------------------------------------------------------
 

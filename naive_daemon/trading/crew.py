@@ -29,6 +29,7 @@ from naive_daemon.strategy.protocol import EntriesClosed, Position
 from naive_daemon.strategy.settings import needs_of, settled
 from naive_daemon.trading.cause import cause_text
 from naive_daemon.trading.context import SymbolContext
+from naive_daemon.trading.reports import EntriesHeard
 from naive_daemon.trading.slot import Slot
 from naive_daemon.trading.trader import EntriesOpened, Trader
 from naive_daemon.trading.works import Works
@@ -39,7 +40,7 @@ _TOLD_APART = ("strategy", "parameters")
 class Crew:
     """Belongs to the leader, `actor`. `settings` are the symbol's as they are now; `fault`: why nobody new starts.
 
-    `on_all_told` is called when the last trader that was being started while entries closed has been told so.
+    `on_all_heard` is called when the last trader has said that it knows that entries are closed.
 
     Settings that can be traded are complete: they have every parameter of their strategy, in one spelling.
     `journal`: the leader's, and so its traders'.
@@ -47,9 +48,9 @@ class Crew:
 
     journal: Ref
 
-    def __init__(self, actor: Actor, context: SymbolContext, on_all_told: Callable[[], None]) -> None:
+    def __init__(self, actor: Actor, context: SymbolContext, on_all_heard: Callable[[], None]) -> None:
         self._actor = actor
-        self._on_all_told = on_all_told
+        self._on_all_heard = on_all_heard
         self._context = context
         self.settings = SymbolSettings(account=context.account, symbol=context.symbol)
         self.slots: dict[int, Slot] = {}
@@ -72,8 +73,8 @@ class Crew:
 
     @property
     def has_closed(self) -> bool:
-        """Say whether entries are closed, and whoever trades knows it: one that is being started may not yet."""
-        return self.is_draining and all(slot.is_finished or slot.ref is not None for slot in self.slots.values())
+        """Say whether entries are closed, and whoever trades knows it: one that is behind or starts may not yet."""
+        return self.is_draining and all(slot.is_finished or slot.has_heard for slot in self.slots.values())
 
     def change(self, settings: SymbolSettings) -> None:
         """Take changed settings, and tell those who trade what they have to know."""
@@ -82,7 +83,9 @@ class Crew:
         for slot in self.slots.values():
             if before.trade != self.settings.trade and slot.has_nothing and slot.ref is not None:
                 # It ends, and its successor has the settings as they are now.
-                slot.ref.tell(self._entries_closed() or EntriesClosed(self._actor.system.clock.now_ns(), cancel=False))
+                closed = self._entries_closed()
+                slot.close(closed)
+                slot.ref.tell(closed or EntriesClosed(self._actor.system.clock.now_ns(), cancel=False))
             else:
                 self._tell_entries(slot, before)
 
@@ -167,7 +170,8 @@ class Crew:
         strategy = load_strategy(position.cycle.settings.strategy)
         context, leader, journal = self._context, self._actor.ref, self.journal
         closed, settings = self._entries_closed(), self.settings
-        slot.missed = []
+        slot.missed, slot.has_heard = [], False
+        slot.close(closed)
         spec = ChildSpec(
             id=position.cycle.key,
             start=lambda: Trader(
@@ -188,10 +192,16 @@ class Crew:
             for notice in slot.missed:
                 answer.ref.tell(notice)
             self._tell_entries(slot, before=settings)
-            if self.has_closed:
-                self._on_all_told()
 
         return take
+
+    def take_heard(self, heard: EntriesHeard) -> None:
+        """Note that a trader knows that entries are closed; one that has ended since knows it, too."""
+        slot = self.slots.get(heard.key.trader)
+        if slot is not None and slot.position.cycle.key == heard.key:
+            slot.take_heard(heard.closed)
+            if self.has_closed:
+                self._on_all_heard()
 
     def _entries_closed(self) -> EntriesClosed | None:
         """Give what a trader must know of a drain; None while there is none."""
@@ -204,7 +214,9 @@ class Crew:
         """Tell a trader that runs what has changed for entries since `before`; one that starts is told then."""
         if slot.ref is None or _entries_of(before) == _entries_of(self.settings):
             return
-        slot.ref.tell(self._entries_closed() or EntriesOpened())
+        closed = self._entries_closed()
+        slot.close(closed)
+        slot.ref.tell(closed or EntriesOpened())
 
 
 def _words(settings: TradeSettings) -> str:

@@ -39,6 +39,7 @@ from naive_daemon.trading.holdings import Holdings
 from naive_daemon.trading.reports import (
     CycleFinished,
     Drained,
+    EntriesHeard,
     LeaderFailed,
     LeaderReport,
     PositionReported,
@@ -126,6 +127,8 @@ class Leader(Actor):
                 self._rebuy(message)
             case CycleFinished(position):
                 self._finish(position)
+            case EntriesHeard():
+                self._crew.take_heard(message)
             case OrderNotice(key, _):
                 slot = self._crew.find(key, "order notice")
                 if slot is not None:  # it came here because the trader was not there at that moment

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import msgspec
 
-from naive_daemon.strategy.protocol import Position
+from naive_daemon.domain.order import CycleKey
+from naive_daemon.strategy.protocol import EntriesClosed, Position
 
 
 class PositionReported(msgspec.Struct, frozen=True):
@@ -26,11 +27,18 @@ class CycleFinished(msgspec.Struct, frozen=True):
     position: Position
 
 
+class EntriesHeard(msgspec.Struct, frozen=True):
+    """The trader of a cycle knows that entries are closed, and what it placed before has been passed on to be sent."""
+
+    key: CycleKey
+    closed: EntriesClosed
+
+
 class LeaderReport(msgspec.Struct, frozen=True, kw_only=True):
     """How many traders there are and what they have brought.
 
     `restarted` says why a trader had to be replaced, if one had; `fault` why no fresh one is started, while that is so.
-    `is_draining`: entries are closed, and every trader has been told so.
+    `is_draining`: entries are closed, and every trader has said that it knows (EntriesHeard).
     `realised_pnl` is the sum over all cycles that ever ended, in the quote asset; `completed` counts those sold.
     """
 

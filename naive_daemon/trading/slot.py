@@ -5,17 +5,22 @@ import msgspec
 from naive_daemon.account.account import OrderNotice
 from naive_daemon.domain.cycle import Cycle
 from naive_daemon.otp import Ref
-from naive_daemon.strategy.protocol import Position
+from naive_daemon.strategy.protocol import EntriesClosed, Position
 
 
 class Slot(msgspec.Struct):
-    """One trader's place. `missed`: what came for it while it was being started; `successor`: who follows it."""
+    """One trader's place. `missed`: what came for it while it was being started; `successor`: who follows it.
+
+    `closed`: what the trader was told of a drain; `has_heard`: it has said that it knows.
+    """
 
     position: Position
     ref: Ref | None = None
     missed: list[OrderNotice] = []
     is_finished: bool = False
     successor: Cycle | None = None
+    closed: EntriesClosed | None = None
+    has_heard: bool = False
 
     @property
     def has_nothing(self) -> bool:
@@ -23,6 +28,15 @@ class Slot(msgspec.Struct):
         return not self.is_finished and not any(
             order.filled or not order.status.is_terminal for order in self.position.orders
         )
+
+    def close(self, closed: EntriesClosed | None) -> None:
+        """Note what its trader is told of a drain, or that there is none; what it knows already it goes on knowing."""
+        self.has_heard = self.has_heard and closed is not None
+        self.closed = closed
+
+    def take_heard(self, closed: EntriesClosed) -> None:
+        """Note that its trader knows of the drain, unless it is another one than it was told of last."""
+        self.has_heard = self.has_heard or closed is self.closed
 
     def take_notice(self, notice: OrderNotice) -> None:
         """Hand an order event to the trader, or apply it for it while it does not run."""

@@ -84,6 +84,12 @@ class _Retry(msgspec.Struct, frozen=True):
     key: SymbolKey
 
 
+class _Left(msgspec.Struct, frozen=True):
+    """Nothing of a symbol that has stopped waits in the journal any more."""
+
+    key: SymbolKey
+
+
 class Switches(Actor):
     """See the module."""
 
@@ -137,13 +143,15 @@ class Switches(Actor):
         """Note what a symbol has done, or what has befallen it."""
         match message:
             case LeaderReport():
-                self._take_report(message)
+                self._symbols.take_report(message)
             case LeaderFailed(account, symbol, reason):
                 self._symbols.note_restart((account, symbol), reason)
             case Drained(account, symbol):
                 self._drained((account, symbol))
             case Down():
                 self._take_end(message)
+            case _Left(key):
+                self._stopped(key)
             case MarketMissing(symbol):
                 self._symbols.note_no_market(symbol)
             case MarketTroubled(reasons):
@@ -268,8 +276,7 @@ class Switches(Actor):
             return
         holder = self.system.whereis(names.symbol_supervisor(*key))
         if holder is None:
-            self._quarantine_symbol(key, symbol, f"did not start: {answer}")
-            self._symbols.tell(symbol)
+            self._fail(key, symbol, f"did not start: {answer}")
             return
         # Somebody has the name: perhaps a former start that was not answered in time.
         self.request(
@@ -280,12 +287,11 @@ class Switches(Actor):
 
     def _take_holder(self, key: SymbolKey, symbol: SymbolRecord, holder: Ref, children: Any) -> None:
         if isinstance(children, RequestFailed):
-            self._quarantine_symbol(key, symbol, f"did not start: {cause_text(children.reason)}")
+            self._fail(key, symbol, f"did not start: {cause_text(children.reason)}")
         elif any(child.ref is holder for child in children):
             self._run(key, symbol, holder)
         else:
-            self._quarantine_symbol(key, symbol, f"did not start: {holder} runs already")
-        self._symbols.tell(symbol)
+            self._fail(key, symbol, f"did not start: {holder} runs already")
 
     def _run(self, key: SymbolKey, symbol: SymbolRecord, ref: Ref) -> None:
         self._symbols.adopt(key, ref)
@@ -313,7 +319,10 @@ class Switches(Actor):
         if not isinstance(answer, Done) and symbol.ref is ref and ref.is_alive():
             self.send_after(AGAIN_S, _Retry(key))
 
-    def _stopped(self, key: SymbolKey, symbol: SymbolRecord) -> None:
+    def _stopped(self, key: SymbolKey) -> None:
+        symbol = self._symbols.get(key)
+        if symbol is None or symbol.state != "stopping" or symbol.ref is not None:
+            return  # one of the former switches' symbols, which these have begun anew
         symbol.rest()
         if symbol.has_drained and symbol.settings.status is TradingStatus.SHUTDOWN:
             symbol.state = "drained"
@@ -340,20 +349,6 @@ class Switches(Actor):
 
     # What symbols do ------------------------------------------------------------------------------------------------
 
-    def _take_report(self, report: LeaderReport) -> None:
-        symbol = self._symbols.get((report.account, report.symbol))
-        if symbol is None or symbol.state not in ("starting", "on", "shutdown"):
-            return
-        symbol.state = "shutdown" if report.is_draining else "on"
-        symbol.traders = report.traders
-        symbol.completed, symbol.realised_pnl = report.completed, report.realised_pnl
-        if report.restarted is not None:
-            symbol.restarts += 1
-            symbol.last_error = report.restarted
-        if report.fault is not None:
-            symbol.last_error = report.fault
-        self._symbols.tell(symbol)
-
     def _drained(self, key: SymbolKey) -> None:
         symbol = self._symbols.get(key)
         if symbol is None or symbol.settings.status is not TradingStatus.SHUTDOWN or symbol.state == "stopping":
@@ -370,12 +365,17 @@ class Switches(Actor):
         key, symbol = ended
         self._pass_on(key, SymbolEnded(key[1]))
         if symbol.state == "stopping":
-            self._stopped(key, symbol)
+            # It is off once the journal has passed on the last that it did: no order of it waits there any more.
+            self.system.tell(names.JOURNAL, PassOn(names.SWITCHES, _Left(key)))
         else:
-            self._quarantine_symbol(key, symbol, symbol.last_error or cause_text(end_of(down.ref, down.reason)))
-            self._symbols.tell(symbol)
+            self._fail(key, symbol, symbol.last_error or cause_text(end_of(down.ref, down.reason)))
 
     # Quarantine -----------------------------------------------------------------------------------------------------
+
+    def _fail(self, key: SymbolKey, symbol: SymbolRecord, reason: str) -> None:
+        """Try a symbol again later, unless it is not wanted any more: then what rests of it may be to cancel now."""
+        self._quarantine_symbol(key, symbol, reason)
+        self._level(key, symbol, is_changed=False, is_touched=False)
 
     def _quarantine_symbol(self, key: SymbolKey, symbol: SymbolRecord, reason: str) -> None:
         ran_s = self.system.clock.monotonic_s() - symbol.started_at_s

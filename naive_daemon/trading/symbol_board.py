@@ -7,6 +7,7 @@ from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed
 from naive_daemon.otp import Actor, Ref
 from naive_daemon.trading.cause import cause_text
 from naive_daemon.trading.guard import Guard
+from naive_daemon.trading.reports import LeaderReport
 from naive_daemon.trading.switch_messages import ActualChanged, StatusDrained, SymbolKey
 from naive_daemon.trading.symbol_record import SymbolRecord, SymbolView
 
@@ -60,6 +61,21 @@ class SymbolBoard:
         record = self._records[key]
         record.ref = None
         return key, record
+
+    def take_report(self, report: LeaderReport) -> None:
+        """Note how a symbol trades, as its leader says; one that is being stopped says so no more."""
+        symbol = self._records.get((report.account, report.symbol))
+        if symbol is None or symbol.state not in ("starting", "on", "shutdown"):
+            return
+        symbol.state = "shutdown" if report.is_draining else "on"
+        symbol.traders = report.traders
+        symbol.completed, symbol.realised_pnl = report.completed, report.realised_pnl
+        if report.restarted is not None:
+            symbol.restarts += 1
+            symbol.last_error = report.restarted
+        if report.fault is not None:
+            symbol.last_error = report.fault
+        self.tell(symbol)
 
     def note_restart(self, key: SymbolKey, reason: str) -> None:
         """Note that a symbol has started again, and why."""

@@ -52,7 +52,7 @@ from naive_daemon.trading.context import SymbolContext
 from naive_daemon.trading.hearing import Hearing
 from naive_daemon.trading.hindrances import Hindrances
 from naive_daemon.trading.order_log import log_event
-from naive_daemon.trading.reports import CycleFinished, PositionReported, RebuyReported
+from naive_daemon.trading.reports import CycleFinished, EntriesHeard, PositionReported, RebuyReported
 
 CONFIRM_TIMEOUT_S = 60.0
 REFUSED_PAUSE_S = 1
@@ -114,6 +114,7 @@ class Trader(Actor):
         self.subscribe(names.entries(self._context.account))
         self.subscribe(names.entries(self._context.account, self._context.symbol))
         self._hearing.begin()
+        self._say_heard()
         if self._is_confirmed:
             return Continue(Resumed(self.system.clock.now_ns()))
         return Continue(Confirm())
@@ -133,6 +134,7 @@ class Trader(Actor):
             case EntriesClosed():
                 self._closed = message
                 self._heed_closed()
+                self._say_heard()
             case EntriesOpened():
                 self._closed = None
                 self._resume()
@@ -141,8 +143,11 @@ class Trader(Actor):
                     self._resume()
             case FeedStarted():
                 self._await(self._wake)
-            case Confirm() | AccountStarted():
+            case Confirm():
                 self._confirm()
+            case AccountStarted():
+                self._confirm()
+                self._say_heard()  # who passes it on may have died with it
             case OrderNotice():
                 self.log.info("notice of another cycle", key=str(message.key))
             case _:
@@ -203,6 +208,13 @@ class Trader(Actor):
         """Decide once more while entries are closed: an entry that was refused or accepted since is one to give up."""
         if self._closed is not None and self._is_confirmed:
             self._decide(msgspec.structs.replace(self._closed, time_ns=self.system.clock.now_ns()))
+
+    def _say_heard(self) -> None:
+        """Tell the leader that entries are closed here, behind all that was placed before, through who sends it."""
+        if self._closed is not None:
+            account, symbol = self._context.account, self._context.symbol
+            heard = PassOn(names.leader(account, symbol), EntriesHeard(self._position.cycle.key, self._closed))
+            self._journal.tell(PassOn(names.execution_manager(account), heard))
 
     def _take(self, event: OrderEvent) -> None:
         orders = tuple(

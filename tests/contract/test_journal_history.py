@@ -132,7 +132,7 @@ def start_of(store: JournalStore, account: str) -> tuple[Any, ...]:
     return (
         store.load_account(account),
         store.load_symbols([(account, symbol) for symbol in SYMBOLS]),
-        store.load_risk(account, MOMENT_NS),
+        store.load_risk(account, MOMENT_NS, MOMENT_NS),
     )
 
 

@@ -406,10 +406,22 @@ def test_the_risk_of_an_account_is_all_orders_of_its_open_cycles(reopen: Reopen)
         ]
     )
     reopen().write([CycleRecorded(cycle(ended_key, result=result()))])
-    found = reopen().load_risk("main", 0)
+    found = reopen().load_risk("main", 0, 0)
     assert found.open_cycle_orders == (first, bought, sell)
     assert found.open_cycle_orders[1].trade_ids == {"t1"}
-    assert reopen().load_risk("nobody", 0) == RiskJournal(open_cycle_orders=(), realised_pnl={})
+    assert reopen().load_risk("nobody", 0, 0) == RiskJournal(open_cycle_orders=(), realised_pnl={})
+
+
+def test_when_orders_of_an_account_were_made_is_told_from_a_moment_on_whatever_became_of_them(reopen: Reopen) -> None:
+    made = {"nd-1": NOW_NS + 2, "nd-2": NOW_NS - 1, "nd-3": NOW_NS}
+    other = CycleKey("two", "BTCUSDT", 1, 1)
+    ended = msgspec.structs.replace(order("nd-9", created_ns=NOW_NS + 1), status=OrderStatus.REJECTED)
+    reopen().write([CycleRecorded(cycle(KEY, result=result())), CycleRecorded(cycle(other))])
+    for attempt, (name, created_ns) in enumerate(made.items(), start=2):
+        reopen().write([OrderRecorded(order(name, KEY, Leg(Side.BUY, attempt), created_ns=created_ns))])
+    reopen().write([OrderRecorded(ended), OrderRecorded(order("nd-8", other, created_ns=NOW_NS + 3))])
+    assert reopen().load_risk("main", 0, NOW_NS).sent_ns == (NOW_NS, NOW_NS + 1, NOW_NS + 2)
+    assert reopen().load_risk("main", 0, NOW_NS + 3).sent_ns == ()
 
 
 def test_what_was_realised_since_a_moment_is_summed_by_symbol(reopen: Reopen) -> None:
@@ -429,11 +441,11 @@ def test_what_was_realised_since_a_moment_is_summed_by_symbol(reopen: Reopen) ->
             CycleRecorded(cycle(CycleKey("main", "OPENUSDT", 1, 1))),
         ]
     )
-    assert reopen().load_risk("main", NOW_NS).realised_pnl == {
+    assert reopen().load_risk("main", NOW_NS, NOW_NS).realised_pnl == {
         "BTCUSDT": Decimal("-123456789012345678901234567890.000000000000000000000000000123456789"),
         "ETHUSDT": Decimal("0.5"),
     }
-    assert reopen().load_risk("main", NOW_NS + 6).realised_pnl == {}
+    assert reopen().load_risk("main", NOW_NS + 6, NOW_NS).realised_pnl == {}
 
 
 def test_closing_twice_is_fine(store: JournalStore) -> None:

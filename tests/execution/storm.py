@@ -62,9 +62,9 @@ class Store(MemoryJournal):
         self._refuse()
         return super().load_account(account)
 
-    def load_risk(self, account: str, since_ns: int) -> RiskJournal:
+    def load_risk(self, account: str, since_ns: int, sent_since_ns: int) -> RiskJournal:
         self._refuse()
-        return super().load_risk(account, since_ns)
+        return super().load_risk(account, since_ns, sent_since_ns)
 
     def _refuse(self) -> None:
         if self.is_away:

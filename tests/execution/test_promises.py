@@ -13,6 +13,7 @@ from naive_daemon import names
 from naive_daemon.domain.limits import RiskLimits, Safeguards
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_messages import OpenOrder, PlaceIntent
+from naive_daemon.execution.journal_store import RiskJournal
 from naive_daemon.execution.messages import EntriesHeld, LeaveSymbol, OperatorLooked, SymbolEnded
 from naive_daemon.execution.promises import Promise
 from naive_daemon.execution.risk import RiskBook
@@ -226,14 +227,14 @@ def test_the_state_of_the_manager_shows_what_was_seen() -> None:
 def test_an_order_that_was_committed_when_the_journal_was_read_is_not_spent_beside_itself() -> None:
     """Its OpenOrder comes after what the limits are measured by, which has it already (seed 7498)."""
     book = RiskBook(lambda _: "Q")
-    book.restore([BUY], {}, 0)
+    book.restore(RiskJournal(open_cycle_orders=(BUY,), realised_pnl={}), 0)
     assert (book.spent_beside(BUY), book.spent_beside(AGAIN)) == (0, 20)
 
 
 @pytest.mark.parametrize("limit", ["max_symbol_at_risk", "max_account_at_risk"])
 def test_an_order_that_was_committed_when_the_journal_was_read_is_not_at_risk_beside_itself(limit: str) -> None:
     book = RiskBook(lambda _: "Q")
-    book.restore([BUY], {}, 0)
+    book.restore(RiskJournal(open_cycle_orders=(BUY,), realised_pnl={}), 0)
     book.limits = RiskLimits(**{limit: Decimal(20)})
     refused = f"limit {limit}=20: 20 Q at risk, 20 more wanted"
     assert (book.refusal(BUY, 0, 0), book.refusal(AGAIN, 0, 0)) == (None, refused)

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from naive_daemon import names
@@ -111,6 +112,27 @@ def test_max_orders_per_min_counts_exits_too_and_refuses_only_entries() -> None:
     desk.wait(70)
     assert desk.held() == {}
     assert reasons(desk, THIRD) == [None]
+
+
+def test_orders_of_the_last_minute_count_though_no_limit_was_set_then_and_after_a_restart() -> None:
+    refusal = "limit max_orders_per_min=2: so many were sent in the last minute"
+    desk = Desk().start().open(BUY, SELL).wait(30).tell(limited(max_orders_per_min=2))
+    assert reasons(desk, OTHER) == [refusal]
+    desk.crash()
+    desk.start().tell(limited(max_orders_per_min=2))
+    assert reasons(desk, THIRD) == [refusal]
+    desk.wait(95)
+    assert desk.held() == {}
+    assert reasons(desk, make_order(7)) == [None]
+
+
+def test_a_symbol_that_is_held_by_a_limit_is_released_for_what_is_wanted_now() -> None:
+    desk = Desk().start().tell(limited(max_symbol_at_risk=Decimal(15)))
+    assert reasons(desk, BUY) == ["limit max_symbol_at_risk=15: 0 Q at risk, 20 more wanted"]
+    less = msgspec.structs.replace(OTHER, quantity=Decimal(5))
+    assert reasons(desk, less) == ["limit max_symbol_at_risk=15: 0 Q at risk, 20 more wanted"]
+    desk.wait(5)
+    assert desk.held() == {}
 
 
 def test_a_loss_of_today_counts_though_the_clock_has_shown_tomorrow_and_one_of_tomorrow_until_then() -> None:

@@ -102,12 +102,15 @@ class PostgresJournal:
             fills_count=fills_count,
         )
 
-    def load_risk(self, account: str, since_ns: int) -> RiskJournal:
-        """Read what the account's limits are measured by; `since_ns` (UTC) is when today began."""
+    def load_risk(self, account: str, since_ns: int, sent_since_ns: int) -> RiskJournal:
+        """Read what the account's limits are measured by."""
+        asked = {"account": account, "since_ns": since_ns, "sent_since_ns": sent_since_ns}
         with self._session.connection() as connection:
-            orders, pnl = _one(connection, journal_sql.LOAD_RISK, {"account": account, "since_ns": since_ns})
+            orders, pnl, sent_ns = _one(connection, journal_sql.LOAD_RISK, asked)
         return RiskJournal(
-            open_cycle_orders=tuple(record.order() for record in _orders(orders)), realised_pnl=_amounts(pnl)
+            open_cycle_orders=tuple(record.order() for record in _orders(orders)),
+            realised_pnl=_amounts(pnl),
+            sent_ns=tuple(sent_ns),
         )
 
     def history(self, account: str) -> tuple[tuple[Order, ...], tuple[Cycle, ...]]:

@@ -128,7 +128,9 @@ SELECT
         WHERE c.account = %(account)s AND c.finished_ns IS NULL) AS o),
     (SELECT coalesce(json_object_agg(symbol, realised_pnl::text), '{{}}')::text FROM (
         SELECT symbol, sum(realised_pnl) AS realised_pnl
-        FROM cycles WHERE account = %(account)s AND finished_ns >= %(since_ns)s GROUP BY symbol) AS ended)
+        FROM cycles WHERE account = %(account)s AND finished_ns >= %(since_ns)s GROUP BY symbol) AS ended),
+    ARRAY(SELECT created_ns FROM orders
+        WHERE account = %(account)s AND created_ns >= %(sent_since_ns)s ORDER BY created_ns)
 """
 
 HISTORY = f"""

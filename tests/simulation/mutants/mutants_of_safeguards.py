@@ -96,7 +96,7 @@ SAFEGUARDS = (
     Mutant(
         name="orders of a minute not counted",
         file="execution/risk.py",
-        old="            self._sent_ns.append(now_ns)\n",
+        old="        self._sent_ns.append(now_ns)\n",
         new="            pass\n",
         breaks="what runs wild is not slowed down",
     ),

@@ -94,10 +94,10 @@ class SimulatedJournal:
         self._connection.ask("journal.load")
         return self._books.load_account(account)
 
-    def load_risk(self, account: str, since_ns: int) -> RiskJournal:
+    def load_risk(self, account: str, since_ns: int, sent_since_ns: int) -> RiskJournal:
         """Read what the account's limits are measured by."""
         self._connection.ask("journal.load")
-        return self._books.load_risk(account, since_ns)
+        return self._books.load_risk(account, since_ns, sent_since_ns)
 
     def claim(self, account: str) -> str | None:
         """Take one more account's lock, unless a former process has it still."""

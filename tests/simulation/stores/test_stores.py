@@ -70,7 +70,7 @@ JOURNAL_CALLS: dict[str, tuple[str, Callable[[JournalStore], object]]] = {
     "load_cycle": ("journal.load", lambda journal: journal.load_cycle(order().key)),
     "load_cycles": ("journal.load", lambda journal: journal.load_cycles([order().key])),
     "load_account": ("journal.load", lambda journal: journal.load_account("main")),
-    "load_risk": ("journal.load", lambda journal: journal.load_risk("main", 0)),
+    "load_risk": ("journal.load", lambda journal: journal.load_risk("main", 0, 0)),
     "write": ("journal.write", lambda journal: journal.write(BATCH)),
     "claim": ("journal.lock", lambda journal: journal.claim("main")),
     "release": ("journal.lock", lambda journal: journal.release("main")),
