@@ -6,11 +6,22 @@ import msgspec
 
 from naive_daemon import names
 from naive_daemon.domain.account import AccountSettings
-from naive_daemon.domain.order import Order
+from naive_daemon.domain.order import CycleKey, Order
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.otp import Ref
 from tests.simulation.market import TICK, Print
-from tests.simulation.mishaps.befalling import LOOK_S, LOT, Befall, after, fill, kill_after, once, open_sells, ours
+from tests.simulation.mishaps.befalling import (
+    EVEN,
+    LOOK_S,
+    LOT,
+    Befall,
+    after,
+    fill,
+    kill_after,
+    once,
+    open_sells,
+    ours,
+)
 from tests.simulation.stores.outages import POSTGRES
 from tests.simulation.world import World
 
@@ -79,6 +90,27 @@ def _drained_as_a_trader_follows(world: World, _: str, __: str, size: float) -> 
     once(world, lambda: next(iter(open_sells(world)), None), begin)
 
 
+def _closed_as_it_decides(world: World, _: str, __: str, size: float) -> None:
+    """Let an operator have a symbol drained whose trader is slow to decide, or turned off while the journal is slow."""
+
+    def decides() -> CycleKey | None:
+        cycles = (cycle for cycle in world.books._cycles.values() if cycle.result is None)
+        return next((cycle.key for cycle in cycles if not world.books._ids_by_cycle.get(cycle.key)), None)
+
+    def close(key: CycleKey) -> None:
+        price = world.exchange.engine.last_price(key.symbol)
+        if price is None:
+            return
+        is_drained = world.exchange.network.draw.random() < EVEN
+        slow = names.trader(key.account, key.symbol, key.trader) if is_drained else names.JOURNAL
+        world.actor_faults.hold_up(slow, OUTLIVING_S * (1.0 + size))
+        world.print_now(Print(key.symbol, price, LOT))
+        wish = TradingStatus.SHUTDOWN if is_drained else TradingStatus.OFF
+        after(world, SOON_S, lambda: world.table.set(key.symbol, wish, account=key.account))
+
+    once(world, decides, close)
+
+
 def _closed_as_it_starts(world: World, _: str, __: str, size: float) -> None:
     """Let an operator disable an account that is being started, when those who start it have just been started."""
     account = world.plan.accounts[-1]
@@ -133,6 +165,7 @@ OF_OPERATORS: dict[tuple[str, str], Befall] = {
     ("mishap", "fewer traders, then more"): _fewer_then_more,
     ("mishap", "away as a drain ends"): _away_as_a_drain_ends,
     ("mishap", "drained as a trader follows"): _drained_as_a_trader_follows,
+    ("mishap", "closed as it decides"): _closed_as_it_decides,
     ("mishap", "closed as it starts"): _closed_as_it_starts,
     ("mishap", "given back while it trades"): _given_back_while_it_trades,
 }

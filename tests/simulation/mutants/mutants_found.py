@@ -82,6 +82,22 @@ FOUND = (
         seeds_max=_RARE,
     ),
     Mutant(
+        name="found: a drain confirmed before its traders know",
+        file="trading/crew.py",
+        old="all(slot.is_finished or slot.has_heard for",
+        new="all(slot.is_finished or slot.ref is not None for",
+        breaks="a trader that is behind buys, though an operator reads that the symbol buys nothing more",
+        seeds_max=_RARE,
+    ),
+    Mutant(
+        name="found: off while its orders wait in the journal",
+        file=_SWITCHES,
+        old="self.system.tell(names.JOURNAL, PassOn(names.SWITCHES, _Left(key)))",
+        new="self._stopped(key)",
+        breaks="an entry leaves after an operator has read that its symbol is off",
+        seeds_max=_RARE,
+    ),
+    Mutant(
         name="found: an order spent beside itself",
         file="execution/risk.py",
         old="for order_id, cost in costs.items() if order_id != order.client_order_id)",

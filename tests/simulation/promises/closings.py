@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
+from naive_daemon.execution.client import SEND_WITHIN_S
 from naive_daemon.otp.clock import Clock
 from naive_daemon.trading.desired_state import ActualState
 from tests.simulation.promises.prints import Prints
@@ -43,6 +44,7 @@ class Closings:
         self._table = table
         self._closed_ns: dict[Key, int] = {}
         self._closed_by_clock_ns: dict[Key, int] = {}
+        self._closed_s: dict[Key, float] = {}
         self._doubted_ns: dict[Key, int] = {}
         self.settings: dict[Key, list[TradeSettings]] = {}
         self.open: dict[Key, int] = {}
@@ -63,6 +65,11 @@ class Closings:
         """
         closed_ns = self._closed_by_clock_ns.get(key)
         return closed_ns is not None and closed_ns < started_ns <= self._shown.now_ns()
+
+    def lets_leave(self, key: Key) -> bool:
+        """Say whether an entry may still leave: what was on its way may, as long as it may wait to be sent."""
+        closed_s = self._closed_s.get(key)
+        return closed_s is None or self._shown.monotonic_s() <= closed_s + SEND_WITHIN_S
 
     def is_stopped(self, account: str) -> bool:
         """Say whether the daemon has confirmed a kill switch that is on."""
@@ -86,6 +93,7 @@ class Closings:
         elif was is not None and was.status is not TradingStatus.ON:
             self._closed_ns.pop(key, None)
             self._closed_by_clock_ns.pop(key, None)
+            self._closed_s.pop(key, None)
             self._doubted_ns[key] = self._prints.last_ns + DOUBTED_S * NS_PER_S
 
     def _take_actual(self, key: Key, actual: ActualState) -> None:
@@ -99,6 +107,7 @@ class Closings:
         if self._prints.last_ns >= self._doubted_ns.get(key, 0):
             self._closed_ns.setdefault(key, self._prints.last_ns)
             self._closed_by_clock_ns.setdefault(key, self._shown.now_ns())
+            self._closed_s.setdefault(key, self._shown.monotonic_s())
 
     def _note_settings(self, key: Key, row: SymbolSettings) -> None:
         ever = self.settings.setdefault(key, [])

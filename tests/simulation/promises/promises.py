@@ -91,6 +91,7 @@ class Promises:
         """Hear of an order of ours that is being sent."""
         self._left_s[order.client_order_id] = self._shown.monotonic_s()
         safety.kill_switch_lets_none_leave(order, is_confirmed=self._closings.is_stopped(order.key.account))
+        safety.closed_lets_none_leave(order, is_closed=not self._closings.lets_leave((order.key.account, order.symbol)))
 
     def order_arrives(self, order: Order) -> None:
         """Hear of an order of ours that has reached the exchange, before it is matched."""

@@ -53,6 +53,12 @@ def kill_switch_is_obeyed(under_way: list[str]) -> None:
     demand(not under_way, "a kill switch that is confirmed has no entry on its way", under_way)
 
 
+def closed_lets_none_leave(order: Order, *, is_closed: bool) -> None:
+    """Nor does one that was decided before leave later than what is on its way may wait to be sent."""
+    if order.side is Side.BUY:
+        demand(not is_closed, "of a symbol that is off or drains no entry leaves", order.client_order_id)
+
+
 def closed_means_closed(order: Order, *, is_closed: bool) -> None:
     """A status of off or shutdown places no entry, once the daemon has confirmed it."""
     demand(not is_closed, "a symbol that is off or drains places no entry", order.client_order_id)
