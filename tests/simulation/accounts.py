@@ -10,7 +10,8 @@ from tests.simulation.life import Life
 from tests.simulation.odds import Odds
 
 PLACE = "account.open"
-LATE_MAX_S = 20.0
+LATE_MAX_S = 90.0
+"""Longer than an opening is waited for."""
 
 
 class SimulatedOpener(AtOnce):
@@ -52,7 +53,7 @@ class SimulatedOpener(AtOnce):
         if late is None:
             answer()
         else:
-            self._agenda.after(late * LATE_MAX_S, answer)
+            self._agenda.after(late**3 * LATE_MAX_S, answer)
 
     def close(self, account: str) -> None:
         """Give an account's key back, and end its connection."""

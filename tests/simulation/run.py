@@ -130,8 +130,9 @@ def heal(world: World, draw: random.Random) -> None:
     # What is as it is wanted already is left alone: a row that is written has all read, and all of it tried at once.
     if world.table.safeguards.kill_switch.is_on:
         world.table.set_kill_switch(is_on=False)
-    if any(limits != RiskLimits() for limits in world.table.safeguards.limits.values()):
-        world.table.set_limits(RiskLimits())
+    for account, limits in world.table.safeguards.limits.items():
+        if limits != RiskLimits():
+            world.table.set_limits(RiskLimits(), account)
     for account in world.plan.accounts[1:]:
         if draw.random() >= left_alone or not world.table.accounts[account].is_enabled:
             world.table.set_account(AccountSettings(name=account))

@@ -105,7 +105,7 @@ def _kill_switch(*, is_on: bool, cancel: KillCancel = KillCancel.NOTHING) -> Bef
     return lambda world, _, __, ___: world.table.set_kill_switch(is_on=is_on, cancel=cancel)
 
 
-def _limits(world: World, _: str, __: str, size: float) -> None:
+def _limits(world: World, account: str, _: str, size: float) -> None:
     """Set some of the limits: where all are set, the tightest hides the others."""
     draw = random.Random(f"{size}/limits")
     drawn = {
@@ -116,11 +116,11 @@ def _limits(world: World, _: str, __: str, size: float) -> None:
         "max_daily_loss": Decimal(draw.choice(("0.001", "0.01", "0.1"))),
     }
     kept = {name: limit for name, limit in drawn.items() if draw.random() < LIMIT_IS_SET}
-    world.table.set_limits(RiskLimits(**kept))
+    world.table.set_limits(RiskLimits(**kept), account)
 
 
-def _no_limits(world: World, _: str, __: str, ___: float) -> None:
-    world.table.set_limits(RiskLimits())
+def _no_limits(world: World, account: str, _: str, __: float) -> None:
+    world.table.set_limits(RiskLimits(), account)
 
 
 # The market ----------------------------------------------------------------------------------------------------------

@@ -68,10 +68,10 @@ class Table:
         self.safeguards = msgspec.structs.replace(self.safeguards, kill_switch=switch)
         self._notify_safeguards("{}")
 
-    def set_limits(self, limits: RiskLimits) -> None:
-        """Set what the account may risk."""
-        self.safeguards = msgspec.structs.replace(self.safeguards, limits={ACCOUNT: limits})
-        self._notify_safeguards(msgspec.json.encode({"account": ACCOUNT}).decode())
+    def set_limits(self, limits: RiskLimits, account: str = ACCOUNT) -> None:
+        """Set what an account may risk."""
+        self.safeguards = msgspec.structs.replace(self.safeguards, limits={**self.safeguards.limits, account: limits})
+        self._notify_safeguards(msgspec.json.encode({"account": account}).decode())
 
     def obeys_kill_switch(self) -> bool:
         """Say whether the daemon has confirmed the switch as it now is."""

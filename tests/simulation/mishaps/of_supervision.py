@@ -2,12 +2,24 @@
 
 from naive_daemon import names
 from naive_daemon.domain.order import Order
+from naive_daemon.execution.messages import AccountFailed
 from naive_daemon.otp import Ref
-from tests.simulation.mishaps.befalling import EVEN, LOOK_S, Befall, fill_a_piece, kill, kill_after, once, open_buys
+from tests.simulation.mishaps.befalling import (
+    EVEN,
+    LOOK_S,
+    Befall,
+    after,
+    fill_a_piece,
+    kill,
+    kill_after,
+    once,
+    open_buys,
+)
 from tests.simulation.stores.outages import POSTGRES
 from tests.simulation.world import World
 
 UNHEARD_S = 40.0
+AWAY_MAX_S = 30.0
 DYING_S = 2.0
 ENDING_S = 1.0
 OUTLIVING_S = 4.0
@@ -104,6 +116,19 @@ def _killed_above_the_busy(world: World, account: str, symbol: str, size: float)
     world.actor_faults.busy(name, busy_s, lambda ref: world.agenda.after(busy_s / 2, lambda: die(ref)))
 
 
+def _key_is_refused(world: World, account: str, _: str, size: float) -> None:
+    """Let the exchange refuse an account's key while its manager starts, and those die who are to close the account."""
+    world.exchange.go_away(size * AWAY_MAX_S)
+    kill(world, names.execution_manager(account))
+
+    def refuse() -> None:
+        if world.system is not None:
+            world.system.tell(names.ACCOUNT_DESK, AccountFailed(account, "the exchange refuses its key"))
+
+    after(world, LOOK_S, refuse)
+    kill_after(world, LOOK_S * (1.0 + size), names.ACCOUNT_DESK)
+
+
 def _starts_while_nothing_is_heard(world: World, account: str, symbol: str, _: float) -> None:
     """Lose a part of the market's connections for long, and kill who holds entries back for it."""
     symbols = frozenset(world.plan.symbols)
@@ -130,6 +155,7 @@ OF_SUPERVISION: dict[tuple[str, str], Befall] = {
     ("mishap", "killed as a cycle ends"): _killed_as_a_cycle_ends,
     ("mishap", "outlive their journal"): _outlive_their_journal,
     ("mishap", "killed above the busy"): _killed_above_the_busy,
+    ("mishap", "the key is refused"): _key_is_refused,
     ("mishap", "starts while nothing is heard"): _starts_while_nothing_is_heard,
     ("mishap", "nobody knows what is wanted"): _nobody_knows_what_is_wanted,
     ("mishap", "fails while nobody knows"): _fails_while_nobody_knows,

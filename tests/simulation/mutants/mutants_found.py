@@ -98,6 +98,14 @@ FOUND = (
         seeds_max=_RARE,
     ),
     Mutant(
+        name="found: whether an account drains is asked once",
+        file="trading/account_life.py",
+        old="        elif not isinstance(view, ExecutionView) and manager is not None",
+        new="        elif view is None and manager is not None",
+        breaks="an account whose key was refused while its manager started is up for ever, and sends nothing",
+        seeds_max=_RARE,
+    ),
+    Mutant(
         name="found: an order spent beside itself",
         file="execution/risk.py",
         old="for order_id, cost in costs.items() if order_id != order.client_order_id)",

@@ -30,27 +30,18 @@ SET_NS = 1_000_000
 """By less than this the clock is never set."""
 
 
-class _Span(msgspec.Struct, frozen=True):
-    """How long an account's orders are counted together: one manager, no limits that it does not know, one clock."""
-
-    manager: object
-    written: int
-    clock: int
-
-    def is_of(self, other: "_Span") -> bool:
-        """Say whether it is the same."""
-        return self.manager is other.manager and (self.written, self.clock) == (other.written, other.clock)
-
-
 class _Intent(msgspec.Struct, frozen=True):
     """The place of an intent among all, and of the limits that were known as it was committed among all limits.
 
-    `span` is None while the newest limits are not known; `lost`: what the day has lost, when it is the first one.
+    `manager`: who sends it; `clock`: how often the clock had been set; `made_ns`: when its trader made
+    it, `at_ns`: when it was committed; `lost`: what the day has lost, when it is the first one.
     """
 
     number: int
     known: int | None
-    span: _Span | None
+    manager: object
+    clock: int
+    made_ns: int
     at_ns: int
     lost: Decimal
 
@@ -85,9 +76,15 @@ class Limits:
         account = order.key.account
         written = self.note(account)
         place = written.index(known) if known in written else None
-        span = _Span(manager, len(written), self._clocks) if known == written[-1] else None
-        lost, now_ns = self._lost[account], self._shown.now_ns()
-        self._intents[order.client_order_id] = _Intent(len(self._intents), place, span, now_ns, lost)
+        self._intents[order.client_order_id] = _Intent(
+            number=len(self._intents),
+            known=place,
+            manager=manager,
+            clock=self._clocks,
+            made_ns=order.created_ns,
+            at_ns=self._shown.now_ns(),
+            lost=self._lost[account],
+        )
 
     def take_result(self, account: str, earned: Decimal) -> None:
         """Hear of what a cycle has brought that has ended."""
@@ -123,12 +120,18 @@ class Limits:
         demand(is_within, PROMISE, seen)
 
     def _sent_in_a_minute(self, account: str, intent: _Intent) -> int:
-        """Count the orders that had arrived already, were meant before this one, and less than a minute ago by now."""
-        span, since_ns = intent.span, self._shown.now_ns() - NS_PER_MIN
-        if span is None or span.clock != self._clocks:
+        """Count the orders that had arrived already, were meant before this one, and less than a minute ago by now.
+
+        What a former manager has sent the next one knows by when it was made; while nobody sets the clock.
+        """
+        now_ns = self._shown.now_ns()
+        if intent.clock != self._clocks:
             return 0
         return sum(
-            one.number < intent.number and one.at_ns > since_ns and one.span is not None and one.span.is_of(span)
+            one.number < intent.number
+            and one.clock == self._clocks
+            and one.at_ns > now_ns - NS_PER_MIN
+            and (one.manager is intent.manager or now_ns - NS_PER_MIN < one.made_ns <= now_ns)
             for one in self._recent[account]
         )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from naive_daemon import names
+from naive_daemon.domain.limits import KillCancel, RiskLimits
 from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.execution.gatekeeper import MARKET
 from naive_daemon.trading.account_stage import Stage
@@ -29,6 +30,8 @@ KNOWN_WITHIN_S = 35.0
 
 SHOWN_WITHIN_S = 40.0
 """Longer than control, which has its own thread, may be held up, and is then refused again and again."""
+CONFIRMED_WITHIN_S = 8.0
+"""As long as an order may wait to be sent, and until control has written it."""
 CLOSED_WITHIN_S = 5.0
 """Nobody is asked for it: whoever knows that an account is down has closed it."""
 
@@ -99,16 +102,31 @@ def _shown(world: "World") -> Iterator[Late]:
 
 
 def _told(world: "World") -> Iterator[Late]:
-    """See to it that an operator sees how an account is, and that it heeds the kill switch as that is now."""
+    """See to it that an operator sees how an account is, and that it heeds kill switch and limits as they are now."""
     desk, table = world.actor(names.ACCOUNT_DESK), world.table
-    revision = table.safeguards.kill_switch.revision
+    switch = table.safeguards.kill_switch
     for account, life in () if desk is None else desk._lives.items():
         if life._told is not None and table.conditions.get(account) != life._told:
             yield "how an account is is shown soon", account, f"{table.conditions.get(account)}, it is {life._told}"
         seen, manager = table.kill_switch_seen.get(account), world.actor(names.execution_manager(account))
         is_up = life.stage is Stage.UP and manager is not None and manager._is_ready  # else it waits for its exchange
-        if is_up and seen != revision:
-            yield "a kill switch is confirmed soon", account, f"revision {seen}, it is {revision}"
+        if is_up and seen != switch.revision:
+            yield "a kill switch is confirmed soon", account, f"revision {seen}, it is {switch.revision}"
+        limits = table.safeguards.limits.get(account, RiskLimits())
+        if is_up and manager._gate._risk.limits != limits:
+            yield "an account is held to its limits soon", account, f"{manager._gate._risk.limits}, set {limits}"
+
+
+def _answered_for(world: "World") -> Iterator[Late]:
+    """See to it that the kill switch is confirmed for an account that is down, unless somebody has to cancel."""
+    desk, table = world.actor(names.ACCOUNT_DESK), world.table
+    switch = table.safeguards.kill_switch
+    if switch.is_on and switch.cancel is KillCancel.ENTRIES:
+        return
+    for account, life in () if desk is None else desk._lives.items():
+        seen = table.kill_switch_seen.get(account)
+        if life.stage is Stage.DOWN and life._is_ours and seen != switch.revision:
+            yield "a kill switch is confirmed for an account that is down", account, f"{seen}, it is {switch.revision}"
 
 
 def _unheard(world: "World") -> Iterator[Late]:
@@ -178,6 +196,7 @@ class _Look(msgspec.Struct, frozen=True):
 LOOKS = (
     _Look(_wanted, ("notice", "listener"), OF_ACCOUNTS | OF_SYMBOLS),
     _Look(_shown, (), OF_ACCOUNTS | OF_SYMBOLS, SHOWN_WITHIN_S),
+    _Look(_answered_for, ("notice", "listener", "settings.", "journal."), OF_ACCOUNTS | OF_SYMBOLS, CONFIRMED_WITHIN_S),
     _Look(_told, ("notice", "listener", "settings.", "journal."), OF_SYMBOLS | {"feed", "player", "watchman", "cache"}),
     _Look(_unheard, (), OF_SYMBOLS | {"control", "switches", "watchman", "account desk", "cache"}, KNOWN_WITHIN_S),
     _Look(_stopped, (), OF_ACCOUNTS),
