@@ -165,6 +165,15 @@ def entry_while_it_is_off(history: History) -> None:
     history.intend(cycle)
 
 
+def entry_that_leaves_a_closed_symbol(history: History) -> None:
+    order = history.intend(history.begin(history.cycle()))
+    history.table.set(SYMBOL, TradingStatus.OFF)
+    history.tell_actual("off")
+    history.promises.order_leaves(order)
+    history.prints("100", "100", "100")
+    history.promises.order_leaves(order)
+
+
 def entry_through_the_kill_switch(history: History) -> None:
     order = history.intend(history.begin(history.cycle()))
     history.promises.order_leaves(order)
@@ -314,6 +323,7 @@ BREACHES: dict[Callable[[History], None], str] = {
     end_that_is_taken_back: "what is over never opens again",
     entry_while_it_drains: "a symbol that is off or drains places no entry",
     entry_while_it_is_off: "a symbol that is off or drains places no entry",
+    entry_that_leaves_a_closed_symbol: "of a symbol that is off or drains no entry leaves",
     entry_through_the_kill_switch: "a kill switch that is confirmed stops entries",
     entry_that_leaves_behind_the_kill_switch: "once a kill switch is confirmed no entry leaves",
     kill_switch_confirmed_too_soon: "a kill switch that is confirmed has no entry on its way",

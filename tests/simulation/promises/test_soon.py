@@ -11,11 +11,12 @@ from naive_daemon.account.metadata_document import encode, key_of
 from naive_daemon.cache import layout
 from naive_daemon.cache.store import Put
 from naive_daemon.domain.account import AccountSettings
+from naive_daemon.domain.limits import RiskLimits
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.trading.account_stage import Stage
 from tests.simulation.odds import Fault
-from tests.simulation.promises.soon import CLOSED_WITHIN_S, WITHIN_S
+from tests.simulation.promises.soon import CLOSED_WITHIN_S, CONFIRMED_WITHIN_S, WITHIN_S
 from tests.simulation.run import Violation, come_to_rest
 from tests.simulation.world import World
 
@@ -62,6 +63,10 @@ def lose_a_confirmation(world: World) -> None:
     world.table.kill_switch_seen["main"] -= 1
 
 
+def hold_to_other_limits(world: World) -> None:
+    world.actor(names.execution_manager("main"))._gate._risk.limits = RiskLimits(max_open_orders=1)
+
+
 def trade_on_without_an_account(world: World) -> None:
     world.actor(names.ACCOUNT_DESK)._lives["second"].stage = Stage.OFF
     world.exchange.close_gateway("second")
@@ -91,6 +96,7 @@ LATE: dict[Callable[[World], None], str] = {
     drain_without_a_word: "a symbol that has drained is off soon",
     hide_how_an_account_is: "how an account is is shown soon",
     lose_a_confirmation: "a kill switch is confirmed soon",
+    hold_to_other_limits: "an account is held to its limits soon",
     trade_on_without_an_account: "a symbol stops soon when its account is down",
     hear_nothing_unheard: "a manager knows soon that the market is not heard",
     lose_what_befell_an_order: "a trader hears soon what became of its order",
@@ -124,6 +130,17 @@ def test_a_connection_that_is_open_though_its_account_is_down_is_caught(world: W
     world.check()
     world.pass_time(CLOSED_WITHIN_S + 1.0)
     with pytest.raises(Violation, match="a connection ends soon when its account is down"):
+        world.check()
+
+
+def test_a_kill_switch_that_is_not_confirmed_for_an_account_that_is_down_is_caught(world: World) -> None:
+    life = world.actor(names.ACCOUNT_DESK)._lives["second"]
+    life.stage = Stage.DOWN
+    world.exchange.close_gateway("second")
+    del world.table.kill_switch_seen["second"]
+    world.check()
+    world.pass_time(CONFIRMED_WITHIN_S + 1.0)
+    with pytest.raises(Violation, match="a kill switch is confirmed for an account that is down"):
         world.check()
 
 

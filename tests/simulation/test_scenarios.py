@@ -1,0 +1,130 @@
+"""What readers found in the whole daemon, each as it happened: no fault is drawn here."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from naive_daemon import names
+from naive_daemon.domain.limits import RiskLimits
+from naive_daemon.domain.settings import RestingOrders, TradingStatus
+from naive_daemon.domain.side import Side
+from naive_daemon.execution.messages import AccountFailed
+from naive_daemon.otp import KILL, send_exit
+from naive_daemon.trading.account_stage import Stage
+from tests.simulation.plan import draw_plan
+from tests.simulation.world import World
+
+SYMBOL = "AAAQ"
+SEED = next(
+    seed
+    for seed in range(1, 2_000)
+    if (plan := draw_plan(seed)).budget == 1_000 and plan.chunks == 1
+    if not plan.own_exchange and len(plan.symbols) == len(plan.accounts) == 1
+)
+
+
+class Scene(World):
+    """A world in which nothing goes wrong but what a test does."""
+
+    def __init__(self) -> None:
+        super().__init__(SEED, given=())
+        self.departures: list[tuple[str, str]] = []
+        note = self.exchange.on_departure
+
+        def leaves(order: object) -> None:
+            self.departures.append((order.side.value, self.state))  # type: ignore[attr-defined]
+            note(order)  # type: ignore[arg-type]
+
+        self.exchange.on_departure = leaves
+
+    @property
+    def state(self) -> str:
+        """What an operator sees of the symbol."""
+        return str(self.table.actual["main", SYMBOL].state)
+
+    @property
+    def held(self) -> str | None:
+        """Why its entries wait."""
+        return self.table.actual["main", SYMBOL].held
+
+    def kill(self, name: names.Name) -> None:
+        ref = None if self.system is None else self.system.whereis(name)
+        assert ref is not None
+        send_exit(ref, KILL)
+
+    def trade(self, beats: int) -> None:
+        for _ in range(beats):
+            self.pass_time(1.0)
+            self.print(self.market.prints())
+            self.check()
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    scene = Scene()
+    scene.witness.listen()
+    scene.start()
+    scene.pass_time(2.0)
+    yield scene
+    scene.close()
+
+
+def test_a_symbol_that_a_limit_holds_trades_again_when_less_is_wanted(scene: Scene) -> None:
+    scene.table.set_limits(RiskLimits(max_symbol_at_risk=Decimal(500)))
+    scene.trade(20)
+    assert scene.held is not None
+    assert "max_symbol_at_risk" in scene.held
+    row = scene.table.rows["main", SYMBOL]
+    scene.table.set(SYMBOL, TradingStatus.ON, msgspec.structs.replace(row.trade, budget=Decimal(400)))
+    scene.trade(40)
+    assert (scene.held, len(scene.books._fills) > 0) == (None, True)
+
+
+def test_an_account_whose_key_was_refused_while_its_manager_started_is_closed_by_the_next_desk(scene: Scene) -> None:
+    scene.exchange.go_away(25.0)
+    scene.kill(names.execution_manager("main"))
+    scene.pass_time(1.0)
+    assert scene.system is not None
+    scene.system.tell(names.ACCOUNT_DESK, AccountFailed("main", "the exchange refuses its key"))
+    scene.pass_time(0.5)
+    scene.kill(names.ACCOUNT_DESK)
+    scene.trade(120)
+    life, manager = scene.actor(names.ACCOUNT_DESK)._lives["main"], scene.actor(names.execution_manager("main"))
+    assert (life.stage, manager._sending.is_draining) == (Stage.UP, False)
+
+
+def test_what_is_to_be_cancelled_is_though_the_symbol_failed_to_start(scene: Scene) -> None:
+    scene.print(scene.market.prints())
+    scene.pass_time(1.0)
+    resting = scene.exchange.engine.open_orders("main")
+    assert resting
+    scene.table.set(SYMBOL, TradingStatus.OFF, stop=RestingOrders.KEEP)
+    scene.pass_time(1.0)
+    scene.actor_faults.hold_up(names.leader("main", SYMBOL), 3.0)
+    scene.table.set(SYMBOL, TradingStatus.ON)
+    scene.pass_time(0.5)
+    scene.table.set(SYMBOL, TradingStatus.OFF, stop=RestingOrders.CANCEL)
+    scene.pass_time(0.5)
+    scene.kill(names.leader("main", SYMBOL))
+    scene.pass_time(5.0)
+    assert (scene.state, scene.exchange.engine.open_orders("main")) == ("off", [])
+
+
+@pytest.mark.parametrize(
+    ("slow", "wish"),
+    [(names.trader("main", SYMBOL, 1), TradingStatus.SHUTDOWN), (names.JOURNAL, TradingStatus.OFF)],
+    ids=["a trader decides late", "the journal writes late"],
+)
+def test_an_entry_leaves_before_its_symbol_is_shown_as_closed_or_not_at_all(
+    scene: Scene, slow: names.Name, wish: TradingStatus
+) -> None:
+    scene.actor_faults.hold_up(slow, 20.0)
+    scene.print(scene.market.prints())
+    scene.table.set(SYMBOL, wish)
+    scene.pass_time(10.0)
+    assert scene.state not in ("off", "shutdown")
+    scene.pass_time(30.0)
+    assert scene.state in ("off", "shutdown")
+    assert [state for side, state in scene.departures if side == Side.BUY.value and state in ("off", "shutdown")] == []
