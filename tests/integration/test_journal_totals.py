@@ -129,7 +129,7 @@ LARGE = "cycles|orders|fills"
         (journal_sql.LOAD_SYMBOLS, {"keys": '[{"account": "main", "symbol": "S7"}]'}),
         (journal_sql.LOAD_CYCLES, {"keys": '[{"account": "main", "symbol": "S7", "trader": 1, "cycle": 1}]'}),
         (journal_sql.LOAD_ACCOUNT, {"account": "main"}),
-        (journal_sql.LOAD_RISK, {"account": "main", "since_ns": 4_990}),
+        (journal_sql.LOAD_RISK, {"account": "main", "since_ns": 4_990, "sent_since_ns": 4_990}),
     ],
     ids=["symbols", "cycles", "account", "risk"],
 )

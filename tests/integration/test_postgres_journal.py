@@ -136,7 +136,7 @@ def test_the_risk_of_today_looks_at_nothing_that_is_over(migrated_url: str, quer
     query("UPDATE cycles SET outcome = NULL, finished_ns = NULL WHERE cycle > 4980")
     query("VACUUM ANALYZE")
     with psycopg.connect(migrated_url) as connection:
-        today = {"account": "main", "since_ns": 4_970}
+        today = {"account": "main", "since_ns": 4_970, "sent_since_ns": 4_990}
         plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {journal_sql.LOAD_RISK}", today))
     assert "Seq Scan" not in plan
     for index in ("cycles_open", "orders_leg", "cycles_ended"):

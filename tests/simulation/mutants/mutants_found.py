@@ -124,8 +124,8 @@ FOUND = (
     Mutant(
         name="found: trading on for an account that was given back",
         file="execution/journal.py",
-        old="                if leader is not None:\n                    send_exit(leader,",
-        new="                if leader is not None and leader.is_orphan():\n                    send_exit(leader,",
+        old="            self._disowned.add(symbol)\n            leader = self.system.whereis(names.leader(*symbol))\n",
+        new="            leader = None\n",
         breaks="a leader goes on from cycles that nobody has written",
         seeds_max=_RARE,
     ),

@@ -69,7 +69,7 @@ ORDERS = (
     Mutant(
         name="entry that waited is forgotten",
         file=_JOURNAL,
-        old="        return RecordEvent(order.apply(event), event)\n",
+        old="        return _Refusal(order.apply(event), event)\n",
         new="        return PassOn(names.SWITCHES, event)\n",
         breaks="its trader waits for an order that was never sent",
     ),
@@ -210,9 +210,9 @@ ORDERS = (
     ),
     Mutant(
         name="risk forgotten at a restart",
-        file=_GATE,
-        old="        self._risk.restore(risk.open_cycle_orders, risk.realised_pnl, self._now_ns())\n",
-        new="        self._risk.restore((), risk.realised_pnl, self._now_ns())\n",
+        file="execution/risk.py",
+        old="        for order in journal.open_cycle_orders:\n",
+        new="        for order in ():\n",
         breaks="a restart lets out as much again as a limit allows",
     ),
     Mutant(
