@@ -32,9 +32,11 @@ run: setup  ## trade on paper against a generated market, with everything it nee
 	@$(BIN)/naive-daemon run --feed generated --exchange paper --start BTCUSDT
 
 # A file's tests stay on one core: they share a running daemon, and go from one state of it to the next. In the order of
-# their names: the long files of a few tests first, and thousands of short ones to fill both cores at the end.
+# their names: the long files of a few tests first, and thousands of short ones to fill the cores at the end. The long ones
+# wait most of their time for a daemon: so there is one worker more than there are cores.
+test: WORKERS = $(shell expr $$(nproc) + 1)
 test: setup browser  ## run every test, on all cores
-	$(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder $(COVERAGE)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(COVERAGE)
 
 coverage:  ## run every test and say which lines and branches none has run; a third slower
 	$(MAKE) test COVERAGE="--cov --cov-report=term"
