@@ -1,8 +1,8 @@
 """The execution manager of one account: every order goes out through it, and every account event comes in through it.
 
 Receives: OpenOrder (from the journal, so the intent is durable), CyclesEnded, CancelOrder, CancelSymbol, LeaveSymbol,
-SymbolEnded, OperatorLooked, Safeguards, MarketHealth, and whatever the exchange client tells; requests Reconcile,
-AskExecution and Drain.
+SymbolEnded, OperatorLooked, Safeguards, MarketHealth, PassOn (what is to be told behind the orders that came before
+it), and whatever the exchange client tells; requests Reconcile, AskExecution and Drain.
 Sends: SendOrder, SendCancel, AskOrder, AskSnapshot to the client; RecordEvent to the journal; BalanceUpdated and
 CyclesEnded to the account; KillSwitchObeyed to control; EntriesHeld and EntriesReviewed, published on `names.entries`;
 AskMarketHealth, so that the market says again how it is, and ExecutionStarted to the switches, who say again what is to
@@ -170,7 +170,7 @@ class ExecutionManager(Actor):
                     self._take_event(message)
             case OpenOrder(order, budget):
                 self._open(order, budget)
-            case PassOn(name, passed):  # behind the orders that were told before
+            case PassOn(name, passed):
                 self.system.tell(name, passed)
             case BalanceUpdated():
                 self.system.tell(names.account(self._account), message)

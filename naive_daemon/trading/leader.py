@@ -1,13 +1,14 @@
 """The leader of one symbol: decides how many traders there are, and who takes over when one crashes.
 
-Receives: settings and EntriesClosed from the switches, reports and Downs of its traders, OrderNotice for traders that
-do not run, CacheEmptied, AccountStarted.
+Receives: settings from the switches, reports, EntriesHeard and Downs of its traders, OrderNotice for traders that do
+not run, CacheEmptied, AccountStarted.
 Sends: StartChild to the traders' supervisor, AddWork and RemoveWork to the streams' owner, RecordCycles to the journal,
 LeaderReport and Drained to the switches, positions to the cache, EntriesNoted and CycleNoted to the account.
 State: for each slot the last position its trader reported. A position reaches the leader before the order in it
 reaches the journal, so nothing is lost with a trader. Only the leader journals cycles, and one that ends or rebuys is
 written together with the fresh one that follows from it; so a crash between the two loses no trader, nor the dust that
 goes from one to the other.
+A drain is confirmed to the switches when every trader has said that it knows of it, or has ended.
 Crashes when: traders keep crashing, or the journal does not answer; the symbol then starts again from the journal.
 Also when too many of its symbol's former processes hang on threads of the pool, though they were killed: each trader
 more might take one more, and in the end the threads of all symbols. Quarantine then waits for them to come back.

@@ -16,6 +16,8 @@ A symbol whose supervisor gives up is *quarantined*: it is down, its resting ord
 a pause that doubles, or at once when an operator says `start`. That costs no other symbol anything. A symbol runs only
 while its account is up: with the account it goes down, and it is started when that is up again.
 
+A symbol that is stopped is off when its tree has ended and the journal has passed on the last that this did.
+
 `stop --orders cancel` is a state, not an event: every execution manager that starts, and every one that is there when
 the switches start, is told of each symbol that is off with `stop_orders=cancel`.
 """

@@ -3,8 +3,9 @@
 Receives: trades it waits for (from the feed), signals of its strategy, OrderNotice (from the account, durable),
 EntriesClosed and EntriesOpened (from the leader), EntriesHeld and EntriesReviewed (from the execution manager).
 Sends: PlaceIntent to the journal, CancelOrder through it to the execution manager, Await to the feed, reports to the
-leader, which journals cycles. Every order is reported to the leader before it is journaled, and journaled before it is
-sent; so whoever takes over knows of it.
+leader, which journals cycles; EntriesHeard to the leader as well, behind its orders, through journal and execution
+manager. Every order is reported to the leader before it is journaled, and journaled before it is sent; so whoever takes
+over knows of it.
 State: its position, which is all a strategy decides from, the last signal in it. While entries are closed or held no
 buy leaves it, whatever the strategy decides; nor while the journal, the execution manager or the account is behind with
 what it has been told. Exits go out all the same.
