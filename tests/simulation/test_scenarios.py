@@ -8,6 +8,7 @@ import pytest
 
 from naive_daemon import names
 from naive_daemon.domain.limits import RiskLimits
+from naive_daemon.domain.order import Order
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.messages import AccountFailed
@@ -30,12 +31,12 @@ class Scene(World):
 
     def __init__(self) -> None:
         super().__init__(SEED, given=())
-        self.departures: list[tuple[str, str]] = []
+        self.departures: list[tuple[Side, str]] = []
         note = self.exchange.on_departure
 
-        def leaves(order: object) -> None:
-            self.departures.append((order.side.value, self.state))  # type: ignore[attr-defined]
-            note(order)  # type: ignore[arg-type]
+        def leaves(order: Order) -> None:
+            self.departures.append((order.side, self.state))
+            note(order)
 
         self.exchange.on_departure = leaves
 
@@ -127,4 +128,4 @@ def test_an_entry_leaves_before_its_symbol_is_shown_as_closed_or_not_at_all(
     assert scene.state not in ("off", "shutdown")
     scene.pass_time(30.0)
     assert scene.state in ("off", "shutdown")
-    assert [state for side, state in scene.departures if side == Side.BUY.value and state in ("off", "shutdown")] == []
+    assert [state for side, state in scene.departures if side is Side.BUY and state in ("off", "shutdown")] == []
