@@ -70,7 +70,7 @@ class Promises:
         self.manager: Callable[[str], object] = lambda _: None  # who it is
         self.is_blind: Callable[[str], bool] = lambda _: False  # whether it has been told that no market is heard
         self._blindly: set[str] = set()
-        self._closings = Closings(table, self.prints, shown)
+        self.closings = Closings(table, self.prints, shown)
         self._isolation = Isolation()
         self._metadata = KeptMetadata()
         self._soon = Soon()
@@ -90,8 +90,8 @@ class Promises:
     def order_leaves(self, order: Order) -> None:
         """Hear of an order of ours that is being sent."""
         self._left_s[order.client_order_id] = self._shown.monotonic_s()
-        safety.kill_switch_lets_none_leave(order, is_confirmed=self._closings.is_stopped(order.key.account))
-        safety.closed_lets_none_leave(order, is_closed=not self._closings.lets_leave((order.key.account, order.symbol)))
+        safety.kill_switch_lets_none_leave(order, is_confirmed=self.closings.is_stopped(order.key.account))
+        safety.closed_lets_none_leave(order, is_closed=not self.closings.lets_leave((order.key.account, order.symbol)))
 
     def order_arrives(self, order: Order) -> None:
         """Hear of an order of ours that has reached the exchange, before it is matched."""
@@ -156,7 +156,7 @@ class Promises:
 
     def kill_switch_is_confirmed(self, account: str, revision: int, in_flight: list[str], live: list[str]) -> None:
         """Hear that an account confirms a kill switch, which of its entries wait for an answer, and which live."""
-        if self._closings.is_current(revision):
+        if self.closings.is_current(revision):
             safety.kill_switch_is_obeyed(in_flight)
             self._may_come[account] = frozenset(live)
 
@@ -231,7 +231,7 @@ class Promises:
             key = (order.key.account, order.symbol)
             has_waited = (order.client_order_id, order.created_ns) in self._waited
             safety.entry_never_waits(order, has_waited=has_waited)
-            safety.closed_means_closed(order, is_closed=self._closings.forbids(key, order.created_ns))
+            safety.closed_means_closed(order, is_closed=self.closings.forbids(key, order.created_ns))
             if self.is_blind(order.key.account):
                 self._blindly.add(order.client_order_id)
         safety.risks_no_more_than_the_budget(order, cycle)
@@ -284,7 +284,7 @@ class Promises:
         safety.number_is_new(cycle.key, symbol)
         safety.trader_is_free(cycle.key, symbol)
         self._hold_terms(known)
-        is_closed = self._closings.forbids_cycle((cycle.key.account, cycle.key.symbol), cycle.started_ns)
+        is_closed = self.closings.forbids_cycle((cycle.key.account, cycle.key.symbol), cycle.started_ns)
         naive_rules.begins_none_in_a_drain(known, is_closed=is_closed)
         naive_rules.begins_for_a_reason(known, symbol, follows_rebuy=follows_rebuy)
         naive_rules.is_within_chunks(known, symbol)
@@ -301,7 +301,7 @@ class Promises:
     def _hold_terms(self, known: CycleAnnals) -> None:
         key = known.terms.key
         naive_rules.budget_is_a_share(known)
-        naive_rules.settings_were_set(known, self._closings.settings.get((key.account, key.symbol), []))
+        naive_rules.settings_were_set(known, self.closings.settings.get((key.account, key.symbol), []))
         naive_rules.fee_is_the_accounts(known, self._plan.fee)
 
     def _end_cycle(self, known: CycleAnnals, symbol: SymbolAnnals) -> None:
@@ -326,7 +326,7 @@ class Promises:
             key = cycle.terms.key
             symbol = self.annals.symbol(key)
             if symbol.last[key.trader] == key.cycle:
-                chunks = self._closings.chunks_min((key.account, key.symbol))
+                chunks = self.closings.chunks_min((key.account, key.symbol))
                 naive_rules.is_replaced(cycle, symbol, chunks)
 
     def _is_stopped(self, order: Order) -> bool:
@@ -335,7 +335,7 @@ class Promises:
         One that was unknown at that moment may still come; later than the exchange takes it none does.
         """
         account, order_id = order.key.account, order.client_order_id
-        if not self._closings.is_stopped(account):
+        if not self.closings.is_stopped(account):
             return False
         under_way_s = self._shown.monotonic_s() - self._left_s[order_id]
         return order_id not in self._may_come.get(account, ()) or under_way_s > LATEST_S

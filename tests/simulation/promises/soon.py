@@ -111,7 +111,7 @@ def _told(world: "World") -> Iterator[Late]:
         seen, manager = table.kill_switch_seen.get(account), world.actor(names.execution_manager(account))
         is_up = life.stage is Stage.UP and manager is not None and manager._is_ready  # else it waits for its exchange
         if is_up and seen != switch.revision:
-            yield "a kill switch is confirmed soon", account, f"revision {seen}, it is {switch.revision}"
+            yield "a kill switch is confirmed soon", (account, switch.revision), f"revision {seen}"
         limits = table.safeguards.limits.get(account, RiskLimits())
         if is_up and manager._gate._risk.limits != limits:
             yield "an account is held to its limits soon", account, f"{manager._gate._risk.limits}, set {limits}"
@@ -126,7 +126,8 @@ def _answered_for(world: "World") -> Iterator[Late]:
     for account, life in () if desk is None else desk._lives.items():
         seen = table.kill_switch_seen.get(account)
         if life.stage is Stage.DOWN and life._is_ours and seen != switch.revision:
-            yield "a kill switch is confirmed for an account that is down", account, f"{seen}, it is {switch.revision}"
+            whose = account, switch.revision
+            yield "a kill switch is confirmed for an account that is down", whose, f"revision {seen}"
 
 
 def _unheard(world: "World") -> Iterator[Late]:
