@@ -33,7 +33,7 @@ SLOW_TO_HEAR_S = 3.0
 CLOSES_S = 2.0
 SOON_S = 0.05
 STOPS_NOBODY_S = 12.0
-FALLS, FALLS_BY = 2, Decimal("0.02")
+FALLS_BY = Decimal("0.02")
 
 
 def _stopped_as_it_starts(world: World, account: str, symbol: str, size: float) -> None:
@@ -129,21 +129,18 @@ def _closed_as_it_starts(world: World, _: str, __: str, size: float) -> None:
 def _given_back_while_it_trades(world: World, _: str, symbol: str, size: float) -> None:
     """Let an operator disable an account whose symbols nobody stops, see the market fall, and enable it again.
 
-    Those who would have stopped its symbols are killed before they could, so these trade on. The journal reads the last
-    of what they did together with the claim for the account, and with what they do then.
+    Those who would have stopped its symbols are killed before they could, so these trade on. The journal reads what
+    they did together with the claim for the account, and with what they do then.
     """
     account = world.plan.accounts[-1]
 
     def give_back(_: Order) -> None:
         world.actor_faults.hold_up(names.SWITCHES, STOPS_NOBODY_S)
         _set_account(world, account, is_enabled=False)
-        for number in range(FALLS):
-            after(world, CLOSES_S + number * LOOK_S, fall)
-        last_s = CLOSES_S + FALLS * LOOK_S
-        after(world, last_s - SOON_S, lambda: world.actor_faults.hold_up(names.JOURNAL, LOOK_S))
-        after(world, last_s, fall)
-        after(world, last_s + SOON_S, lambda: _set_account(world, account, is_enabled=True))
-        after(world, last_s + 2 * SOON_S, fall)
+        after(world, CLOSES_S, lambda: world.actor_faults.hold_up(names.JOURNAL, LOOK_S))
+        after(world, CLOSES_S + SOON_S, fall)
+        after(world, CLOSES_S + 2 * SOON_S, lambda: _set_account(world, account, is_enabled=True))
+        after(world, CLOSES_S + 3 * SOON_S, fall)
         kill_after(world, STOPS_NOBODY_S - LOOK_S, names.SWITCHES)
 
     def fall() -> None:
