@@ -124,7 +124,8 @@ def _answered_for(world: "World") -> Iterator[Late]:
     desk, table = world.actor(names.ACCOUNT_DESK), world.table
     switch = table.safeguards.kill_switch
     hung = any(kind in HANGS and place in CONFIRMING for kind, place in world.actor_faults.struck)
-    if hung or (switch.is_on and switch.cancel is KillCancel.ENTRIES):
+    is_asked = all(world.actor(name) is not None for name in (names.SWITCHES, names.CONTROL))
+    if hung or not is_asked or (switch.is_on and switch.cancel is KillCancel.ENTRIES):
         return
     for account, life in () if desk is None else desk._lives.items():
         seen = table.kill_switch_seen.get(account)
