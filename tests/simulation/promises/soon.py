@@ -30,8 +30,8 @@ KNOWN_WITHIN_S = 35.0
 
 SHOWN_WITHIN_S = 40.0
 """Longer than control, which has its own thread, may be held up, and is then refused again and again."""
-CONFIRMED_WITHIN_S = 8.0
-"""As long as an order may wait to be sent, and until control has written it."""
+CONFIRMED_WITHIN_S = 20.0
+"""As long as a notice may be late, an order may wait to be sent, and until control has written it."""
 HANGS, CONFIRMING = ("stuck", "stall"), frozenset({"switches", "control", "account desk"})
 """They may hang for longer than that (seed 93000411)."""
 CLOSED_WITHIN_S = 5.0
