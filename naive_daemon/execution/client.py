@@ -16,10 +16,10 @@ its execution manager:
 An execution manager that has crashed knows nothing of what its predecessor was told, and its client may live on. So
 whoever asks for a snapshot is told again what is halted and what is wrong, and gets it when the client is connected.
 
-An order leaves within `SEND_WITHIN_S` of being handed over or never: a client gives it up (OrderNotSent), however long
-it lay in the client's mailbox. So nobody has to fear an order which still waits somewhere: the execution manager's own
-time-out is longer, and who takes over from one that was killed knows when its last order has left. A client that is the
-exchange itself, on paper, sends nothing that could wait.
+An order leaves within `SEND_WITHIN_S` of its commit, or of being sent again, or never: a client gives it up
+(OrderNotSent), however long it lay in a mailbox, the execution manager's or the client's. So nobody has to fear an
+order which still waits somewhere: the manager's own time-out is longer, and who takes over from one that was killed
+knows when its last order has left. A client that is the exchange itself, on paper, sends nothing that could wait.
 """
 
 import math

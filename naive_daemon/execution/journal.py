@@ -31,6 +31,7 @@ from naive_daemon.domain.errors import TransientError
 from naive_daemon.domain.events import OrderRejected
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.side import Side
+from naive_daemon.execution.client import SEND_WITHIN_S
 from naive_daemon.execution.journal_messages import (
     AccountClaimed,
     AskClaims,
@@ -264,7 +265,8 @@ class Journal(Actor):
     def _pass_on(self, message: Any) -> None:
         match message:
             case PlaceIntent(order, budget):
-                self.system.tell(names.execution_manager(order.key.account), OpenOrder(order, budget))
+                until_s = self.system.clock.monotonic_s() + SEND_WITHIN_S
+                self.system.tell(names.execution_manager(order.key.account), OpenOrder(order, budget, until_s))
                 self.system.tell(names.account(order.key.account), OrderRecorded(order))
             case RecordEvent(order, event):
                 self.system.tell(names.account(order.key.account), OrderRecorded(order, event))

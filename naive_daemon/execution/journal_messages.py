@@ -1,5 +1,6 @@
 """What the journal is told and asked, and what it tells."""
 
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -39,10 +40,11 @@ class PassOn(msgspec.Struct, frozen=True):
 
 
 class OpenOrder(msgspec.Struct, frozen=True):
-    """The order's intent is durable; send it. `budget` as in PlaceIntent."""
+    """The order's intent is durable; send it. `budget` as in PlaceIntent, `until_s` as in SendOrder."""
 
     order: Order
     budget: Decimal | None = None
+    until_s: float = math.inf
 
 
 class ClaimAccount(msgspec.Struct, frozen=True):

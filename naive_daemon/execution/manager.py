@@ -168,8 +168,8 @@ class ExecutionManager(Actor):
             case OrderAccepted() | OrderFilled() | OrderCancelled() | OrderExpired() | OrderRejected() | OrderUnknown():
                 if not self._asking.doubts(message):
                     self._take_event(message)
-            case OpenOrder(order, budget):
-                self._open(order, budget)
+            case OpenOrder():
+                self._open(message)
             case PassOn(name, passed):
                 self.system.tell(name, passed)
             case BalanceUpdated():
@@ -305,16 +305,17 @@ class ExecutionManager(Actor):
 
     # Requests -------------------------------------------------------------------------------------------------------
 
-    def _open(self, order: Order, budget: Decimal | None) -> None:
+    def _open(self, asked: OpenOrder) -> None:
+        order = asked.order
         if self._watch.is_sent(order):
             return
-        reason = self._refusal(order, budget)
+        reason = self._refusal(order, asked.budget)
         self._books.put(order)
         if reason is not None:
             self._sending.reject(order, reason)
             return
         self._gate.take_sent(order)
-        self._sending.send(order)
+        self._sending.send(order, asked.until_s)
         if order.symbol in self._clearing:
             self._cancel(order.client_order_id)
 

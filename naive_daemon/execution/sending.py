@@ -87,11 +87,10 @@ class Sending:
         unsent = self._unsent.get(client_order_id)
         return unsent is not None and unsent.timer is not None
 
-    def send(self, order: Order) -> None:
-        """Send an order that is in the books."""
+    def send(self, order: Order, until_s: float) -> None:
+        """Send an order that is in the books, until then."""
         timer = self._actor.send_after(self._timeout_s, Overdue(order.client_order_id))
         self._in_flight[order.client_order_id] = timer
-        until_s = self._actor.system.clock.monotonic_s() + SEND_WITHIN_S
         if not self._actor.system.tell(names.client(self._account), SendOrder(order, until_s)):
             # The client is down, so nothing left; it takes the manager with it when it starts again.
             self.reject(order, "not connected to the exchange")
@@ -101,7 +100,7 @@ class Sending:
         unsent, order = self._unsent.get(client_order_id), self._books.live.get(client_order_id)
         if unsent is not None and unsent.timer is not None and order is not None and not self.is_draining:
             unsent.timer = None
-            self.send(order)
+            self.send(order, self._actor.system.clock.monotonic_s() + SEND_WITHIN_S)
 
     def take_overdue(self, client_order_id: str) -> None:
         """Call an order unknown that got no answer, unless one came in the moment in which its time was over."""

@@ -16,7 +16,8 @@ A symbol whose supervisor gives up is *quarantined*: it is down, its resting ord
 a pause that doubles, or at once when an operator says `start`. That costs no other symbol anything. A symbol runs only
 while its account is up: with the account it goes down, and it is started when that is up again.
 
-A symbol that is stopped is off when its tree has ended and the journal has passed on the last that this did.
+A symbol that is stopped is off when its tree has ended and the journal has passed on the last that this did. Switches
+that have just started do not know what that is, and wait for it with each symbol that is off.
 
 `stop --orders cancel` is a state, not an event: every execution manager that starts, and every one that is there when
 the switches start, is told of each symbol that is off with `stop_orders=cancel`.
@@ -191,6 +192,8 @@ class Switches(Actor):
             before, symbol.settings = symbol.settings, settings
             if symbol.is_looked_at(before, is_touched=key in touched):
                 self._guard.look(key)
+            if not symbol.is_read and symbol.state == "off" and settings.status is TradingStatus.OFF:
+                self._wait_for_journal(key, symbol)  # what stopped it may have died before the journal had passed it on
             symbol.is_read = True
             for call in self._asking.pop(key, ()):
                 call.reply(settings)
@@ -321,6 +324,11 @@ class Switches(Actor):
         if not isinstance(answer, Done) and symbol.ref is ref and ref.is_alive():
             self.send_after(AGAIN_S, _Retry(key))
 
+    def _wait_for_journal(self, key: SymbolKey, symbol: SymbolRecord) -> None:
+        """Be off once the journal has passed on the last that it did: no order of it waits there any more."""
+        symbol.state = "stopping"
+        self.system.tell(names.JOURNAL, PassOn(names.SWITCHES, _Left(key)))
+
     def _stopped(self, key: SymbolKey) -> None:
         symbol = self._symbols.get(key)
         if symbol is None or symbol.state != "stopping" or symbol.ref is not None:
@@ -367,8 +375,7 @@ class Switches(Actor):
         key, symbol = ended
         self._pass_on(key, SymbolEnded(key[1]))
         if symbol.state == "stopping":
-            # It is off once the journal has passed on the last that it did: no order of it waits there any more.
-            self.system.tell(names.JOURNAL, PassOn(names.SWITCHES, _Left(key)))
+            self._wait_for_journal(key, symbol)
         else:
             self._fail(key, symbol, symbol.last_error or cause_text(end_of(down.ref, down.reason)))
 

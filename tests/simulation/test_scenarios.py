@@ -8,7 +8,7 @@ import pytest
 
 from naive_daemon import names
 from naive_daemon.domain.limits import RiskLimits
-from naive_daemon.domain.order import Order
+from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.messages import AccountFailed
@@ -31,11 +31,13 @@ class Scene(World):
 
     def __init__(self) -> None:
         super().__init__(SEED, given=())
-        self.departures: list[tuple[Side, str]] = []
+        self.entries: list[bool] = []
         note = self.exchange.on_departure
 
         def leaves(order: Order) -> None:
-            self.departures.append((order.side, self.state))
+            """Note of each entry whether it may leave: its symbol is not shown as closed, or only for a moment."""
+            if order.side is Side.BUY:
+                self.entries.append(self.promises.closings.lets_leave(("main", SYMBOL)))
             note(order)
 
         self.exchange.on_departure = leaves
@@ -113,19 +115,37 @@ def test_what_is_to_be_cancelled_is_though_the_symbol_failed_to_start(scene: Sce
     assert (scene.state, scene.exchange.engine.open_orders("main")) == ("off", [])
 
 
+TRADER, DRAINED, OFF = names.trader("main", SYMBOL, 1), TradingStatus.SHUTDOWN, TradingStatus.OFF
+
+
 @pytest.mark.parametrize(
-    ("slow", "wish"),
-    [(names.trader("main", SYMBOL, 1), TradingStatus.SHUTDOWN), (names.JOURNAL, TradingStatus.OFF)],
-    ids=["a trader decides late", "the journal writes late"],
+    ("slow", "wish", "killed"),
+    [(TRADER, DRAINED, None), (names.JOURNAL, OFF, None), (names.JOURNAL, OFF, names.SWITCHES)],
+    ids=["a trader decides late", "the journal writes late", "the journal writes late, and the switches die"],
 )
 def test_an_entry_leaves_before_its_symbol_is_shown_as_closed_or_not_at_all(
-    scene: Scene, slow: names.Name, wish: TradingStatus
+    scene: Scene, slow: names.Name, wish: TradingStatus, killed: names.Name | None
 ) -> None:
     scene.actor_faults.hold_up(slow, 20.0)
     scene.print(scene.market.prints())
     scene.table.set(SYMBOL, wish)
-    scene.pass_time(10.0)
+    scene.pass_time(1.0)
+    if killed is not None:
+        scene.kill(killed)
+    scene.pass_time(9.0)
     assert scene.state not in ("off", "shutdown")
     scene.pass_time(30.0)
     assert scene.state in ("off", "shutdown")
-    assert [state for side, state in scene.departures if side is Side.BUY and state in ("off", "shutdown")] == []
+    assert scene.entries in ([], [True])
+
+
+def test_an_entry_that_its_manager_reads_late_does_not_leave(scene: Scene) -> None:
+    scene.actor_faults.hold_up(names.execution_manager("main"), 20.0)
+    scene.print(scene.market.prints())
+    scene.table.set(SYMBOL, OFF)
+    scene.pass_time(10.0)
+    assert scene.state == "off"
+    scene.pass_time(30.0)
+    orders = scene.books._orders.values()
+    assert [(order.side, order.status) for order in orders] == [(Side.BUY, OrderStatus.REJECTED)]
+    assert scene.entries == []

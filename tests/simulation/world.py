@@ -90,7 +90,6 @@ class World:
         self.promises.known_limits = lambda account: known_limits(self, account)
         self.promises.manager = lambda account: self.actor(names.execution_manager(account))
         self.promises.is_blind = self._unheard.is_blind
-        self.promises.closings.switches = lambda: self.actor(names.SWITCHES)
         self.table.kill_switch_seen = Heard(self.table.kill_switch_seen, self._kill_switch_confirmed)
         self.exchange.on_departure = lambda order: self._hold(self.promises.order_leaves, order)
         self.exchange.on_arrival = lambda order: self._hold(self.promises.order_arrives, order)

@@ -16,6 +16,7 @@ from naive_daemon.domain.events import OrderAccepted, OrderRejected
 from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.domain.side import Side
+from naive_daemon.execution.client import SEND_WITHIN_S
 from naive_daemon.execution.journal import UNAVAILABLE, Journal, JournalConfig
 from naive_daemon.execution.journal_messages import (
     AccountClaimed,
@@ -99,6 +100,10 @@ class Bench:
         self.system.run_until_idle()
         return self
 
+    def passed_on(self) -> list[Any]:
+        """Give what the execution manager was told, of orders to open only the orders."""
+        return [told.order if isinstance(told, OpenOrder) else told for told in self.manager.take()]
+
     def wait(self, seconds: float) -> "Bench":
         self.system.advance_to(self.system.clock.now_ns() + round(seconds * NS_PER_S))
         self.system.run_until_idle()
@@ -153,7 +158,7 @@ def test_nothing_is_written_or_sent_for_an_account_that_was_given_back_until_it_
     bench.tell(claim, load, PlaceIntent(order(4)))
     assert answers == [AccountClaimed("main", "process 7 on elsewhere"), AccountClaimed("main")]
     assert bench.store.orders() == (order(), other, order(4))
-    assert bench.manager.take() == [OpenOrder(order()), OpenOrder(order(4))]
+    assert bench.passed_on() == [order(), order(4)]
 
 
 @pytest.mark.parametrize("is_away", [False, True], ids=["written at once", "waiting meanwhile"])
@@ -171,10 +176,10 @@ def test_what_a_leader_went_on_with_is_not_written_behind_the_next_claim_either(
     bench.store.failure = None
     bench.wait(10)
     assert [one for one in bench.store.orders() if one.key == KEY] == []
-    assert bench.manager.take() == []
+    assert bench.passed_on() == []
     bench.tell(accepted(), load, PlaceIntent(order(4)))
     assert [one.client_order_id for one in bench.store.orders() if one.key == KEY] == ["id1", "id4"]
-    assert bench.manager.take() == [OpenOrder(order(4))]
+    assert bench.passed_on() == [order(4)]
     assert answers == []
 
 
@@ -214,7 +219,20 @@ def test_what_can_not_be_read_costs_only_who_asked_for_it() -> None:
 
 def test_what_is_passed_on_never_overtakes_an_order() -> None:
     bench = Bench().tell(PlaceIntent(order()), PassOn(names.execution_manager("main"), "cancel"), PlaceIntent(order(2)))
-    assert bench.manager.take() == [OpenOrder(order()), "cancel", OpenOrder(order(2))]
+    assert bench.passed_on() == [order(), "cancel", order(2)]
+
+
+def test_an_order_may_leave_for_a_moment_after_its_commit() -> None:
+    bench = Bench()
+    bench.store.failure = TransientError("away")
+    bench.tell(PlaceIntent(order(1, Side.SELL)))
+    bench.store.failure = None
+    bench.wait(10)
+    committed_s = bench.system.clock.monotonic_s()
+    bench.tell(PlaceIntent(order(2), Decimal(5)))
+    waited, last = bench.manager.take()
+    assert last == OpenOrder(order(2), Decimal(5), committed_s + SEND_WITHIN_S)
+    assert 0 < waited.until_s - SEND_WITHIN_S < committed_s
 
 
 @pytest.mark.parametrize("writes_before", [False, True])
@@ -224,17 +242,17 @@ def test_while_the_store_is_away_entries_are_refused_and_exits_wait(writes_befor
     bench.tell(PlaceIntent(order(1)), PlaceIntent(order(2, Side.SELL)), PlaceIntent(order(3)))
     bench.wait(1)
     bench.tell(PlaceIntent(order(4)), accepted(5))
-    assert (bench.manager.take(), bench.account.take()) == ([], [])
+    assert (bench.passed_on(), bench.account.take()) == ([], [])
     bench.store.failure = None
     bench.wait(10)
-    assert bench.manager.take() == [OpenOrder(order(2, Side.SELL))]
+    assert bench.passed_on() == [order(2, Side.SELL)]
     told = bench.account.take()
     refused = [each.order.client_order_id for each in told if isinstance(each.event, OrderRejected)]
     assert refused == ["id1", "id3", "id4"]
     assert {each.event.reason for each in told if isinstance(each.event, OrderRejected)} == {UNAVAILABLE}
     assert isinstance(told[-1].event, OrderAccepted)
     bench.tell(PlaceIntent(order(6)))
-    assert bench.manager.take() == [OpenOrder(order(6))]
+    assert bench.passed_on() == [order(6)]
 
 
 def test_a_request_waits_for_the_store_too() -> None:
@@ -253,7 +271,7 @@ def test_what_the_store_refuses_for_good_ends_the_journal() -> None:
     bench.store.failure = PermanentError("no such table")
     bench.tell(PlaceIntent(order()))
     assert not bench.ref.is_alive()
-    assert bench.manager.take() == []
+    assert bench.passed_on() == []
 
 
 def test_a_store_that_is_away_for_too_long_ends_the_journal() -> None:

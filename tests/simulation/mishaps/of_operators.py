@@ -32,6 +32,7 @@ STARTING_S = 1.0
 SLOW_TO_HEAR_S = 3.0
 CLOSES_S = 2.0
 SOON_S = 0.05
+ENDS_S = 1.0
 STOPS_NOBODY_S = 12.0
 FALLS_BY = Decimal("0.02")
 
@@ -91,7 +92,10 @@ def _drained_as_a_trader_follows(world: World, _: str, __: str, size: float) -> 
 
 
 def _closed_as_it_decides(world: World, _: str, __: str, size: float) -> None:
-    """Let an operator have a symbol drained whose trader is slow to decide, or turned off while the journal is slow."""
+    """Let an operator have a symbol drained whose trader is slow to decide, or turned off as its order is on its way.
+
+    The journal is slow then, and perhaps the switches die that would wait for it; or the execution manager is slow.
+    """
 
     def decides() -> CycleKey | None:
         cycles = (cycle for cycle in world.books._cycles.values() if cycle.result is None)
@@ -101,12 +105,16 @@ def _closed_as_it_decides(world: World, _: str, __: str, size: float) -> None:
         price = world.exchange.engine.last_price(key.symbol)
         if price is None:
             return
-        is_drained = world.exchange.network.draw.random() < EVEN
-        slow = names.trader(key.account, key.symbol, key.trader) if is_drained else names.JOURNAL
+        draw = world.exchange.network.draw
+        is_drained = draw.random() < EVEN
+        on_its_way = draw.choice((names.JOURNAL, names.execution_manager(key.account)))
+        slow = names.trader(key.account, key.symbol, key.trader) if is_drained else on_its_way
         world.actor_faults.hold_up(slow, OUTLIVING_S * (1.0 + size))
         world.print_now(Print(key.symbol, price, LOT))
         wish = TradingStatus.SHUTDOWN if is_drained else TradingStatus.OFF
         after(world, SOON_S, lambda: world.table.set(key.symbol, wish, account=key.account))
+        if not is_drained and draw.random() < EVEN:
+            kill_after(world, ENDS_S, names.SWITCHES)
 
     once(world, decides, close)
 

@@ -98,6 +98,22 @@ FOUND = (
         seeds_max=_RARE,
     ),
     Mutant(
+        name="found: switches that start show off at once",
+        file=_SWITCHES,
+        old='if not symbol.is_read and symbol.state == "off" and settings.status is TradingStatus.OFF:',
+        new="if symbol.is_read and symbol.ref is None and settings.stop_orders is None:",
+        breaks="an entry leaves after an operator has read that its symbol is off, where the switches died meanwhile",
+        seeds_max=_RARE,
+    ),
+    Mutant(
+        name="found: an entry has its time from its manager on",
+        file="execution/manager.py",
+        old="self._sending.send(order, asked.until_s)",
+        new="self._sending.send(order, self.system.clock.monotonic_s() + 2.0)",
+        breaks="a manager that was held up sends an entry of a symbol that is off since long",
+        seeds_max=_RARE,
+    ),
+    Mutant(
         name="found: whether an account drains is asked once",
         file="trading/account_life.py",
         old="        elif not isinstance(view, ExecutionView) and manager is not None",

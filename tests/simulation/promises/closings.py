@@ -36,11 +36,7 @@ class Heard(dict[K, Any], Generic[K]):
 
 
 class Closings:
-    """Hears of every row and of every actual state that is written in a table. `shown`: the daemon's clock.
-
-    `switches` gives who says how symbols are. Those that have begun anew show a symbol as off without asking what the
-    journal still holds of it (seed 92002505).
-    """
+    """Hears of every row and of every actual state that is written in a table. `shown`: the daemon's clock."""
 
     def __init__(self, table: Table, prints: Prints, shown: Clock) -> None:
         self._prints = prints
@@ -49,8 +45,6 @@ class Closings:
         self._closed_ns: dict[Key, int] = {}
         self._closed_by_clock_ns: dict[Key, int] = {}
         self._closed_s: dict[Key, float] = {}
-        self._shown_by: dict[Key, object] = {}
-        self.switches: Callable[[], object] = lambda: None
         self._doubted_ns: dict[Key, int] = {}
         self.settings: dict[Key, list[TradeSettings]] = {}
         self.open: dict[Key, int] = {}
@@ -108,14 +102,12 @@ class Closings:
             self.open.pop(key, None)
         elif self._prints.last_ns >= self._doubted_ns.get(key, 0):
             self.open.setdefault(key, self._prints.last_ns)
-        former, self._shown_by[key] = self._shown_by.get(key), self.switches()
         if actual.state not in CLOSED or (row is not None and row.status is TradingStatus.ON):
             return
         if self._prints.last_ns >= self._doubted_ns.get(key, 0):
             self._closed_ns.setdefault(key, self._prints.last_ns)
             self._closed_by_clock_ns.setdefault(key, self._shown.now_ns())
-            if former is self._shown_by[key]:
-                self._closed_s.setdefault(key, self._shown.monotonic_s())
+            self._closed_s.setdefault(key, self._shown.monotonic_s())
 
     def _note_settings(self, key: Key, row: SymbolSettings) -> None:
         ever = self.settings.setdefault(key, [])

@@ -120,7 +120,7 @@ def _told(world: "World") -> Iterator[Late]:
 
 
 def _answered_for(world: "World") -> Iterator[Late]:
-    """See to it that the kill switch is confirmed for an account that is down, unless somebody has to cancel."""
+    """See to it that the kill switch is confirmed for an account that nobody trades, unless somebody has to cancel."""
     desk, table = world.actor(names.ACCOUNT_DESK), world.table
     switch = table.safeguards.kill_switch
     hung = any(kind in HANGS and place in CONFIRMING for kind, place in world.actor_faults.struck)
@@ -129,9 +129,10 @@ def _answered_for(world: "World") -> Iterator[Late]:
         return
     for account, life in () if desk is None else desk._lives.items():
         seen = table.kill_switch_seen.get(account)
-        if life.stage is Stage.DOWN and life._is_ours and seen != switch.revision:
+        nobody_trades = world.actor(names.execution_manager(account)) is None
+        if nobody_trades and life._is_ours and seen != switch.revision:
             whose = account, switch.revision
-            yield "a kill switch is confirmed for an account that is down", whose, f"revision {seen}"
+            yield "a kill switch is confirmed for an account that nobody trades", whose, f"revision {seen}"
 
 
 def _unheard(world: "World") -> Iterator[Late]:
