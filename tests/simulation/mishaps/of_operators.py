@@ -98,8 +98,13 @@ def _closed_as_it_decides(world: World, _: str, __: str, size: float) -> None:
     """
 
     def decides() -> CycleKey | None:
-        cycles = (cycle for cycle in world.books._cycles.values() if cycle.result is None)
+        cycles = (cycle for cycle in world.books._cycles.values() if cycle.result is None and is_on(cycle.key))
         return next((cycle.key for cycle in cycles if not world.books._ids_by_cycle.get(cycle.key)), None)
+
+    def is_on(key: CycleKey) -> bool:
+        symbol = key.account, key.symbol
+        shown = world.table.actual.get(symbol)
+        return world.table.rows[symbol].status is TradingStatus.ON and shown is not None and shown.state == "on"
 
     def close(key: CycleKey) -> None:
         price = world.exchange.engine.last_price(key.symbol)
