@@ -103,6 +103,7 @@ OFTEN: Mapping[Place, float] = {
     ("mishap", "the switch as an entry leaves"): 3.0,
     ("mishap", "outlive their journal"): 3.0,
     ("mishap", "killed above the busy"): 3.0,
+    ("mishap", "closed as it decides"): 3.0,
     ("mishap", "closed as it starts"): 3.0,
     ("mishap", "given back while it trades"): 3.0,
 }

@@ -104,7 +104,8 @@ def _closed_as_it_decides(world: World, _: str, __: str, size: float) -> None:
     def is_on(key: CycleKey) -> bool:
         symbol = key.account, key.symbol
         shown = world.table.actual.get(symbol)
-        return world.table.rows[symbol].status is TradingStatus.ON and shown is not None and shown.state == "on"
+        is_wanted = world.table.rows[symbol].status is TradingStatus.ON
+        return is_wanted and shown is not None and shown.state == "on" and shown.held is None
 
     def close(key: CycleKey) -> None:
         price = world.exchange.engine.last_price(key.symbol)
