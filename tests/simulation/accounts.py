@@ -6,6 +6,7 @@ from decimal import Decimal
 from naive_daemon.domain.account import AccountSettings
 from naive_daemon.trading.account_opener import AccountRefused, AtOnce, OpenedAccount, Tell
 from tests.simulation.agenda import Agenda
+from tests.simulation.exchange.exchange import SimulatedExchange
 from tests.simulation.life import Life
 from tests.simulation.odds import Odds
 
@@ -17,17 +18,15 @@ LATE_MAX_S = 90.0
 class SimulatedOpener(AtOnce):
     """Implements AccountOpener. Kinds `refused` (a key that does not work today) and `late answer`.
 
-    `end_gateway`: ends what an account's client has left behind.
+    An account whose key the exchange has revoked is refused as well.
     """
 
-    def __init__(
-        self, fee: Decimal, odds: Odds, agenda: Agenda, life: Life, end_gateway: Callable[[str], None] = lambda _: None
-    ) -> None:
+    def __init__(self, fee: Decimal, odds: Odds, agenda: Agenda, life: Life, exchange: SimulatedExchange) -> None:
         super().__init__(OpenedAccount(fee))
         self._odds = odds
         self._agenda = agenda
         self._life = life
-        self._end_gateway = end_gateway
+        self._exchange = exchange
         self._under_way: dict[str, object] = {}
 
     def begin(self) -> None:
@@ -37,7 +36,8 @@ class SimulatedOpener(AtOnce):
     def open(self, settings: AccountSettings, tell: Tell, is_alive: Callable[[], object]) -> None:
         """Tell at once or later, as drawn."""
         self._life.refuse_over()
-        is_refused = self._odds.strikes("refused", PLACE) is not None
+        is_revoked = settings.name in self._exchange.revoked
+        is_refused = self._odds.strikes("refused", PLACE) is not None or is_revoked
         late = self._odds.strikes("late answer", PLACE)
         work = self._under_way[settings.name] = object()
 
@@ -57,7 +57,7 @@ class SimulatedOpener(AtOnce):
 
     def close(self, account: str) -> None:
         """Give an account's key back, and end its connection."""
-        self._end_gateway(account)
+        self._exchange.close_gateway(account)
         super().close(account)
 
     def is_under_way(self, account: str) -> bool:

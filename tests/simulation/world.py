@@ -361,7 +361,7 @@ class World:
             account=plan.accounts[0],
             instruments=plan.instruments,
             exchange=self._make_exchange(life),
-            opener=SimulatedOpener(plan.fee, odds, self.agenda, life, self.exchange.close_gateway),
+            opener=SimulatedOpener(plan.fee, odds, self.agenda, life, self.exchange),
             open_journal=lambda: SimulatedJournal(
                 self.books, odds, outages, life, written, on_wait=self.promises.entries_wait
             ),

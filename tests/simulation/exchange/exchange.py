@@ -31,10 +31,11 @@ EVEN = 0.5
 
 
 class SimulatedExchange(Venue):
-    """See the module."""
+    """See the module. `revoked`: accounts whose key it does not take now."""
 
     def __init__(self, clock: VirtualClock, agenda: Agenda, odds: Odds, engine: PaperEngine) -> None:
         super().__init__(clock, odds, engine, Network(clock, agenda, odds))
+        self.revoked: set[str] = set()
         self._agenda = agenda
         self._down_until_ns = 0
         self._gateways: dict[str, SimulatedGateway] = {}

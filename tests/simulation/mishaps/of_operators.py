@@ -8,6 +8,7 @@ from naive_daemon import names
 from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.order import CycleKey, Order
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
+from naive_daemon.execution.messages import AccountFailed
 from naive_daemon.otp import Ref
 from tests.simulation.market import TICK, Print
 from tests.simulation.mishaps.befalling import (
@@ -34,6 +35,7 @@ CLOSES_S = 2.0
 SOON_S = 0.05
 ENDS_S = 1.0
 STOPS_NOBODY_S = 12.0
+REVOKED_S = 60.0
 FALLS_BY = Decimal("0.02")
 
 
@@ -166,6 +168,17 @@ def _given_back_while_it_trades(world: World, _: str, symbol: str, size: float) 
     once(world, lambda: next((order for order in ours(world, account) if order.symbol == symbol), None), give_back)
 
 
+def _switch_while_an_account_is_down(world: World, account: str, _: str, size: float) -> None:
+    """Let an operator pull the kill switch for an account whose key the exchange has refused, and refuses for long."""
+    if world.system is None:
+        return
+    world.exchange.revoked.add(account)
+    world.agenda.after(REVOKED_S, lambda: world.exchange.revoked.discard(account))
+    world.system.tell(names.ACCOUNT_DESK, AccountFailed(account, "the exchange refuses its key"))
+    after(world, CLOSES_S + size * CLOSES_S, lambda: world.table.set_kill_switch(is_on=True))
+    after(world, REVOKED_S, lambda: world.table.set_kill_switch(is_on=False))
+
+
 def _set_account(world: World, account: str, *, is_enabled: bool) -> None:
     if account != world.plan.accounts[0]:  # the configured one is traded whatever is set
         world.table.set_account(AccountSettings(name=account, is_enabled=is_enabled))
@@ -179,4 +192,5 @@ OF_OPERATORS: dict[tuple[str, str], Befall] = {
     ("mishap", "closed as it decides"): _closed_as_it_decides,
     ("mishap", "closed as it starts"): _closed_as_it_starts,
     ("mishap", "given back while it trades"): _given_back_while_it_trades,
+    ("mishap", "the switch while an account is down"): _switch_while_an_account_is_down,
 }

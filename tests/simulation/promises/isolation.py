@@ -57,9 +57,9 @@ def _running(world: Any) -> dict[Key, _Run]:
     for key, row in table.rows.items():
         if row.status is TradingStatus.ON:
             known = None if switches is None else switches._symbols.get(key)
-            tree, account = (
-                system.whereis(name) for name in (names.symbol_supervisor(*key), names.account_supervisor(key[0]))
-            )
+            tree = system.whereis(names.symbol_supervisor(*key))
+            is_revoked = key[0] in world.exchange.revoked
+            account = None if is_revoked else system.whereis(names.account_supervisor(key[0]))
             is_on = known is not None and known.settings == row and known.state == "on"
             # One that is older than its account's tree is stopped, as soon as the switches hear that that began anew.
             is_on &= tree is not None and account is not None and account.number < tree.number

@@ -14,6 +14,7 @@ from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.limits import RiskLimits
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.settings import TradingStatus
+from naive_daemon.execution.messages import AccountFailed
 from naive_daemon.trading.account_stage import Stage
 from tests.simulation.odds import Fault
 from tests.simulation.promises.soon import CLOSED_WITHIN_S, CONFIRMED_WITHIN_S, WITHIN_S
@@ -133,14 +134,18 @@ def test_a_connection_that_is_open_though_its_account_is_down_is_caught(world: W
         world.check()
 
 
-def test_a_kill_switch_that_is_not_confirmed_for_an_account_that_is_down_is_caught(world: World) -> None:
-    life = world.actor(names.ACCOUNT_DESK)._lives["second"]
-    life.stage = Stage.DOWN
-    world.exchange.close_gateway("second")
-    del world.table.kill_switch_seen["second"]
-    world.check()
-    world.pass_time(CONFIRMED_WITHIN_S + 1.0)
-    with pytest.raises(Violation, match="a kill switch is confirmed for an account that is down"):
+def test_a_kill_switch_that_is_not_confirmed_for_an_account_that_nobody_trades_is_caught(world: World) -> None:
+    assert world.system is not None
+    world.exchange.revoked.add("second")
+    world.system.tell(names.ACCOUNT_DESK, AccountFailed("second", "its key is refused"))
+    world.pass_time(10.0)
+    assert world.actor(names.execution_manager("second")) is None
+    for _ in range(round(CONFIRMED_WITHIN_S) + 1):  # it is confirmed again whenever the account is tried again
+        world.table.kill_switch_seen.pop("second", None)
+        world.check()
+        world.pass_time(1.0)
+    world.table.kill_switch_seen.pop("second", None)
+    with pytest.raises(Violation, match="a kill switch is confirmed for an account that nobody trades"):
         world.check()
 
 
