@@ -16,10 +16,10 @@ its execution manager:
 An execution manager that has crashed knows nothing of what its predecessor was told, and its client may live on. So
 whoever asks for a snapshot is told again what is halted and what is wrong, and gets it when the client is connected.
 
-An order leaves within `SEND_WITHIN_S` of its commit, or of being sent again, or never: a client gives it up
-(OrderNotSent), however long it lay in a mailbox, the execution manager's or the client's. So nobody has to fear an
-order which still waits somewhere: the manager's own time-out is longer, and who takes over from one that was killed
-knows when its last order has left. A client that is the exchange itself, on paper, sends nothing that could wait.
+An entry leaves within `SEND_WITHIN_S` of its commit or never, however long it lay in a mailbox: its execution manager
+refuses it, or its client gives it up (OrderNotSent). An exit has as long from when its manager sends it, and is sent
+again then. So nobody has to fear an order which still waits somewhere: the manager's own time-out is longer, and who
+takes over from one that was killed knows when its last order has left.
 """
 
 import math
@@ -33,6 +33,7 @@ from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.side import Side
 
 SEND_WITHIN_S = 2.0
+TOO_LATE = "its time was over before it could be sent"
 
 
 class SendOrder(msgspec.Struct, frozen=True):

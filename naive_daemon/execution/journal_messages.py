@@ -40,7 +40,7 @@ class PassOn(msgspec.Struct, frozen=True):
 
 
 class OpenOrder(msgspec.Struct, frozen=True):
-    """The order's intent is durable; send it. `budget` as in PlaceIntent, `until_s` as in SendOrder."""
+    """The order's intent is durable; send it, an entry until `until_s`, as in SendOrder. `budget` as in PlaceIntent."""
 
     order: Order
     budget: Decimal | None = None

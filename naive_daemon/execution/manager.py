@@ -17,7 +17,6 @@ sent again unless the client is certain that it never left. What differs is repa
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -39,10 +38,12 @@ from naive_daemon.domain.events import (
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.limits import KillCancel, Safeguards
 from naive_daemon.domain.order import Order, OrderStatus
+from naive_daemon.domain.side import Side
 from naive_daemon.execution.asking import Ask, Asking
 from naive_daemon.execution.cancels import CancelAgain, Cancels
 from naive_daemon.execution.clearing import ClearAgain, Clearing
 from naive_daemon.execution.client import (
+    TOO_LATE,
     AccountSnapshot,
     AskSnapshot,
     BooksDoubted,
@@ -309,19 +310,19 @@ class ExecutionManager(Actor):
         order = asked.order
         if self._watch.is_sent(order):
             return
-        reason = self._refusal(order, asked.budget)
+        reason = self._refusal(asked)
         self._books.put(order)
         if reason is not None:
             self._sending.reject(order, reason)
             return
         self._gate.take_sent(order)
-        self._sending.send(order, asked.until_s)
+        self._sending.send(order, asked.until_s if order.side is Side.BUY else self._sending.until_s())
         if order.symbol in self._clearing:
             self._cancel(order.client_order_id)
 
-    def _refusal(self, order: Order, budget: Decimal | None) -> str | None:
+    def _refusal(self, asked: OpenOrder) -> str | None:
         """Say why an order may not leave; whoever asks for a symbol that was never configured crashes."""
-        key = order.key
+        order, key = asked.order, asked.order.key
         trader = self.system.whereis(names.trader(key.account, key.symbol, key.trader))
         try:
             self._indexer.instrument(order.symbol)
@@ -331,7 +332,9 @@ class ExecutionManager(Actor):
             return str(error)
         if self._sending.is_draining:
             return DRAINING
-        reason = self._watch.refusal(order, budget) or self._gate.refusal(order)
+        if order.side is Side.BUY and self.system.clock.monotonic_s() >= asked.until_s:
+            return TOO_LATE
+        reason = self._watch.refusal(order, asked.budget) or self._gate.refusal(order)
         if reason is not None and trader is not None:
             trader.tell(self._gate.held_of(order.symbol))
         return reason

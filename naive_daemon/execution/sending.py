@@ -95,12 +95,16 @@ class Sending:
             # The client is down, so nothing left; it takes the manager with it when it starts again.
             self.reject(order, "not connected to the exchange")
 
+    def until_s(self) -> float:
+        """Say until when what is sent now may leave."""
+        return self._actor.system.clock.monotonic_s() + SEND_WITHIN_S
+
     def resend(self, client_order_id: str) -> None:
         """Send an exit whose pause is over, unless it has been cancelled or the daemon ends."""
         unsent, order = self._unsent.get(client_order_id), self._books.live.get(client_order_id)
         if unsent is not None and unsent.timer is not None and order is not None and not self.is_draining:
             unsent.timer = None
-            self.send(order, self._actor.system.clock.monotonic_s() + SEND_WITHIN_S)
+            self.send(order, self.until_s())
 
     def take_overdue(self, client_order_id: str) -> None:
         """Call an order unknown that got no answer, unless one came in the moment in which its time was over."""

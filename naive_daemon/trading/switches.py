@@ -16,8 +16,8 @@ A symbol whose supervisor gives up is *quarantined*: it is down, its resting ord
 a pause that doubles, or at once when an operator says `start`. That costs no other symbol anything. A symbol runs only
 while its account is up: with the account it goes down, and it is started when that is up again.
 
-A symbol that is stopped is off when its tree has ended and the journal has passed on the last that this did. Switches
-that have just started do not know what that is, and wait for it with each symbol that is off.
+A symbol is off when its tree has ended and the journal has passed on the last that this did. Switches that have just
+started do not know what that is, and wait for it with each symbol that is off.
 
 `stop --orders cancel` is a state, not an event: every execution manager that starts, and every one that is there when
 the switches start, is told of each symbol that is off with `stop_orders=cancel`.
@@ -192,8 +192,6 @@ class Switches(Actor):
             before, symbol.settings = symbol.settings, settings
             if symbol.is_looked_at(before, is_touched=key in touched):
                 self._guard.look(key)
-            if not symbol.is_read and symbol.state == "off" and settings.status is TradingStatus.OFF:
-                self._wait_for_journal(key, symbol)  # what stopped it may have died before the journal had passed it on
             symbol.is_read = True
             for call in self._asking.pop(key, ()):
                 call.reply(settings)
@@ -266,7 +264,7 @@ class Switches(Actor):
         if isinstance(context, str):
             self._quarantine_symbol(key, symbol, context)
             return
-        symbol.state, symbol.has_drained = "starting", False
+        symbol.state, symbol.has_drained, symbol.may_wait_in_journal = "starting", False, True
         symbol.started_at_s = self.system.clock.monotonic_s()
         self.request(
             self.system.whereis(names.SYMBOLS),
@@ -326,6 +324,7 @@ class Switches(Actor):
 
     def _wait_for_journal(self, key: SymbolKey, symbol: SymbolRecord) -> None:
         """Be off once the journal has passed on the last that it did: no order of it waits there any more."""
+        symbol.cancel_retry()
         symbol.state = "stopping"
         self.system.tell(names.JOURNAL, PassOn(names.SWITCHES, _Left(key)))
 
@@ -333,6 +332,7 @@ class Switches(Actor):
         symbol = self._symbols.get(key)
         if symbol is None or symbol.state != "stopping" or symbol.ref is not None:
             return  # one of the former switches' symbols, which these have begun anew
+        symbol.may_wait_in_journal = False
         symbol.rest()
         if symbol.has_drained and symbol.settings.status is TradingStatus.SHUTDOWN:
             symbol.state = "drained"
@@ -340,6 +340,9 @@ class Switches(Actor):
 
     def _turn_off(self, key: SymbolKey, symbol: SymbolRecord, *, is_touched: bool) -> None:
         """Let a symbol rest whose tree is down; its resting orders are cancelled when that is wanted."""
+        if symbol.may_wait_in_journal:
+            self._wait_for_journal(key, symbol)
+            return
         settings = symbol.settings
         shall_clear = settings.stop_orders is RestingOrders.CANCEL and settings.status is TradingStatus.OFF
         if shall_clear and (is_touched or not symbol.is_clearing):

@@ -35,7 +35,7 @@ class SymbolRecord(msgspec.Struct):
     says why the account is down. `market_reason`: why the market gives it nothing, if so. `ref` is its supervisor.
     `is_read`: its settings were read, and not only inferred from what runs. `has_drained`: it said so, and is being
     stopped or will be. `told`: what control knows. `is_clearing`: it is off, and the execution manager was told to
-    leave no order of it.
+    leave no order of it. `may_wait_in_journal`: something that it did, as far as is known.
     """
 
     settings: SymbolSettings
@@ -54,6 +54,7 @@ class SymbolRecord(msgspec.Struct):
     is_read: bool = False
     has_drained: bool = False
     is_clearing: bool = False
+    may_wait_in_journal: bool = True
     account_reason: str | None = None
     market_reason: str | None = None
 

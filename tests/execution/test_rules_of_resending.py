@@ -6,6 +6,8 @@ import pytest
 
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.clearing import ClearAgain
+from naive_daemon.execution.client import SEND_WITHIN_S, TOO_LATE, SendOrder
+from naive_daemon.execution.journal_messages import OpenOrder
 from naive_daemon.execution.messages import CancelSymbol, Drain, ExecutionStarted, LeaveSymbol
 from naive_daemon.execution.sending import Overdue
 from naive_daemon.otp import StartFailedError
@@ -43,6 +45,14 @@ def test_an_exit_that_was_not_sent_goes_out_again_with_the_same_id_and_growing_p
     desk.tell(accepted(SELL))
     assert desk.life(SELL) == [OPEN]
     assert desk.wait(600).sent() == []
+
+
+def test_an_entry_that_is_read_when_its_time_is_over_is_refused_and_an_exit_has_its_time_anew() -> None:
+    desk = Desk().start()
+    now_s = desk.clock.monotonic_s()
+    desk.tell(OpenOrder(OTHER, until_s=now_s + 0.5), OpenOrder(BUY, until_s=now_s), OpenOrder(SELL, until_s=now_s))
+    assert desk.client.told == [SendOrder(OTHER, now_s + 0.5), SendOrder(SELL, now_s + SEND_WITHIN_S)]
+    assert desk.journaled(BUY).reason == TOO_LATE
 
 
 def test_an_exit_waits_as_long_as_the_exchange_says() -> None:

@@ -11,6 +11,7 @@ from naive_daemon.exchange.binance import orders
 from naive_daemon.exchange.binance.sender import NOT_CONNECTED
 from naive_daemon.exchange.binance.ws_api import UNANSWERED_MAX
 from naive_daemon.execution.client import (
+    TOO_LATE,
     AccountSnapshot,
     AskBalances,
     OrderNotSent,
@@ -106,7 +107,7 @@ def test_an_order_whose_time_was_refused_is_not_sent_again_after_its_own_time(
 @pytest.mark.parametrize("side", Side)
 def test_an_order_that_came_to_its_client_too_late_is_not_sent(server: ScriptedBinance, desk: Desk, side: Side) -> None:
     desk.tell(SendOrder(order("a", side), until_s=WallClock().monotonic_s()))
-    assert desk.wait_for(OrderNotSent).reason == orders.TOO_LATE
+    assert desk.wait_for(OrderNotSent).reason == TOO_LATE
     server.ws["order.place"] = lambda parameters: ok(placed(parameters))
     desk.tell(SendOrder(order("b", side), until_s=WallClock().monotonic_s() + 60.0))
     desk.wait_for(OrderAccepted)

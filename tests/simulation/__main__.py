@@ -59,14 +59,14 @@ def main() -> int:
         console.print("\n".join(tell(outcome)), soft_wrap=True, markup=False)
         if asked.shrink:
             _print_shrunk(console, outcome)
-    if asked.report is not None:
-        coverage.write(asked.report)
     if asked.table:
         coverage.print(console)
     console.print(_figures(coverage, time.monotonic() - began_s, asked.jobs), soft_wrap=True)
     verdict = f"{len(failed)} seeds failed" if failed else "no promise was broken"
     cut = f", of {count}: it was stopped" if is_stopped else ""
     console.print(f"{coverage.totals['seeds']} seeds{cut}: {verdict}")
+    if asked.report is not None:
+        coverage.write(asked.report)
     return STOPPED if is_stopped and not failed else 1 if failed else 0
 
 
@@ -77,7 +77,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--jobs", type=_from(1), default=os.cpu_count() or 1, help="how many cores")
     parser.add_argument("--shrink", action="store_true", help="find a smaller list of faults")
     parser.add_argument("--stop-at-first", action="store_true", help="run no more seeds once one has failed")
-    parser.add_argument("--report", type=Path, help="write the table of faults as JSON")
+    parser.add_argument("--report", type=_writable, help="write the table of faults as JSON")
     parser.add_argument("--table", action="store_true", help="print the table of faults")
     parser.add_argument("--tell", type=_from(0), default=3, help="tell the last events of so many seeds that failed")
     return parser.parse_args()
@@ -93,6 +93,16 @@ def _from(least: int) -> Callable[[str], int]:
         return number
 
     return whole
+
+
+def _writable(text: str) -> Path:
+    """Refuse a file that can not be written before the run, and not when its last seed has been run."""
+    path = Path(text)
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{path} can not be written: {error.strerror}") from error
+    return path
 
 
 def _over_cores(first: int, count: int, jobs: int, *, stop_at_first: bool) -> Iterator[tuple[Coverage, list[Outcome]]]:

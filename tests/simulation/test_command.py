@@ -8,9 +8,18 @@ from tests.simulation.__main__ import main
 
 
 @pytest.mark.parametrize(
-    "asked", [("--seeds", "0"), ("--seeds", "-1"), ("--seed", "-1"), ("--seed", "x"), ("--jobs", "0"), ("--tell", "-1")]
+    "asked",
+    [
+        ("--seeds", "0"),
+        ("--seeds", "-1"),
+        ("--seed", "-1"),
+        ("--seed", "x"),
+        ("--jobs", "0"),
+        ("--tell", "-1"),
+        ("--report", "/nowhere/report.json"),
+    ],
 )
-def test_a_number_that_can_not_be_is_refused(asked: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_can_not_be_is_refused_before_any_seed_is_run(asked: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["simulation", *asked])
     with pytest.raises(SystemExit) as refused:
         main()

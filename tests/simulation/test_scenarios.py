@@ -1,6 +1,6 @@
 """What readers found in the whole daemon, each as it happened: no fault is drawn here."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import msgspec
@@ -18,19 +18,23 @@ from tests.simulation.plan import draw_plan
 from tests.simulation.world import World
 
 SYMBOL = "AAAQ"
-SEED = next(
-    seed
-    for seed in range(1, 2_000)
-    if (plan := draw_plan(seed)).budget == 1_000 and plan.chunks == 1
-    if not plan.own_exchange and len(plan.symbols) == len(plan.accounts) == 1
-)
+
+
+def _seed(*, on_paper: bool) -> int:
+    """Give the first seed whose world has one symbol, one account and one trader, with money enough."""
+    return next(
+        seed
+        for seed in range(1, 5_000)
+        if (plan := draw_plan(seed)).budget == 1_000 and plan.chunks == 1
+        if plan.own_exchange is on_paper and len(plan.symbols) == len(plan.accounts) == 1
+    )
 
 
 class Scene(World):
     """A world in which nothing goes wrong but what a test does."""
 
-    def __init__(self) -> None:
-        super().__init__(SEED, given=())
+    def __init__(self, *, on_paper: bool = False) -> None:
+        super().__init__(_seed(on_paper=on_paper), given=())
         self.entries: list[bool] = []
         note = self.exchange.on_departure
 
@@ -65,8 +69,9 @@ class Scene(World):
 
 
 @pytest.fixture
-def scene() -> Iterator[Scene]:
-    scene = Scene()
+def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """Give a world, on paper where a test says so."""
+    scene = Scene(on_paper=getattr(request, "param", "") == "on paper")
     scene.witness.listen()
     scene.start()
     scene.pass_time(2.0)
@@ -139,8 +144,51 @@ def test_an_entry_leaves_before_its_symbol_is_shown_as_closed_or_not_at_all(
     assert scene.entries in ([], [True])
 
 
-def test_an_entry_that_its_manager_reads_late_does_not_leave(scene: Scene) -> None:
-    scene.actor_faults.hold_up(names.execution_manager("main"), 20.0)
+def stop_quarantined(scene: Scene) -> None:
+    scene.kill(names.symbol_supervisor("main", SYMBOL))
+    scene.pass_time(0.5)
+    assert scene.state == "quarantined"
+
+
+def stop_unknown(scene: Scene) -> None:
+    scene.actor_faults.hold_up(names.ACCOUNT_DESK, 15.0)
+    scene.kill(names.SYMBOLS)
+    scene.pass_time(1.0)
+
+
+def stop_ended_unheard(scene: Scene) -> None:
+    scene.kill(names.SWITCHES)
+    scene.pass_time(0.001)
+    scene.kill(names.symbol_supervisor("main", SYMBOL))
+
+
+@pytest.mark.parametrize("end", [stop_quarantined, stop_unknown, stop_ended_unheard])
+def test_what_is_stopped_when_its_tree_is_down_is_off_once_nothing_of_it_waits(
+    scene: Scene, end: Callable[[Scene], None]
+) -> None:
+    scene.actor_faults.hold_up(names.JOURNAL, 20.0)
+    scene.print(scene.market.prints())
+    scene.pass_time(0.5)
+    end(scene)
+    scene.table.set(SYMBOL, OFF)
+    scene.pass_time(5.0)
+    assert scene.state != "off"
+    scene.pass_time(40.0)
+    assert scene.state == "off"
+    assert scene.entries in ([], [True])
+
+
+MANAGER, CLIENT = names.execution_manager("main"), names.client("main")
+
+
+@pytest.mark.parametrize(
+    ("scene", "slow"),
+    [("on an exchange", MANAGER), ("on paper", MANAGER), ("on paper", CLIENT)],
+    indirect=["scene"],
+    ids=["manager", "manager, on paper", "client, on paper"],
+)
+def test_an_entry_that_is_read_late_does_not_leave(scene: Scene, slow: names.Name) -> None:
+    scene.actor_faults.hold_up(slow, 20.0)
     scene.print(scene.market.prints())
     scene.table.set(SYMBOL, OFF)
     scene.pass_time(10.0)
@@ -149,3 +197,14 @@ def test_an_entry_that_its_manager_reads_late_does_not_leave(scene: Scene) -> No
     orders = scene.books._orders.values()
     assert [(order.side, order.status) for order in orders] == [(Side.BUY, OrderStatus.REJECTED)]
     assert scene.entries == []
+
+
+def test_an_entry_that_is_read_late_is_no_order_of_the_minute(scene: Scene) -> None:
+    scene.table.set_limits(RiskLimits(max_orders_per_min=1))
+    scene.pass_time(1.0)
+    scene.actor_faults.hold_up(MANAGER, 3.0)
+    scene.print(scene.market.prints())
+    scene.pass_time(4.0)
+    assert [order.status for order in scene.books._orders.values()] == [OrderStatus.REJECTED]
+    scene.trade(5)
+    assert scene.entries == [True]

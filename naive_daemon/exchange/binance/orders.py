@@ -40,14 +40,13 @@ from naive_daemon.exchange.binance.signal import (
 )
 from naive_daemon.exchange.binance.status import ending_of
 from naive_daemon.exchange.binance.wire import WireError
-from naive_daemon.execution.client import SEND_WITHIN_S, BooksDoubted, OrderNotSent, OrderReport
+from naive_daemon.execution.client import SEND_WITHIN_S, TOO_LATE, BooksDoubted, OrderNotSent, OrderReport
 
 INSUFFICIENT = "insufficient balance"
 """In the text of a -2010: what we think we own is not there."""
 CREDENTIALS_PAUSE_S = 60.0
 """When an order may be tried again that was refused for the key: somebody must mend it."""
 RETRY_S = 1.0
-TOO_LATE = "its time was over before it could be sent"
 
 _PLACE_COST = Cost(weight=1, orders=1)
 _CANCEL_COST = Cost(weight=1)

@@ -26,11 +26,13 @@ from naive_daemon.domain.order import Order
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.paper.engine import PaperEngine
 from naive_daemon.execution.client import (
+    TOO_LATE,
     AccountSnapshot,
     AskBalances,
     AskOrder,
     AskSnapshot,
     ExchangeOrder,
+    OrderNotSent,
     OrderReport,
     SendCancel,
     SendOrder,
@@ -87,8 +89,8 @@ class PaperClient(Actor):
         match message:
             case Trade():
                 self._emit(message.symbol, self._engine.match(message))
-            case SendOrder(order=order):
-                self._place(order)
+            case SendOrder(order, until_s):
+                self._place(order, until_s)
             case SendCancel(symbol, client_order_id):
                 now_ns = self.system.clock.now_ns()
                 self._emit(symbol, self._engine.cancel(self._account, symbol, client_order_id, now_ns))
@@ -116,7 +118,10 @@ class PaperClient(Actor):
         self.log.info("paper exchange opened", resting=len(resting))
         self.acknowledge_start()
 
-    def _place(self, order: Order) -> None:
+    def _place(self, order: Order, until_s: float) -> None:
+        if order.side is Side.BUY and self.system.clock.monotonic_s() >= until_s:
+            self.system.tell(names.execution_manager(self._account), OrderNotSent.of(order, TOO_LATE, 0.0))
+            return
         price = self._prices.get(order.symbol)
         if price is not None:
             self._engine.note_price(order.symbol, price)

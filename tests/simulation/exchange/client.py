@@ -17,12 +17,13 @@ from naive_daemon.domain.order import Order
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.binance.delivery import Delivery
 from naive_daemon.exchange.binance.oddity import Oddities
-from naive_daemon.exchange.binance.orders import INSUFFICIENT, RETRY_S, TOO_LATE, _events_of
+from naive_daemon.exchange.binance.orders import INSUFFICIENT, RETRY_S, _events_of
 from naive_daemon.exchange.binance.reading import Told
 from naive_daemon.exchange.binance.sender import NOT_CONNECTED
 from naive_daemon.exchange.binance.signal import Banned, ClockOff, Duplicate, NotFound, NotSent, OrderLimit, Refused
 from naive_daemon.execution.client import (
     SEND_WITHIN_S,
+    TOO_LATE,
     BooksDoubted,
     ClientTrouble,
     MarketStatus,
