@@ -19,7 +19,9 @@ from tests.simulation.__main__ import main
         ("--report", "/nowhere/report.json"),
     ],
 )
-def test_what_can_not_be_is_refused_before_any_seed_is_run(asked: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_can_not_be_is_refused_before_any_seed_is_run(
+    asked: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "argv", ["simulation", *asked])
     with pytest.raises(SystemExit) as refused:
         main()

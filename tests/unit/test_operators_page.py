@@ -28,5 +28,5 @@ def test_a_test_that_is_named_is_there(name: str) -> None:
 def test_targets_and_commands_that_are_named_are_there() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     named = set(re.findall(r"`make ([a-z-]+)`", PAGE))
-    assert named == {"state-soak", "memory-soak"}
+    assert named == {"state-soak", "memory-soak", "simulate"}
     assert all(re.search(rf"^{target}: setup", makefile, re.MULTILINE) for target in named)
