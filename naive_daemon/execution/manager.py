@@ -17,6 +17,7 @@ sent again unless the client is certain that it never left. What differs is repa
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -310,19 +311,21 @@ class ExecutionManager(Actor):
         order = asked.order
         if self._watch.is_sent(order):
             return
-        reason = self._refusal(asked)
+        until_s = asked.until_s if order.side is Side.BUY else self._sending.until_s()
+        is_late = self.system.clock.monotonic_s() >= until_s
+        reason = TOO_LATE if is_late else self._refusal(order, asked.budget)
         self._books.put(order)
         if reason is not None:
             self._sending.reject(order, reason)
             return
         self._gate.take_sent(order)
-        self._sending.send(order, asked.until_s if order.side is Side.BUY else self._sending.until_s())
+        self._sending.send(order, until_s)
         if order.symbol in self._clearing:
             self._cancel(order.client_order_id)
 
-    def _refusal(self, asked: OpenOrder) -> str | None:
+    def _refusal(self, order: Order, budget: Decimal | None) -> str | None:
         """Say why an order may not leave; whoever asks for a symbol that was never configured crashes."""
-        order, key = asked.order, asked.order.key
+        key = order.key
         trader = self.system.whereis(names.trader(key.account, key.symbol, key.trader))
         try:
             self._indexer.instrument(order.symbol)
@@ -332,9 +335,7 @@ class ExecutionManager(Actor):
             return str(error)
         if self._sending.is_draining:
             return DRAINING
-        if order.side is Side.BUY and self.system.clock.monotonic_s() >= asked.until_s:
-            return TOO_LATE
-        reason = self._watch.refusal(order, asked.budget) or self._gate.refusal(order)
+        reason = self._watch.refusal(order, budget) or self._gate.refusal(order)
         if reason is not None and trader is not None:
             trader.tell(self._gate.held_of(order.symbol))
         return reason
