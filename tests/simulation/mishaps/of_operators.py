@@ -96,7 +96,8 @@ def _drained_as_a_trader_follows(world: World, _: str, __: str, size: float) -> 
 def _closed_as_it_decides(world: World, _: str, __: str, size: float) -> None:
     """Let an operator have a symbol drained whose trader is slow to decide, or turned off as its order is on its way.
 
-    The journal is slow then, and perhaps the switches die that would wait for it; or the execution manager is slow.
+    The journal is slow then, and perhaps the switches die that would wait for it, or the symbol has just died; or the
+    execution manager is slow.
     """
 
     def decides() -> CycleKey | None:
@@ -120,9 +121,12 @@ def _closed_as_it_decides(world: World, _: str, __: str, size: float) -> None:
         world.actor_faults.hold_up(slow, OUTLIVING_S * (1.0 + size))
         world.print_now(Print(key.symbol, price, LOT))
         wish = TradingStatus.SHUTDOWN if is_drained else TradingStatus.OFF
-        after(world, SOON_S, lambda: world.table.set(key.symbol, wish, account=key.account))
-        if not is_drained and draw.random() < EVEN:
-            kill_after(world, ENDS_S, names.SWITCHES)
+        after(world, 2 * SOON_S, lambda: world.table.set(key.symbol, wish, account=key.account))
+        if not is_drained:
+            dies, at_s = draw.choice(
+                ((names.SWITCHES, ENDS_S), (names.symbol_supervisor(key.account, key.symbol), SOON_S), (None, 0.0))
+            )
+            kill_after(world, at_s, dies)
 
     once(world, decides, close)
 

@@ -106,6 +106,14 @@ FOUND = (
         seeds_max=_RARE,
     ),
     Mutant(
+        name="found: a quarantined symbol is off at once",
+        file=_SWITCHES,
+        old="        if symbol.may_wait_in_journal:\n",
+        new='        if symbol.may_wait_in_journal and symbol.state != "quarantined":\n',
+        breaks="an entry leaves after an operator has read that its symbol, which had just crashed, is off",
+        seeds_max=_RARE,
+    ),
+    Mutant(
         name="found: an entry has its time from its manager on",
         file="execution/manager.py",
         old="asked.until_s if order.side is Side.BUY else self._sending.until_s()",
