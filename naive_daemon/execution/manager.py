@@ -161,11 +161,17 @@ class ExecutionManager(Actor):
         return DEFERRED
 
     def on_receive(self, message: Any) -> Any:
-        """Handle a request or an event; what comes before the start is done waits for it."""
+        """Handle a request or an event; what comes before the start is done waits for it, and goes before all else."""
+        if isinstance(message, Reconcile | AskExecution | Drain):
+            self._handle(self.caller())
+            return DEFERRED
+        self._handle(message)
+        return None
+
+    def _handle(self, message: Any) -> None:
         if not self._is_ready:
-            is_request = isinstance(message, Reconcile | AskExecution | Drain)
-            self._early.append(self.caller() if is_request else message)
-            return DEFERRED if is_request else None
+            self._early.append(message)
+            return
         match message:
             case OrderAccepted() | OrderFilled() | OrderCancelled() | OrderExpired() | OrderRejected() | OrderUnknown():
                 if not self._asking.doubts(message):
@@ -179,19 +185,20 @@ class ExecutionManager(Actor):
             case CyclesEnded(cycles):
                 self._gate.take_ends(cycles)
                 self.system.tell(names.account(self._account), message)
-            case AskExecution():
-                return self._view()
-            case Reconcile():
-                self._reconciler.begin(self.caller())
-                return DEFERRED
-            case Drain():
-                call = self.caller()
-                self._gate.hold(DRAIN, DRAINING)
-                self._sending.drain(lambda: call.reply(None))
-                return DEFERRED
+            case Call():
+                self._serve(message)
             case _:
                 self._take_wish(message)
-        return None
+
+    def _serve(self, call: Call) -> None:
+        match call.message:
+            case AskExecution():
+                call.reply(self._view())
+            case Reconcile():
+                self._reconciler.begin(call)
+            case Drain():
+                self._gate.hold(DRAIN, DRAINING)
+                self._sending.drain(lambda: call.reply(None))
 
     def _take_wish(self, message: Any) -> None:
         """Cancel, clear or hold: what the daemon's other parts and its operator want."""
@@ -293,10 +300,7 @@ class ExecutionManager(Actor):
         # An order that was committed before the journal was read is in the books: it is asked for, not sent.
         early, self._early = [message for message in self._early if not self._is_inherited(message)], []
         for message in early:
-            if isinstance(message, Call):
-                self.ref.tell(message)
-            else:
-                self.on_receive(message)
+            self._handle(message)
         self._rounds.begin_later()
         self._gate.tell_all()
         self.system.tell(names.SWITCHES, ExecutionStarted(self._account))

@@ -17,12 +17,15 @@ class AccountBook:
         self._standings: dict[str, Standing] = {}
 
     def take(self, told: Standing | AccountsTold) -> list[str]:
-        """Take what was told; gives the accounts that it changes."""
+        """Take what was told; gives the accounts that it changes.
+
+        One that is told of by itself has changed: it is down as before, say, and its tree has ended meanwhile.
+        """
         if not isinstance(told, AccountsTold):
-            standings: dict[str, Standing] = {told.account: told}
-        else:
-            standings = {account: AccountDown(account, None) for account in self._standings}
-            standings |= {up.account: up for up in told.up} | {down.account: down for down in told.down}
+            self._standings[told.account] = told
+            return [told.account]
+        standings: dict[str, Standing] = {account: AccountDown(account, None) for account in self._standings}
+        standings |= {up.account: up for up in told.up} | {down.account: down for down in told.down}
         changed = [account for account, standing in standings.items() if self._standings.get(account) != standing]
         self._standings |= standings
         return changed

@@ -6,7 +6,8 @@ from naive_daemon import names
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.asking import NEVER_PLACED
 from naive_daemon.execution.manager import DRAINING
-from naive_daemon.execution.messages import CancelOrder, Drain, EntriesHeld
+from naive_daemon.execution.messages import AskExecution, CancelOrder, Drain, EntriesHeld
+from naive_daemon.otp import DEFERRED, Call
 from tests.execution.desk import (
     ACCOUNT,
     CANCELLED,
@@ -226,6 +227,24 @@ def test_rule_6_shutdown_waits_no_longer_than_an_order_may_take() -> None:
     desk.system.run_until_idle()
     desk.wait(10)
     assert (answers, desk.journaled(BUY).status) == ([None], UNKNOWN)
+
+
+def test_what_was_asked_before_the_start_was_done_is_done_before_what_is_asked_then() -> None:
+    """Else a desk that asks whether an account drains is told that it does not, and nobody closes it (seed 95006065)."""
+    desk, views = Desk(), list[Any]()
+    drain, look = (Call(message, views.append, views.append) for message in (Drain(), AskExecution()))
+
+    def answer(message: Any) -> Any:
+        manager = desk.system.whereis(names.execution_manager(ACCOUNT))
+        assert manager is not None
+        manager.tell(drain)
+        desk.client.caller().reply(desk.client.answer(message))
+        manager.tell(look)
+        return DEFERRED
+
+    desk.client.on_receive = answer  # type: ignore[method-assign]
+    desk.start()
+    assert [view and view.is_draining for view in views] == [None, True]
 
 
 class _Asker(Recorder):

@@ -208,3 +208,19 @@ def test_an_entry_that_is_read_late_is_no_order_of_the_minute(scene: Scene) -> N
     assert [order.status for order in scene.books._orders.values()] == [OrderStatus.REJECTED]
     scene.trade(5)
     assert scene.entries == [True]
+
+
+def test_a_kill_switch_that_was_told_to_a_manager_as_it_ended_is_confirmed(scene: Scene) -> None:
+    """Seed 95010627: its account was down before and after, so nobody said it again."""
+    assert scene.system is not None
+    scene.exchange.revoked.add("main")
+    scene.actor_faults.hold_up(names.account("main"), 2.5)
+    scene.system.tell(names.ACCOUNT_DESK, AccountFailed("main", "the exchange refuses its key"))
+    scene.pass_time(1.0)
+    scene.actor_faults.hold_up(MANAGER, 5.0)
+    scene.pass_time(2.0)
+    scene.table.set_kill_switch(is_on=True)
+    scene.pass_time(1.0)
+    assert scene.actor(MANAGER) is not None
+    scene.pass_time(7.0)
+    assert (scene.actor(MANAGER), scene.table.obeys_kill_switch()) == (None, True)
