@@ -88,6 +88,11 @@ class Gatekeeper:
         """Count cycles that have ended."""
         for cycle in cycles:
             self._risk.take_end(cycle)
+            symbol = cycle.key.symbol
+            refused = self._refused.get(symbol)
+            if refused is not None and refused.key == cycle.key:  # nobody wants it any more
+                del self._refused[symbol]
+                self.release(LIMIT, symbol)
 
     def take_safeguards(self, safeguards: Safeguards) -> None:
         """Heed the kill switch and the limits as they are now, and say again what holds."""

@@ -82,12 +82,15 @@ class Crew:
         self.fault = None
         for slot in self.slots.values():
             if before.trade != self.settings.trade and slot.has_nothing and slot.ref is not None:
-                # It ends, and its successor has the settings as they are now.
-                closed = self._entries_closed()
-                slot.close(closed)
-                slot.ref.tell(closed or EntriesClosed(self._actor.system.clock.now_ns(), cancel=False))
+                self._renew(slot, slot.ref)
             else:
                 self._tell_entries(slot, before)
+
+    def _renew(self, slot: Slot, trader: Ref) -> None:
+        """Let a trader end that has nothing: its successor has the settings as they are now."""
+        closed = self._entries_closed()
+        slot.close(closed)
+        trader.tell(closed or EntriesClosed(self._actor.system.clock.now_ns(), cancel=False))
 
     def can_start(self) -> bool:
         """Say whether fresh cycles can be traded as the settings want; why not is told once.
@@ -191,7 +194,10 @@ class Crew:
             self._actor.monitor(answer.ref)
             for notice in slot.missed:
                 answer.ref.tell(notice)
-            self._tell_entries(slot, before=settings)
+            if slot.has_nothing and slot.position.cycle.settings != self.settings.trade and self.can_start():
+                self._renew(slot, answer.ref)
+            else:
+                self._tell_entries(slot, before=settings)
 
         return take
 

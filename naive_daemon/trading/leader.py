@@ -75,6 +75,7 @@ class Leader(Actor):
     """See the module."""
 
     _journal: Ref
+    _told: SymbolSettings  # by the switches; what the crew has of it may be settled otherwise
 
     def __init__(self, context: SymbolContext) -> None:
         super().__init__()
@@ -108,6 +109,7 @@ class Leader(Actor):
             case _ if not self._is_ready:
                 self._early.append(message)
             case SettingsChanged(settings):
+                self._told = settings
                 self._crew.change(settings)
                 self._start_first()
                 self._look_around()
@@ -155,7 +157,7 @@ class Leader(Actor):
     def _take_settings(self, settings: SymbolSettings | RequestFailed) -> None:
         if isinstance(settings, RequestFailed):
             self.exit(crash(f"no settings: {cause_text(settings.reason)}"))
-        self._crew.settings = settings
+        self._crew.settings = self._told = settings
         self._crew.level_works()
         load = LoadSymbol(self._context.account, self._context.symbol)
         self._journal = self._crew.journal = the_journal(self)
@@ -302,7 +304,7 @@ class Leader(Actor):
         if self._crew.is_draining and not self._crew.slots:
             self.log.info("drained")
             # Behind the end of the last cycle: a symbol that is off is not looked at again until it is started.
-            self._journal.tell(PassOn(names.SWITCHES, Drained(account, symbol)))
+            self._journal.tell(PassOn(names.SWITCHES, Drained(account, symbol, self._told)))
 
 
 def _cache_key(key: CycleKey) -> str:

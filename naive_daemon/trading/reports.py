@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from naive_daemon.domain.order import CycleKey
+from naive_daemon.domain.settings import SymbolSettings
 from naive_daemon.strategy.protocol import EntriesClosed, Position
 
 
@@ -53,10 +54,11 @@ class LeaderReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Drained(msgspec.Struct, frozen=True):
-    """The last trader of a symbol that shuts down has ended."""
+    """The last trader of a symbol that shuts down has ended. `told`: the settings, the very ones, that say it shall."""
 
     account: str
     symbol: str
+    told: SymbolSettings
 
 
 class LeaderFailed(msgspec.Struct, frozen=True):

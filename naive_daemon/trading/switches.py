@@ -149,8 +149,8 @@ class Switches(Actor):
                 self._symbols.take_report(message)
             case LeaderFailed(account, symbol, reason):
                 self._symbols.note_restart((account, symbol), reason)
-            case Drained(account, symbol):
-                self._drained((account, symbol))
+            case Drained(account, symbol, told):
+                self._drained((account, symbol), told)
             case Down():
                 self._take_end(message)
             case _Left(key):
@@ -170,6 +170,7 @@ class Switches(Actor):
         """Answer a leader; one that has outlived the former switches waits until the settings have been read."""
         known = self._symbols.get(key)
         if known is not None and key not in self._unread:
+            known.told_leader = known.settings
             return known.settings
         self._asking.setdefault(key, []).append(self.caller())
         return DEFERRED
@@ -194,6 +195,7 @@ class Switches(Actor):
                 self._guard.look(key)
             symbol.is_read = True
             for call in self._asking.pop(key, ()):
+                symbol.told_leader = settings
                 call.reply(settings)
             self._level(key, symbol, is_changed=before != settings, is_touched=key in touched)
 
@@ -240,6 +242,7 @@ class Switches(Actor):
                 if not is_wanted or self._accounts.is_down(key[0]):
                     self._stop_symbol(key, symbol)
                 elif is_changed:
+                    symbol.told_leader = symbol.settings
                     self.system.tell(names.leader(*key), SettingsChanged(symbol.settings))
             case "drained" if symbol.settings.status is TradingStatus.SHUTDOWN:
                 # Control may have died with it, or an operator have said so again before the end of it was read.
@@ -264,7 +267,8 @@ class Switches(Actor):
         if isinstance(context, str):
             self._quarantine_symbol(key, symbol, context)
             return
-        symbol.state, symbol.has_drained, symbol.may_wait_in_journal = "starting", False, True
+        symbol.state, symbol.fault = "starting", None
+        symbol.has_drained, symbol.may_wait_in_journal = False, True
         symbol.started_at_s = self.system.clock.monotonic_s()
         self.request(
             self.system.whereis(names.SYMBOLS),
@@ -276,33 +280,35 @@ class Switches(Actor):
     def _started(self, key: SymbolKey, symbol: SymbolRecord, answer: Any) -> None:
         if isinstance(answer, ChildStarted):
             self._run(key, symbol, answer.ref)
+        elif isinstance(answer, RequestFailed) or self.system.whereis(names.symbol_supervisor(*key)) is not None:
+            self._look_for(key, symbol)  # perhaps it has started, and that was not answered in time
+        else:
+            self._fail(key, symbol, f"did not start: {answer}")
+
+    def _look_for(self, key: SymbolKey, symbol: SymbolRecord) -> None:
+        """Ask whether a symbol runs, until it is known: who was slow to answer may start it still."""
+        symbols = self.system.whereis(names.SYMBOLS)
+        self.request(symbols, WhichChildren(), lambda children: self._take_found(key, symbol, children))
+
+    def _take_found(
+        self, key: SymbolKey, symbol: SymbolRecord, children: tuple[ChildInfo, ...] | RequestFailed
+    ) -> None:
+        if not symbol.is_started_unheard:
+            return
+        if isinstance(children, RequestFailed):
+            self.send_after(AGAIN_S, _Retry(key))
+            return
+        ref = next((child.ref for child in children if child.id == key), None)
+        if ref is not None and ref.is_alive():
+            self._run(key, symbol, ref)
             return
         holder = self.system.whereis(names.symbol_supervisor(*key))
-        if holder is None:
-            self._fail(key, symbol, f"did not start: {answer}")
-            return
-        # Somebody has the name: perhaps a former start that was not answered in time.
-        self.request(
-            self.system.whereis(names.SYMBOLS),
-            WhichChildren(),
-            lambda children: self._take_holder(key, symbol, holder, children),
-        )
-
-    def _take_holder(self, key: SymbolKey, symbol: SymbolRecord, holder: Ref, children: Any) -> None:
-        if isinstance(children, RequestFailed):
-            self._fail(key, symbol, f"did not start: {cause_text(children.reason)}")
-        elif any(child.ref is holder for child in children):
-            self._run(key, symbol, holder)
-        else:
-            self._fail(key, symbol, f"did not start: {holder} runs already")
+        self._fail(key, symbol, f"did not start: {holder} runs already" if holder else "did not start in time")
 
     def _run(self, key: SymbolKey, symbol: SymbolRecord, ref: Ref) -> None:
         self._symbols.adopt(key, ref)
-        # Its leader may have reported while nobody waited for it; told the settings, it reports again.
-        self._level(key, symbol, is_changed=symbol.state == "starting", is_touched=False)
-        if symbol.has_drained:
-            symbol.has_drained = False
-            self._drained(key)
+        # Its leader may have reported and drained while nobody waited for it; told the settings, it says so again.
+        self._level(key, symbol, is_changed=True, is_touched=False)
 
     def _stop_symbol(self, key: SymbolKey, symbol: SymbolRecord) -> None:
         if symbol.ref is None:
@@ -362,12 +368,12 @@ class Switches(Actor):
 
     # What symbols do ------------------------------------------------------------------------------------------------
 
-    def _drained(self, key: SymbolKey) -> None:
+    def _drained(self, key: SymbolKey, told: SymbolSettings) -> None:
         symbol = self._symbols.get(key)
-        if symbol is None or symbol.settings.status is not TradingStatus.SHUTDOWN or symbol.state == "stopping":
-            return
-        symbol.has_drained = True
-        if symbol.ref is not None:  # else its start has not been answered yet
+        if symbol is None or symbol.ref is None or told is not symbol.told_leader:
+            return  # it has been told something else since, or will be once its start is answered: it says so again
+        if symbol.settings.status is TradingStatus.SHUTDOWN and symbol.state != "stopping":
+            symbol.has_drained = True
             self.system.tell(names.CONTROL, StatusDrained(*key))
             self._stop_symbol(key, symbol)
 
@@ -380,7 +386,10 @@ class Switches(Actor):
         if symbol.state == "stopping":
             self._wait_for_journal(key, symbol)
         else:
-            self._fail(key, symbol, symbol.last_error or cause_text(end_of(down.ref, down.reason)))
+            cause = cause_text(end_of(down.ref, down.reason))
+            self._fail(
+                key, symbol, symbol.fault or (f"did not start: {cause}" if symbol.state == "starting" else cause)
+            )
 
     # Quarantine -----------------------------------------------------------------------------------------------------
 
@@ -404,6 +413,8 @@ class Switches(Actor):
         symbol = self._symbols.get(key)
         if symbol is not None and symbol.state == "stopping":
             self._stop_symbol(key, symbol)
+        elif symbol is not None and symbol.is_started_unheard:
+            self._look_for(key, symbol)
         elif symbol is not None and key in self._unread:  # whether it is wanted is not known yet
             symbol.retry = self.send_after(AGAIN_S, _Retry(key))
         elif symbol is not None and symbol.state == "quarantined":

@@ -72,9 +72,9 @@ class SymbolBoard:
         symbol.completed, symbol.realised_pnl = report.completed, report.realised_pnl
         if report.restarted is not None:
             symbol.restarts += 1
-            symbol.last_error = report.restarted
+            symbol.note_fault(report.restarted)
         if report.fault is not None:
-            symbol.last_error = report.fault
+            symbol.note_fault(report.fault)
         self.tell(symbol)
 
     def note_restart(self, key: SymbolKey, reason: str) -> None:
@@ -82,7 +82,7 @@ class SymbolBoard:
         symbol = self._records.get(key)
         if symbol is not None:
             symbol.restarts += 1
-            symbol.last_error = reason
+            symbol.note_fault(reason)
             self.tell(symbol)
 
     def note_held(self, held: EntriesHeld | EntriesReviewed) -> None:
@@ -99,7 +99,7 @@ class SymbolBoard:
         """Note that nobody has a market for a symbol."""
         for key, symbol in self._records.items():
             if key[1] == name and symbol.state in ("starting", "on", "shutdown"):
-                symbol.last_error = f"no market data for {name}"
+                symbol.note_fault(f"no market data for {name}")
                 self.tell(symbol)
 
     def note_market(self, reasons: Mapping[SymbolKey, str]) -> None:

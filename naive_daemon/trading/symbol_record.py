@@ -33,9 +33,10 @@ class SymbolRecord(msgspec.Struct):
 
     `state` is one of STATES, or "waiting" for its account: shown as starting, or as quarantined where `account_reason`
     says why the account is down. `market_reason`: why the market gives it nothing, if so. `ref` is its supervisor.
-    `is_read`: its settings were read, and not only inferred from what runs. `has_drained`: it said so, and is being
-    stopped or will be. `told`: what control knows. `is_clearing`: it is off, and the execution manager was told to
-    leave no order of it. `may_wait_in_journal`: something that it did, as far as is known.
+    `last_error`: what has befallen it last; `fault`: since its last start. `is_read`: its settings were read, and not
+    only inferred from what runs. `has_drained`: it said so, and is being stopped. `told`: what control knows;
+    `told_leader`: the settings that its leader was told last. `is_clearing`: it is off, and the execution manager was
+    told to leave no order of it. `may_wait_in_journal`: something that it did, as far as is known.
     """
 
     settings: SymbolSettings
@@ -46,11 +47,13 @@ class SymbolRecord(msgspec.Struct):
     realised_pnl: Decimal = ZERO
     restarts: int = 0
     last_error: str | None = None
+    fault: str | None = None
     failures: int = 0
     started_at_s: float = 0.0
     retry: Timer | None = None
     retry_at_ns: int | None = None
     told: ActualState | None = None
+    told_leader: SymbolSettings | None = None
     is_read: bool = False
     has_drained: bool = False
     is_clearing: bool = False
@@ -93,6 +96,15 @@ class SymbolRecord(msgspec.Struct):
         settings = self.settings
         is_only_switched = settings == msgspec.structs.replace(before, status=TradingStatus.ON)
         return is_touched and self.is_read and is_only_switched
+
+    @property
+    def is_started_unheard(self) -> bool:
+        """Say whether its start has not been answered yet; its leader may have reported already."""
+        return self.ref is None and self.state in ("starting", "on", "shutdown")
+
+    def note_fault(self, reason: str) -> None:
+        """Know what has befallen it."""
+        self.last_error = self.fault = reason
 
     def rest(self) -> None:
         """Be off, with nothing to try again."""

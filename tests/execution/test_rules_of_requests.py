@@ -230,7 +230,7 @@ def test_rule_6_shutdown_waits_no_longer_than_an_order_may_take() -> None:
 
 
 def test_what_was_asked_before_the_start_was_done_is_done_before_what_is_asked_then() -> None:
-    """Else a desk that asks whether an account drains is told that it does not, and nobody closes it (seed 95006065)."""
+    """Else a desk that asks whether an account drains is told that it does not, and nobody closes it (95006065)."""
     desk, views = Desk(), list[Any]()
     drain, look = (Call(message, views.append, views.append) for message in (Drain(), AskExecution()))
 

@@ -104,6 +104,7 @@ OFTEN: Mapping[Place, float] = {
     ("mishap", "outlive their journal"): 3.0,
     ("mishap", "killed above the busy"): 3.0,
     ("mishap", "closed as it decides"): 3.0,
+    ("mishap", "drained, wanted, and drained again"): 3.0,
     ("mishap", "closed as it starts"): 3.0,
     ("mishap", "given back while it trades"): 3.0,
 }

@@ -9,7 +9,7 @@ import pytest
 from naive_daemon import names
 from naive_daemon.domain.limits import RiskLimits
 from naive_daemon.domain.order import Order, OrderStatus
-from naive_daemon.domain.settings import RestingOrders, TradingStatus
+from naive_daemon.domain.settings import RestingOrders, TradeSettings, TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.messages import AccountFailed
 from naive_daemon.otp import KILL, send_exit
@@ -224,3 +224,118 @@ def test_a_kill_switch_that_was_told_to_a_manager_as_it_ended_is_confirmed(scene
     assert scene.actor(MANAGER) is not None
     scene.pass_time(7.0)
     assert (scene.actor(MANAGER), scene.table.obeys_kill_switch()) == (None, True)
+
+
+def test_a_symbol_that_hangs_at_its_start_is_quarantined_for_that_and_not_for_what_was_before(scene: Scene) -> None:
+    """Seed 96000243: its supervisor was taken for one that runs when its start had not been answered in time."""
+    leader = names.leader("main", SYMBOL)
+    scene.kill(TRADER)
+    scene.pass_time(1.0)
+    assert scene.table.actual["main", SYMBOL].last_error == "killed"
+    scene.table.set(SYMBOL, OFF)
+    scene.pass_time(1.0)
+    scene.actor_faults.hold_up(leader, 100.0)
+    scene.table.set(SYMBOL, TradingStatus.ON)
+    scene.pass_time(31.0)
+    scene.kill(leader)
+    scene.pass_time(1.0)
+    assert scene.state == "quarantined"
+    assert str(scene.table.actual["main", SYMBOL].last_error).startswith("did not start: ")
+
+
+def test_a_drain_that_was_taken_back_turns_nothing_off_that_was_bought_since(scene: Scene) -> None:
+    """What the first drain came to lies in the journal, behind it an entry: the second drain is not over with it."""
+    scene.actor_faults.hold_up(names.JOURNAL, 20.0)
+    for wish in (DRAINED, TradingStatus.ON):
+        scene.table.set(SYMBOL, wish)
+        scene.pass_time(2.0)
+    for _ in range(2):
+        scene.print(scene.market.prints())
+        scene.pass_time(1.0)
+    scene.table.set(SYMBOL, DRAINED)
+    scene.pass_time(30.0)
+    scene.trade(120)
+    bought, sold = (
+        sum(order.filled for order in scene.books._orders.values() if order.side is side)
+        for side in (Side.BUY, Side.SELL)
+    )
+    assert (scene.state, bought > 0) == ("off", True)
+    assert sold == bought
+
+
+def less(scene: Scene) -> TradeSettings:
+    """Give the symbol's settings with a budget that its limit has room for."""
+    return msgspec.structs.replace(scene.table.rows["main", SYMBOL].trade, budget=Decimal(400))
+
+
+def held_by_a_limit(scene: Scene) -> None:
+    scene.table.set_limits(RiskLimits(max_symbol_at_risk=Decimal(500)))
+    scene.trade(20)
+    assert scene.held is not None
+    assert scene.entries == []
+
+
+def stop_meanwhile(scene: Scene) -> None:
+    scene.table.set(SYMBOL, OFF)
+    scene.pass_time(3.0)
+
+
+def kill_the_leader(scene: Scene) -> None:
+    scene.kill(names.leader("main", SYMBOL))
+
+
+def kill_the_trader(scene: Scene) -> None:
+    scene.actor_faults.hold_up(names.traders("main", SYMBOL), 2.0)
+    scene.kill(TRADER)
+    scene.pass_time(0.5)
+
+
+@pytest.mark.parametrize("meanwhile", [stop_meanwhile, kill_the_leader, kill_the_trader])
+def test_what_was_refused_only_is_begun_anew_with_what_is_wanted_when_it_starts(
+    scene: Scene, meanwhile: Callable[[Scene], None]
+) -> None:
+    held_by_a_limit(scene)
+    meanwhile(scene)
+    scene.table.set(SYMBOL, TradingStatus.ON, less(scene))
+    scene.trade(60)
+    assert (scene.held, any(scene.entries)) == (None, True)
+
+
+def set_another_limit(scene: Scene) -> None:
+    scene.table.set_limits(RiskLimits(max_symbol_at_risk=Decimal(450)))
+
+
+def kill_control(scene: Scene) -> None:
+    scene.kill(names.CONTROL)
+
+
+def kill_the_switches(scene: Scene) -> None:
+    scene.kill(names.SWITCHES)
+
+
+@pytest.mark.parametrize("say_again", [set_another_limit, kill_control, kill_the_switches])
+def test_a_limit_holds_nobody_for_the_order_of_a_cycle_that_has_ended(
+    scene: Scene, say_again: Callable[[Scene], None]
+) -> None:
+    """What holds is said again to everybody before the next trader has tried."""
+    held_by_a_limit(scene)
+    scene.table.set(SYMBOL, TradingStatus.ON, less(scene))
+    scene.pass_time(1.0)
+    say_again(scene)
+    scene.pass_time(2.0)
+    scene.trade(60)
+    assert (scene.held, any(scene.entries)) == (None, True)
+
+
+@pytest.mark.parametrize("late_s", [33.0, 43.0])
+def test_a_symbol_that_starts_late_is_not_shown_as_off_while_it_runs(scene: Scene, late_s: float) -> None:
+    scene.table.set(SYMBOL, OFF)
+    scene.pass_time(1.0)
+    scene.actor_faults.hold_up(names.SYMBOLS, late_s)  # longer than a start is waited for
+    scene.table.set(SYMBOL, TradingStatus.ON)
+    scene.pass_time(late_s - 2.0)
+    scene.table.set(SYMBOL, OFF)
+    scene.pass_time(1.0)
+    assert scene.state == "starting"
+    scene.trade(20)
+    assert (scene.state, scene.actor(names.leader("main", SYMBOL))) == ("off", None)

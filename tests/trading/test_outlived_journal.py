@@ -88,7 +88,10 @@ def test_a_leader_and_its_traders_write_into_the_journal_that_they_have_read() -
 
 def test_that_a_symbol_is_drained_goes_behind_the_end_of_its_last_cycle() -> None:
     floor = Floor(TradingStatus.SHUTDOWN)
-    assert floor.journal.take()[1:] == [PassOn(names.SWITCHES, Drained(ACCOUNT, SYMBOL))]
+    (passed_on,) = floor.journal.take()[1:]
+    assert isinstance(passed_on, PassOn)
+    assert (passed_on.name, type(passed_on.message)) == (names.SWITCHES, Drained)
+    assert passed_on.message.told.status is TradingStatus.SHUTDOWN
     assert not [told for told in floor.switches.take() if isinstance(told, Drained)]
 
 

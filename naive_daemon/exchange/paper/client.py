@@ -70,6 +70,7 @@ class PaperClient(Actor):
         self._prices: LastPrices = {} if prices is None else prices
         self._bands: dict[str, PriceBand] = {}
         self._engine: PaperEngine
+        self._unwritten: dict[str, int] = {}
         self._balance_ns = 0
 
     def log_context(self) -> dict[str, object]:
@@ -113,6 +114,7 @@ class PaperClient(Actor):
         self._engine = self._make_engine({self._account: balances}, journal.orders_count + 1)
         resting = [order for order in journal.live_orders if order.status.is_resting]
         self._engine.restore(resting)
+        self._unwritten = {order.client_order_id: _unwritten(order) for order in resting}
         for symbol in dict.fromkeys(order.symbol for order in resting):
             self._watch(symbol)
         self.log.info("paper exchange opened", resting=len(resting))
@@ -162,7 +164,7 @@ class PaperClient(Actor):
             return OrderReport(symbol=symbol, client_order_id=client_order_id, order=None, is_final=True)
         known = self._engine.fills(self._account, order.symbol) if order.filled else []
         fills = [fill for fill in known if fill.client_order_id == client_order_id]
-        first = 1 + len(order.trade_ids) - len(fills)  # those before it are from before this process
+        first = 1 + self._number(order) - len(fills)  # those before it are from before this process
         return OrderReport(
             symbol=symbol,
             client_order_id=client_order_id,
@@ -184,14 +186,25 @@ class PaperClient(Actor):
                 return self._stamped(event)
             case OrderFilled():
                 order = self._engine.order(self._account, event.client_order_id)
-                return event if order is None else _named(event, len(order.trade_ids))
+                return event if order is None else _named(event, self._number(order))
             case _:
                 return event
+
+    def _number(self, order: Order) -> int:
+        """Say the how-manieth fill of an order the last one is, with those that nobody has written down."""
+        return len(order.trade_ids) + self._unwritten.get(order.client_order_id, 0)
 
     def _stamped(self, update: BalanceUpdated) -> BalanceUpdated:
         """Give the balance a time after every earlier one's: that is how the account knows which is the newest."""
         self._balance_ns = max(self._balance_ns + 1, update.time_ns)
         return msgspec.structs.replace(update, time_ns=self._balance_ns)
+
+
+def _unwritten(order: Order) -> int:
+    """Count the fills that a former process has made and named, between others, and that are not in the journal."""
+    numbers = (number for _, _, number in (trade_id.rpartition("-") for trade_id in order.trade_ids))
+    last = max((int(number) for number in numbers if number.isdecimal()), default=0)
+    return max(0, last - len(order.trade_ids))
 
 
 def _named(fill: OrderFilled, number: int) -> OrderFilled:

@@ -93,6 +93,24 @@ def _drained_as_a_trader_follows(world: World, _: str, __: str, size: float) -> 
     once(world, lambda: next(iter(open_sells(world)), None), begin)
 
 
+def _drained_wanted_and_drained_again(world: World, account: str, symbol: str, size: float) -> None:
+    """Let an operator have a symbol drained, wanted and drained, all while the journal is slow, and see it trade."""
+    world.actor_faults.hold_up(names.JOURNAL, OUTLIVING_S * (1.0 + size))
+
+    def wish(status: TradingStatus) -> None:
+        world.table.set(symbol, status, account=account)
+
+    def trade() -> None:
+        price = world.exchange.engine.last_price(symbol)
+        if price is not None:
+            world.print_now(Print(symbol, price, LOT))
+
+    wish(TradingStatus.SHUTDOWN)
+    after(world, ENDS_S, lambda: wish(TradingStatus.ON))
+    after(world, 2 * ENDS_S, trade)
+    after(world, 2 * ENDS_S + SOON_S, lambda: wish(TradingStatus.SHUTDOWN))
+
+
 def _closed_as_it_decides(world: World, _: str, __: str, size: float) -> None:
     """Let an operator have a symbol drained whose trader is slow to decide, or turned off as its order is on its way.
 
@@ -194,6 +212,7 @@ OF_OPERATORS: dict[tuple[str, str], Befall] = {
     ("mishap", "away as a drain ends"): _away_as_a_drain_ends,
     ("mishap", "drained as a trader follows"): _drained_as_a_trader_follows,
     ("mishap", "closed as it decides"): _closed_as_it_decides,
+    ("mishap", "drained, wanted, and drained again"): _drained_wanted_and_drained_again,
     ("mishap", "closed as it starts"): _closed_as_it_starts,
     ("mishap", "given back while it trades"): _given_back_while_it_trades,
     ("mishap", "the switch while an account is down"): _switch_while_an_account_is_down,

@@ -106,6 +106,14 @@ FOUND = (
         seeds_max=_RARE,
     ),
     Mutant(
+        name="found: a drain that was taken back counts",
+        file=_SWITCHES,
+        old="symbol.ref is None or told is not symbol.told_leader:",
+        new="symbol.ref is None:",
+        breaks="a symbol that has drained, was wanted and drains again is off before what it has bought since is sold",
+        seeds_max=_RARE,
+    ),
+    Mutant(
         name="found: a quarantined symbol is off at once",
         file=_SWITCHES,
         old="        if symbol.may_wait_in_journal:\n",
@@ -164,7 +172,7 @@ FOUND = (
     Mutant(
         name="found: fills on paper counted by those in the journal",
         file="exchange/paper/client.py",
-        old="                return event if order is None else _named(event, len(order.trade_ids))\n",
+        old="                return event if order is None else _named(event, self._number(order))\n",
         new="                return event\n",
         breaks="a fill on paper has the number of one from before a crash, and is lost",
         seeds_max=_RARE,

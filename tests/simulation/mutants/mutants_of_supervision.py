@@ -76,14 +76,14 @@ SUPERVISION = (
     Mutant(
         name="last trader's drain dropped by the leader",
         file=_LEADER,
-        old="            self._journal.tell(PassOn(names.SWITCHES, Drained(account, symbol)))\n",
+        old="            self._journal.tell(PassOn(names.SWITCHES, Drained(account, symbol, self._told)))\n",
         new="            pass\n",
         breaks="a shutdown never ends",
     ),
     Mutant(
         name="drain not passed on by the switches",
         file=_SWITCHES,
-        old="                self._drained((account, symbol))\n",
+        old="                self._drained((account, symbol), told)\n",
         new="                pass\n",
         breaks="a shutdown never ends",
     ),
