@@ -22,7 +22,7 @@ COUNT = 3_000
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
-    """Keeps what it has acknowledged: with `everysec`, where the disk is busy, the last two seconds may be lost."""
+    """Give one that keeps what it acknowledged: with `everysec` a busy disk may cost the last two seconds."""
     with running(tmp_path / "redis", "--appendfsync", "always") as server:
         yield server
 
