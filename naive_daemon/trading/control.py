@@ -18,6 +18,7 @@ import msgspec
 
 from naive_daemon import names
 from naive_daemon.domain.errors import TransientError
+from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.execution.messages import KillSwitchObeyed
 from naive_daemon.otp import Actor, ExitReason, Ref, Timer, crash
 from naive_daemon.trading.account_messages import AccountConditionChanged, AccountsRead, ReadAccounts
@@ -253,6 +254,9 @@ class Control(Actor):
         rows = tuple(row for row in self._store.load_settings() if row.account in ours)
         safeguards = self._store.load_safeguards()
         self._shall_read = False
+        for row in rows:
+            if row.status is not TradingStatus.SHUTDOWN:  # it is wanted otherwise: a drain that comes later is another
+                self._drained.pop((row.account, row.symbol), None)
         touched, touched_accounts = frozenset(self._touched), frozenset(self._touched_accounts)
         # Who is not there now asks when it is there again.
         if self.system.tell(names.ACCOUNT_DESK, AccountsRead(accounts, touched_accounts)):

@@ -7,11 +7,12 @@ import pytest
 
 from naive_daemon import names
 from naive_daemon.domain.cycle import CycleOutcome
+from naive_daemon.domain.errors import TransientError
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.domain.side import Side
 from tests.trading.plant import Plant, with_trade
-from tests.trading.table import ACCOUNT
+from tests.trading.table import ACCOUNT, TableStore
 
 ON, OFF, SHUTDOWN = TradingStatus.ON, TradingStatus.OFF, TradingStatus.SHUTDOWN
 KEEP, CANCEL = RestingOrders.KEEP, RestingOrders.CANCEL
@@ -301,3 +302,28 @@ def test_a_symbol_is_stopped_at_any_moment_of_its_start_though_the_switches_die_
         plant.wait(5)
         plant.check()
         plant.system.stop()
+
+
+def test_a_drain_that_could_not_be_written_and_was_taken_back_ends_no_later_one(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[str] = []
+
+    def refuse(_: TableStore, __: str, symbol: str) -> None:
+        refused.append(symbol)
+        raise TransientError("away")
+
+    plant.on()
+    with monkeypatch.context() as patch:
+        patch.setattr(TableStore, "drained", refuse)
+        plant.switch(SHUTDOWN)
+        plant.switch(ON)
+        plant.wait(0.6)  # it is read when the writing is tried again
+    assert refused
+    plant.trades("100", "99.8")
+    plant.switch(SHUTDOWN)
+    plant.wait(5)
+    assert (plant.table.status("AAAQ"), plant.shown()[-1]) == (SHUTDOWN, "s1 100.19 open")
+    plant.trade("100.2")
+    assert plant.table.status("AAAQ") is OFF
+    plant.check()
