@@ -90,6 +90,7 @@ from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, Ref, RequestFailed
 
 LOAD_TIMEOUT_S = 60.0
 DRAINING = "the daemon is shutting down"
+_REQUESTS = (Reconcile, AskExecution, Drain)
 
 
 class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,7 +163,7 @@ class ExecutionManager(Actor):
 
     def on_receive(self, message: Any) -> Any:
         """Handle a request or an event; what comes before the start is done waits for it, and goes before all else."""
-        if isinstance(message, Reconcile | AskExecution | Drain):
+        if isinstance(message, _REQUESTS):
             self._handle(self.caller())
             return DEFERRED
         self._handle(message)

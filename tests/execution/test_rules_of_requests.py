@@ -242,7 +242,7 @@ def test_what_was_asked_before_the_start_was_done_is_done_before_what_is_asked_t
         manager.tell(look)
         return DEFERRED
 
-    desk.client.on_receive = answer  # type: ignore[method-assign]
+    desk.client.on_receive = answer  # type: ignore[method-assign]  # it answers just so, once
     desk.start()
     assert [view and view.is_draining for view in views] == [None, True]
 

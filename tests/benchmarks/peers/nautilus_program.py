@@ -10,7 +10,9 @@ import time
 from typing import Any
 
 import msgspec
-from nautilus_trader.cache.config import CacheConfig  # type: ignore[import-not-found] # in its own environment
+
+# Nautilus is in the environment of its own that runs this program, and never in the one that checks it.
+from nautilus_trader.cache.config import CacheConfig  # type: ignore[import-not-found]
 from nautilus_trader.cache.database import CacheDatabaseAdapter  # type: ignore[import-not-found]
 from nautilus_trader.common.component import TestClock  # type: ignore[import-not-found]
 from nautilus_trader.common.config import DatabaseConfig  # type: ignore[import-not-found]
