@@ -5,8 +5,8 @@ Sends: account events to the account's execution manager, in the engine's order,
 too late; Watch to the feeds of symbols in which orders rest. A trade that was on its way when an order came is not
 matched with it, the next one is.
 State: the engine, what the feeds were told to watch, how many fills of a former process nobody has written down, and
-the time of the latest balance. Fills happen on the market's clock and the rest on ours, so each balance is stamped later
-than the one before, whichever clock is ahead.
+the time of the latest balance. Fills happen on the market's clock and the rest on ours, so each balance is stamped
+later than the one before, whichever clock is ahead.
 
 The journal is the only durable truth of a paper exchange: it starts from the journal's orders and fills, and what the
 journal has not seen has never happened. An intent that was committed but not accepted was therefore certainly never
