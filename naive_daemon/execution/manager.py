@@ -9,7 +9,8 @@ AskMarketHealth, so that the market says again how it is, and ExecutionStarted t
 have no order and what the safeguards are.
 State: every live order, the latest that are over, and what its parts keep: what is on its way (`sending.py`), what is
 asked about (`asking.py`), what is to be cancelled (`cancels.py`, `clearing.py`), why entries wait
-(`gatekeeper.py`), which promise was broken (`promise_watch.py`), what differs from the exchange (`reconciler.py`).
+(`gatekeeper.py`), which promise was broken (`promise_watch.py`), what differs from the exchange (`reconciler.py`),
+what waits for its start (`recovery.py`).
 Crashes when: journal or client do not answer at the start; the account's tree then starts again, from the journal.
 
 An order is sent once. Without an answer it is *unknown*: it is asked for until its fate is known, and its id is never
@@ -46,7 +47,6 @@ from naive_daemon.execution.clearing import ClearAgain, Clearing
 from naive_daemon.execution.client import (
     TOO_LATE,
     AccountSnapshot,
-    AskSnapshot,
     BooksDoubted,
     ClientTrouble,
     MarketStatus,
@@ -60,13 +60,10 @@ from naive_daemon.execution.indexer import Indexer, UnknownSymbolError
 from naive_daemon.execution.journal import the_journal
 from naive_daemon.execution.journal_messages import (
     CyclesEnded,
-    LoadAccount,
-    LoadRisk,
     OpenOrder,
     PassOn,
     RecordEvent,
 )
-from naive_daemon.execution.journal_store import AccountJournal, RiskJournal
 from naive_daemon.execution.messages import (
     AskExecution,
     CancelOrder,
@@ -83,12 +80,11 @@ from naive_daemon.execution.order_books import Contradiction, OrderBooks
 from naive_daemon.execution.promise_watch import PromiseWatch
 from naive_daemon.execution.reconciler import Reconciler
 from naive_daemon.execution.reconciliation import Reconcile
-from naive_daemon.execution.risk import NS_PER_MIN, day_began_ns
+from naive_daemon.execution.recovery import Recovery
 from naive_daemon.execution.rounds import RoundDue, Rounds
 from naive_daemon.execution.sending import InheritedSent, Overdue, Resend, Sending
-from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, Ref, RequestFailed, crash, send_exit
+from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, Ref, crash, send_exit
 
-LOAD_TIMEOUT_S = 60.0
 DRAINING = "the daemon is shutting down"
 _REQUESTS = (Reconcile, AskExecution, Drain)
 
@@ -144,8 +140,15 @@ class ExecutionManager(Actor):
         )
         self._rounds = Rounds(self, self._config.reconcile_interval_s, lambda: self._reconciler.begin(is_routine=True))
         self._clearing = Clearing(self, books.live_of, self._cancel)
-        self._is_ready = False
-        self._early: list[Any] = []
+        self._recovery = Recovery(
+            self,
+            account=account,
+            books=books,
+            gate=self._gate,
+            watch=self._watch,
+            sending=self._sending,
+            on_done=self._begin,
+        )
 
     def log_context(self) -> dict[str, object]:
         """Say whose orders these are."""
@@ -158,7 +161,7 @@ class ExecutionManager(Actor):
         self.subscribe(names.MARKET_HEALTH)
         self.system.pubsub.publish(names.MARKET_HEALTH_ASKED, AskMarketHealth())  # the market outlives a manager
         self._journal = the_journal(self)
-        self.request(self._journal, LoadAccount(self._account), self._take_journal, LOAD_TIMEOUT_S)
+        self._recovery.begin(self._journal)
         return DEFERRED
 
     def on_receive(self, message: Any) -> Any:
@@ -170,8 +173,8 @@ class ExecutionManager(Actor):
         return None
 
     def _handle(self, message: Any) -> None:
-        if not self._is_ready:
-            self._early.append(message)
+        if not self._recovery.is_done:
+            self._recovery.keep(message)
             return
         match message:
             case OrderAccepted() | OrderFilled() | OrderCancelled() | OrderExpired() | OrderRejected() | OrderUnknown():
@@ -269,46 +272,17 @@ class ExecutionManager(Actor):
             case _:
                 super().on_receive(message)
 
-    # Start: the one code path of recovery ---------------------------------------------------------------------------
-
-    def _take_journal(self, journal: AccountJournal | RequestFailed) -> None:
-        if isinstance(journal, RequestFailed):
-            self.exit(crash(f"the journal of {self._account} could not be read: {journal.reason}"))
-        for order in journal.live_orders:
-            self._books.put(order)
-        self._sending.inherit(journal.live_orders)
-        now_ns = self.system.clock.now_ns()
-        load = LoadRisk(self._account, day_began_ns(now_ns), now_ns - NS_PER_MIN)
-        self.request(self._journal, load, self._take_risk, LOAD_TIMEOUT_S)
-
-    def _take_risk(self, risk: RiskJournal | RequestFailed) -> None:
-        if isinstance(risk, RequestFailed):
-            self.exit(crash(f"the risk of {self._account} could not be read: {risk.reason}"))
-        self._gate.open(risk)
-        self._watch.inherit(list(self._books.live.values()), risk.open_cycle_orders)
-        # The journal has told of ended cycles before it answered, so they are in its answer, and count once.
-        self._early = [message for message in self._early if not isinstance(message, CyclesEnded)]
-        client = self.system.whereis(names.client(self._account))
-        self.request(client, AskSnapshot(), self._begin, LOAD_TIMEOUT_S)
-
-    def _begin(self, snapshot: AccountSnapshot | RequestFailed) -> None:
-        if isinstance(snapshot, RequestFailed):
-            self.exit(crash(f"the exchange does not say what it has of {self._account}: {snapshot.reason}"))
+    def _begin(self, snapshot: AccountSnapshot) -> None:
+        """Trade: the journal's orders are known, and what the exchange has of them."""
         adopted = sum(order.client_order_id in self._books.live for order in snapshot.orders)
-        self._is_ready = True
         self._reconciler.take(snapshot)
         self.log.info("orders reconciled", adopted=adopted, live=len(self._books.live), asked=len(self._asking))
-        # An order that was committed before the journal was read is in the books: it is asked for, not sent.
-        early, self._early = [message for message in self._early if not self._is_inherited(message)], []
-        for message in early:
+        for message in self._recovery.take_waiting():
             self._handle(message)
         self._rounds.begin_later()
         self._gate.tell_all()
         self.system.tell(names.SWITCHES, ExecutionStarted(self._account))
         self.acknowledge_start()
-
-    def _is_inherited(self, message: Any) -> bool:
-        return isinstance(message, OpenOrder) and self._books.get(message.order.client_order_id) is not None
 
     # Requests -------------------------------------------------------------------------------------------------------
 

@@ -32,13 +32,11 @@ import msgspec
 from naive_daemon import names
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.settings import RestingOrders, SymbolSettings, TradingStatus
-from naive_daemon.execution.journal_messages import PassOn
 from naive_daemon.execution.messages import (
     CancelSymbol,
     EntriesHeld,
     EntriesReviewed,
     ExecutionStarted,
-    LeaveSymbol,
     SymbolEnded,
 )
 from naive_daemon.market.feed import MarketMissing
@@ -48,15 +46,10 @@ from naive_daemon.otp import (
     Actor,
     Call,
     ChildInfo,
-    ChildStarted,
     ChildState,
     Deferred,
-    Done,
     Down,
-    Ref,
     RequestFailed,
-    StartChild,
-    TerminateChild,
     WhichChildren,
     crash,
 )
@@ -76,21 +69,9 @@ from naive_daemon.trading.switch_messages import (
     StatusDrained,
     SymbolKey,
 )
-from naive_daemon.trading.symbol import symbol_spec
 from naive_daemon.trading.symbol_board import SymbolBoard
 from naive_daemon.trading.symbol_record import SymbolRecord
-
-START_TIMEOUT_S, STOP_TIMEOUT_S, AGAIN_S = 30.0, 30.0, 1.0
-
-
-class _Retry(msgspec.Struct, frozen=True):
-    key: SymbolKey
-
-
-class _Left(msgspec.Struct, frozen=True):
-    """Nothing of a symbol that has stopped waits in the journal any more."""
-
-    key: SymbolKey
+from naive_daemon.trading.symbol_runner import AGAIN_S, Left, Retry, SymbolRunner
 
 
 class Switches(Actor):
@@ -101,7 +82,9 @@ class Switches(Actor):
         self._guard = Guard(self)
         self._accounts = AccountBook()
         self._symbols = SymbolBoard(self, self._guard)
-        self._context_of = context_of
+        self._runner = SymbolRunner(
+            self, self._symbols, context_of, on_running=self._take_running, on_failed=self._fail
+        )
         self._quarantine = quarantine or Quarantine()
         self._early: list[SettingsRead] | None = []
         self._asking: dict[SymbolKey, list[Call]] = {}
@@ -134,7 +117,7 @@ class Switches(Actor):
             case ExecutionStarted(account):
                 self._guard.add(account)
                 self._clear_all(account)
-            case _Retry(key):
+            case Retry(key):
                 self._retry(key)
             case AskSymbols():
                 return self._symbols.views()
@@ -153,7 +136,7 @@ class Switches(Actor):
                 self._drained((account, symbol), told)
             case Down():
                 self._take_end(message)
-            case _Left(key):
+            case Left(key):
                 self._stopped(key)
             case MarketMissing(symbol):
                 self._symbols.note_no_market(symbol)
@@ -240,7 +223,7 @@ class Switches(Actor):
                 pass  # levelled again when it has stopped, or what is wanted is known
             case "starting" | "on" | "shutdown":
                 if not is_wanted or self._accounts.is_down(key[0]):
-                    self._stop_symbol(key, symbol)
+                    self._runner.stop(key, symbol)
                 elif is_changed:
                     symbol.told_leader = symbol.settings
                     self.system.tell(names.leader(*key), SettingsChanged(symbol.settings))
@@ -260,79 +243,13 @@ class Switches(Actor):
     # Start and stop -------------------------------------------------------------------------------------------------
 
     def _start_symbol(self, key: SymbolKey, symbol: SymbolRecord, fee: Decimal) -> None:
-        symbol.cancel_retry()
-        symbol.is_clearing = False
-        self._pass_on(key, LeaveSymbol(key[1]))
-        context = self._context_of(*key, fee)
-        if isinstance(context, str):
-            self._quarantine_symbol(key, symbol, context)
-            return
-        symbol.state, symbol.fault = "starting", None
-        symbol.has_drained, symbol.may_wait_in_journal = False, True
-        symbol.started_at_s = self.system.clock.monotonic_s()
-        self.request(
-            self.system.whereis(names.SYMBOLS),
-            StartChild(symbol_spec(context)),
-            lambda answer: self._started(key, symbol, answer),
-            START_TIMEOUT_S,
-        )
+        reason = self._runner.start(key, symbol, fee)
+        if reason is not None:
+            self._quarantine_symbol(key, symbol, reason)
 
-    def _started(self, key: SymbolKey, symbol: SymbolRecord, answer: Any) -> None:
-        if isinstance(answer, ChildStarted):
-            self._run(key, symbol, answer.ref)
-        elif isinstance(answer, RequestFailed) or self.system.whereis(names.symbol_supervisor(*key)) is not None:
-            self._look_for(key, symbol)  # perhaps it has started, and that was not answered in time
-        else:
-            self._fail(key, symbol, f"did not start: {answer}")
-
-    def _look_for(self, key: SymbolKey, symbol: SymbolRecord) -> None:
-        """Ask whether a symbol runs, until it is known: who was slow to answer may start it still."""
-        symbols = self.system.whereis(names.SYMBOLS)
-        self.request(symbols, WhichChildren(), lambda children: self._take_found(key, symbol, children))
-
-    def _take_found(
-        self, key: SymbolKey, symbol: SymbolRecord, children: tuple[ChildInfo, ...] | RequestFailed
-    ) -> None:
-        if not symbol.is_started_unheard:
-            return
-        if isinstance(children, RequestFailed):
-            self.send_after(AGAIN_S, _Retry(key))
-            return
-        ref = next((child.ref for child in children if child.id == key), None)
-        if ref is not None and ref.is_alive():
-            self._run(key, symbol, ref)
-            return
-        holder = self.system.whereis(names.symbol_supervisor(*key))
-        self._fail(key, symbol, f"did not start: {holder} runs already" if holder else "did not start in time")
-
-    def _run(self, key: SymbolKey, symbol: SymbolRecord, ref: Ref) -> None:
-        self._symbols.adopt(key, ref)
-        # Its leader may have reported and drained while nobody waited for it; told the settings, it says so again.
+    def _take_running(self, key: SymbolKey, symbol: SymbolRecord) -> None:
+        """Tell its leader the settings: it may have reported and drained while nobody waited, and says so again."""
         self._level(key, symbol, is_changed=True, is_touched=False)
-
-    def _stop_symbol(self, key: SymbolKey, symbol: SymbolRecord) -> None:
-        if symbol.ref is None:
-            return  # its start has not been answered yet; levelled again then
-        ref, symbol.state = symbol.ref, "stopping"
-        self.request(
-            self.system.whereis(names.SYMBOLS),
-            TerminateChild(ref),
-            lambda answer: self._take_stop(key, symbol, ref, answer),
-            STOP_TIMEOUT_S,
-        )
-
-    def _take_stop(self, key: SymbolKey, symbol: SymbolRecord, ref: Ref, answer: Any) -> None:
-        """Ask again when nobody answered, or its start is not over yet. Its Down tells that it has ended."""
-        if isinstance(answer, RequestFailed):
-            self.log.error("symbol did not stop", symbol=key[1], reason=cause_text(answer.reason))
-        if not isinstance(answer, Done) and symbol.ref is ref and ref.is_alive():
-            self.send_after(AGAIN_S, _Retry(key))
-
-    def _wait_for_journal(self, key: SymbolKey, symbol: SymbolRecord) -> None:
-        """Be off once the journal has passed on the last that it did: no order of it waits there any more."""
-        symbol.cancel_retry()
-        symbol.state = "stopping"
-        self.system.tell(names.JOURNAL, PassOn(names.SWITCHES, _Left(key)))
 
     def _stopped(self, key: SymbolKey) -> None:
         symbol = self._symbols.get(key)
@@ -347,12 +264,12 @@ class Switches(Actor):
     def _turn_off(self, key: SymbolKey, symbol: SymbolRecord, *, is_touched: bool) -> None:
         """Let a symbol rest whose tree is down; its resting orders are cancelled when that is wanted."""
         if symbol.may_wait_in_journal:
-            self._wait_for_journal(key, symbol)
+            self._runner.wait_for_journal(key, symbol)
             return
         settings = symbol.settings
         shall_clear = settings.stop_orders is RestingOrders.CANCEL and settings.status is TradingStatus.OFF
         if shall_clear and (is_touched or not symbol.is_clearing):
-            self._pass_on(key, CancelSymbol(key[1]))
+            self._runner.pass_on(key, CancelSymbol(key[1]))
         symbol.is_clearing = shall_clear
         symbol.rest()
 
@@ -360,11 +277,7 @@ class Switches(Actor):
         """Tell an execution manager that has started what its predecessor may have died with."""
         for key, symbol in self._symbols.of_account(account):
             if symbol.is_clearing:
-                self._pass_on(key, CancelSymbol(key[1]))
-
-    def _pass_on(self, key: SymbolKey, message: CancelSymbol | LeaveSymbol | SymbolEnded) -> None:
-        """Tell the execution manager, behind every order that the symbol has placed."""
-        self.system.tell(names.JOURNAL, PassOn(names.execution_manager(key[0]), message))
+                self._runner.pass_on(key, CancelSymbol(key[1]))
 
     # What symbols do ------------------------------------------------------------------------------------------------
 
@@ -375,16 +288,16 @@ class Switches(Actor):
         if symbol.settings.status is TradingStatus.SHUTDOWN and symbol.state != "stopping":
             symbol.has_drained = True
             self.system.tell(names.CONTROL, StatusDrained(*key))
-            self._stop_symbol(key, symbol)
+            self._runner.stop(key, symbol)
 
     def _take_end(self, down: Down) -> None:
         ended = self._symbols.take_end(down.ref)
         if ended is None:
             return
         key, symbol = ended
-        self._pass_on(key, SymbolEnded(key[1]))
+        self._runner.pass_on(key, SymbolEnded(key[1]))
         if symbol.state == "stopping":
-            self._wait_for_journal(key, symbol)
+            self._runner.wait_for_journal(key, symbol)
         else:
             cause = cause_text(end_of(down.ref, down.reason))
             self._fail(
@@ -405,17 +318,17 @@ class Switches(Actor):
         pause_s = self._quarantine.pause_s(symbol.failures)
         reason = cause_text(reason)
         symbol.state, symbol.traders, symbol.last_error = "quarantined", 0, reason
-        symbol.retry = self.send_after(pause_s, _Retry(key))
+        symbol.retry = self.send_after(pause_s, Retry(key))
         symbol.retry_at_ns = self.system.clock.now_ns() + round(pause_s * NS_PER_S)
         self.log.error("symbol quarantined", symbol=key[1], account=key[0], reason=reason, retry_s=pause_s)
 
     def _retry(self, key: SymbolKey) -> None:
         symbol = self._symbols.get(key)
         if symbol is not None and symbol.state == "stopping":
-            self._stop_symbol(key, symbol)
+            self._runner.stop(key, symbol)
         elif symbol is not None and symbol.is_started_unheard:
-            self._look_for(key, symbol)
+            self._runner.look_for(key, symbol)
         elif symbol is not None and key in self._unread:  # whether it is wanted is not known yet
-            symbol.retry = self.send_after(AGAIN_S, _Retry(key))
+            symbol.retry = self.send_after(AGAIN_S, Retry(key))
         elif symbol is not None and symbol.state == "quarantined":
             self._level(key, symbol, is_changed=False, is_touched=True)

@@ -67,7 +67,7 @@ FOUND = (
     ),
     Mutant(
         name="found: stopped while it starts",
-        file=_SWITCHES,
+        file="trading/symbol_runner.py",
         old="        if not isinstance(answer, Done) and symbol.ref is ref and ref.is_alive():\n",
         new="        if isinstance(answer, RequestFailed) and symbol.ref is ref and ref.is_alive():\n",
         breaks="a symbol that is stopped while it still starts trades on as stopping",
@@ -91,9 +91,9 @@ FOUND = (
     ),
     Mutant(
         name="found: off while its orders wait in the journal",
-        file=_SWITCHES,
-        old="self.system.tell(names.JOURNAL, PassOn(names.SWITCHES, _Left(key)))",
-        new="self._stopped(key)",
+        file="trading/symbol_runner.py",
+        old="self._actor.system.tell(names.JOURNAL, PassOn(names.SWITCHES, Left(key)))",
+        new="self._actor.system.tell(names.SWITCHES, Left(key))",
         breaks="an entry leaves after an operator has read that its symbol is off",
         seeds_max=_RARE,
     ),
@@ -180,7 +180,7 @@ FOUND = (
     Mutant(
         name="found: a retry before anything was read",
         file=_SWITCHES,
-        old="            symbol.retry = self.send_after(AGAIN_S, _Retry(key))\n",
+        old="            symbol.retry = self.send_after(AGAIN_S, Retry(key))\n",
         new="            pass\n",
         breaks="a symbol whose quarantine is over before fresh switches know what is wanted stays in it for ever",
         seeds_max=_RARE,

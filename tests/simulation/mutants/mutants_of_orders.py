@@ -4,6 +4,7 @@ from tests.simulation.mutants.mutant import Mutant
 
 _JOURNAL = "execution/journal.py"
 _MANAGER = "execution/manager.py"
+_RECOVERY = "execution/recovery.py"
 _SENDING = "execution/sending.py"
 _ASKING = "execution/asking.py"
 _INQUIRY = "execution/inquiry.py"
@@ -143,11 +144,11 @@ ORDERS = (
     ),
     Mutant(
         name="order in flight forgotten at a restart",
-        file=_MANAGER,
+        file=_RECOVERY,
         old="        for order in journal.live_orders:\n            self._books.put(order)\n",
         new=(
             "        for order in journal.live_orders:\n"
-            "            if order.status is not OrderStatus.IN_FLIGHT:\n"
+            "            if order.status.name != 'IN_FLIGHT':\n"
             "                self._books.put(order)\n"
         ),
         breaks="an order that was journaled and never sent keeps its trader waiting for ever",

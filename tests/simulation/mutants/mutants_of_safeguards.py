@@ -16,7 +16,7 @@ SAFEGUARDS = (
     ),
     Mutant(
         name="entry that a predecessor has left not waited for",
-        file="execution/manager.py",
+        file="execution/recovery.py",
         old="        self._sending.inherit(journal.live_orders)\n",
         new="",
         breaks="the kill switch is confirmed while a client still sends an entry for a manager that was killed",

@@ -125,7 +125,7 @@ SUPERVISION = (
     Mutant(
         name="quarantine never ends",
         file=_SWITCHES,
-        old="        symbol.retry = self.send_after(pause_s, _Retry(key))\n",
+        old="        symbol.retry = self.send_after(pause_s, Retry(key))\n",
         new="        symbol.retry = None\n",
         breaks="a symbol that crashed a few times is never traded again",
     ),

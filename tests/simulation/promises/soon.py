@@ -14,6 +14,7 @@ from naive_daemon.domain.limits import KillCancel, RiskLimits
 from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.execution.gatekeeper import MARKET
 from naive_daemon.trading.account_stage import Stage
+from tests.simulation import managers
 from tests.simulation.odds import Fault
 from tests.simulation.promises.isolation import OF_SYMBOLS, STRIKES
 from tests.simulation.promises.violation import demand
@@ -110,8 +111,8 @@ def _told(world: "World") -> Iterator[Late]:
     for account, life in () if desk is None else desk._lives.items():
         if life._told is not None and table.conditions.get(account) != life._told:
             yield "how an account is is shown soon", account, f"{table.conditions.get(account)}, it is {life._told}"
-        seen, manager = table.kill_switch_seen.get(account), world.actor(names.execution_manager(account))
-        is_up = life.stage is Stage.UP and manager is not None and manager._is_ready  # else it waits for its exchange
+        seen, manager = table.kill_switch_seen.get(account), managers.started(world, account)
+        is_up = life.stage is Stage.UP and manager is not None  # else it waits for its exchange
         if is_up and seen != switch.revision:
             yield "a kill switch is confirmed soon", (account, switch.revision), f"revision {seen}"
         limits = table.safeguards.limits.get(account, RiskLimits())
@@ -140,8 +141,8 @@ def _unheard(world: "World") -> Iterator[Late]:
     if world.market_health.connected or world.actor(names.PLAYER) is None:
         return
     for account in world.plan.accounts:
-        manager = world.actor(names.execution_manager(account))
-        if manager is not None and manager._is_ready and not manager._gate.holds(MARKET):
+        manager = managers.started(world, account)
+        if manager is not None and not manager._gate.holds(MARKET):
             yield "a manager knows soon that the market is not heard", account, f"held: {list(manager._gate._gate)}"
 
 
@@ -166,8 +167,8 @@ def _closed(world: "World") -> Iterator[Late]:
 def _followed(world: "World") -> Iterator[Late]:
     """See to it that traders know of their orders what the journal knows, and an account which cycles are open."""
     for (account, symbol), row in world.table.rows.items():
-        leader, manager = world.actor(names.leader(account, symbol)), world.actor(names.execution_manager(account))
-        is_up = manager is not None and manager._is_ready  # else the account waits for its exchange
+        leader, manager = world.actor(names.leader(account, symbol)), managers.started(world, account)
+        is_up = manager is not None  # else the account waits for its exchange
         for number, slot in leader._crew.slots.items() if is_up and leader is not None and row is not None else ():
             trader = world.actor(names.trader(account, symbol, number))
             if trader is None or slot.is_finished:
