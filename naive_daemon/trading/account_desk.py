@@ -58,7 +58,7 @@ from naive_daemon.trading.account_messages import (
 )
 from naive_daemon.trading.account_opener import AccountOpener
 from naive_daemon.trading.account_rounds import answered, ask_all, not_done
-from naive_daemon.trading.account_stage import OpeningCame, OpeningLives, OpeningOverdue, Stage, TryAgain
+from naive_daemon.trading.account_stage import OpeningCame, OpeningLives, OpeningOverdue, Stage, StopAgain, TryAgain
 from naive_daemon.trading.account_supervisor import AccountShaken
 from naive_daemon.trading.cause import cause_text, end_of
 from naive_daemon.trading.quarantine import Quarantine
@@ -183,6 +183,8 @@ class AccountDesk(Actor):
                 self._lives[account].give_up_opening(attempt)
             case TryAgain(account):
                 self._lives[account].retry()
+            case StopAgain(account):
+                self._lives[account].stop_again()
             case _Room():
                 self._make_room(message)
             case _AskClaimsAgain():

@@ -11,22 +11,20 @@ from functools import partial
 from typing import Any, Protocol
 
 from naive_daemon import names
-from naive_daemon.account.account import FlushMetadata
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.account import AccountCondition, AccountSettings
 from naive_daemon.execution.journal_messages import AccountClaimed, ClaimAccount, ReleaseAccount
-from naive_daemon.execution.messages import AskExecution, Drain, ExecutionView
+from naive_daemon.execution.messages import AskExecution, ExecutionView
 from naive_daemon.otp import (
     Actor,
     ChildSpec,
     ChildStarted,
-    Done,
     Ref,
     RequestFailed,
     StartChild,
-    TerminateChild,
     Timer,
 )
+from naive_daemon.trading.account_closing import AccountClosing
 from naive_daemon.trading.account_messages import AccountConditionChanged, AccountDown, AccountUp
 from naive_daemon.trading.account_opener import AccountOpener, AccountRefused, OpenedAccount
 from naive_daemon.trading.account_stage import OpeningCame, OpeningLives, OpeningOverdue, Stage, TryAgain
@@ -40,9 +38,6 @@ OPEN_TIMEOUT_S = 60.0
 START_TIMEOUT_S = 300.0
 """Longer than all that an account's processes wait for when they start, so that they say what is wrong."""
 
-DRAIN_TIMEOUT_S = 10.0
-FLUSH_TIMEOUT_S = 2.0
-STOP_TIMEOUT_S, STOP_AGAIN_S = 30.0, 1.0
 BEING_CLOSED = "the account is being closed"
 DISABLED = "the account is disabled"
 LATE = f"its opening has not come back within {OPEN_TIMEOUT_S:g} s"
@@ -91,7 +86,7 @@ class AccountLife:
         self._overdue: int | None = None
         self._is_claimed = False
         self._is_ours = False
-        self._ref: Ref | None = None
+        self._closing: AccountClosing | None = None
         self._reason: str | None = None
         self._closes_because: str | None = None
         self._failures = 0
@@ -168,11 +163,9 @@ class AccountLife:
         self._is_claimed = True
 
     def retry(self) -> None:
-        """Open again what has been down for as long as it should, or end again what could not be ended then."""
+        """Open again what has been down for as long as it should."""
         if self.stage is Stage.DOWN:
             self._enter()
-        elif self.stage is Stage.CLOSING:
-            self._stop()
 
     @property
     def _is_wanted(self) -> bool:
@@ -297,7 +290,8 @@ class AccountLife:
         self.level()
 
     def _be_up(self, ref: Ref) -> None:
-        self.stage, self._ref, self._reason = Stage.UP, ref, None
+        self.stage, self._reason = Stage.UP, None
+        self._closing = AccountClosing(self._actor, self.name, ref)
         self._desk.adopt(self, ref)
         self._tell()
 
@@ -357,33 +351,21 @@ class AccountLife:
     # Closing --------------------------------------------------------------------------------------------------------
 
     def _close(self, because: str | None) -> None:
-        """End the tree, in order: no order is on its way any more, and metadata is written. Resting orders stay."""
+        """End the tree, and be down with a reason, or off without one, when it has ended."""
         self._leave_up(Stage.CLOSING)
         self._closes_because = self._reason = because
         self._tell()
-        manager = self._actor.system.whereis(names.execution_manager(self.name))
-        self._actor.request(manager, Drain(), self._flush, DRAIN_TIMEOUT_S)
+        if self._closing is not None:
+            self._closing.begin()
 
-    def _flush(self, _: Any) -> None:
-        keeper = self._actor.system.whereis(names.account(self.name))
-        self._actor.request(keeper, FlushMetadata(), self._stop, FLUSH_TIMEOUT_S)
-
-    def _stop(self, _: Any = None) -> None:
-        """Ask again when nobody answered, or its start is not over yet. Its Down tells that it has ended."""
-        ref = self._ref
-        if self.stage is Stage.CLOSING and ref is not None and ref.is_alive():
-            supervisor = self._actor.system.whereis(names.ACCOUNTS)
-            self._actor.request(supervisor, TerminateChild(ref), self._take_stop, STOP_TIMEOUT_S)
-
-    def _take_stop(self, answer: Any) -> None:
-        if isinstance(answer, RequestFailed):
-            self._actor.log.error("account did not end", account=self.name, reason=cause_text(answer.reason))
-        if not isinstance(answer, Done):
-            self._actor.send_after(STOP_AGAIN_S, TryAgain(self.name))
+    def stop_again(self) -> None:
+        """End what could not be ended before."""
+        if self._closing is not None:
+            self._closing.stop()
 
     def take_end(self, reason: str) -> None:
         """Take it that the tree has ended."""
-        self._ref = None
+        self._closing = None
         if self.stage is Stage.UP:
             self._leave_up(Stage.CLOSING)
             self._fail(self.fault or reason)

@@ -42,7 +42,13 @@ class OpeningOverdue(msgspec.Struct, frozen=True):
     attempt: int
 
 
+class StopAgain(msgspec.Struct, frozen=True):
+    """Time to ask again that an account's tree ends."""
+
+    account: str
+
+
 class TryAgain(msgspec.Struct, frozen=True):
-    """An account has been down for as long as it should, or could not be ended when it was asked for."""
+    """An account has been down for as long as it should."""
 
     account: str

@@ -171,7 +171,7 @@ FOUND = (
     ),
     Mutant(
         name="found: an account that is closed while it starts",
-        file="trading/account_life.py",
+        file="trading/account_closing.py",
         old="        if not isinstance(answer, Done):\n",
         new="        if isinstance(answer, RequestFailed):\n",
         breaks="an account that is to end while it still starts is being closed for ever, and trades no more",
