@@ -91,6 +91,7 @@ class World:
         self.promises.manager = lambda account: self.actor(names.execution_manager(account))
         self.promises.is_blind = self._unheard.is_blind
         self.table.kill_switch_seen = Heard(self.table.kill_switch_seen, self._kill_switch_confirmed)
+        self.table.hear_drained = lambda key: self._hold(self.promises.symbol_is_drained, key)
         self.exchange.on_departure = lambda order: self._hold(self.promises.order_leaves, order)
         self.exchange.on_arrival = lambda order: self._hold(self.promises.order_arrives, order)
         self.exchange.on_events = self._events_occur

@@ -1,6 +1,6 @@
 """The settings' table in memory: it notifies of every change as the database's trigger does, and can go away."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -26,6 +26,7 @@ class Table:
         self.reads = 0
         self.safeguards = Safeguards()
         self.kill_switch_seen: dict[str, int] = {}
+        self.hear_drained: Callable[[Key], None] = lambda _: None
         self._listeners: list[TableListener] = []
 
     def set(
@@ -148,6 +149,7 @@ class TableStore:
         row = self._table.rows.get((account, symbol))
         if row is not None and row.status is TradingStatus.SHUTDOWN:
             self._table.set(symbol, TradingStatus.OFF, account=account)
+            self._table.hear_drained((account, symbol))
 
     def record_actual(self, states: Sequence[ActualState]) -> None:
         self._refuse_away()

@@ -11,6 +11,7 @@ from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import CycleRecorded, OrderRecorded
 from tests.simulation.promises.history import ACCOUNT, DUST, NOTHING, SYMBOL, History
+from tests.trading.table import TableStore
 
 SELL = Side.SELL
 
@@ -144,6 +145,12 @@ def end_that_is_taken_back(history: History) -> None:
     order = history.send(history.intend(history.begin(history.cycle())))
     history.cancel(order)
     history.write(OrderRecorded(order))
+
+
+def drained_with_a_sell_at_rest(history: History) -> None:
+    history.trade()
+    history.table.set(SYMBOL, TradingStatus.SHUTDOWN)
+    TableStore(history.table).drained(ACCOUNT, SYMBOL)
 
 
 # Switches and money ---------------------------------------------------------------------------------------------------
@@ -324,6 +331,7 @@ BREACHES: dict[Callable[[History], None], str] = {
     entry_while_it_drains: "a symbol that is off or drains places no entry",
     entry_while_it_is_off: "a symbol that is off or drains places no entry",
     entry_that_leaves_a_closed_symbol: "of a symbol that is off or drains no entry leaves",
+    drained_with_a_sell_at_rest: "a symbol that has drained has no open cycle",
     entry_through_the_kill_switch: "a kill switch that is confirmed stops entries",
     entry_that_leaves_behind_the_kill_switch: "once a kill switch is confirmed no entry leaves",
     kill_switch_confirmed_too_soon: "a kill switch that is confirmed has no entry on its way",

@@ -63,6 +63,7 @@ class History:
         self.table = Table()
         self.clock = VirtualClock(0)
         self.promises = Promises(self.plan, self.books, self.table, None, self.clock)
+        self.table.hear_drained = self.promises.symbol_is_drained
         self.table.set(SYMBOL, TradingStatus.ON, self.plan.trade)
         self._numbers = 0
         self.prints("100")

@@ -36,7 +36,7 @@ from tests.simulation.promises.prints import Prints
 from tests.simulation.promises.soon import Soon
 from tests.simulation.promises.violation import Violation, promised
 from tests.trading.invariants import check_safety
-from tests.trading.table import Table
+from tests.trading.table import Key, Table
 
 if TYPE_CHECKING:
     from naive_daemon.domain.limits import RiskLimits
@@ -104,6 +104,10 @@ class Promises:
         safety.buys_not_blindly(order, is_blind=order_id in self._blindly)
         self._limits.take_arrival(order)
         there.take_arrival(order)
+
+    def symbol_is_drained(self, key: Key) -> None:
+        """Hear that the daemon has turned a symbol from shutdown to off."""
+        safety.drained_is_empty(list(self.annals.symbols[key].open))
 
     def events_occur(self, events: Sequence[AccountEvent]) -> None:
         """Hear of what the exchange has done with anybody's orders, before the daemon does."""

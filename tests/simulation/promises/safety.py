@@ -64,6 +64,11 @@ def closed_means_closed(order: Order, *, is_closed: bool) -> None:
     demand(not is_closed, "a symbol that is off or drains places no entry", order.client_order_id)
 
 
+def drained_is_empty(open_cycles: list[CycleKey]) -> None:
+    """A shutdown ends by itself only when no cycle of its symbol is open: what was bought has its seller until then."""
+    demand(not open_cycles, "a symbol that has drained has no open cycle", open_cycles)
+
+
 def buys_not_blindly(order: Order, *, is_blind: bool) -> None:
     """No entry is sent whose intent was committed when its manager had been told that the market is not heard."""
     demand(not is_blind, "nothing is bought while the market is not heard", order.client_order_id)
