@@ -1,5 +1,6 @@
 """Mishaps of what an operator wants: stopped, drained or disabled at the moment when it can least be done."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
@@ -23,8 +24,10 @@ from tests.simulation.mishaps.befalling import (
     open_sells,
     ours,
 )
+from tests.simulation.promises.annals import SymbolAnnals
 from tests.simulation.stores.outages import POSTGRES
 from tests.simulation.world import World
+from tests.trading.table import Key
 
 AWAY_MAX_S = 20.0
 RISES_AFTER_MAX_S = 40.0
@@ -93,22 +96,34 @@ def _drained_as_a_trader_follows(world: World, _: str, __: str, size: float) -> 
     once(world, lambda: next(iter(open_sells(world)), None), begin)
 
 
-def _drained_wanted_and_drained_again(world: World, account: str, symbol: str, size: float) -> None:
-    """Let an operator have a symbol drained, wanted and drained, all while the journal is slow, and see it trade."""
-    world.actor_faults.hold_up(names.JOURNAL, OUTLIVING_S * (1.0 + size))
+def _drained_wanted_and_drained_again(world: World, _: str, __: str, size: float) -> None:
+    """Let an operator have a symbol drained, wanted and drained, all while the journal is slow, and see it trade.
 
-    def wish(status: TradingStatus) -> None:
-        world.table.set(symbol, status, account=account)
+    It has no order at first, so that the first drain has an end, which lies in the journal behind what comes then.
+    """
 
-    def trade() -> None:
-        price = world.exchange.engine.last_price(symbol)
-        if price is not None:
-            world.print_now(Print(symbol, price, LOT))
+    def has_no_order() -> Key | None:
+        trading = ((key, annals.open.values()) for key, annals in _trading(world))
+        return next((key for key, cycles in trading if not any(cycle.all_orders for cycle in cycles)), None)
 
-    wish(TradingStatus.SHUTDOWN)
-    after(world, ENDS_S, lambda: wish(TradingStatus.ON))
-    after(world, 2 * ENDS_S, trade)
-    after(world, 2 * ENDS_S + SOON_S, lambda: wish(TradingStatus.SHUTDOWN))
+    def begin(key: Key) -> None:
+        account, symbol = key
+        world.actor_faults.hold_up(names.JOURNAL, OUTLIVING_S * (1.0 + size))
+
+        def wish(status: TradingStatus) -> None:
+            world.table.set(symbol, status, account=account)
+
+        def trade() -> None:
+            price = world.exchange.engine.last_price(symbol)
+            if price is not None:
+                world.print_now(Print(symbol, price, LOT))
+
+        wish(TradingStatus.SHUTDOWN)
+        after(world, ENDS_S, lambda: wish(TradingStatus.ON))
+        after(world, 2 * ENDS_S, trade)
+        after(world, 2 * ENDS_S + SOON_S, lambda: wish(TradingStatus.SHUTDOWN))
+
+    once(world, has_no_order, begin)
 
 
 def _closed_as_it_decides(world: World, _: str, __: str, size: float) -> None:
@@ -119,14 +134,8 @@ def _closed_as_it_decides(world: World, _: str, __: str, size: float) -> None:
     """
 
     def decides() -> CycleKey | None:
-        cycles = (cycle for cycle in world.books._cycles.values() if cycle.result is None and is_on(cycle.key))
-        return next((cycle.key for cycle in cycles if not world.books._ids_by_cycle.get(cycle.key)), None)
-
-    def is_on(key: CycleKey) -> bool:
-        symbol = key.account, key.symbol
-        shown = world.table.actual.get(symbol)
-        is_wanted = world.table.rows[symbol].status is TradingStatus.ON
-        return is_wanted and shown is not None and shown.state == "on" and shown.held is None
+        cycles = (cycle for _, annals in _trading(world) for cycle in annals.open.values())
+        return next((cycle.terms.key for cycle in cycles if not cycle.all_orders), None)
 
     def close(key: CycleKey) -> None:
         price = world.exchange.engine.last_price(key.symbol)
@@ -199,6 +208,15 @@ def _switch_while_an_account_is_down(world: World, account: str, _: str, size: f
     world.system.tell(names.ACCOUNT_DESK, AccountFailed(account, "the exchange refuses its key"))
     after(world, CLOSES_S + size * CLOSES_S, lambda: world.table.set_kill_switch(is_on=True))
     after(world, REVOKED_S, lambda: world.table.set_kill_switch(is_on=False))
+
+
+def _trading(world: World) -> Iterator[tuple[Key, SymbolAnnals]]:
+    """Give the symbols that trade, as far as operators are shown, with what has happened in them."""
+    for key, annals in world.promises.annals.symbols.items():
+        shown = world.table.actual.get(key)
+        is_wanted = world.table.rows[key].status is TradingStatus.ON
+        if is_wanted and shown is not None and shown.state == "on" and shown.held is None:
+            yield key, annals
 
 
 def _set_account(world: World, account: str, *, is_enabled: bool) -> None:
