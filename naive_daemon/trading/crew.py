@@ -92,6 +92,19 @@ class Crew:
         slot.close(closed)
         trader.tell(closed or EntriesClosed(self._actor.system.clock.now_ns(), cancel=False))
 
+    def _renew_outdated(self, slot: Slot) -> bool:
+        """Let a trader end that has nothing and was begun with other settings than there are now, if it runs."""
+        is_outdated = slot.has_nothing and slot.position.cycle.settings != self.settings.trade
+        if slot.ref is None or not is_outdated or not self.can_start():
+            return False
+        self._renew(slot, slot.ref)
+        return True
+
+    def take_position(self, slot: Slot, position: Position) -> None:
+        """Remember a trader's position; what it has ordered may have come to nothing since settings were changed."""
+        slot.position = position
+        self._renew_outdated(slot)
+
     def can_start(self) -> bool:
         """Say whether fresh cycles can be traded as the settings want; why not is told once.
 
@@ -194,9 +207,7 @@ class Crew:
             self._actor.monitor(answer.ref)
             for notice in slot.missed:
                 answer.ref.tell(notice)
-            if slot.has_nothing and slot.position.cycle.settings != self.settings.trade and self.can_start():
-                self._renew(slot, answer.ref)
-            else:
+            if not self._renew_outdated(slot):
                 self._tell_entries(slot, before=settings)
 
         return take

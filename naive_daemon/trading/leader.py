@@ -215,7 +215,7 @@ class Leader(Actor):
         slot = self._crew.find(position.cycle.key, report)
         if slot is None:
             return False
-        slot.position = position
+        self._crew.take_position(slot, position)
         self._holdings.take(position)
         self._tell_cache(position)
         return True

@@ -301,6 +301,18 @@ def test_what_was_refused_only_is_begun_anew_with_what_is_wanted_when_it_starts(
     assert (scene.held, any(scene.entries)) == (None, True)
 
 
+def test_what_was_on_its_way_as_settings_were_changed_and_is_refused_is_begun_anew(scene: Scene) -> None:
+    scene.table.set_limits(RiskLimits(max_symbol_at_risk=Decimal(500)))
+    scene.pass_time(1.0)
+    scene.actor_faults.hold_up(names.JOURNAL, 1.5)
+    scene.print(scene.market.prints())
+    scene.table.set(SYMBOL, TradingStatus.ON, less(scene))
+    scene.pass_time(2.0)
+    assert scene.entries == []
+    scene.trade(60)
+    assert (scene.held, any(scene.entries)) == (None, True)
+
+
 def set_another_limit(scene: Scene) -> None:
     scene.table.set_limits(RiskLimits(max_symbol_at_risk=Decimal(450)))
 

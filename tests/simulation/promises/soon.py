@@ -187,6 +187,24 @@ def _followed(world: "World") -> Iterator[Late]:
                 yield "an account forgets soon what has ended", key, "its position is still open"
 
 
+def _begun_anew(world: "World") -> Iterator[Late]:
+    """See to it that who has bought nothing trades as is wanted now, and that no limit is for one who has ended."""
+    annals = world.promises.annals
+    for key, symbol in annals.symbols.items():
+        row, leader = world.table.rows[key], world.actor(names.leader(*key))
+        is_traded = row.status is TradingStatus.ON and leader is not None and leader._is_ready
+        for cycle in symbol.open.values() if is_traded else ():
+            if cycle.terms.settings != row.trade and all(order.was_refused for order in cycle.all_orders):
+                whose = cycle.terms.key, str(row.trade)
+                yield "who has bought nothing trades soon as is wanted", whose, f"{cycle.terms.settings}"
+    for account in world.plan.accounts:
+        manager = managers.started(world, account)
+        for symbol_name, order in () if manager is None else manager._gate._refused.items():
+            cycle = annals.cycles.get(order.key)
+            if cycle is not None and cycle.result is not None:
+                yield "a limit waits for nobody who has ended", (account, symbol_name), str(order.key)
+
+
 class _Look(msgspec.Struct, frozen=True):
     """What sees what is late, at what places any fault hinders it, and who may be struck without hindering it."""
 
@@ -209,4 +227,7 @@ LOOKS = (
     _Look(_stopped, (), OF_ACCOUNTS),
     _Look(_closed, (), OF_SYMBOLS | {"feed", "player", "watchman", "cache"}, CLOSED_WITHIN_S),
     _Look(_followed, ("journal.",), frozenset({"control", "switches", "watchman", "account desk", "cache"})),
+    _Look(
+        _begun_anew, ("notice", "listener", "settings.", "journal."), frozenset({"watchman", "account desk", "cache"})
+    ),
 )
