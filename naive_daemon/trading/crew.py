@@ -113,6 +113,7 @@ class Crew:
         if self._refusal is not None:
             self.settings = self._settings
         if self._refusal is None:
+            self.fault = None
             return True
         if self.fault is None:
             self._actor.log.warning("no fresh trader", reason=self._refusal)

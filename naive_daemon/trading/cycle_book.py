@@ -39,21 +39,20 @@ class CycleBook:
         self.completed, self.realised_pnl = journal.completed, journal.realised_pnl
         self.dust = journal.dust_base
 
-    def resume(self, opened: OpenCycle, settings: TradeSettings, now_ns: int, *, can_start: bool) -> Position:
-        """Take a cycle up again; one that has placed nothing yet takes the settings and the dust as they are now.
-
-        Or ends, when it can not be traded with them.
-        """
-        position = Position(cycle=opened.cycle, orders=opened.orders)
+    def resume(self, opened: OpenCycle, settings: TradeSettings) -> Position:
+        """Take a cycle up again; one that has placed nothing yet takes the settings and the dust as they are now."""
         if opened.orders:
-            return position
-        if not can_start:
-            result = cycle_result(position, self._context.instrument, now_ns, CycleOutcome.ABANDONED)
-            ended = with_cycle(position, result=result)
-            self.end(ended)
-            return ended
+            return Position(cycle=opened.cycle, orders=opened.orders)
         self.dust = EXACT.add(self.dust, opened.cycle.dust_in)
         return Position(cycle=self._settled(opened.cycle.key, settings, opened.cycle.started_ns))
+
+    def abandon(self, cycle: Cycle, now_ns: int) -> Cycle:
+        """End a cycle that has placed nothing."""
+        position = Position(cycle=cycle)
+        result = cycle_result(position, self._context.instrument, now_ns, CycleOutcome.ABANDONED)
+        ended = with_cycle(position, result=result)
+        self.end(ended)
+        return ended.cycle
 
     def fresh(self, trader: int, settings: TradeSettings, now_ns: int) -> Cycle:
         """Make the trader's next cycle."""

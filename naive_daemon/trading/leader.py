@@ -14,6 +14,7 @@ Also when too many of its symbol's former processes hang on threads of the pool,
 more might take one more, and in the end the threads of all symbols. Quarantine then waits for them to come back.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -167,8 +168,7 @@ class Leader(Actor):
         if isinstance(journal, RequestFailed):
             self.exit(crash(f"the journal could not be read: {cause_text(journal.reason)}"))
         self._book.open(journal)
-        for opened in journal.open_cycles:
-            self._resume_cycle(opened)
+        self._resume_cycles(journal.open_cycles)
         self._is_ready = True
         slots = list(self._crew.slots.values())
         if slots:
@@ -183,13 +183,18 @@ class Leader(Actor):
             self.on_receive(message)
         self._look_around()
 
-    def _resume_cycle(self, opened: OpenCycle) -> None:
-        now_ns, settings = self.system.clock.now_ns(), self._crew.settings.trade
-        can_start = bool(opened.orders) or self._crew.can_start()
-        position = self._book.resume(opened, settings, now_ns, can_start=can_start)
-        if position.cycle != opened.cycle:
-            self._journal.tell(RecordCycles((position.cycle,)))
-        if position.cycle.result is None:
+    def _resume_cycles(self, cycles: Sequence[OpenCycle]) -> None:
+        """Take up again what has orders, and of the rest no more than there may be now."""
+        begun, unbegun = [one for one in cycles if one.orders], [one for one in cycles if not one.orders]
+        room = max(0, self._crew.settings.trade.chunks - len(begun)) if unbegun and self._crew.can_start() else 0
+        now_ns = self.system.clock.now_ns()
+        abandoned = [self._book.abandon(one.cycle, now_ns) for one in unbegun[room:]]
+        resumed = begun + unbegun[:room]
+        positions = [self._book.resume(one, self._crew.settings.trade) for one in resumed]
+        renewed = [now.cycle for now, one in zip(positions, resumed, strict=True) if now.cycle != one.cycle]
+        if abandoned or renewed:
+            self._journal.tell(RecordCycles((*abandoned, *renewed)))
+        for position in positions:
             self._crew.add(position)
 
     # Traders --------------------------------------------------------------------------------------------------------

@@ -118,8 +118,9 @@ class SymbolRecord(msgspec.Struct):
         self.retry = self.retry_at_ns = None
 
     def wait(self, account_reason: str | None) -> None:
-        """Wait until the account is up; with a reason that is no moment's matter."""
+        """Wait, wanted, until the account is up; with a reason that is no moment's matter."""
         self.cancel_retry()
+        self.is_clearing = False
         self.state, self.traders, self.account_reason = "waiting", 0, account_reason
 
     @property

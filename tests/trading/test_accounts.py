@@ -198,6 +198,19 @@ def test_an_account_whose_key_is_revoked_goes_down_with_that_reason(plant: Accou
     assert plant.state_of("second") == "on"
 
 
+def test_a_stop_that_is_taken_back_while_the_account_is_down_cancels_nothing(plant: AccountsPlant) -> None:
+    bought(plant).opener.refused["second"] = "the exchange is away"
+    plant.system.tell(names.ACCOUNT_DESK, AccountFailed("second", "the exchange is away"))
+    plant.settle()
+    for status, orders in ((TradingStatus.OFF, RestingOrders.CANCEL), (TradingStatus.ON, RestingOrders.KEEP)):
+        plant.table.set("AAAQ", status, stop=orders, account="second")
+        plant.settle()
+    plant.opener.refused.clear()
+    plant.set_account("second")
+    plant.wait(5)
+    assert (plant.state_of("second"), plant.shown_of("second")) == ("on", ["b1 99.90 filled", "s1 100.19 open"])
+
+
 def test_other_credentials_open_the_account_anew(plant: AccountsPlant) -> None:
     before = plant.processes_of("second")
     plant.set_account("second", credentials="env:FRESH")

@@ -1,5 +1,6 @@
 """What a review has shown once, and must not come back: each test is the scenario that failed."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -8,15 +9,17 @@ import pytest
 
 from naive_daemon import names
 from naive_daemon.clock import NS_PER_S
+from naive_daemon.domain.errors import PermanentError
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import OrderStatus
-from naive_daemon.domain.settings import TradingStatus
+from naive_daemon.domain.settings import TradeSettings, TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import SymbolJournal
 from naive_daemon.execution.memory_journal import MemoryJournal
 from naive_daemon.market.feed import DeliverTrade, TradeArrived
-from naive_daemon.strategy.protocol import Decision, Place, Position, StrategyEvent, Wake
+from naive_daemon.strategy.discovery import load_strategy
+from naive_daemon.strategy.protocol import Decision, Place, Position, Strategy, StrategyEvent, Wake
 from naive_daemon.trading import crew
 from tests.trading.plant import TRADE, Plant, with_trade
 from tests.trading.table import ACCOUNT
@@ -84,6 +87,59 @@ def test_fewer_chunks_do_not_multiply_the_money_at_risk() -> None:
     buys = [order for order in plant.engine.open_orders(ACCOUNT) if order.side is Side.BUY]
     assert sum(order.price * order.quantity for order in buys) <= 500
     assert plant.view().traders == 1
+
+
+def stop_and_want_less(plant: Plant, less: TradeSettings) -> None:
+    plant.switch(TradingStatus.OFF)
+    plant.switch(TradingStatus.ON, trade=less)
+
+
+def die_and_want_less(plant: Plant, less: TradeSettings) -> None:
+    plant.die()
+    plant.table.set("AAAQ", TradingStatus.ON, less)
+    plant.start()
+
+
+def want_less_as_the_leader_starts_again(plant: Plant, less: TradeSettings) -> None:
+    plant.table.set("AAAQ", TradingStatus.ON, less)
+    plant.kill(names.leader(ACCOUNT, "AAAQ"))
+    plant.settle()
+
+
+@pytest.mark.parametrize("begin", [stop_and_want_less, die_and_want_less, want_less_as_the_leader_starts_again])
+def test_fewer_chunks_at_a_start_take_up_no_more_traders_than_that(
+    begin: Callable[[Plant, TradeSettings], None],
+) -> None:
+    """All three have just sold, and bought nothing since: each would be given the whole budget of the single one."""
+    plant = Plant(is_checked=False).start().on(trade=TRADE)
+    plant.trades("100", "99.8", "99.4", "99.3", "99.0", "98.9", "98.5", "98.4", "98.0", "98.0", "97.9", "102")
+    assert (len(plant.traders()), plant.orders(OrderStatus.OPEN)) == (3, [])
+    less = with_trade(chunks=1)
+    begin(plant, less)
+    plant.wait(2)
+    plant.trades("102", "102", "101.95")
+    at_risk = sum(order.price * order.quantity for order in plant.orders(OrderStatus.OPEN, side=Side.BUY))
+    assert (plant.table.state("AAAQ"), len(plant.traders()), at_risk <= less.budget) == ("on", 1, True)
+
+
+def test_why_nobody_new_starts_is_told_no_more_once_somebody_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed: set[str] = set()
+
+    def load(name: str) -> Strategy:
+        if name == "later" and name not in installed:
+            raise PermanentError("no strategy is called 'later'")
+        return load_strategy("naive")
+
+    monkeypatch.setattr(crew, "load_strategy", load)
+    plant = Plant(is_checked=False).start().on()
+    plant.trades("100", "99.8")
+    plant.switch(TradingStatus.ON, trade=with_trade(strategy="later"))
+    assert "later" in str(plant.view().last_error)
+    installed.add("later")
+    plant.trade("100.3")  # the cycle ends, and its successor trades with it
+    plant.kill(names.trader(ACCOUNT, "AAAQ", 1))
+    plant.settle()
+    assert plant.view().last_error == "killed"
 
 
 def test_a_strategy_that_is_missing_stops_nothing_that_is_open_and_is_mended_by_its_setting() -> None:

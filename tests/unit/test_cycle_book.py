@@ -108,7 +108,7 @@ def test_a_cycle_that_has_placed_nothing_takes_dust_as_the_settings_are_now(
 ) -> None:
     books = book("0.25")
     cycle = msgspec.structs.replace(books.fresh(1, KEEP, 4), dust_in=Decimal("0.10"))
-    resumed = books.resume(OpenCycle(cycle, ()), settings, 5, can_start=True).cycle
+    resumed = books.resume(OpenCycle(cycle, ()), settings).cycle
     assert (resumed.key, resumed.started_ns, resumed.result) == (cycle.key, 4, None)
     assert (resumed.dust_in, books.dust) == (Decimal(given_now), Decimal(left))
 
@@ -116,7 +116,7 @@ def test_a_cycle_that_has_placed_nothing_takes_dust_as_the_settings_are_now(
 def test_one_that_can_not_be_traded_any_more_ends_and_gives_its_dust_back() -> None:
     books = book("0.25")
     cycle = books.fresh(1, SWEEP, 4)
-    result = books.resume(OpenCycle(cycle, ()), SWEEP, 5, can_start=False).cycle.result
+    result = books.abandon(cycle, 5).result
     assert result is not None
     assert (result.outcome, result.dust_base, books.dust) == (CycleOutcome.ABANDONED, Decimal("0.25"), Decimal("0.25"))
 
@@ -125,7 +125,7 @@ def test_one_with_orders_keeps_the_settings_and_the_dust_that_it_began_with() ->
     books = book("0.25")
     cycle = books.fresh(1, SWEEP, 4)
     orders = (refused_sell(cycle.key),)
-    assert books.resume(OpenCycle(cycle, orders), KEEP, 5, can_start=False) == Position(cycle=cycle, orders=orders)
+    assert books.resume(OpenCycle(cycle, orders), KEEP) == Position(cycle=cycle, orders=orders)
 
 
 @given(

@@ -122,6 +122,14 @@ FOUND = (
         seeds_max=_RARE,
     ),
     Mutant(
+        name="found: all take up again what only one may",
+        file="trading/leader.py",
+        old="room = max(0, self._crew.settings.trade.chunks - len(begun)) if",
+        new="room = len(unbegun) if",
+        breaks="fewer traders are wanted while they are down, and each of the many is given the share of the few",
+        seeds_max=_RARE,
+    ),
+    Mutant(
         name="found: refused after the settings were changed",
         file="trading/crew.py",
         old="        slot.position = position\n        self._renew_outdated(slot)\n",

@@ -149,8 +149,8 @@ RULES = (
     Mutant(
         name="settings of a running cycle changed",
         file=_BOOK,
-        old="position = Position(cycle=opened.cycle, orders=opened.orders)",
-        new="position = with_cycle(Position(cycle=opened.cycle, orders=opened.orders), settings=settings)",
+        old="return Position(cycle=opened.cycle, orders=opened.orders)",
+        new="return with_cycle(Position(cycle=opened.cycle, orders=opened.orders), settings=settings)",
         breaks="a resting order's cycle goes on with settings that it was not begun with",
         rule=True,
     ),

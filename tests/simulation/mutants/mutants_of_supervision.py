@@ -69,8 +69,8 @@ SUPERVISION = (
     Mutant(
         name="open cycles forgotten at a restart",
         file=_LEADER,
-        old="            self._resume_cycle(opened)\n",
-        new="            pass\n",
+        old="        self._resume_cycles(journal.open_cycles)\n",
+        new="        pass\n",
         breaks="orders from before a restart are followed by nobody",
     ),
     Mutant(

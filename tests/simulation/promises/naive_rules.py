@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from math import floor
 
+from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.settings import Dust, TradeSettings
@@ -149,6 +150,12 @@ def is_within_chunks(cycle: CycleAnnals, symbol: SymbolAnnals) -> None:
     """Leader: "if traders < chunks …, one more fresh trader; at the limit, say so"."""
     chunks, others = cycle.terms.settings.chunks, len(symbol.open)
     demand(others < chunks, "no more traders than chunks", f"{cycle.terms.key} beside {others} others")
+
+
+def is_within_chunks_again(cycle: Cycle, symbol: SymbolAnnals) -> None:
+    """The same of a trader that has placed nothing, and is given other settings as it is taken up again."""
+    chunks, others = cycle.settings.chunks, len(symbol.open) - 1
+    demand(others < chunks, "no more traders than chunks", f"{cycle.key} again beside {others} others")
 
 
 def is_replaced(cycle: CycleAnnals, symbol: SymbolAnnals, chunks_min: int) -> None:

@@ -266,6 +266,8 @@ class Promises:
             return None
         else:
             self._take_dust_again(cycle, known, symbol)
+            if cycle.result is None and cycle.settings != known.terms.settings:
+                naive_rules.is_within_chunks_again(cycle, symbol)
             known.terms = cycle
             self._hold_terms(known)
         reports = cycle.rebuy_reported and not known.rebuy_reported
