@@ -150,6 +150,8 @@ class AccountLife:
                 self._enter()
             case Stage.OFF:
                 self._release()  # what a former desk has claimed
+                if self._told is None:
+                    self._tell()
             case Stage.DOWN if self._is_wanted and is_touched:
                 self._failures = 0
                 self._enter()
