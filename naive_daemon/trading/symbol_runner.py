@@ -67,13 +67,13 @@ class SymbolRunner:
         """Start a symbol, or give why it can not be."""
         symbol.cancel_retry()
         symbol.is_clearing = False
+        symbol.started_at_s = self._actor.system.clock.monotonic_s()
         self.pass_on(key, LeaveSymbol(key[1]))
         context = self._context_of(*key, fee)
         if isinstance(context, str):
             return context
         symbol.state, symbol.fault = "starting", None
         symbol.has_drained, symbol.may_wait_in_journal = False, True
-        symbol.started_at_s = self._actor.system.clock.monotonic_s()
         start = StartChild(symbol_spec(context))
         self._ask(start, lambda answer: self._take_start(key, symbol, answer), START_TIMEOUT_S)
         return None

@@ -7,7 +7,7 @@ import pytest
 from naive_daemon import names
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.trading.quarantine import Quarantine
-from tests.trading.plant import Plant
+from tests.trading.plant import Plant, instrument
 from tests.trading.table import ACCOUNT
 
 
@@ -67,6 +67,20 @@ def test_the_pause_doubles_up_to_an_hour_and_begins_anew_after_a_good_run(plant:
     assert plant.table.actual[ACCOUNT, "AAAQ"].retry_at_ns == plant.clock.now_ns() + 60 * 10**9
     plant.wait(60)
     plant.check()
+
+
+def test_the_pause_of_what_is_not_listed_doubles_however_long_ago_it_ran() -> None:
+    plant = Plant("AAAQ", "BBBQ", instruments={"BBBQ": instrument("BBBQ")}).start()
+    plant.wait(3601)
+    plant.on("AAAQ")
+    pauses = []
+    for _ in range(4):
+        state = plant.table.actual[ACCOUNT, "AAAQ"]
+        assert (state.state, state.last_error) == ("quarantined", "the exchange does not list AAAQ")
+        assert state.retry_at_ns is not None
+        pauses.append((state.retry_at_ns - plant.clock.now_ns()) // 10**9)
+        plant.wait(pauses[-1])
+    assert pauses == [60, 120, 240, 480]
 
 
 def test_start_ends_it_at_once(plant: Plant) -> None:
