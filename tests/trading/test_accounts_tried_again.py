@@ -5,6 +5,7 @@ import pytest
 from naive_daemon import names
 from naive_daemon.domain.account import AccountSettings
 from naive_daemon.execution.messages import AccountFailed
+from naive_daemon.trading.account_closing import STOP_AGAIN_S, STOP_TIMEOUT_S
 from tests.trading.accounts_plant import AccountsPlant
 
 MINUTE_NS = 60 * 10**9
@@ -78,3 +79,20 @@ def test_a_row_that_was_touched_while_the_account_was_up_spares_no_pause(plant: 
     plant.system.tell(names.ACCOUNT_DESK, AccountFailed("second", REFUSED))
     plant.settle()
     assert plant.condition("second").retry_at_ns == plant.clock.now_ns() + MINUTE_NS
+
+
+def test_an_account_that_could_not_be_ended_in_time_pauses_all_the_same(plant: AccountsPlant) -> None:
+    accounts = plant.actor(names.ACCOUNTS)
+    serve, late = accounts._answer, []
+    accounts._answer = late.append
+    plant.system.tell(names.ACCOUNT_DESK, AccountFailed("second", REFUSED))
+    plant.wait(STOP_TIMEOUT_S + STOP_AGAIN_S / 2)
+    accounts._answer = serve
+    for call in late:
+        plant.ref(names.ACCOUNTS).tell(call)
+    plant.settle()
+    assert plant.condition("second").retry_at_ns == plant.clock.now_ns() + MINUTE_NS
+    plant.wait(59)
+    assert tries_of(plant, "second") == [None]
+    plant.wait(1)
+    assert tries_of(plant, "second") == [None, None]

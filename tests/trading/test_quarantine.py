@@ -7,6 +7,7 @@ import pytest
 from naive_daemon import names
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.trading.quarantine import Quarantine
+from naive_daemon.trading.symbol_runner import AGAIN_S, STOP_TIMEOUT_S
 from tests.trading.plant import Plant, instrument
 from tests.trading.table import ACCOUNT
 
@@ -142,3 +143,23 @@ def test_a_pause_that_is_over_before_fresh_switches_know_what_is_wanted_is_not_t
     assert plant.view().state == "on"
     plant.check()
     plant.stop()
+
+
+def test_a_stop_that_was_not_answered_in_time_cuts_no_later_pause(plant: Plant) -> None:
+    symbols = plant.actor(names.SYMBOLS)
+    serve, late = symbols._answer, []
+    symbols._answer = late.append
+    plant.switch(TradingStatus.OFF, "AAAQ")
+    plant.switch(TradingStatus.ON, "AAAQ")
+    plant.wait(STOP_TIMEOUT_S + AGAIN_S / 2)
+    symbols._answer = serve
+    for call in late:
+        plant.ref(names.SYMBOLS).tell(call)
+    plant.settle()
+    assert plant.table.state("AAAQ") == "on"
+    ruin(plant)
+    plant.wait(59)
+    assert plant.table.state("AAAQ") == "quarantined"
+    plant.wait(1)
+    assert plant.table.state("AAAQ") == "on"
+    plant.check()
