@@ -19,6 +19,7 @@ from naive_daemon.otp import (
     Actor,
     ChildSpec,
     ChildStarted,
+    ExitReason,
     Ref,
     RequestFailed,
     StartChild,
@@ -376,12 +377,12 @@ class AccountLife:
         if self._closing is not None:
             self._closing.stop()
 
-    def take_end(self, reason: str) -> None:
-        """Take it that the tree has ended."""
+    def take_end(self, reason: ExitReason) -> None:
+        """Take it that the tree has ended. One that gives up ends in order, right after what it gives up for."""
         self._closing = None
         if self.stage is Stage.UP:
             self._leave_up(Stage.CLOSING)
-            self._fail(self.fault or reason)
+            self._fail(self.fault if self.fault and reason.is_orderly else cause_text(reason))
         elif self._closes_because is not None:
             self._fail(self._closes_because)
         else:

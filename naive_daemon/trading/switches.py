@@ -307,10 +307,8 @@ class Switches(Actor):
         if symbol.state == "stopping":
             self._runner.wait_for_journal(key, symbol)
         else:
-            cause = cause_text(end_of(down.ref, down.reason))
-            self._fail(
-                key, symbol, symbol.fault or (f"did not start: {cause}" if symbol.state == "starting" else cause)
-            )
+            now_s = self.system.clock.monotonic_s()
+            self._fail(key, symbol, symbol.why_ended(end_of(down.ref, down.reason), now_s))
 
     # Quarantine -----------------------------------------------------------------------------------------------------
 
