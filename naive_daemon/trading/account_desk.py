@@ -162,7 +162,7 @@ class AccountDesk(Actor):
                     life.tell_control(again=True)
             case Down(ref=ref):
                 if ref in self._by_ref:
-                    self._by_ref.pop(ref).take_end(cause_text(end_of(ref, message.reason)))
+                    self._by_ref.pop(ref).take_end(end_of(ref, message.reason))
             case AccountShaken(account, reason) if account in self._lives:
                 self._lives[account].fault = reason
             case AccountFailed(account, reason) if account in self._lives:

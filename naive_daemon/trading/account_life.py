@@ -19,6 +19,7 @@ from naive_daemon.otp import (
     Actor,
     ChildSpec,
     ChildStarted,
+    ExitReason,
     Ref,
     RequestFailed,
     StartChild,
@@ -83,6 +84,8 @@ class AccountLife:
         self._desk = desk
         self._actor = desk.actor
         self._opened: OpenedAccount | None = None
+        self._tried_credentials: str | None = None
+        self._is_touched = False
         self._overdue: int | None = None
         self._is_claimed = False
         self._is_ours = False
@@ -145,12 +148,15 @@ class AccountLife:
 
     def level(self, *, is_touched: bool = False) -> None:
         """Bring what is so nearer to what is wanted. What waits for an answer is levelled when that comes."""
+        self._is_touched = self._is_touched or is_touched
         match self.stage:
             case Stage.OFF if self._is_wanted:
                 self._enter()
             case Stage.OFF:
                 self._release()  # what a former desk has claimed
-            case Stage.DOWN if self._is_wanted and is_touched:
+                if self._told is None:
+                    self._tell()
+            case Stage.DOWN if self._is_wanted and (self._is_touched or self._is_outdated):
                 self._failures = 0
                 self._enter()
             case Stage.DOWN | Stage.QUEUED if not self._is_wanted:
@@ -173,7 +179,7 @@ class AccountLife:
 
     @property
     def _is_outdated(self) -> bool:
-        return self._opened is not None and self._opened.credentials != self.settings.credentials
+        return self._tried_credentials != self.settings.credentials
 
     def _enter(self) -> None:
         self._cancel_timer()
@@ -199,6 +205,7 @@ class AccountLife:
 
     def begin(self) -> None:
         """Claim the account: there is room for its opening."""
+        self._tried_credentials, self._is_touched = self.settings.credentials, False
         if self._overdue is not None:
             self._fail(f"{LATE}, and still does not")
             return
@@ -232,6 +239,7 @@ class AccountLife:
 
     def _open(self) -> None:
         self.stage = Stage.OPENING
+        self._tried_credentials, self._is_touched = self.settings.credentials, False
         me, account, attempt = self._actor.ref, self.name, self.attempt
         self.wait_for_opening(attempt)
         self._desk.opener.open(
@@ -298,6 +306,7 @@ class AccountLife:
     def adopt(self, ref: Ref, opened: OpenedAccount) -> None:
         """Go on with a tree that a former desk has started, or with closing it."""
         self._opened, self._is_claimed, self._is_ours = opened, True, True
+        self._tried_credentials = opened.credentials
         self._up_since_s = self._actor.system.clock.monotonic_s()
         self._be_up(ref)
         self._look_at_adopted(None)
@@ -313,22 +322,27 @@ class AccountLife:
     # Down -----------------------------------------------------------------------------------------------------------
 
     def _fail(self, reason: str, *, is_passing: bool = False, is_defect: bool = False) -> None:
-        """Be down, and be tried again after a pause; the shortest one where nothing is wrong with the account itself.
+        """Be down, unless an operator has meanwhile asked for another try, or does not want it any more.
 
         The lock is kept: the account is still ours to trade. Its key and what a killed client has left are given back.
         """
         self._desk.opener.close(self.name)
         self._desk.leave(self)
         self._cancel_timer()
-        pause_s = self._desk.quarantine.pause_s(1) if is_passing else self._pause_s()
-        reason = cause_text(reason)
         self.has_failed_here = is_defect or self.is_busy
-        self.stage, self._reason = Stage.DOWN, reason
+        self.stage, self._reason = Stage.DOWN, cause_text(reason)
+        self.level()
+        if self.stage is Stage.DOWN:
+            self._wait(self._desk.quarantine.pause_s(1) if is_passing else self._pause_s())
+        else:
+            self._actor.log.warning("account failed", account=self.name, reason=cause_text(reason))
+
+    def _wait(self, pause_s: float) -> None:
+        """Be tried again after a pause."""
         self._timer = self._actor.send_after(pause_s, TryAgain(self.name))
         self._retry_at_ns = self._actor.system.clock.now_ns() + round(pause_s * NS_PER_S)
-        self._actor.log.error("account is down", account=self.name, reason=reason, retry_s=pause_s)
+        self._actor.log.error("account is down", account=self.name, reason=self._reason, retry_s=pause_s)
         self._tell()
-        self.level()
 
     def _pause_s(self) -> float:
         """Give the pause before the next try: doubled each time, until the account was up for longer than that."""
@@ -363,12 +377,12 @@ class AccountLife:
         if self._closing is not None:
             self._closing.stop()
 
-    def take_end(self, reason: str) -> None:
-        """Take it that the tree has ended."""
+    def take_end(self, reason: ExitReason) -> None:
+        """Take it that the tree has ended. One that gives up ends in order, right after what it gives up for."""
         self._closing = None
         if self.stage is Stage.UP:
             self._leave_up(Stage.CLOSING)
-            self._fail(self.fault or reason)
+            self._fail(self.fault if self.fault and reason.is_orderly else cause_text(reason))
         elif self._closes_because is not None:
             self._fail(self._closes_because)
         else:
@@ -376,7 +390,7 @@ class AccountLife:
             self.level()
 
     def _leave_up(self, stage: Stage) -> None:
-        self.stage = stage
+        self.stage, self._is_touched = stage, False
         self._was_up_s = self._actor.system.clock.monotonic_s() - self._up_since_s
 
 

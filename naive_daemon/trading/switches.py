@@ -71,7 +71,13 @@ from naive_daemon.trading.switch_messages import (
 )
 from naive_daemon.trading.symbol_board import SymbolBoard
 from naive_daemon.trading.symbol_record import SymbolRecord
-from naive_daemon.trading.symbol_runner import AGAIN_S, Left, Retry, SymbolRunner
+from naive_daemon.trading.symbol_runner import AGAIN_S, AskAgain, Left, SymbolRunner
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """A symbol has been in quarantine for as long as it should."""
+
+    key: SymbolKey
 
 
 class Switches(Actor):
@@ -117,6 +123,8 @@ class Switches(Actor):
             case ExecutionStarted(account):
                 self._guard.add(account)
                 self._clear_all(account)
+            case AskAgain(key):
+                self._runner.ask_again(key)
             case Retry(key):
                 self._retry(key)
             case AskSymbols():
@@ -299,10 +307,8 @@ class Switches(Actor):
         if symbol.state == "stopping":
             self._runner.wait_for_journal(key, symbol)
         else:
-            cause = cause_text(end_of(down.ref, down.reason))
-            self._fail(
-                key, symbol, symbol.fault or (f"did not start: {cause}" if symbol.state == "starting" else cause)
-            )
+            now_s = self.system.clock.monotonic_s()
+            self._fail(key, symbol, symbol.why_ended(end_of(down.ref, down.reason), now_s))
 
     # Quarantine -----------------------------------------------------------------------------------------------------
 
@@ -324,11 +330,7 @@ class Switches(Actor):
 
     def _retry(self, key: SymbolKey) -> None:
         symbol = self._symbols.get(key)
-        if symbol is not None and symbol.state == "stopping":
-            self._runner.stop(key, symbol)
-        elif symbol is not None and symbol.is_started_unheard:
-            self._runner.look_for(key, symbol)
-        elif symbol is not None and key in self._unread:  # whether it is wanted is not known yet
+        if symbol is not None and key in self._unread:  # whether it is wanted is not known yet
             symbol.retry = self.send_after(AGAIN_S, Retry(key))
         elif symbol is not None and symbol.state == "quarantined":
             self._level(key, symbol, is_changed=False, is_touched=True)

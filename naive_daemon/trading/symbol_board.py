@@ -49,7 +49,7 @@ class SymbolBoard:
         """Know a symbol's supervisor, and hear of its end."""
         record = self._records[key]
         record.ref = ref
-        record.started_at_s = self._actor.system.clock.monotonic_s()
+        record.started_at_s = self._now_s
         self._by_ref[ref] = key
         self._actor.monitor(ref)
 
@@ -72,9 +72,9 @@ class SymbolBoard:
         symbol.completed, symbol.realised_pnl = report.completed, report.realised_pnl
         if report.restarted is not None:
             symbol.restarts += 1
-            symbol.note_fault(report.restarted)
+            symbol.note_fault(report.restarted, self._now_s)
         if report.fault is not None:
-            symbol.note_fault(report.fault)
+            symbol.note_fault(report.fault, self._now_s)
         self.tell(symbol)
 
     def note_restart(self, key: SymbolKey, reason: str) -> None:
@@ -82,7 +82,7 @@ class SymbolBoard:
         symbol = self._records.get(key)
         if symbol is not None:
             symbol.restarts += 1
-            symbol.note_fault(reason)
+            symbol.note_fault(reason, self._now_s)
             self.tell(symbol)
 
     def note_held(self, held: EntriesHeld | EntriesReviewed) -> None:
@@ -99,7 +99,7 @@ class SymbolBoard:
         """Note that nobody has a market for a symbol."""
         for key, symbol in self._records.items():
             if key[1] == name and symbol.state in ("starting", "on", "shutdown"):
-                symbol.note_fault(f"no market data for {name}")
+                symbol.note_fault(f"no market data for {name}", self._now_s)
                 self.tell(symbol)
 
     def note_market(self, reasons: Mapping[SymbolKey, str]) -> None:
@@ -111,6 +111,10 @@ class SymbolBoard:
             if symbol is not None and before.get(key) != now.get(key):
                 symbol.market_reason = now.get(key)
                 self.tell(symbol)
+
+    @property
+    def _now_s(self) -> float:
+        return self._actor.system.clock.monotonic_s()
 
     def views(self) -> tuple[SymbolView, ...]:
         """Give all symbols as they are shown to whoever asks the daemon itself."""

@@ -7,11 +7,15 @@ import msgspec
 from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.settings import SymbolSettings, TradingStatus
 from naive_daemon.execution.promises import BROKEN
-from naive_daemon.otp import Ref, Timer
+from naive_daemon.otp import ExitReason, Ref, Timer
+from naive_daemon.trading.cause import cause_text
 from naive_daemon.trading.desired_state import ActualState
 
 STATES = ("off", "starting", "on", "shutdown", "stopping", "drained", "quarantined")
 """What a symbol may be."""
+
+FAULT_EXPLAINS_S = 60.0
+"""Longer than a tree that gives up for a fault takes to end."""
 
 
 class SymbolView(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,10 +37,11 @@ class SymbolRecord(msgspec.Struct):
 
     `state` is one of STATES, or "waiting" for its account: shown as starting, or as quarantined where `account_reason`
     says why the account is down. `market_reason`: why the market gives it nothing, if so. `ref` is its supervisor.
-    `last_error`: what has befallen it last; `fault`: since its last start. `is_read`: its settings were read, and not
-    only inferred from what runs. `has_drained`: it said so, and is being stopped. `told`: what control knows;
-    `told_leader`: the settings that its leader was told last. `is_clearing`: it is off, and the execution manager was
-    told to leave no order of it. `may_wait_in_journal`: something that it did, as far as is known.
+    `last_error`: what has befallen it last; `fault`: since its last start, at `fault_at_s`. `is_read`: its settings
+    were read, and not only inferred from what runs. `has_drained`: it said so, and is being stopped. `told`: what
+    control knows; `told_leader`: the settings that its leader was told last. `is_clearing`: it is off, and the
+    execution manager was told to leave no order of it. `may_wait_in_journal`: something that it did, as far as is
+    known.
     """
 
     settings: SymbolSettings
@@ -48,6 +53,7 @@ class SymbolRecord(msgspec.Struct):
     restarts: int = 0
     last_error: str | None = None
     fault: str | None = None
+    fault_at_s: float = 0.0
     failures: int = 0
     started_at_s: float = 0.0
     retry: Timer | None = None
@@ -102,9 +108,16 @@ class SymbolRecord(msgspec.Struct):
         """Say whether its start has not been answered yet; its leader may have reported already."""
         return self.ref is None and self.state in ("starting", "on", "shutdown")
 
-    def note_fault(self, reason: str) -> None:
+    def note_fault(self, reason: str, now_s: float) -> None:
         """Know what has befallen it."""
         self.last_error = self.fault = reason
+        self.fault_at_s = now_s
+
+    def why_ended(self, reason: ExitReason, now_s: float) -> str:
+        """Say why its tree has ended: one that gives up ends in order, right after what it gives up for."""
+        if self.fault is not None and reason.is_orderly and now_s - self.fault_at_s <= FAULT_EXPLAINS_S:
+            return self.fault
+        return f"did not start: {cause_text(reason)}" if self.state == "starting" else cause_text(reason)
 
     def rest(self) -> None:
         """Be off, with nothing to try again."""

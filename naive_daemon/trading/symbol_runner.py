@@ -33,8 +33,8 @@ from naive_daemon.trading.symbol_record import SymbolRecord
 START_TIMEOUT_S, STOP_TIMEOUT_S, AGAIN_S = 30.0, 30.0, 1.0
 
 
-class Retry(msgspec.Struct, frozen=True):
-    """Time to go on with a symbol."""
+class AskAgain(msgspec.Struct, frozen=True):
+    """Time to ask again what has come of a symbol's start, or that it stops."""
 
     key: SymbolKey
 
@@ -67,13 +67,13 @@ class SymbolRunner:
         """Start a symbol, or give why it can not be."""
         symbol.cancel_retry()
         symbol.is_clearing = False
+        symbol.started_at_s = self._actor.system.clock.monotonic_s()
         self.pass_on(key, LeaveSymbol(key[1]))
         context = self._context_of(*key, fee)
         if isinstance(context, str):
             return context
         symbol.state, symbol.fault = "starting", None
         symbol.has_drained, symbol.may_wait_in_journal = False, True
-        symbol.started_at_s = self._actor.system.clock.monotonic_s()
         start = StartChild(symbol_spec(context))
         self._ask(start, lambda answer: self._take_start(key, symbol, answer), START_TIMEOUT_S)
         return None
@@ -96,7 +96,7 @@ class SymbolRunner:
         if not symbol.is_started_unheard:
             return
         if isinstance(children, RequestFailed):
-            self._actor.send_after(AGAIN_S, Retry(key))
+            self._actor.send_after(AGAIN_S, AskAgain(key))
             return
         ref = next((child.ref for child in children if child.id == key), None)
         if ref is not None and ref.is_alive():
@@ -121,7 +121,15 @@ class SymbolRunner:
         if isinstance(answer, RequestFailed):
             self._actor.log.error("symbol did not stop", symbol=key[1], reason=cause_text(answer.reason))
         if not isinstance(answer, Done) and symbol.ref is ref and ref.is_alive():
-            self._actor.send_after(AGAIN_S, Retry(key))
+            self._actor.send_after(AGAIN_S, AskAgain(key))
+
+    def ask_again(self, key: SymbolKey) -> None:
+        """Ask for what is not known yet; it may be known meanwhile."""
+        symbol = self._symbols.get(key)
+        if symbol is not None and symbol.state == "stopping":
+            self.stop(key, symbol)
+        elif symbol is not None and symbol.is_started_unheard:
+            self.look_for(key, symbol)
 
     def wait_for_journal(self, key: SymbolKey, symbol: SymbolRecord) -> None:
         """Have `Left` told once the journal has passed on the last that a symbol did, with every order of it."""

@@ -25,6 +25,7 @@ class ChoosyOpener(AtOnce):
         self.refused: dict[str, str] = {}
         self.hanging: set[str] = set()
         self.waiting: dict[str, Callable[[], None]] = {}
+        self.telling: dict[str, Tell] = {}
         self.alive: dict[str, Callable[[], object]] = {}
         self.given_back: list[str] = []
         self.seen: list[AccountSettings] = []
@@ -36,7 +37,7 @@ class ChoosyOpener(AtOnce):
             tell(AccountRefused(self.refused[settings.name]))
         elif settings.name in self.hanging:
             self.waiting[settings.name] = lambda: super(ChoosyOpener, self).open(settings, tell, is_alive)
-            self.alive[settings.name] = is_alive
+            self.telling[settings.name], self.alive[settings.name] = tell, is_alive
             self.most_waiting = max(self.most_waiting, len(self.waiting))
         else:
             super().open(settings, tell, is_alive)
@@ -52,6 +53,12 @@ class ChoosyOpener(AtOnce):
         """Have a hanging opening come back."""
         self.hanging.discard(account)
         self.waiting.pop(account)()
+
+    def refuse_waiting(self, account: str, reason: str) -> None:
+        """Have a hanging opening come back with a refusal; those that follow do not hang."""
+        self.hanging.discard(account)
+        del self.waiting[account]
+        self.telling[account](AccountRefused(reason))
 
 
 class AccountsPlant(Plant):

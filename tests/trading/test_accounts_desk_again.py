@@ -8,6 +8,7 @@ from naive_daemon.domain.errors import TransientError
 from naive_daemon.execution.journal_messages import AskClaims
 from naive_daemon.execution.journal_store import AccountJournal
 from naive_daemon.execution.memory_journal import MemoryJournal
+from naive_daemon.trading.account_life import DISABLED
 from tests.trading.accounts_plant import AccountsPlant
 from tests.trading.table import ACCOUNT
 
@@ -136,6 +137,28 @@ def test_what_a_former_desk_has_claimed_stays_ours_where_it_is_wanted(plant: Acc
     plant.kill(names.CONTROL)
     plant.wait(1)
     assert claimed(plant) == {*plant.accounts, "fourth"}
+
+
+def test_an_account_that_is_disabled_while_there_is_no_desk_is_shown_as_off(plant: AccountsPlant) -> None:
+    plant.trade_all()
+    plant.opener.refused["fourth"] = "Binance refuses the API key: -2015"
+    plant.set_account("fourth")
+    restart_desk(plant, "fourth", is_enabled=False)
+    condition = plant.condition("fourth")
+    assert (condition.state, condition.reason, condition.retry_at_ns) == ("off", None, None)
+
+
+@pytest.mark.parametrize("is_of_the_desk", [True, False])
+def test_symbols_of_a_disabled_account_say_so_after_any_start(plant: AccountsPlant, *, is_of_the_desk: bool) -> None:
+    plant.trade_all().set_account("second", is_enabled=False)
+    if is_of_the_desk:
+        restart_desk(plant, "second", is_enabled=False)
+    else:
+        plant.die()
+        plant.start()
+    shown = plant.table.actual["second", "AAAQ"]
+    assert (shown.state, shown.last_error) == ("quarantined", DISABLED)
+    assert plant.condition("second").state == "off"
 
 
 class AwayJournal(MemoryJournal):

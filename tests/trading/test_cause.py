@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
+from naive_daemon import names
 from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.otp import NOPROC, crash
 from naive_daemon.strategy.naive import NaiveStrategy
 from naive_daemon.trading.cause import cause_text
+from naive_daemon.trading.symbol_record import FAULT_EXPLAINS_S
 from naive_daemon.trading.trader import Trader
+from tests.trading.accounts_plant import AccountsPlant
 from tests.trading.plant import Plant, with_trade
 from tests.trading.table import ACCOUNT
 
@@ -62,3 +65,45 @@ def test_a_trader_that_dies_before_anybody_watches_it_is_told_with_its_own_reaso
     error = str(plant.table.actual[ACCOUNT, "AAAQ"].last_error)
     assert "its own reason" in error
     assert "noproc" not in error
+
+
+def test_an_account_whose_tree_is_killed_is_not_down_for_what_befell_it_long_ago() -> None:
+    plant = AccountsPlant().trade_all()
+    plant.crash(names.client("second"))
+    plant.wait(600)
+    assert plant.condition("second").state == "up"
+    plant.kill(names.account_supervisor("second"))
+    plant.settle()
+    assert (plant.condition("second").state, plant.condition("second").reason) == ("down", "killed")
+
+
+def test_a_symbol_that_gives_up_is_not_quarantined_for_what_befell_it_long_ago() -> None:
+    plant = Plant("AAAQ").start().on()
+    plant.trades("100")
+    plant.crash(names.trader(ACCOUNT, "AAAQ", 1))
+    plant.wait(2 * FAULT_EXPLAINS_S)
+    assert "BoomError" in str(plant.table.actual[ACCOUNT, "AAAQ"].last_error)
+    while plant.kill(names.leader(ACCOUNT, "AAAQ")):  # who is killed says nothing
+        plant.settle()
+    state = plant.table.actual[ACCOUNT, "AAAQ"]
+    assert (state.state, state.last_error) == ("quarantined", "shutdown")
+
+
+def test_a_symbol_that_is_killed_is_not_quarantined_for_what_befell_it_before() -> None:
+    plant = Plant("AAAQ").start().on()
+    plant.trades("100")
+    plant.crash(names.trader(ACCOUNT, "AAAQ", 1))
+    plant.settle()
+    for name in (names.leader(ACCOUNT, "AAAQ"), names.symbol_supervisor(ACCOUNT, "AAAQ")):
+        plant.kill(name)
+    plant.settle()
+    assert plant.table.actual[ACCOUNT, "AAAQ"].last_error == "killed"
+
+
+def test_a_symbol_that_gives_up_is_quarantined_for_what_it_gives_up_for() -> None:
+    plant = Plant("AAAQ").start().on()
+    while plant.crash(names.leader(ACCOUNT, "AAAQ")):
+        plant.settle()
+    state = plant.table.actual[ACCOUNT, "AAAQ"]
+    assert state.state == "quarantined"
+    assert "BoomError" in str(state.last_error)

@@ -7,7 +7,8 @@ import pytest
 from naive_daemon import names
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.trading.quarantine import Quarantine
-from tests.trading.plant import Plant
+from naive_daemon.trading.symbol_runner import AGAIN_S, STOP_TIMEOUT_S
+from tests.trading.plant import Plant, instrument
 from tests.trading.table import ACCOUNT
 
 
@@ -69,6 +70,20 @@ def test_the_pause_doubles_up_to_an_hour_and_begins_anew_after_a_good_run(plant:
     plant.check()
 
 
+def test_the_pause_of_what_is_not_listed_doubles_however_long_ago_it_ran() -> None:
+    plant = Plant("AAAQ", "BBBQ", instruments={"BBBQ": instrument("BBBQ")}).start()
+    plant.wait(3601)
+    plant.on("AAAQ")
+    pauses = []
+    for _ in range(4):
+        state = plant.table.actual[ACCOUNT, "AAAQ"]
+        assert (state.state, state.last_error) == ("quarantined", "the exchange does not list AAAQ")
+        assert state.retry_at_ns is not None
+        pauses.append((state.retry_at_ns - plant.clock.now_ns()) // 10**9)
+        plant.wait(pauses[-1])
+    assert pauses == [60, 120, 240, 480]
+
+
 def test_start_ends_it_at_once(plant: Plant) -> None:
     ruin(plant)
     plant.switch(TradingStatus.ON, "AAAQ")
@@ -128,3 +143,23 @@ def test_a_pause_that_is_over_before_fresh_switches_know_what_is_wanted_is_not_t
     assert plant.view().state == "on"
     plant.check()
     plant.stop()
+
+
+def test_a_stop_that_was_not_answered_in_time_cuts_no_later_pause(plant: Plant) -> None:
+    symbols = plant.actor(names.SYMBOLS)
+    serve, late = symbols._answer, []
+    symbols._answer = late.append
+    plant.switch(TradingStatus.OFF, "AAAQ")
+    plant.switch(TradingStatus.ON, "AAAQ")
+    plant.wait(STOP_TIMEOUT_S + AGAIN_S / 2)
+    symbols._answer = serve
+    for call in late:
+        plant.ref(names.SYMBOLS).tell(call)
+    plant.settle()
+    assert plant.table.state("AAAQ") == "on"
+    ruin(plant)
+    plant.wait(59)
+    assert plant.table.state("AAAQ") == "quarantined"
+    plant.wait(1)
+    assert plant.table.state("AAAQ") == "on"
+    plant.check()
