@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from naive_daemon.cli import switching
 from naive_daemon.trading.desired_state import ActualState
 from tests.integration.standing_daemon import StandingDaemon
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from naive_daemon.config.model import Config
     from naive_daemon.domain.settings import SymbolSettings
     from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
 
@@ -134,6 +136,22 @@ def test_a_wish_that_another_command_overtakes_is_given_up_at_once(
         answer = console(command, "BTCUSDT", "--timeout", "100")
     assert answer.code == 1
     assert f"error: BTCUSDT was set to {by_another} by another command meanwhile\n" in answer.err
+
+
+def test_a_shutdown_does_not_overtake_a_stop_of_another_operator(
+    console: Any, schema_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert console("start", "BTCUSDT").code == 0
+
+    def stop_meanwhile(_: Config) -> list[str]:
+        with psycopg.connect(schema_url) as connection:
+            connection.execute("UPDATE settings SET status = 'off'")
+        return ["BTCUSDT"]
+
+    monkeypatch.setattr(switching, "listed_symbols", stop_meanwhile)
+    answer = console("shutdown", "BTCUSDT", "--entries", "cancel")
+    assert (answer.code, answer.out.splitlines()[0]) == (0, "BTCUSDT  already stopped")
+    assert statuses(schema_url) == {"BTCUSDT": "off"}
 
 
 @pytest.mark.parametrize("option", [("--no-wait",), ("--timeout", "0")])
