@@ -28,7 +28,13 @@ class Obedience(StandingDaemon):
             answers = [(row, answer(row)) for row in store.load_settings()]
             store.record_actual(
                 [
-                    ActualState(account=row.account, symbol=row.symbol, state=state, last_error="it crashed")
+                    ActualState(
+                        account=row.account,
+                        symbol=row.symbol,
+                        state=state,
+                        last_error="it crashed",
+                        revision=row.revision,
+                    )
                     for row, state in answers
                     if state is not None
                 ]
@@ -100,6 +106,29 @@ def test_the_daemon_confirms(console: Any, schema_url: str) -> None:
             (row,) = console(command, "BTCUSDT", "--json").data["symbols"]
             assert row["confirmed"] is True
         assert console("stop", "BTCUSDT").out == "BTCUSDT  already stopped\n"
+
+
+@pytest.mark.parametrize(
+    ("former", "meanwhile", "command"),
+    [("stop", "start", "stop"), ("start", "stop", "start"), ("stop", "start", "shutdown")],
+)
+def test_what_the_daemon_said_of_a_former_wish_is_no_answer(
+    console: Any, schema_url: str, former: str, meanwhile: str, command: str
+) -> None:
+    console("start", "BTCUSDT", "--no-wait")
+    with Obedience(schema_url):
+        assert console(former, "BTCUSDT").code == 0
+    with Obedience(schema_url, lambda _: None):
+        assert console(meanwhile, "BTCUSDT", "--no-wait").code == 0
+        answer = console(command, "BTCUSDT", "--timeout", "0.3")
+    assert answer.code == 1
+    assert "error: the daemon has not confirmed within 0.3 s: BTCUSDT\n" in answer.err
+
+
+def test_a_first_start_that_the_daemon_has_not_spoken_of_is_not_stopped_yet(console: Any, schema_url: str) -> None:
+    with Obedience(schema_url, lambda _: None):
+        console("start", "BTCUSDT", "--no-wait")
+        assert console("stop", "BTCUSDT", "--timeout", "0.3").code == 1
 
 
 def test_a_daemon_that_does_not_answer_in_time(console: Any, schema_url: str) -> None:
