@@ -75,7 +75,7 @@ class AccountsWait:
         def settled(name: str, said: AccountSaid) -> bool:
             if said.condition.state == self._goal:
                 return True
-            if self._has_failed(name, said):
+            if self._failure(name, said) is not None:
                 failed[name] = said
                 return True
             return False
@@ -97,17 +97,18 @@ class AccountsWait:
         said = self._accounts.said(self._configured, names) if self.is_daemon_running else {}
         return {name: said.get(name) or _silent(name) for name in names}
 
-    def _has_failed(self, name: str, said: AccountSaid) -> bool:
+    def _failure(self, name: str, said: AccountSaid) -> str | None:
+        """Say why an account has failed to come up; one that is being closed, perhaps to be opened anew, has not."""
         # Down from before is what was meant to end; a new word is its answer.
         fresh = said.updated_ns != self._former[name].updated_ns
-        return self._goal == UP and said.condition.state == DOWN and fresh
+        return said.condition.reason if self._goal == UP and said.condition.state == DOWN and fresh else None
 
     def _complaint(self, unsettled: Mapping[str, AccountSaid], timeout_s: float) -> NaiveError:
         for name, said in unsettled.items():
-            if self._has_failed(name, said):
+            if (reason := self._failure(name, said)) is not None:
                 others = f" ({len(unsettled) - 1} more accounts are not up)" if len(unsettled) > 1 else ""
                 return NaiveError(
-                    f"account {name} is down: {printable(said.condition.reason or 'nobody knows why')}{others}",
+                    f"account {name} is down: {printable(reason)}{others}",
                     hint="it is tried again by itself, ever more seldom; naive-daemon account enable tries at once",
                 )
         named = ", ".join(list(unsettled)[:_NAMED_MAX]) + (" …" if len(unsettled) > _NAMED_MAX else "")

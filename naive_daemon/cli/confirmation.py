@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
 import msgspec
-from sqlalchemy import Engine, Text, and_, func, literal, select
+from sqlalchemy import Engine, Text, and_, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from naive_daemon.clock import Clock, from_datetime
@@ -33,13 +33,15 @@ class Target(NamedTuple):
 class Actual(msgspec.Struct, frozen=True):
     """What the daemon last said of a symbol; `updated_ns` is when, UTC, 0 for a symbol that it never spoke of.
 
-    `desired` is what is wanted of it at the same moment; None for a symbol without settings.
+    `desired` is what is wanted of it at the same moment; None for a symbol without settings. `is_answer`: the daemon
+    spoke of that, and not of what was wanted before.
     """
 
     state: str = ABSENT
     last_error: str | None = None
     updated_ns: int = 0
     desired: TradingStatus | None = None
+    is_answer: bool = False
 
 
 def read_actual(engine: Engine, targets: Iterable[Target]) -> dict[Target, Actual]:
@@ -49,17 +51,19 @@ def read_actual(engine: Engine, targets: Iterable[Target]) -> dict[Target, Actua
     columns = [literal([getattr(target, field) for target in named], ARRAY(Text)) for field in Target._fields]
     asked = func.unnest(*columns).table_valued(*Target._fields).render_derived()
     account, symbol = asked.c.account, asked.c.symbol
+    # Without settings there is nothing to answer to; one that was never switched is off without a word of the daemon.
+    is_answer = or_(wanted.revision.is_(None), wanted.revision == func.coalesce(actual.revision, 0))
     query = (
-        select(account, symbol, actual.state, actual.last_error, actual.updated_at, wanted.status)
+        select(account, symbol, actual.state, actual.last_error, actual.updated_at, wanted.status, is_answer)
         .outerjoin(actual, and_(actual.account == account, actual.symbol == symbol))
         .outerjoin(wanted, and_(wanted.account == account, wanted.symbol == symbol))
     )
     with begin(engine) as connection:
         return {
             Target(owner, name): Actual(
-                state or ABSENT, last_error, from_datetime(updated_at) if updated_at else 0, desired
+                state or ABSENT, last_error, from_datetime(updated_at) if updated_at else 0, desired, answer
             )
-            for owner, name, state, last_error, updated_at, desired in connection.execute(query)
+            for owner, name, state, last_error, updated_at, desired, answer in connection.execute(query)
         }
 
 

@@ -39,7 +39,7 @@ class SwitchWait:
         failed: dict[Target, Actual] = {}
 
         def settled(target: Target, actual: Actual) -> bool:
-            if actual.state in _SETTLED[self._status]:
+            if actual.is_answer and actual.state in _SETTLED[self._status]:
                 return True
             if self._is_overtaken(actual) or self._has_failed(target, actual):
                 failed[target] = actual

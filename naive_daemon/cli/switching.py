@@ -147,13 +147,7 @@ def _apply(
 ) -> dict[Target, TradingStatus]:
     """Set the status of all symbols in one transaction; gives what stood before, off for those without a row."""
     before = {target: rows.get(target, OFF) for target in targets}
-    if switch.status is ON:
-        changed = list(targets)
-    elif switch.status is OFF:
-        changed = [target for target in targets if target in rows]
-    else:
-        # A symbol that is off has nothing to finish, and stays off.
-        changed = [target for target in targets if before[target] is not OFF]
+    changed = targets if switch.status is ON else [target for target in targets if target in rows]
     wanted: dict[str, list[str]] = {}
     for account, symbol in changed:
         wanted.setdefault(account, []).append(symbol)

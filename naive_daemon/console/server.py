@@ -140,7 +140,17 @@ class ConsoleServer:
         if is_full:
             _refuse(connection, Refused("too many", f"{CONNECTIONS_MAX} others look at this daemon at this moment"))
         else:
+            self._start(thread, connection)
+
+    def _start(self, thread: threading.Thread, connection: socket.socket) -> None:
+        """Serve a caller on a thread of his own; where the machine gives none, he is told, and the next may come."""
+        try:
             thread.start()
+        except (RuntimeError, MemoryError) as error:
+            with self._lock:
+                del self._connections[thread]
+            self._log.warning("the console can take no connection", reason=str(error))
+            _refuse(connection, Refused("too many", "the daemon has no thread for one more at this moment"))
 
     def _serve(self, connection: socket.socket) -> None:
         try:

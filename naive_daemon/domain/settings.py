@@ -51,7 +51,10 @@ class TradeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the settings: what is wanted of (account, symbol)."""
+    """One row of the settings: what is wanted of (account, symbol).
+
+    `revision` is another one with each change of status; 0 while it was never switched, or where nobody reads it.
+    """
 
     account: str
     symbol: str
@@ -59,6 +62,7 @@ class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True):
     trade: TradeSettings = TradeSettings()
     stop_orders: RestingOrders = RestingOrders.KEEP
     shutdown_entries: RestingOrders = RestingOrders.KEEP
+    revision: int = 0
 
 
 SHOWN_MAX = 60

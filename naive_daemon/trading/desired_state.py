@@ -16,7 +16,8 @@ class ActualState(msgspec.Struct, frozen=True, kw_only=True):
 
     `state` is one of: off, starting, on, shutdown, stopping, drained (off in a moment), quarantined. `held`: why no
     entry is placed for now, though it trades: a limit, the kill switch, no connection. What stays until an operator has
-    looked, a promise that was broken, is told of a symbol that is off, too, and before anything else.
+    looked, a promise that was broken, is told of a symbol that is off, too, and before anything else. `revision`: of
+    the settings that it obeys.
     """
 
     account: str
@@ -27,13 +28,14 @@ class ActualState(msgspec.Struct, frozen=True, kw_only=True):
     last_error: str | None = None
     retry_at_ns: int | None = None
     held: str | None = None
+    revision: int = 0
 
 
 class DesiredStateStore(Protocol):
     """Settings and actual states in the database; raises TransientError when it is away."""
 
     def load_settings(self) -> Sequence[SymbolSettings]:
-        """Read the rows of all symbols that are not off, have an actual state, or are to leave no order resting."""
+        """Read the rows of all symbols ever switched, or with an actual state, or to leave no order resting."""
 
     def load_safeguards(self) -> Safeguards:
         """Read the kill switch and all limits."""

@@ -302,6 +302,7 @@ class Leader(Actor):
             is_draining=self._crew.has_closed,
             completed=self._book.completed,
             realised_pnl=self._book.realised_pnl,
+            revision=self._crew.settings.revision,
             restarted=restarted,
             fault=self._crew.fault,
         )

@@ -39,7 +39,8 @@ class LeaderReport(msgspec.Struct, frozen=True, kw_only=True):
     """How many traders there are and what they have brought.
 
     `restarted` says why a trader had to be replaced, if one had; `fault` why no fresh one is started, while that is so.
-    `is_draining`: entries are closed, and every trader has said that it knows (EntriesHeard).
+    `is_draining`: entries are closed, and every trader has said that it knows (EntriesHeard). `revision`: of the
+    settings that the symbol is traded by.
     `realised_pnl` is the sum over all cycles that ever ended, in the quote asset; `completed` counts those sold.
     """
 
@@ -49,6 +50,7 @@ class LeaderReport(msgspec.Struct, frozen=True, kw_only=True):
     is_draining: bool
     completed: int
     realised_pnl: Decimal
+    revision: int
     restarted: str | None = None
     fault: str | None = None
 

@@ -68,6 +68,7 @@ class SymbolBoard:
         if symbol is None or symbol.state not in ("starting", "on", "shutdown"):
             return
         symbol.state = "shutdown" if report.is_draining else "on"
+        symbol.heard = report.revision
         symbol.traders = report.traders
         symbol.completed, symbol.realised_pnl = report.completed, report.realised_pnl
         if report.restarted is not None:

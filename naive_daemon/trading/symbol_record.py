@@ -38,10 +38,10 @@ class SymbolRecord(msgspec.Struct):
     `state` is one of STATES, or "waiting" for its account: shown as starting, or as quarantined where `account_reason`
     says why the account is down. `market_reason`: why the market gives it nothing, if so. `ref` is its supervisor.
     `last_error`: what has befallen it last; `fault`: since its last start, at `fault_at_s`. `is_read`: its settings
-    were read, and not only inferred from what runs. `has_drained`: it said so, and is being stopped. `told`: what
-    control knows; `told_leader`: the settings that its leader was told last. `is_clearing`: it is off, and the
-    execution manager was told to leave no order of it. `may_wait_in_journal`: something that it did, as far as is
-    known.
+    were read, and not only inferred from what runs. `heard`: the revision of the settings that its leader goes by.
+    `has_drained`: it said so, and is being stopped. `told`: what control knows; `told_leader`: the settings that its
+    leader was told last. `is_clearing`: it is off, and the execution manager was told to leave no order of it.
+    `may_wait_in_journal`: something that it did, as far as is known.
     """
 
     settings: SymbolSettings
@@ -61,6 +61,7 @@ class SymbolRecord(msgspec.Struct):
     told: ActualState | None = None
     told_leader: SymbolSettings | None = None
     is_read: bool = False
+    heard: int = 0
     has_drained: bool = False
     is_clearing: bool = False
     may_wait_in_journal: bool = True
@@ -78,6 +79,7 @@ class SymbolRecord(msgspec.Struct):
             last_error=self._shown_error,
             retry_at_ns=self.retry_at_ns,
             held=self._told_held(held),
+            revision=self.heard if self.state in ("on", "shutdown") else self.settings.revision,
         )
 
     def view(self, held: str | None) -> SymbolView:
@@ -100,7 +102,9 @@ class SymbolRecord(msgspec.Struct):
         What is read first may have been written long ago, and was told to switches that have died.
         """
         settings = self.settings
-        is_only_switched = settings == msgspec.structs.replace(before, status=TradingStatus.ON)
+        is_only_switched = settings == msgspec.structs.replace(
+            before, status=TradingStatus.ON, revision=settings.revision
+        )
         return is_touched and self.is_read and is_only_switched
 
     @property

@@ -1,6 +1,7 @@
 """account add|list|disable|enable, and --account everywhere: against a real database, with and without a daemon."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,13 @@ import psycopg
 import pytest
 
 from naive_daemon.domain.account import AccountCondition, AccountSettings
+from naive_daemon.storage.postgres.accounts import AccountSaid, OperatorAccounts
 from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
 from tests.claimed_venue import claim_venue
 from tests.integration.standing_daemon import StandingDaemon
 
 KEY, OTHER_KEY, SECRET = "k3y-vmPUZE6mv9SD5VNHk4HlWF", "k3y-of-another-account", "s3cr3t-NhqPtmdSJYdKjVHjA7"
+PATIENCE_S = 10.0
 BAD_NAMES = ("a b", "-", "a/b", "../a", "a';DROP TABLE accounts;--", "ä", "a\n", "", "a" * 33, ".a", "a%")
 
 Answer = Callable[[AccountSettings], AccountCondition | None]
@@ -108,6 +111,32 @@ def test_an_account_that_does_not_come_up_is_an_error_that_says_why(console: Any
         answer = console("account", "enable", "third", "--timeout", "0.05")
     assert answer.code == 1
     assert "has not confirmed within 0.05 s: third" in answer.err
+
+
+def test_an_account_that_is_closed_for_its_new_key_has_not_failed(
+    console: Any, schema_url: str, keys: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new, is_seen_down = keys("new", OTHER_KEY), threading.Event()
+    said = OperatorAccounts.said
+
+    def look(self: OperatorAccounts, daemon: str, names: Collection[str]) -> dict[str, AccountSaid]:
+        found = said(self, daemon, names)
+        if any(one.condition.state == "down" for one in found.values()):
+            is_seen_down.set()
+        return found
+
+    def reopen(store: PostgresDesiredState) -> None:
+        is_changed = store.load_accounts()[0].credentials == new
+        for state in ("down", "opening", "up") if is_changed else ():
+            store.record_account_conditions([AccountCondition(account="second", state=state)])
+            assert state != "down" or is_seen_down.wait(PATIENCE_S)
+
+    with Keeper(schema_url):
+        assert console("account", "add", "second", "--credentials", keys("old", KEY)).code == 0
+    monkeypatch.setattr(OperatorAccounts, "said", look)
+    with StandingDaemon(schema_url, "naive_accounts", reopen):
+        answer = console("account", "enable", "second", "--credentials", new)
+    assert (answer.code, answer.out, answer.err) == (0, "second  its credentials are set\n", "")
 
 
 def test_a_thousand_accounts_are_added_in_one_go(console: Any, schema_url: str, tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from naive_daemon.cli import switching
 from naive_daemon.trading.desired_state import ActualState
 from tests.integration.standing_daemon import StandingDaemon
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from naive_daemon.config.model import Config
     from naive_daemon.domain.settings import SymbolSettings
     from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
 
@@ -26,7 +28,13 @@ class Obedience(StandingDaemon):
             answers = [(row, answer(row)) for row in store.load_settings()]
             store.record_actual(
                 [
-                    ActualState(account=row.account, symbol=row.symbol, state=state, last_error="it crashed")
+                    ActualState(
+                        account=row.account,
+                        symbol=row.symbol,
+                        state=state,
+                        last_error="it crashed",
+                        revision=row.revision,
+                    )
                     for row, state in answers
                     if state is not None
                 ]
@@ -100,6 +108,29 @@ def test_the_daemon_confirms(console: Any, schema_url: str) -> None:
         assert console("stop", "BTCUSDT").out == "BTCUSDT  already stopped\n"
 
 
+@pytest.mark.parametrize(
+    ("former", "meanwhile", "command"),
+    [("stop", "start", "stop"), ("start", "stop", "start"), ("stop", "start", "shutdown")],
+)
+def test_what_the_daemon_said_of_a_former_wish_is_no_answer(
+    console: Any, schema_url: str, former: str, meanwhile: str, command: str
+) -> None:
+    console("start", "BTCUSDT", "--no-wait")
+    with Obedience(schema_url):
+        assert console(former, "BTCUSDT").code == 0
+    with Obedience(schema_url, lambda _: None):
+        assert console(meanwhile, "BTCUSDT", "--no-wait").code == 0
+        answer = console(command, "BTCUSDT", "--timeout", "0.3")
+    assert answer.code == 1
+    assert "error: the daemon has not confirmed within 0.3 s: BTCUSDT\n" in answer.err
+
+
+def test_a_first_start_that_the_daemon_has_not_spoken_of_is_not_stopped_yet(console: Any, schema_url: str) -> None:
+    with Obedience(schema_url, lambda _: None):
+        console("start", "BTCUSDT", "--no-wait")
+        assert console("stop", "BTCUSDT", "--timeout", "0.3").code == 1
+
+
 def test_a_daemon_that_does_not_answer_in_time(console: Any, schema_url: str) -> None:
     with Obedience(schema_url, lambda row: "on" if row.symbol == "BTCUSDT" else None):
         answer = console("start", "BTCUSDT", "ETHUSDT", "XRPUSDT", "--timeout", "0.3")
@@ -134,6 +165,22 @@ def test_a_wish_that_another_command_overtakes_is_given_up_at_once(
         answer = console(command, "BTCUSDT", "--timeout", "100")
     assert answer.code == 1
     assert f"error: BTCUSDT was set to {by_another} by another command meanwhile\n" in answer.err
+
+
+def test_a_shutdown_does_not_overtake_a_stop_of_another_operator(
+    console: Any, schema_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert console("start", "BTCUSDT").code == 0
+
+    def stop_meanwhile(_: Config) -> list[str]:
+        with psycopg.connect(schema_url) as connection:
+            connection.execute("UPDATE settings SET status = 'off'")
+        return ["BTCUSDT"]
+
+    monkeypatch.setattr(switching, "listed_symbols", stop_meanwhile)
+    answer = console("shutdown", "BTCUSDT", "--entries", "cancel")
+    assert (answer.code, answer.out.splitlines()[0]) == (0, "BTCUSDT  already stopped")
+    assert statuses(schema_url) == {"BTCUSDT": "off"}
 
 
 @pytest.mark.parametrize("option", [("--no-wait",), ("--timeout", "0")])

@@ -433,6 +433,23 @@ def test_too_many_are_refused_at_once(client: ConsoleClient, tmp_path: Path) -> 
         break
 
 
+def test_a_caller_for_whom_there_is_no_thread_costs_the_next_nothing(
+    client: ConsoleClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith("console caller"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        for _ in range(CONNECTIONS_MAX + 1):
+            assert answer(call(tmp_path))["message"] == "the daemon has no thread for one more at this moment"
+    assert client.ask(AskHealth(), HealthShown).health.actors == 3
+
+
 @pytest.mark.parametrize("limits", [{"request_timeout_s": PATIENCE_S}])
 def test_it_ends_with_its_callers_in_it(server: ConsoleServer, system: ActorSystem, tmp_path: Path) -> None:
     silent = call(tmp_path)

@@ -134,6 +134,8 @@ def test_triggers_stand(database_url: str) -> None:
         "risk_limits_notify",
         "risk_limits_touch",
         "settings_notify",
+        "settings_number_insert",
+        "settings_number_update",
         "settings_touch",
         "streaming_settings_notify",
         "streaming_settings_touch",

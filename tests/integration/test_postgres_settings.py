@@ -218,9 +218,10 @@ def test_a_switch_says_what_stood_there_before(settings: OperatorSettings) -> No
     off, on, drain = TradingStatus.OFF, TradingStatus.ON, TradingStatus.SHUTDOWN
     assert settings.set_status("main", ["btcusdt"], on) == (StatusChange("BTCUSDT", off, on),)
     changes = settings.set_status("main", ["BTCUSDT", "NEW"], drain, create=True, shutdown_entries=RestingOrders.CANCEL)
-    assert changes == (StatusChange("BTCUSDT", on, drain), StatusChange("NEW", None, drain))
-    assert {(row.shutdown_entries, row.stop_orders) for row in settings.rows()} == {
-        (RestingOrders.CANCEL, RestingOrders.KEEP)
+    assert changes == (StatusChange("BTCUSDT", on, drain), StatusChange("NEW", None, off))
+    assert {row.symbol: (row.status, row.shutdown_entries, row.stop_orders) for row in settings.rows()} == {
+        "BTCUSDT": (drain, RestingOrders.CANCEL, RestingOrders.KEEP),
+        "NEW": (off, RestingOrders.KEEP, RestingOrders.KEEP),
     }
     settings.set_status("main", ["BTCUSDT"], on)
     assert settings.rows("main", ["BTCUSDT"])[0].shutdown_entries is RestingOrders.CANCEL

@@ -351,3 +351,39 @@ def test_a_symbol_that_starts_late_is_not_shown_as_off_while_it_runs(scene: Scen
     assert scene.state == "starting"
     scene.trade(20)
     assert (scene.state, scene.actor(names.leader("main", SYMBOL))) == ("off", None)
+
+
+def is_confirmed(scene: Scene) -> bool:
+    """Say whether a command that waits takes what is shown for the daemon's answer."""
+    row, actual = scene.table.rows["main", SYMBOL], scene.table.actual["main", SYMBOL]
+    return actual.state == row.status and actual.revision == row.revision
+
+
+def test_an_off_from_before_a_start_does_not_confirm_the_stop_after_it(scene: Scene) -> None:
+    scene.table.set(SYMBOL, OFF)
+    scene.pass_time(2.0)
+    assert is_confirmed(scene)
+    scene.actor_faults.hold_up(names.SWITCHES, 0.5)
+    scene.table.set(SYMBOL, TradingStatus.ON)
+    scene.pass_time(0.3)
+    scene.actor_faults.hold_up(names.CONTROL, 15.0)  # it has told the switches, and can not write what comes of it
+    scene.pass_time(2.0)
+    scene.table.set(SYMBOL, OFF)
+    assert (scene.state, is_confirmed(scene)) == ("off", False)
+    scene.trade(30)
+    assert (any(scene.entries), all(scene.entries), is_confirmed(scene)) == (True, True, True)
+
+
+def test_a_shutdown_is_confirmed_by_a_leader_that_has_heard_of_it_and_of_no_former_one(scene: Scene) -> None:
+    scene.trade(3)
+    scene.table.set(SYMBOL, TradingStatus.SHUTDOWN)
+    scene.pass_time(1.0)
+    assert is_confirmed(scene)
+    scene.actor_faults.hold_up(names.leader("main", SYMBOL), 5.0)
+    scene.table.set(SYMBOL, TradingStatus.ON)
+    scene.pass_time(1.0)
+    scene.table.set(SYMBOL, TradingStatus.SHUTDOWN)
+    scene.pass_time(1.0)
+    assert (scene.state, is_confirmed(scene)) == ("shutdown", False)
+    scene.pass_time(5.0)
+    assert (scene.state, is_confirmed(scene)) == ("shutdown", True)

@@ -24,6 +24,7 @@ class Table:
         self.conditions: dict[str, AccountCondition] = {}
         self.is_away = False
         self.reads = 0
+        self._revision = 0
         self.safeguards = Safeguards()
         self.kill_switch_seen: dict[str, int] = {}
         self.hear_drained: Callable[[Key], None] = lambda _: None
@@ -42,8 +43,10 @@ class Table:
         """Write a row, as the command line does; what is not given stays."""
         key = (account, symbol)
         row = self.rows.get(key, SymbolSettings(account=account, symbol=symbol))
+        self._revision += status is not row.status
         self.rows[key] = msgspec.structs.replace(
             row,
+            revision=row.revision if status is row.status else self._revision,
             status=status,
             trade=trade or row.trade,
             stop_orders=stop or row.stop_orders,
@@ -177,4 +180,4 @@ class TableStore:
 
 
 def _wants_nothing(row: SymbolSettings) -> bool:
-    return row.status is TradingStatus.OFF and row.stop_orders is RestingOrders.KEEP
+    return row.status is TradingStatus.OFF and row.revision == 0 and row.stop_orders is RestingOrders.KEEP

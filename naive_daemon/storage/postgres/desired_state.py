@@ -20,9 +20,9 @@ from naive_daemon.trading.desired_state import ActualState
 _LOAD = """
 SELECT s.account, s.symbol, s.status, s.chunks, s.budget, s.buy_down_interval, s.profit_interval, s.rebuy_interval,
        s.strategy, s.dust, (SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each_text(s.parameters)),
-       s.stop_orders, s.shutdown_entries
+       s.stop_orders, s.shutdown_entries, s.revision
 FROM settings AS s LEFT JOIN actual_states AS a USING (account, symbol)
-WHERE s.status <> 'off' OR s.stop_orders = 'cancel' OR a.account IS NOT NULL
+WHERE s.status <> 'off' OR s.revision > 0 OR s.stop_orders = 'cancel' OR a.account IS NOT NULL
 ORDER BY s.account, s.symbol
 """
 
@@ -34,13 +34,15 @@ ON CONFLICT (account, symbol) DO UPDATE SET status = excluded.status
 """
 
 _RECORD = """
-INSERT INTO actual_states (account, symbol, state, traders, restarts, last_error, retry_at, held)
-SELECT account, symbol, state, traders, restarts, last_error, retry_at, held
+INSERT INTO actual_states (account, symbol, state, traders, restarts, last_error, retry_at, held, revision)
+SELECT account, symbol, state, traders, restarts, last_error, retry_at, held, revision
 FROM json_to_recordset(%s::json) AS r(
-    account text, symbol text, state text, traders int, restarts int, last_error text, retry_at timestamptz, held text)
+    account text, symbol text, state text, traders int, restarts int, last_error text, retry_at timestamptz, held text,
+    revision bigint)
 ON CONFLICT (account, symbol) DO UPDATE SET
     state = excluded.state, traders = excluded.traders, restarts = excluded.restarts,
-    last_error = excluded.last_error, retry_at = excluded.retry_at, held = excluded.held
+    last_error = excluded.last_error, retry_at = excluded.retry_at, held = excluded.held,
+    revision = excluded.revision
 """
 
 
@@ -90,7 +92,7 @@ class PostgresDesiredState:
         self._daemon = daemon
 
     def load_settings(self) -> Sequence[SymbolSettings]:
-        """Read the rows of all symbols that are not off, have an actual state, or are to leave no order resting."""
+        """Read the rows of all symbols ever switched, or with an actual state, or to leave no order resting."""
         with self._session.connection() as connection:
             return [_settings(row) for row in connection.execute(_LOAD)]
 
@@ -168,8 +170,8 @@ class PostgresDesiredState:
 
 
 def _settings(row: TupleRow) -> SymbolSettings:
-    account, symbol, status, chunks, budget, buy_down, profit, rebuy, strategy, dust, parameters, *orders = row
-    stop_orders, shutdown_entries = orders
+    account, symbol, status, chunks, budget, buy_down, profit, rebuy, strategy, dust, parameters, *others = row
+    stop_orders, shutdown_entries, revision = others
     return SymbolSettings(
         account=account,
         symbol=symbol,
@@ -186,6 +188,7 @@ def _settings(row: TupleRow) -> SymbolSettings:
         ),
         stop_orders=RestingOrders(stop_orders),
         shutdown_entries=RestingOrders(shutdown_entries),
+        revision=revision,
     )
 
 
@@ -209,6 +212,7 @@ def _actual_row(state: ActualState) -> dict[str, object]:
         "restarts": state.restarts,
         "last_error": storable_or_none(state.last_error),
         "held": storable_or_none(state.held),
+        "revision": state.revision,
         "retry_at": None if state.retry_at_ns is None else to_datetime(state.retry_at_ns),
     }
 

@@ -93,6 +93,11 @@ class SettingRow(Base):
     inserted_at: Mapped[Stamp]
     updated_at: Mapped[Stamp]
     parameters: Mapped[Texts]
+    revision: Mapped[int] = mapped_column(
+        BigInteger,
+        server_default=text("0"),
+        doc="another one with each change of status; 0: never switched",
+    )
 
 
 class StreamingRow(Base):
@@ -127,6 +132,7 @@ class ActualStateRow(Base):
     retry_at: Mapped[Moment | None]
     updated_at: Mapped[Stamp]
     held: Mapped[Name | None]
+    revision: Mapped[int] = mapped_column(BigInteger, server_default=text("0"), doc="of the settings that it obeys")
 
 
 class DaemonRow(Base):

@@ -4,11 +4,11 @@ Each change is one statement and one transaction, however many symbols it names;
 """
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, Row, func, literal, or_, select, text, update
+from sqlalchemy import CTE, ColumnElement, Connection, Engine, Row, func, literal, or_, select, text, update
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
@@ -27,6 +27,7 @@ from naive_daemon.storage.postgres.models import ActualStateRow, SettingRow, Str
 from naive_daemon.storage.postgres.parameters import to_document, to_pairs
 from naive_daemon.strategy.settings import change_trade
 
+_OFF, _SHUTDOWN = TradingStatus.OFF, TradingStatus.SHUTDOWN
 _ORDERS_KEYS = ("stop_orders", "shutdown_entries")
 
 _OWN_KEYS = (*SETTING_RULES, *_ORDERS_KEYS)
@@ -52,7 +53,10 @@ ON CONFLICT (account, symbol) DO UPDATE SET
 
 
 class StatusChange(msgspec.Struct, frozen=True):
-    """A switch that was set; `before` is None for a symbol that had no row."""
+    """A switch that was set; `before` is None for a symbol that had no row.
+
+    `after` is OFF for one that was off and should be shut down.
+    """
 
     symbol: str
     before: TradingStatus | None
@@ -103,7 +107,7 @@ class OperatorSettings:
         with begin(self._engine) as connection:
             if "strategy" in values or len(values) < len(changes):
                 values["parameters"] = self._changed_parameters(connection, account, names, trade)
-            return self._update(connection, account, names, values, only_news=True)
+            return self._update(connection, account, names, values, only=lambda before: _differs(before, values))
 
     def _changed_parameters(
         self, connection: Connection, account: str, names: Sequence[str], changes: Mapping[str, str]
@@ -149,21 +153,21 @@ class OperatorSettings:
         """Switch symbols by account, all in one transaction, and say what stood there before.
 
         With `create`, symbols without a row get one with the defaults; otherwise they raise UnknownSymbolError, and
-        nothing is changed. `stop_orders` and `shutdown_entries` stay as they are unless given.
+        nothing is changed. `stop_orders` and `shutdown_entries` stay as they are unless given. A symbol that is off has
+        nothing to finish: SHUTDOWN leaves its row alone, also where another command has just stopped it.
         """
         values: dict[str, object] = {"status": status}
         values |= {"stop_orders": stop_orders.value} if stop_orders else {}
         values |= {"shutdown_entries": shutdown_entries.value} if shutdown_entries else {}
+        only = _is_not_off if status is _SHUTDOWN else None
         changed: dict[str, tuple[StatusChange, ...]] = {}
         with begin(self._engine) as connection:
             # In one order, so that two commands over the same accounts can not wait for each other.
             for account, symbols in sorted(wanted.items()):
                 names = _upper(symbols)
                 made = frozenset(_insert_missing(connection, account, names, TradeSettings()) if create else ())
-                before = self._update(connection, account, names, values)
-                changed[account] = tuple(
-                    StatusChange(row.symbol, None if row.symbol in made else row.status, status) for row in before
-                )
+                before = self._update(connection, account, names, values, only=only)
+                changed[account] = tuple(_change(row, status, is_new=row.symbol in made) for row in before)
         return changed
 
     def upsert(self, rows: Sequence[SymbolSettings]) -> None:
@@ -212,9 +216,9 @@ class OperatorSettings:
         names: Sequence[str],
         values: Mapping[str, object],
         *,
-        only_news: bool = False,
+        only: Callable[[CTE], ColumnElement[bool]] | None = None,
     ) -> tuple[SymbolSettings, ...]:
-        """Write values into rows, with `only_news` where they differ; gives all rows as they stood before."""
+        """Write values into rows, all or `only` some of them; gives all rows as they stood before."""
         # Locked in one order, so that two commands over the same symbols can not wait for each other.
         before = (
             select(SettingRow.id, *_columns())
@@ -224,14 +228,27 @@ class OperatorSettings:
             .cte("before")
         )
         change = update(SettingRow).values(values).where(SettingRow.id == before.c.id)
-        if only_news:
-            change = change.where(or_(*(before.c[key].is_distinct_from(value) for key, value in values.items())))
+        if only is not None:
+            change = change.where(only(before))
         changed = change.returning(SettingRow.id).cte("changed")
         found = connection.execute(select(*(before.c[field] for field in _FIELDS)).add_cte(changed)).all()
         rows = {row.symbol: _settings(row) for row in found}
         if unknown := [name for name in names if name not in rows]:
             raise UnknownSymbolError(account, unknown, _nearest(connection, account, unknown, 3))
         return tuple(rows[name] for name in names)
+
+
+def _differs(before: CTE, values: Mapping[str, object]) -> ColumnElement[bool]:
+    return or_(*(before.c[key].is_distinct_from(value) for key, value in values.items()))
+
+
+def _is_not_off(before: CTE) -> ColumnElement[bool]:
+    return before.c.status != _OFF
+
+
+def _change(before: SymbolSettings, wanted: TradingStatus, *, is_new: bool) -> StatusChange:
+    after = _OFF if wanted is _SHUTDOWN and before.status is _OFF else wanted
+    return StatusChange(before.symbol, None if is_new else before.status, after)
 
 
 def _insert_missing(connection: Connection, account: str, names: Sequence[str], trade: TradeSettings) -> Sequence[str]:

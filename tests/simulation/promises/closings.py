@@ -1,13 +1,12 @@
 """Which symbols the daemon has confirmed to place no entry of: from then on none may come, until one is started again.
 
-Confirmed is what the daemon itself has written as the actual state, while the row wanted nothing else. An entry that
-was decided on a trade of before then may still be on its way to the journal.
+Confirmed is what the daemon itself has written as the actual state, of the very revision of the row that wanted it. An
+entry that was decided on a trade of before then may still be on its way to the journal.
 """
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
 from naive_daemon.execution.client import SEND_WITHIN_S
 from naive_daemon.otp.clock import Clock
@@ -16,9 +15,6 @@ from tests.simulation.promises.prints import Prints
 from tests.trading.table import Key, Table
 
 CLOSED = ("off", "drained", "shutdown")
-DOUBTED_S = 60
-"""So long after a start, what is told may still be about the time before it."""
-
 
 K = TypeVar("K")
 
@@ -45,7 +41,6 @@ class Closings:
         self._closed_ns: dict[Key, int] = {}
         self._closed_by_clock_ns: dict[Key, int] = {}
         self._closed_s: dict[Key, float] = {}
-        self._doubted_ns: dict[Key, int] = {}
         self.settings: dict[Key, list[TradeSettings]] = {}
         self.open: dict[Key, int] = {}
         for key, row in table.rows.items():
@@ -94,17 +89,16 @@ class Closings:
             self._closed_ns.pop(key, None)
             self._closed_by_clock_ns.pop(key, None)
             self._closed_s.pop(key, None)
-            self._doubted_ns[key] = self._prints.last_ns + DOUBTED_S * NS_PER_S
 
     def _take_actual(self, key: Key, actual: ActualState) -> None:
         row = self._table.rows.get(key)
-        if actual.state != "on" or row is None or row.status is not TradingStatus.ON:
+        is_answer = row is None or row.revision == actual.revision
+        is_wanted = row is not None and row.status is TradingStatus.ON
+        if actual.state != "on" or not is_wanted:
             self.open.pop(key, None)
-        elif self._prints.last_ns >= self._doubted_ns.get(key, 0):
+        elif is_answer:
             self.open.setdefault(key, self._prints.last_ns)
-        if actual.state not in CLOSED or (row is not None and row.status is TradingStatus.ON):
-            return
-        if self._prints.last_ns >= self._doubted_ns.get(key, 0):
+        if is_answer and actual.state in CLOSED and not is_wanted:
             self._closed_ns.setdefault(key, self._prints.last_ns)
             self._closed_by_clock_ns.setdefault(key, self._shown.now_ns())
             self._closed_s.setdefault(key, self._shown.monotonic_s())

@@ -82,7 +82,8 @@ class History:
         self.promises.entries_written(entries)
 
     def tell_actual(self, state: str) -> None:
-        self.table.actual[ACCOUNT, SYMBOL] = ActualState(account=ACCOUNT, symbol=SYMBOL, state=state)
+        revision = self.table.rows[ACCOUNT, SYMBOL].revision
+        self.table.actual[ACCOUNT, SYMBOL] = ActualState(account=ACCOUNT, symbol=SYMBOL, state=state, revision=revision)
 
     def confirm_kill_switch(self, in_flight: Sequence[Order] = (), may_come: Sequence[Order] = ()) -> None:
         revision = self.table.kill_switch_seen[ACCOUNT] = self.table.safeguards.kill_switch.revision

@@ -22,7 +22,7 @@ class SimulatedSettings:
         self._connection = SimulatedConnection(odds, outages, life)
 
     def load_settings(self) -> Sequence[SymbolSettings]:
-        """Read the rows of all symbols that are not off, have an actual state, or are to leave no order resting."""
+        """Read the rows of all symbols ever switched, or with an actual state, or to leave no order resting."""
         self._connection.ask("settings.read")
         return self._store.load_settings()
 
