@@ -54,7 +54,8 @@ class Wires:
     def _spawn(self, make: Callable[[], Any]) -> None:
         raise AssertionError("nothing has to go by REST")
 
-    def send(self, method: str, _parameters: Any, _on_answer: Any) -> None:
+    def send(self, method: str, _parameters: Any, _on_answer: Any, *, until_s: float) -> None:
+        assert until_s > asyncio.get_running_loop().time()
         self.sent.append(method)
 
     def submit(self, name: str, priority: Priority, *, within_s: float = 60, weight: int = 1) -> None:

@@ -212,6 +212,7 @@ class Sender:
             request.ws_method,
             signed_parameters(self._signer, parameters),
             lambda answer, limits: self._take_ws_answer(request, answer, limits),
+            until_s=request.expires_s,
         )
 
     async def _send_by_rest(self, request: Request) -> None:
