@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
 import structlog
 
 from naive_daemon.clock import WallClock
@@ -14,12 +15,13 @@ from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.request import Request
 from naive_daemon.exchange.binance.rest import Rest
 from naive_daemon.exchange.binance.sender import WAITING_MAX, Sender
-from naive_daemon.exchange.binance.signal import NotSent, Signal
+from naive_daemon.exchange.binance.signal import Banned, NotSent, OrderLimit, Signal
 from naive_daemon.exchange.binance.signing import HmacSigner
 from naive_daemon.exchange.binance.trouble import Troubles
 
 if TYPE_CHECKING:
     from naive_daemon.exchange.binance.ws_api import Connection
+    from naive_daemon.execution.client import ClientTrouble
 
 LIMITS = (Limit(Kind.WEIGHT, 60_000, 100),)
 
@@ -32,6 +34,7 @@ class Wires:
         oddities = Oddities(structlog.get_logger())
         self.budget = Budget(LIMITS)
         self.told: list[tuple[str, Signal]] = []
+        self.troubles: list[ClientTrouble] = []
         self.sent: list[str] = []
         self.rest = Rest("http://127.0.0.1:9", signer, time, recv_window_ms=5_000, timeout_s=1)
         self.sender = Sender(
@@ -39,7 +42,7 @@ class Wires:
             signer,
             time,
             self.budget,
-            Troubles("main", Delivery(lambda _: None, oddities), structlog.get_logger()),
+            Troubles("main", Delivery(self.troubles.append, oddities), structlog.get_logger()),
             connection=lambda: cast("Connection", self),
             measure=self._measure,
             spawn=self._spawn,
@@ -167,5 +170,15 @@ def test_an_order_may_be_withdrawn_while_it_waits() -> None:
         wires.unban()
         assert wires.sent == ["gone", "b"]
         assert wires.told == []
+
+    run(play)
+
+
+@pytest.mark.parametrize("stop", [Banned, OrderLimit])
+def test_what_stops_requests_longest_is_the_reason_that_is_told(stop: type[Banned | OrderLimit]) -> None:
+    def play(wires: Wires) -> None:
+        for reason, for_s in [("first", 60), ("longer", 600), ("shorter", 5)]:
+            wires.sender.noted(stop(reason, for_s))
+        assert [trouble.reason for trouble in wires.troubles] == ["first", "longer"]
 
     run(play)

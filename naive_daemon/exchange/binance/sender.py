@@ -294,10 +294,10 @@ class Sender:
         match signal:
             case Banned(text, for_s):
                 self._budget.ban_until(now_ms + round((for_s + GRACE_S) * 1_000), text)
-                self._begin_for("ban", text, for_s + GRACE_S)
+                self._begin_for("ban", *self._budget.ban(now_ms))
             case OrderLimit(text, for_s):
-                self._budget.no_orders_until(now_ms + round((for_s + GRACE_S) * 1_000))
-                self._begin_for("order limit", text, for_s + GRACE_S)
+                self._budget.no_orders_until(now_ms + round((for_s + GRACE_S) * 1_000), text)
+                self._begin_for("order limit", *self._budget.order_stop(now_ms))
             case BadCredentials(text):
                 self._troubles.begin("credentials", text)
             case NotSent(_, retry_after_s) if reason:
