@@ -68,15 +68,17 @@ class Budget:
             window.turn_to(now_ms)
             window.settle(grant.cost.orders, grant.at_ms)
 
-    def correct(self, kind: Kind, window_ms: int, count: int, now_ms: int) -> None:
-        """Take over what the exchange says is used in a window: it knows of others, and of what it gave back."""
+    def correct(self, kind: Kind, window_ms: int, count: int, asked_ms: int) -> None:
+        """Take over what the exchange says is used in a window: it knows of others, and of what it gave back.
+
+        `asked_ms`: when that was sent which it has answered, after it was granted.
+        """
         if kind is Kind.WEIGHT:
-            self._weight.correct(window_ms, count, now_ms)
+            self._weight.correct(window_ms, count, asked_ms)
             return
         for window in self._windows:
-            window.turn_to(now_ms)
             if window.limit.window_ms == window_ms:
-                window.correct(count)
+                window.correct(count, asked_ms)
 
     def relimit(self, limits: Iterable[Limit]) -> None:
         """Take over the exchange's limits; what is used of one that stays is kept."""
