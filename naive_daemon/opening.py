@@ -167,19 +167,32 @@ class Openings:
 
     def _finish(self, account: str, work: _Work, opening: Opening, tell: Tell) -> None:
         with self._lock:
-            if self._under_way.get(account) is work:
-                del self._under_way[account]
-            if not self._under_way:  # nobody else uses them now, and nobody begins before the lock is free
-                self._session.close()
-                self._journal.close()
-            if isinstance(opening, OpenedAccount) and not work.is_abandoned:
-                self._opened[account] = opening
-            if work.thread is not None:
-                self._threads.discard(work.thread)
-        if work.is_abandoned:
-            self._venue.close(account)
+            is_abandoned = work.is_abandoned
+            if not is_abandoned:
+                self._leave(account, work)
+                if isinstance(opening, OpenedAccount):
+                    self._opened[account] = opening
+        if is_abandoned:
+            self._give_back(account, work)
             opening = AccountRefused(GIVEN_UP, is_passing=True)
         tell(opening)
+
+    def _give_back(self, account: str, work: _Work) -> None:
+        """Give back while it is under way: a fresh opening waits for that, and is not what is given back."""
+        try:
+            self._venue.close(account)
+        finally:
+            with self._lock:
+                self._leave(account, work)
+
+    def _leave(self, account: str, work: _Work) -> None:
+        if self._under_way.get(account) is work:
+            del self._under_way[account]
+        if not self._under_way:  # nobody else uses them now, and nobody begins before the lock is free
+            self._session.close()
+            self._journal.close()
+        if work.thread is not None:
+            self._threads.discard(work.thread)
 
     def _find_out(
         self, settings: AccountSettings, journal: JournalStore, shall_end: Callable[[], bool]

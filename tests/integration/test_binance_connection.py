@@ -1,6 +1,7 @@
 """One connection of the WebSocket API when the other side does not read: nothing is lost or told wrongly."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -63,7 +64,8 @@ def test_what_finds_no_room_waits_for_it_and_arrives_in_order() -> None:
         async with connected(serve) as connection:
             answers: asyncio.Queue[Any] = asyncio.Queue()
             for number in range(REQUESTS):
-                connection.send("x", {"number": number, "payload": PAYLOAD}, lambda *answer: answers.put_nowait(answer))
+                frame = {"number": number, "payload": PAYLOAD}
+                connection.send("x", frame, lambda *answer: answers.put_nowait(answer), until_s=math.inf)
             assert connection._outgoing
             may_read.set()
             told = [await answers.get() for _ in range(REQUESTS)]
@@ -71,6 +73,34 @@ def test_what_finds_no_room_waits_for_it_and_arrives_in_order() -> None:
             assert came == list(range(REQUESTS))
             assert isinstance(await connection.ask("x", {"number": REQUESTS}, WAIT_S), Answer)
             assert connection.waiting == 0
+
+    asyncio.run(main())
+
+
+def test_what_finds_room_after_its_time_never_leaves() -> None:
+    async def main() -> None:
+        may_read, came = asyncio.Event(), []
+
+        async def serve(socket: web.WebSocketResponse) -> None:
+            await may_read.wait()
+            async for message in socket:
+                frame = msgspec.json.decode(message.data)
+                came.append(frame["method"])
+                await socket.send_str(f'{{"id":"{frame["id"]}","status":200,"result":{{}}}}')
+
+        async with connected(serve) as connection:
+            for _ in range(REQUESTS):
+                connection.send("fills it", {"payload": PAYLOAD}, lambda *_: None, until_s=math.inf)
+            lost: asyncio.Queue[Any] = asyncio.Queue()
+            soon_s = asyncio.get_running_loop().time()
+            connection.send("too late", {}, lambda how, _: lost.put_nowait(how), until_s=soon_s)
+            in_time = asyncio.create_task(connection.ask("in time", {}, WAIT_S))
+            await asyncio.sleep(0)
+            may_read.set()
+            assert isinstance(await in_time, Answer)
+            assert lost.get_nowait() is Lost.BEFORE_SEND
+        assert came == ["fills it"] * REQUESTS + ["in time"]
+        assert connection.waiting == 0
 
     asyncio.run(main())
 
@@ -85,7 +115,8 @@ def test_what_may_have_left_when_a_connection_ends_is_told_apart_from_what_certa
         async with connected(serve) as connection:
             lost: asyncio.Queue[Any] = asyncio.Queue()
             for number in range(REQUESTS):
-                connection.send("x", {"number": number, "payload": PAYLOAD}, lambda how, _: lost.put_nowait(how))
+                frame = {"number": number, "payload": PAYLOAD}
+                connection.send("x", frame, lambda how, _: lost.put_nowait(how), until_s=math.inf)
             connection.end("a test")
             told = [await lost.get() for _ in range(REQUESTS)]
             never.set()

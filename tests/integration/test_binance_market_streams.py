@@ -227,6 +227,20 @@ def test_rule_8_a_loss_is_told_once_with_its_origin(rig: Rig, log: Log, how: str
     assert streams.states()[0].reconnects == 1
 
 
+def test_another_connection_that_is_lost_meanwhile_is_told_as_well(rig: Rig) -> None:
+    streams = rig.open("AAAQ", streams_max=1)
+    first = rig.market.await_subscribed()
+    streams.play("BBBQ")
+    second = rig.market.await_subscribed()
+    assert rig.ear.next_health() == (True, "connected")
+    for _ in range(1_000):  # neither comes back
+        rig.market.refuse.put(503)
+    second.close()
+    assert "closed (1001)" in rig.ear.next_health()[1]
+    first.cut()
+    assert "closed (1006)" in rig.ear.next_health()[1]
+
+
 def test_a_market_that_can_not_be_reached_at_first_is_one_loss(rig: Rig, log: Log) -> None:
     for _ in range(3):
         rig.market.refuse.put(418)

@@ -67,6 +67,20 @@ class Gate:
         self.closed.append("all")
 
 
+class SlowGate(Gate):
+    """What comes too late is given back slowly, on the opening's own thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_closing, self.may_close = threading.Event(), threading.Event()
+
+    def close(self, account: str) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            self.is_closing.set()
+            assert self.may_close.wait(PATIENCE_S)
+        super().close(account)
+
+
 class Told:
     """What openings have told, by account."""
 
@@ -181,6 +195,24 @@ def test_a_fresh_desk_takes_over_and_its_opening_waits_for_the_former_one(make: 
     assert former.next("a") == AccountRefused(GIVEN_UP, is_passing=True)
     assert fresh.next("a") == OpenedAccount(FEE)
     assert openings.opened("a") == OpenedAccount(FEE)
+
+
+def test_what_came_too_late_is_given_back_before_the_account_is_opened_again(make: MakeOpenings) -> None:
+    gate = SlowGate()
+    openings = make(gate)
+    former, fresh = Told(openings), Told(openings)
+    former.begin("a")
+    gate.entered.get(timeout=PATIENCE_S)
+    openings.close("a")
+    gate.go_on["a"].set()
+    assert gate.is_closing.wait(PATIENCE_S)
+    assert openings.is_under_way("a")
+    fresh.begin("a")
+    assert gate.entered.empty()
+    gate.may_close.set()
+    assert former.next("a") == AccountRefused(GIVEN_UP, is_passing=True)
+    assert fresh.next("a") == OpenedAccount(FEE)
+    assert gate.closed == ["a", "a"], "by who gave it up, and when it came; the fresh one is nobody's to give back"
 
 
 def test_there_are_never_more_threads_than_a_bound(make: MakeOpenings, gate: Gate) -> None:

@@ -3,11 +3,13 @@
 import json
 import os
 import queue
+import resource
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,6 +20,8 @@ from naive_daemon.storage.postgres.connection import connect
 from naive_daemon.storage.postgres.notify import Listener
 
 DEADLINE_S = 30
+SELECT_MAX = 1024
+"""`select.select` refuses a socket of this number, and those above."""
 CHANNELS = ("naive_settings", "naive_streaming", "naive_actual")
 
 
@@ -67,6 +71,17 @@ def listen(migrated_url: str, inbox: Inbox) -> Iterator[Callable[..., Listener]]
     yield start
     for listener in started:
         listener.stop()
+
+
+@pytest.fixture
+def a_thousand_open_files() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2 * SELECT_MAX)), hard))
+    with ExitStack() as stack:
+        while stack.enter_context(Path(os.devnull).open("rb")).fileno() < SELECT_MAX:
+            pass
+        yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def backend(server: psycopg.Connection) -> int:
@@ -137,6 +152,19 @@ def test_a_probe_keeps_a_quiet_connection(
     for _ in range(50):
         server.execute("SELECT pg_notify('naive_settings', '1')")
         assert inbox.next() == ("naive_settings", 1)
+
+
+@pytest.mark.usefixtures("a_thousand_open_files")
+def test_it_listens_again_beside_a_thousand_open_files(
+    server: psycopg.Connection, inbox: Inbox, listen: Callable[..., Listener]
+) -> None:
+    listen(probe_interval_s=0.001)
+    assert inbox.next() == "listening"
+    end(server)
+    assert isinstance(inbox.next(), TransientError)
+    assert inbox.next() == "listening"
+    server.execute("INSERT INTO settings (symbol) VALUES ('BTCUSDT')")
+    assert inbox.next() == btc("naive_settings")
 
 
 def test_a_server_that_froze_is_given_up(

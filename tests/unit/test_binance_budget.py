@@ -1,14 +1,17 @@
 """The budget of an account: its laws, whatever is asked in whatever order."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from naive_daemon.exchange.binance.address_weight import AddressWeight
 from naive_daemon.exchange.binance.budget import DEFAULT_LIMITS, Budget, Cost, Grant, Kind, Limit, Priority
+from naive_daemon.exchange.binance.limits import CLOCK_ERROR_MS
 from naive_daemon.exchange.binance.usage import apply_headers, apply_rate_limits, limits_of
 from naive_daemon.exchange.binance.wire import RateLimit
 
 MINUTE_MS = 60_000
+DAY_MS = 86_400_000
 SMALL = (Limit(Kind.WEIGHT, MINUTE_MS, 100), Limit(Kind.ORDERS, 10_000, 10))
 
 costs = st.builds(Cost, st.integers(0, 20), st.integers(0, 1))
@@ -88,7 +91,7 @@ def test_what_the_exchange_counts_holds_and_what_is_on_its_way_is_added(counted:
     budget.take(Cost(on_its_way), Priority.CANCEL, 0)
     assert done is not None
     budget.settle(done, 1)
-    budget.correct(Kind.WEIGHT, MINUTE_MS, counted, 1)
+    budget.correct(Kind.WEIGHT, MINUTE_MS, counted, CLOCK_ERROR_MS)
     left = 200 - counted - on_its_way
     assert budget.take(Cost(left + 1), Priority.CANCEL, 2) is None or counted + on_its_way == 0
     assert left == 0 or budget.take(Cost(left), Priority.CANCEL, 2) is not None or counted + on_its_way == 0
@@ -96,7 +99,8 @@ def test_what_the_exchange_counts_holds_and_what_is_on_its_way_is_added(counted:
 
 def test_a_count_of_a_window_that_is_over_is_forgotten_with_it() -> None:
     budget = Budget(SMALL)
-    budget.correct(Kind.WEIGHT, MINUTE_MS, 100, 0)
+    budget.take(Cost(1), Priority.CANCEL, CLOCK_ERROR_MS)
+    budget.correct(Kind.WEIGHT, MINUTE_MS, 100, CLOCK_ERROR_MS)
     assert budget.take(Cost(1), Priority.CANCEL, MINUTE_MS - 1) is None
     assert budget.take(Cost(1), Priority.CANCEL, MINUTE_MS) == Grant(Cost(1), MINUTE_MS)
 
@@ -118,7 +122,8 @@ def test_a_request_larger_than_its_limit_goes_when_nothing_else_did() -> None:
 
 def test_the_exchanges_own_limits_are_taken_over_with_what_is_used() -> None:
     budget = Budget()
-    budget.correct(Kind.WEIGHT, MINUTE_MS, 90, 0)
+    budget.take(Cost(0), Priority.CANCEL, CLOCK_ERROR_MS)
+    budget.correct(Kind.WEIGHT, MINUTE_MS, 90, CLOCK_ERROR_MS)
     budget.relimit(
         limits_of(
             [
@@ -138,13 +143,27 @@ def test_the_exchanges_own_limits_are_taken_over_with_what_is_used() -> None:
 def test_headers_and_rate_limits_correct_what_is_used() -> None:
     budget = Budget(DEFAULT_LIMITS)
     odd = {"x-mbx-used-weight": "9", "x-mbx-used-weight-1m": "many", "x-mbx-order-count-1d": "9" * 40}
-    apply_headers(budget, odd, 0)
-    assert budget.take(Cost(4_799), Priority.ENTRY, 0) is not None
-    apply_headers(budget, {"x-mbx-used-weight-1m": "6000"}, MINUTE_MS)
-    assert budget.take(Cost(1), Priority.CANCEL, MINUTE_MS) is None
-    apply_rate_limits(budget, [RateLimit("ORDERS", "SECOND", 10, 50, 50)], 2 * MINUTE_MS)
-    assert budget.take(Cost(1, 1), Priority.EXIT, 2 * MINUTE_MS) is None
-    assert budget.take(Cost(1), Priority.CANCEL, 2 * MINUTE_MS) is not None
+    assert budget.take(Cost(1), Priority.ENTRY, CLOCK_ERROR_MS) is not None
+    apply_headers(budget, odd, CLOCK_ERROR_MS)
+    assert budget.take(Cost(4_799), Priority.ENTRY, CLOCK_ERROR_MS) is not None
+    apply_headers(budget, {"x-mbx-used-weight-1m": "6000"}, CLOCK_ERROR_MS)
+    assert budget.take(Cost(1), Priority.CANCEL, CLOCK_ERROR_MS) is None
+    later_ms = MINUTE_MS + CLOCK_ERROR_MS
+    assert budget.take(Cost(1, 1), Priority.EXIT, later_ms) is not None
+    apply_rate_limits(budget, [RateLimit("ORDERS", "SECOND", 10, 50, 50)], later_ms)
+    assert budget.take(Cost(1, 1), Priority.EXIT, later_ms) is None
+    assert budget.take(Cost(1), Priority.CANCEL, later_ms) is not None
+
+
+@pytest.mark.parametrize("asked_ms", [DAY_MS - 50, DAY_MS + CLOCK_ERROR_MS - 1])
+def test_what_may_be_the_count_of_yesterday_says_nothing_of_today(asked_ms: int) -> None:
+    budget = Budget()
+    grant = budget.take(Cost(1, 1), Priority.EXIT, asked_ms)
+    assert grant is not None
+    budget.settle(grant, DAY_MS + 300)
+    assert budget.take(Cost(1, 1), Priority.EXIT, DAY_MS + 300) is not None
+    budget.correct(Kind.ORDERS, DAY_MS, 160_000, asked_ms)
+    assert budget.take(Cost(1, 1), Priority.EXIT, DAY_MS + 3 * 60 * MINUTE_MS) is not None
 
 
 members = st.sampled_from(["one", "two", "three"])
@@ -213,7 +232,7 @@ def test_what_is_reserved_is_the_members_until_the_window_ends() -> None:
     weight = share("one", "two", maximum=100)
     assert weight.reserve("one", 60, Priority.QUESTION, 0)
     assert not weight.reserve("two", 60, Priority.QUESTION, 0)
-    weight.correct(MINUTE_MS, 0, 1)  # the exchange knows nothing of it yet
+    weight.correct(MINUTE_MS, 0, CLOCK_ERROR_MS)  # the exchange knows nothing of it yet
     assert not weight.take("two", 60, Priority.QUESTION, 1)
     assert weight.take("one", 40, Priority.UPKEEP, 2)
     assert weight.take("one", 20, Priority.UPKEEP, 2)

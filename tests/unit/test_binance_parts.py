@@ -19,7 +19,9 @@ from naive_daemon.exchange.binance.exchange_time import ExchangeTime
 from naive_daemon.exchange.binance.loop_thread import LoopThread
 from naive_daemon.exchange.binance.oddity import KINDS_MAX, Oddities
 from naive_daemon.exchange.binance.reading import Told
+from naive_daemon.exchange.binance.trouble import Troubles
 from naive_daemon.exchange.binance.wire import WireError, amount, positive
+from naive_daemon.execution.client import ClientTrouble
 
 ALL_URLS = {"rest_url": "http://a:1/", "ws_api_url": "ws://a:1/ws-api/v3", "stream_url": "ws://a:1"}
 
@@ -109,6 +111,21 @@ def test_rule_11_balances_are_delivered_in_the_order_of_their_times() -> None:
     delivery = Delivery(told.append, Oddities(structlog.get_logger()))
     delivery.events([balance(1, 10), balance(2, 9), balance(3, 10), balance(4, 11)])
     assert [each.free for each in told] == [1, 3, 4]
+
+
+def test_a_trouble_is_told_with_the_reason_that_is_so_now_and_begins_once() -> None:
+    told: list[Any] = []
+    begun: list[str] = []
+    log = structlog.get_logger()
+    troubles = Troubles("main", Delivery(told.append, Oddities(log)), log, begun.append)
+    assert troubles.begin("clock", "off by a second")
+    assert not troubles.begin("clock", "off by a second")
+    assert not troubles.begin("clock", "off by two hours")
+    changed = [ClientTrouble("main", "clock", "off by a second"), ClientTrouble("main", "clock", "off by two hours")]
+    assert told == changed
+    troubles.tell_all()
+    assert told == [*changed, changed[-1]]
+    assert begun == ["clock"]
 
 
 class _Clock(VirtualClock):

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
 import structlog
 
-from naive_daemon.clock import WallClock
+from naive_daemon.clock import NS_PER_MS, Clock, VirtualClock, WallClock
 from naive_daemon.exchange.binance.budget import Budget, Cost, Kind, Limit, Priority
 from naive_daemon.exchange.binance.delivery import Delivery
 from naive_daemon.exchange.binance.exchange_time import ExchangeTime
@@ -14,12 +15,15 @@ from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.request import Request
 from naive_daemon.exchange.binance.rest import Rest
 from naive_daemon.exchange.binance.sender import WAITING_MAX, Sender
-from naive_daemon.exchange.binance.signal import NotSent, Signal
+from naive_daemon.exchange.binance.signal import Answer, Banned, NotSent, OrderLimit, Signal
 from naive_daemon.exchange.binance.signing import HmacSigner
 from naive_daemon.exchange.binance.trouble import Troubles
+from naive_daemon.exchange.binance.wire import RateLimit
+from naive_daemon.exchange.binance.ws_api import OnAnswer
 
 if TYPE_CHECKING:
     from naive_daemon.exchange.binance.ws_api import Connection
+    from naive_daemon.execution.client import ClientTrouble
 
 LIMITS = (Limit(Kind.WEIGHT, 60_000, 100),)
 
@@ -27,19 +31,21 @@ LIMITS = (Limit(Kind.WEIGHT, 60_000, 100),)
 class Wires:
     """A sender on a connection that leads nowhere: what is sent is written down, and never answered."""
 
-    def __init__(self) -> None:
-        signer, time = HmacSigner("k", "s"), ExchangeTime(WallClock())
+    def __init__(self, clock: Clock | None = None) -> None:
+        signer, time = HmacSigner("k", "s"), ExchangeTime(clock or WallClock())
         oddities = Oddities(structlog.get_logger())
         self.budget = Budget(LIMITS)
         self.told: list[tuple[str, Signal]] = []
+        self.troubles: list[ClientTrouble] = []
         self.sent: list[str] = []
+        self.answers: list[OnAnswer] = []
         self.rest = Rest("http://127.0.0.1:9", signer, time, recv_window_ms=5_000, timeout_s=1)
         self.sender = Sender(
             self.rest,
             signer,
             time,
             self.budget,
-            Troubles("main", Delivery(lambda _: None, oddities), structlog.get_logger()),
+            Troubles("main", Delivery(self.troubles.append, oddities), structlog.get_logger()),
             connection=lambda: cast("Connection", self),
             measure=self._measure,
             spawn=self._spawn,
@@ -54,8 +60,10 @@ class Wires:
     def _spawn(self, make: Callable[[], Any]) -> None:
         raise AssertionError("nothing has to go by REST")
 
-    def send(self, method: str, _parameters: Any, _on_answer: Any) -> None:
+    def send(self, method: str, _parameters: Any, on_answer: OnAnswer, *, until_s: float) -> None:
+        assert until_s > asyncio.get_running_loop().time()
         self.sent.append(method)
+        self.answers.append(on_answer)
 
     def submit(self, name: str, priority: Priority, *, within_s: float = 60, weight: int = 1) -> None:
         self.sender.submit(
@@ -81,9 +89,9 @@ class Wires:
         self.sender.relimit(LIMITS)
 
 
-def run(play: Callable[[Wires], None]) -> None:
+def run(play: Callable[[Wires], None], clock: Clock | None = None) -> None:
     async def main() -> None:
-        wires = Wires()
+        wires = Wires(clock)
         try:
             play(wires)
         finally:
@@ -168,3 +176,31 @@ def test_an_order_may_be_withdrawn_while_it_waits() -> None:
         assert wires.told == []
 
     run(play)
+
+
+@pytest.mark.parametrize("stop", [Banned, OrderLimit])
+def test_what_stops_requests_longest_is_the_reason_that_is_told(stop: type[Banned | OrderLimit]) -> None:
+    def play(wires: Wires) -> None:
+        for reason, for_s in [("first", 60), ("longer", 600), ("shorter", 5)]:
+            wires.sender.noted(stop(reason, for_s))
+        assert [trouble.reason for trouble in wires.troubles] == ["first", "longer"]
+
+    run(play)
+
+
+def test_an_answer_that_crosses_the_end_of_a_window_leaves_the_next_one_free() -> None:
+    clock = VirtualClock((60_000 - 50) * NS_PER_MS)
+
+    def play(wires: Wires) -> None:
+        wires.submit("before", Priority.EXIT)
+        clock.advance_to((60_000 + 300) * NS_PER_MS)
+        wires.submit("after", Priority.EXIT)
+        answer = Answer(status=200)
+        wires.answers[0](answer, [RateLimit("REQUEST_WEIGHT", "MINUTE", 1, 100, 100)])
+        wires.submit("goes on", Priority.EXIT)
+        assert wires.sent == ["before", "after", "goes on"]
+        wires.answers[1](answer, [RateLimit("REQUEST_WEIGHT", "MINUTE", 1, 100, 100)])
+        wires.submit("waits", Priority.EXIT)
+        assert wires.sent == ["before", "after", "goes on"]
+
+    run(play, clock)

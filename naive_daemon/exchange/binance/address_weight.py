@@ -77,13 +77,12 @@ class AddressWeight:
             for window in self._windows:
                 window.settle(amount, at_ms)
 
-    def correct(self, window_ms: int, count: int, now_ms: int) -> None:
+    def correct(self, window_ms: int, count: int, asked_ms: int) -> None:
         """Take over what the exchange says is used in a window by this address: it knows of others, too."""
         with self._lock:
-            self._turn_to(now_ms)
             for window in self._windows:
                 if window.limit.window_ms == window_ms:
-                    window.correct(count)
+                    window.correct(count, asked_ms)
 
     def relimit(self, limits: Iterable[Limit]) -> None:
         """Take over the exchange's limits."""

@@ -34,6 +34,7 @@ class Budget:
         self._weight = AddressWeight(limits) if weight is None else weight
         self._account = account
         self._orders_until_ms = 0
+        self._order_stop_reason = ""
 
     def take(self, cost: Cost, priority: Priority, now_ms: int) -> Grant | None:
         """Grant a request, or not now: `next_chance_ms` says when."""
@@ -67,15 +68,17 @@ class Budget:
             window.turn_to(now_ms)
             window.settle(grant.cost.orders, grant.at_ms)
 
-    def correct(self, kind: Kind, window_ms: int, count: int, now_ms: int) -> None:
-        """Take over what the exchange says is used in a window: it knows of others, and of what it gave back."""
+    def correct(self, kind: Kind, window_ms: int, count: int, asked_ms: int) -> None:
+        """Take over what the exchange says is used in a window: it knows of others, and of what it gave back.
+
+        `asked_ms`: when that was sent which it has answered, after it was granted.
+        """
         if kind is Kind.WEIGHT:
-            self._weight.correct(window_ms, count, now_ms)
+            self._weight.correct(window_ms, count, asked_ms)
             return
         for window in self._windows:
-            window.turn_to(now_ms)
             if window.limit.window_ms == window_ms:
-                window.correct(count)
+                window.correct(count, asked_ms)
 
     def relimit(self, limits: Iterable[Limit]) -> None:
         """Take over the exchange's limits; what is used of one that stays is kept."""
@@ -87,9 +90,10 @@ class Budget:
         """Grant nothing before a moment, to no account of the address. A ban that is longer already stays."""
         self._weight.ban_until(until_ms, reason)
 
-    def no_orders_until(self, until_ms: int) -> None:
-        """Grant no order of this account before a moment; everything else goes on."""
-        self._orders_until_ms = max(self._orders_until_ms, until_ms)
+    def no_orders_until(self, until_ms: int, reason: str = "") -> None:
+        """Grant no order of this account before a moment; everything else goes on. A longer stop already stays."""
+        if until_ms > self._orders_until_ms:
+            self._orders_until_ms, self._order_stop_reason = until_ms, reason
 
     def is_banned(self, now_ms: int) -> bool:
         """Say whether nothing may be sent at all."""
@@ -98,6 +102,10 @@ class Budget:
     def ban(self, now_ms: int) -> tuple[str, float]:
         """Say why nothing may be sent, and for how many seconds, from whichever account the ban was learned."""
         return self._weight.ban_reason, max(0.0, (self._weight.banned_until_ms() - now_ms) / 1_000)
+
+    def order_stop(self, now_ms: int) -> tuple[str, float]:
+        """Say why no order may be placed, and for how many seconds."""
+        return self._order_stop_reason, max(0.0, (self._orders_until_ms - now_ms) / 1_000)
 
     def are_orders_stopped(self, now_ms: int) -> bool:
         """Say whether the exchange has said that no order may be placed for now."""

@@ -75,12 +75,13 @@ class Klines:
         return grant
 
     async def _ask(self, session: aiohttp.ClientSession, question: AskKlines) -> tuple[Candle, ...]:
+        asked_ms = self._now_ms()
         parameters = {"symbol": question.symbol, "interval": question.interval, "limit": str(KLINES_MAX)}
         url = f"{self._url}/api/v3/klines"
         async with session.get(url, params=parameters, timeout=self._timeout, allow_redirects=False) as response:
             body = await _read(response)
             headers = {name.lower(): value for name, value in response.headers.items()}
-        apply_headers(self._budget, headers, self._now_ms())
+        apply_headers(self._budget, headers, asked_ms)
         answer = answer_of(response.status, body, headers)
         if answer.status in _TOO_MANY:
             pause_s = answer.retry_after_s or RETRY_FIRST_S

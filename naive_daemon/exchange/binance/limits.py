@@ -59,6 +59,10 @@ DEFAULT_LIMITS = (
 """Binance's, until exchangeInfo has said what holds (`rateLimits`)."""
 
 
+CLOCK_ERROR_MS = 250
+"""A window may have begun so much later there: the exchange's clock is known to half of the way there and back only."""
+
+
 class Window:
     """One limit, and what is used of it in the window that is now. `in_flight`: of this, what has no answer yet."""
 
@@ -99,9 +103,13 @@ class Window:
         if at_ms // self.limit.window_ms == self.number:
             self.in_flight = max(0, self.in_flight - amount)
 
-    def correct(self, count: int) -> None:
-        """Take over what the exchange says is used; what is on its way may not be in its count, so it is added."""
-        self.used = max(0, count) + self.in_flight
+    def correct(self, count: int, asked_ms: int) -> None:
+        """Take over what the exchange says is used; what is on its way may not be in its count, so it is added.
+
+        What was asked before this window has certainly begun there may be the count of the one before, and is ignored.
+        """
+        if (asked_ms - CLOCK_ERROR_MS) // self.limit.window_ms == self.number:
+            self.used = max(0, count) + self.in_flight
 
     @property
     def end_ms(self) -> int:

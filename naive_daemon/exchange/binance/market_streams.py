@@ -215,7 +215,7 @@ class MarketStreams:
         self._listener.on_trade(trade)
 
     def _level_health(self) -> None:
-        """Say so when trades begin to arrive, or do not any more. That they do not arrive yet is no news."""
+        """Say so when trades begin to arrive, or do not, or for another reason. That they do not yet is no news."""
         if not self._lines or self._is_over:
             return
         down = [line.origin for line in self._lines if line.is_down]
@@ -223,7 +223,7 @@ class MarketStreams:
         if not connected and not down and self._health is None:
             return
         reason = "connected" if connected else f"market stream of {self._address}: {(*down, 'connecting')[0]}"
-        if self._health is None or self._health[0] != connected:
+        if self._health != (connected, reason):
             self._health = (connected, reason)
             self._say_health()
 

@@ -206,15 +206,17 @@ class Sender:
             return
         parameters: dict[str, str | int] = dict(request.parameters)
         parameters["recvWindow"] = self._recv_window_ms
-        parameters["timestamp"] = self._time.now_ms()
+        asked_ms = parameters["timestamp"] = self._time.now_ms()
         request.timer = self._loop.call_later(self._timeout_s, self._time_out, request, connection)
         connection.send(
             request.ws_method,
             signed_parameters(self._signer, parameters),
-            lambda answer, limits: self._take_ws_answer(request, answer, limits),
+            lambda answer, limits: self._take_ws_answer(request, answer, limits, asked_ms),
+            until_s=request.expires_s,
         )
 
     async def _send_by_rest(self, request: Request) -> None:
+        asked_ms = self._time.now_ms()
         connect_within_s = max(CONNECT_LEAST_S, request.expires_s - self._loop.time())
         result = await self._rest.ask(
             request.method,
@@ -224,12 +226,12 @@ class Sender:
             connect_within_s=connect_within_s,
         )
         self._settle(request)
-        apply_headers(self._budget, result.headers, self._time.now_ms())
+        apply_headers(self._budget, result.headers, asked_ms)
         self._finish(request, result.answer, result.reason)
 
-    def _take_ws_answer(self, request: Request, answer: Answer | Lost, limits: list[RateLimit]) -> None:
+    def _take_ws_answer(self, request: Request, answer: Answer | Lost, limits: list[RateLimit], asked_ms: int) -> None:
         self._settle(request)
-        apply_rate_limits(self._budget, limits, self._time.now_ms())
+        apply_rate_limits(self._budget, limits, asked_ms)
         if answer is Lost.BEFORE_SEND and self._may_go_another_way(request):
             self._stop_timer(request)
             if self._take(request):
@@ -293,10 +295,10 @@ class Sender:
         match signal:
             case Banned(text, for_s):
                 self._budget.ban_until(now_ms + round((for_s + GRACE_S) * 1_000), text)
-                self._begin_for("ban", text, for_s + GRACE_S)
+                self._begin_for("ban", *self._budget.ban(now_ms))
             case OrderLimit(text, for_s):
-                self._budget.no_orders_until(now_ms + round((for_s + GRACE_S) * 1_000))
-                self._begin_for("order limit", text, for_s + GRACE_S)
+                self._budget.no_orders_until(now_ms + round((for_s + GRACE_S) * 1_000), text)
+                self._begin_for("order limit", *self._budget.order_stop(now_ms))
             case BadCredentials(text):
                 self._troubles.begin("credentials", text)
             case NotSent(_, retry_after_s) if reason:

@@ -1,7 +1,7 @@
 """What keeps entries from being placed for now: said to the execution manager when it begins and when it is over.
 
-Owned by one gateway, used on its loop only. Invariant: each kind is told, and logged as an error, once when it begins,
-and once when it ends, however many requests run into it.
+Owned by one gateway, used on its loop only. Invariants: each kind is told, and logged as an error, once when it begins,
+and once when it ends, however many requests run into it; another reason meanwhile is told as well, and is what is so.
 """
 
 from collections.abc import Callable
@@ -26,12 +26,14 @@ class Troubles:
         self._reasons: dict[Kind, str] = {}
 
     def begin(self, kind: Kind, reason: str) -> bool:
-        """Say that a kind of trouble has begun; False when it is known."""
-        if kind in self._reasons:
+        """Say that a kind of trouble is so; False when it had begun already."""
+        former = self._reasons.get(kind)
+        if former != reason:
+            self._reasons[kind] = reason
+            self._delivery.tell(ClientTrouble(self._account, kind, reason))
+        if former is not None:
             return False
-        self._reasons[kind] = reason
         self._log.error("exchange takes no orders", trouble=kind, reason=reason)
-        self._delivery.tell(ClientTrouble(self._account, kind, reason))
         self._on_begin(kind)
         return True
 

@@ -5,6 +5,7 @@ of symbols that are known; what can not be asked now is asked again at the next 
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -58,8 +59,9 @@ class ClockCheck:
             self._troubles.end("clock")
         else:
             way = "ahead of" if ahead_ms > 0 else "behind"
+            off_s, allowed_s = math.ceil(abs(ahead_ms) / 100) / 10, self._drift_max_ms / 1_000
             self._troubles.begin(
-                "clock", f"our clock is {abs(ahead_ms)} ms {way} the exchange's, allowed are {self._drift_max_ms}"
+                "clock", f"our clock is {off_s:.1f} s {way} the exchange's, allowed are {allowed_s:g} s"
             )
         return True
 

@@ -17,22 +17,22 @@ _HEADER = re.compile(r"x-mbx-(used-weight|order-count)-([0-9]{1,6})([smhd])").fu
 _COUNT_DIGITS_MAX = 12
 
 
-def apply_headers(budget: Budget, headers: Mapping[str, str], now_ms: int) -> None:
-    """Take over what an answer of REST says is used; names in lower case."""
+def apply_headers(budget: Budget, headers: Mapping[str, str], asked_ms: int) -> None:
+    """Take over what an answer of REST says is used, to what was asked then; names in lower case."""
     for name, value in headers.items():
         match = _HEADER(name)
         if match is None or not value.isdecimal() or len(value) > _COUNT_DIGITS_MAX:
             continue
         kind = Kind.WEIGHT if match[1] == "used-weight" else Kind.ORDERS
-        budget.correct(kind, int(match[2]) * _INTERVALS_MS[_LETTERS[match[3]]], int(value), now_ms)
+        budget.correct(kind, int(match[2]) * _INTERVALS_MS[_LETTERS[match[3]]], int(value), asked_ms)
 
 
-def apply_rate_limits(budget: Budget, limits: Iterable[RateLimit], now_ms: int) -> None:
-    """Take over what an answer of the WebSocket API says is used."""
+def apply_rate_limits(budget: Budget, limits: Iterable[RateLimit], asked_ms: int) -> None:
+    """Take over what an answer of the WebSocket API says is used, to what was asked then."""
     for limit in limits:
         kind, interval_ms = _KINDS.get(limit.rate_limit_type), _INTERVALS_MS.get(limit.interval)
         if kind is not None and interval_ms is not None and limit.count is not None:
-            budget.correct(kind, limit.interval_num * interval_ms, limit.count, now_ms)
+            budget.correct(kind, limit.interval_num * interval_ms, limit.count, asked_ms)
 
 
 def limits_of(limits: Iterable[RateLimit]) -> tuple[Limit, ...]:

@@ -1,13 +1,14 @@
 """One connection to Binance's WebSocket API: requests with their answers, and the events of the user data stream.
 
 Owned by the account stream, used on its loop only. Invariants: every request is told exactly once what came of it, an
-answer or how it was lost, unless so many have waited since that it was forgotten; no frame, however odd, ends the
-connection, only its end does: closed, broken, or silent for too long.
+answer or how it was lost, unless so many have waited since that it was forgotten; none is written after its time; no
+frame, however odd, ends the connection, only its end does: closed, broken, or silent for too long.
 """
 
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import aiohttp
 import msgspec
@@ -40,6 +41,14 @@ class ConnectError(Exception):
         self.answer = answer
 
 
+class _Outgoing(NamedTuple):
+    """A frame that there was no room for; after `until_s` it is not written any more."""
+
+    request: str
+    data: bytes
+    until_s: float
+
+
 class Connection:
     """Make with `connect`; then somebody must `read` until it ends."""
 
@@ -51,7 +60,7 @@ class Connection:
         self.opened_s = self._loop.time()
         self._heard_s = self.opened_s
         self._waiting: OrderedDict[str, OnAnswer] = OrderedDict()
-        self._outgoing: deque[tuple[str, bytes]] = deque()
+        self._outgoing: deque[_Outgoing] = deque()
         self._waiting_for_room: asyncio.Task[None] | None = None
         self._ending: str | None = None
         self._number = 0
@@ -72,8 +81,11 @@ class Connection:
     def _is_full(self) -> bool:
         return self._waiting_for_room is not None
 
-    def send(self, method: str, parameters: Mapping[str, str | int], on_answer: OnAnswer) -> None:
-        """Send a request; `on_answer` is called later, on the loop, never from here."""
+    def send(self, method: str, parameters: Mapping[str, str | int], on_answer: OnAnswer, *, until_s: float) -> None:
+        """Send a request; `on_answer` is called later, on the loop, never from here.
+
+        What finds no room before `until_s`, by the loop's time, is not sent: Lost.BEFORE_SEND.
+        """
         self._number += 1
         request = str(self._number)
         self._waiting[request] = on_answer
@@ -81,7 +93,7 @@ class Connection:
             self._waiting.popitem(last=False)
         data = _encode({"id": request, "method": method, "params": parameters})
         if self._is_full:
-            self._outgoing.append((request, data))
+            self._outgoing.append(_Outgoing(request, data, until_s))
         else:
             self._write(data)
 
@@ -93,7 +105,7 @@ class Connection:
             if not answer.done():
                 answer.set_result(result)
 
-        self.send(method, parameters, take)
+        self.send(method, parameters, take, until_s=self._loop.time() + within_s)
         try:
             async with asyncio.timeout(within_s):
                 return await answer
@@ -189,17 +201,25 @@ class Connection:
         self._waiting_for_room = self._loop.create_task(self._wait_for_room(room))
 
     async def _wait_for_room(self, room: "asyncio.Future[None]") -> None:
-        """Wait until the other side has read, then write what has gathered."""
+        """Wait until the other side has read, then write what has gathered and still has time."""
         await asyncio.wait([room])
         self._waiting_for_room = None
         if room.cancelled() or room.exception() is not None:
             self.end("broken while it waited for room")
         while self._outgoing and not self._is_full and self._ending is None:
-            _, data = self._outgoing.popleft()  # from here on it may have left, whatever becomes of it
-            self._write(data)
+            request, data, until_s = self._outgoing.popleft()
+            if self._loop.time() < until_s:
+                self._write(data)  # from here on it may have left, whatever becomes of it
+            else:
+                self._lose_unsent(request)
+
+    def _lose_unsent(self, request: str) -> None:
+        on_answer = self._waiting.pop(request, None)
+        if on_answer is not None:
+            on_answer(Lost.BEFORE_SEND, [])
 
     def _lose_all(self) -> None:
-        unsent = {request for request, _ in self._outgoing}
+        unsent = {each.request for each in self._outgoing}
         waiting, self._waiting = self._waiting, OrderedDict()
         self._outgoing.clear()
         for request, on_answer in waiting.items():

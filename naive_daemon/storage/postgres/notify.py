@@ -4,7 +4,7 @@ Invariant: after each `listening` the owner may read the tables and miss nothing
 What happened while the connection was away is never told, so the owner reads everything again at each `listening`.
 """
 
-import select
+import selectors
 import socket
 import threading
 from collections.abc import Sequence
@@ -149,10 +149,10 @@ class _Conversation:
         self._deliver()  # what came with the answers to LISTEN makes no socket readable
         while not stopping.is_set():
             wait_s = probe_timeout_s if self._probing else probe_interval_s
-            readable, _, _ = select.select([self._pgconn.socket, wake.fileno()], [], [], wait_s)
+            is_readable = self._wait(wake, wait_s)
             if stopping.is_set():
                 return
-            if readable:
+            if is_readable:
                 self._pgconn.consume_input()
                 self._deliver()
             elif self._probing:
@@ -160,6 +160,13 @@ class _Conversation:
             else:
                 self._pgconn.send_query(b"SELECT 1")
                 self._probing = True
+
+    def _wait(self, wake: socket.socket, wait_s: float) -> bool:
+        # Not `select.select`, which refuses a socket of a number that a daemon with many accounts reaches.
+        with selectors.PollSelector() as selector:
+            selector.register(self._pgconn.socket, selectors.EVENT_READ)
+            selector.register(wake, selectors.EVENT_READ)
+            return bool(selector.select(wait_s))
 
     def _deliver(self) -> None:
         while (told := self._pgconn.notifies()) is not None:
