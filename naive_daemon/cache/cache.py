@@ -195,17 +195,21 @@ class Cache(Actor):
     def _keep(self, message: KeepOrder | KeepPosition | KeepAccount | KeepInstruments) -> None:
         database = self._database
         match message:
-            case KeepOrder(order, None, position_id):
-                database.add_order(order, position_id)
-            case KeepOrder(order, event, _) if event is not None:
-                database.update_order(order, event)
+            case KeepOrder(order, event, position_id):
+                if event is None:
+                    database.add_order(order, position_id)
+                else:
+                    database.update_order(order, event)
                 if order.status.is_terminal and (oldest := self._over_orders.add(order.client_order_id)):
                     database.delete_order(oldest)
-            case KeepPosition(position, None):
-                database.add_position(position)
-            case KeepPosition(position, fill) if fill is not None:
-                database.update_position(position, fill)
-                if not position.is_open and (oldest := self._flat_positions.add(position.position_id)):
+            case KeepPosition(position, fill):
+                if fill is None:
+                    database.add_position(position)
+                else:
+                    database.update_position(position, fill)
+                if position.is_open:
+                    self._flat_positions.discard(position.position_id)
+                elif oldest := self._flat_positions.add(position.position_id):
                     database.delete_position(oldest)
             case KeepAccount(state):
                 self._keep_account(state)

@@ -18,6 +18,10 @@ class Latest:
         del self._ids[oldest]
         return oldest
 
+    def discard(self, one: str) -> None:
+        """Forget an id, if it is there: it is not over after all."""
+        self._ids.pop(one, None)
+
     def clear(self) -> None:
         """Forget all."""
         self._ids.clear()

@@ -296,6 +296,23 @@ def test_of_what_is_over_only_the_latest_stay_and_what_is_open_stays(
     assert desk.database.check_integrity() == Integrity()
 
 
+def test_what_is_over_when_it_is_told_anew_counts_among_the_latest_and_what_opens_again_does_not(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_module, "OVER_MAX", 3)
+    desk.start()
+    flat = Position(position_id="P-0", account="main", symbol="BTCUSDT", base_asset="BTC")
+    bought = PositionFill(Side.BUY, filled("b", 3))
+    desk.tell(KeepPosition(flat), KeepPosition(flat.apply(bought), bought))
+    for number in range(1, 6):
+        over = order(f"O-{number}").apply(filled(f"O-{number}", 3))
+        desk.tell(KeepOrder(over), KeepPosition(msgspec.structs.replace(flat, position_id=f"P-{number}")))
+    assert set(desk.database.load_orders()) == {"O-3", "O-4", "O-5"}
+    assert desk.database.load_index_positions_open() == {"P-0"}
+    assert desk.database.load_index_positions_closed() == {"P-3", "P-4", "P-5"}
+    assert desk.database.check_integrity() == Integrity()
+
+
 def test_an_accounts_list_begins_anew_when_it_is_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache_module, "ACCOUNT_STATES_MAX", 3)
     desk.start()
