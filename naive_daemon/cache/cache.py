@@ -110,6 +110,7 @@ class Cache(Actor):
         self._database = database
         self._states: dict[str, Any] = {}
         self._actors: dict[str, KeepActor] = {}
+        self._too_large: set[DropState | DropActor] = set()
         self._precisions: dict[str, int] = {}
         self._accounts: dict[str, _Listed] = {}
         self._over_orders = Latest(OVER_MAX)
@@ -143,9 +144,11 @@ class Cache(Actor):
                 self._actors[key] = message
             case DropState(key):
                 self._states.pop(key, None)
+                self._too_large.discard(message)
                 self._write(partial(self._database.delete_strategy, key))
             case DropActor(key):
                 self._actors.pop(key, None)
+                self._too_large.discard(message)
                 self._write(partial(self._database.delete_actor, key))
             case KeepOrder() | KeepPosition() | KeepAccount() | KeepInstruments():
                 self._write(partial(self._keep, message))
@@ -247,11 +250,23 @@ class Cache(Actor):
         states, self._states = self._states, {}
         for key, value in states.items():
             fields = {STATE: encode(value)}
-            self._write(partial(self._database.update_strategy, key, fields))
+            self._write_state(partial(self._database.update_strategy, key, fields), DropState(key))
         actors, self._actors = self._actors, {}
         for key, kept in actors.items():
             fields = {name: encode(value) for name, value in kept.state.items()}
-            self._write(partial(self._database.update_actor, key, fields))
+            self._write_state(partial(self._database.update_actor, key, fields), DropActor(key))
+
+    def _write_state(self, write: Callable[[], None], drop: DropState | DropActor) -> None:
+        """Write a state; one that is too large is left out, as is what was kept before it, and that is said once."""
+        try:
+            self._write(write)
+        except ValueError as error:
+            if drop not in self._too_large:
+                self.on_receive(drop)
+                self._too_large.add(drop)
+                self.log.warning("state not cached", key=drop.key, reason=str(error))
+        else:
+            self._too_large.discard(drop)
 
     # Documents --------------------------------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.domain.position import Position, PositionFill
 from naive_daemon.domain.side import Side
 from naive_daemon.otp import RequestFailed
-from tests.unit.cache_desk import QUEUE_MAX, Desk
+from tests.unit.cache_desk import QUEUE_MAX, STATE_BYTES_MAX, Desk
 
 
 @pytest.fixture
@@ -95,6 +95,21 @@ def test_the_newest_state_is_written_once_a_beat(desk: Desk) -> None:
 def test_a_state_that_is_dropped_before_the_beat_is_never_written(desk: Desk) -> None:
     desk.start().beat(KeepState("a", 1), DropState("a"), KeepActor("x", {"n": 1}), DropActor("x"))
     assert desk.database.keys("s*") + desk.database.keys("actors*") == []
+
+
+def test_a_state_that_is_too_large_is_left_out_and_costs_no_other(desk: Desk) -> None:
+    huge = "x" * STATE_BYTES_MAX
+    desk.start().beat(KeepState("a", 1), KeepState("b", 1), KeepActor("x", {"n": 1}))
+    for _ in range(3):
+        desk.beat(KeepState("a", huge), KeepState("b", 2), KeepActor("x", {"n": huge}))
+    assert desk.states() == {"b": 2}, "nor is what it was before taken for what it is"
+    assert desk.database.load_actor("x") == {}
+    reasons = ["strategies:a is too large", "actors:x is too large"]
+    assert [entry["reason"] for entry in desk.logged("state not cached")] == reasons
+    desk.beat(KeepState("a", 3))
+    assert desk.states() == {"a": 3, "b": 2}
+    desk.beat(KeepState("a", huge))
+    assert [entry["key"] for entry in desk.logged("state not cached")] == ["a", "x", "a"]
 
 
 def test_an_actors_state_is_kept_by_name(desk: Desk) -> None:
