@@ -102,6 +102,7 @@ class Account(Actor):
             return None
         self.subscribe(names.CACHE)
         self._mirror = CacheMirror(self, self._account, self._config.debounce_s)
+        self._mirror.tell_start()
         self._mirror.tell_instruments(self._instruments)
         table = self._store.metadata
         self._keeper = MetadataKeeper(self, self._account, table, self._config, self.acknowledge_start)

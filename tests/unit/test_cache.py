@@ -14,6 +14,7 @@ from naive_daemon.cache.messages import (
     AskCache,
     CacheEmptied,
     DropActor,
+    DropLive,
     DropState,
     KeepAccount,
     KeepActor,
@@ -326,6 +327,31 @@ def test_what_is_over_when_it_is_told_anew_counts_among_the_latest_and_what_open
     assert desk.database.load_index_positions_open() == {"P-0"}
     assert desk.database.load_index_positions_closed() == {"P-3", "P-4", "P-5"}
     assert desk.database.check_integrity() == Integrity()
+
+
+def test_what_lives_of_an_account_is_forgotten_when_it_says_so_and_nothing_else(desk: Desk) -> None:
+    position = Position(position_id="P", account="main", symbol="BTCUSDT", base_asset="BTC")
+    bought, sold = PositionFill(Side.BUY, filled("b", 3)), PositionFill(Side.SELL, filled("s", 4))
+    held = position.apply(bought)
+    flat = msgspec.structs.replace(held.apply(sold), position_id="flat")
+    others = msgspec.structs.replace(held, account="second", position_id="second's")
+    key = CycleKey("second", "BTCUSDT", 1, 1)
+    desk.start().tell(
+        KeepOrder(order("live")),
+        KeepOrder(order("over").apply(filled("over", 3))),
+        KeepOrder(msgspec.structs.replace(order("second's"), key=key)),
+        KeepPosition(held),
+        KeepPosition(flat),
+        KeepPosition(others),
+        DropLive("main"),
+        DropLive("stranger"),
+    )
+    assert set(desk.database.load_orders()) == {"over", "second's"}
+    assert set(desk.database.load_positions()) == {"flat", "second's"}
+    assert desk.database.check_integrity() == Integrity()
+    desk.tell(KeepOrder(order("live")), KeepPosition(held))
+    assert desk.database.load_orders()["live"] == order("live")
+    assert desk.database.load_index_positions_open() == {"P", "second's"}
 
 
 def test_an_accounts_list_begins_anew_when_it_is_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
