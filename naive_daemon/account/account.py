@@ -80,6 +80,7 @@ class Account(Actor):
         self._positions = CyclePositions(self._instruments)
         self._sessions = Sessions(self._store, {one.quote_asset for one in self._instruments.values()})
         self._knows_positions = False
+        self._knows_balances = False
         self._mirror: CacheMirror | None = None
         self._keeper: MetadataKeeper | None = None
 
@@ -101,6 +102,7 @@ class Account(Actor):
             return None
         self.subscribe(names.CACHE)
         self._mirror = CacheMirror(self, self._account, self._config.debounce_s)
+        self._mirror.tell_start()
         self._mirror.tell_instruments(self._instruments)
         table = self._store.metadata
         self._keeper = MetadataKeeper(self, self._account, table, self._config, self.acknowledge_start)
@@ -170,10 +172,11 @@ class Account(Actor):
             self.exit(crash(f"the exchange does not say what {self._account} owns: {balances.reason}"))
         for balance in balances:
             self._take_balance(balance)
+        self._knows_balances = True
         self._begin_sessions()
 
     def _begin_sessions(self) -> None:
-        if self._knows_positions and self._store.balances.all():
+        if self._knows_positions and self._knows_balances:
             self._sessions.begin(self.system.clock.now_ns())
 
     # Events ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import msgspec
 
 from naive_daemon import names
 from naive_daemon.account.balances import Balance
-from naive_daemon.cache.messages import KeepAccount, KeepInstruments, KeepOrder, KeepPosition
+from naive_daemon.cache.messages import DropLive, KeepAccount, KeepInstruments, KeepOrder, KeepPosition
 from naive_daemon.domain.account_state import AccountState
 from naive_daemon.domain.events import BalanceUpdated, OrderEvent
 from naive_daemon.domain.instrument import Instrument
@@ -31,6 +31,10 @@ class CacheMirror:
         self._debounce_s = debounce_s
         self._is_waiting = False
         self._told_ns = 0
+
+    def tell_start(self) -> None:
+        """Tell that the account starts: what had lived may have ended while nobody listened."""
+        self._tell(DropLive(self._account))
 
     def tell_instruments(self, instruments: Mapping[str, Instrument]) -> None:
         """Tell what is traded."""
@@ -72,5 +76,5 @@ class CacheMirror:
         for position in positions:
             self.tell_position(position)
 
-    def _tell(self, message: KeepInstruments | KeepAccount | KeepOrder | KeepPosition) -> None:
+    def _tell(self, message: DropLive | KeepInstruments | KeepAccount | KeepOrder | KeepPosition) -> None:
         self._actor.system.tell(names.CACHE, message)

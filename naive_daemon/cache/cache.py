@@ -3,10 +3,12 @@
 The journal is the truth; losing this loses nothing but an account's metadata, which its owner has while it lives.
 
 Receives: KeepState, KeepActor (only the newest of each key is written, with each beat), DropState, DropActor,
-KeepInstruments, KeepAccount, KeepOrder, KeepPosition (written at once); requests SaveDocument, LoadDocument, AskCache.
+DropLive, KeepInstruments, KeepAccount, KeepOrder, KeepPosition (written at once); requests SaveDocument, LoadDocument,
+AskCache.
 Sends: CacheEmptied, published on `names.CACHE`, when what was stored is lost: its owners then tell everything anew.
-State: what is written with the next beat, one entry for each trader and actor; who waits for a document. Everything
-but documents begins afresh with it: what an earlier life had stored may be of what is over by now.
+State: what is written with the next beat, one entry for each trader and actor; which orders and positions are
+stored; who waits for a document. Everything but documents begins afresh with it: what an earlier life had stored may be
+of what is over by now.
 While the store is away the daemon trades on, *degraded*: what comes waits in the database's bounded queue, and when
 that is full, nothing more is taken until the store is back; then it is emptied, and its owners are asked.
 Crashes when: the database's writer has.
@@ -27,11 +29,12 @@ from naive_daemon.cache.database import (
     CacheFullError,
     CacheHealth,
 )
-from naive_daemon.cache.latest import Latest
+from naive_daemon.cache.kept import Kept
 from naive_daemon.cache.messages import (
     AskCache,
     CacheEmptied,
     DropActor,
+    DropLive,
     DropState,
     KeepAccount,
     KeepActor,
@@ -110,10 +113,10 @@ class Cache(Actor):
         self._database = database
         self._states: dict[str, Any] = {}
         self._actors: dict[str, KeepActor] = {}
+        self._too_large: set[DropState | DropActor] = set()
         self._precisions: dict[str, int] = {}
         self._accounts: dict[str, _Listed] = {}
-        self._over_orders = Latest(OVER_MAX)
-        self._flat_positions = Latest(OVER_MAX)
+        self._kept = Kept(database, OVER_MAX)
         self._saving: dict[int, _Saving] = {}
         self._saves = 0
         self._away: str | None = None
@@ -143,10 +146,14 @@ class Cache(Actor):
                 self._actors[key] = message
             case DropState(key):
                 self._states.pop(key, None)
+                self._too_large.discard(message)
                 self._write(partial(self._database.delete_strategy, key))
             case DropActor(key):
                 self._actors.pop(key, None)
+                self._too_large.discard(message)
                 self._write(partial(self._database.delete_actor, key))
+            case DropLive(account):
+                self._write(partial(self._kept.drop_live, account))
             case KeepOrder() | KeepPosition() | KeepAccount() | KeepInstruments():
                 self._write(partial(self._keep, message))
             case SaveDocument():
@@ -193,25 +200,16 @@ class Cache(Actor):
             self.log.warning("cache overflowed", reason=str(error))
 
     def _keep(self, message: KeepOrder | KeepPosition | KeepAccount | KeepInstruments) -> None:
-        database = self._database
         match message:
-            case KeepOrder(order, None, position_id):
-                database.add_order(order, position_id)
-            case KeepOrder(order, event, _) if event is not None:
-                database.update_order(order, event)
-                if order.status.is_terminal and (oldest := self._over_orders.add(order.client_order_id)):
-                    database.delete_order(oldest)
-            case KeepPosition(position, None):
-                database.add_position(position)
-            case KeepPosition(position, fill) if fill is not None:
-                database.update_position(position, fill)
-                if not position.is_open and (oldest := self._flat_positions.add(position.position_id)):
-                    database.delete_position(oldest)
+            case KeepOrder():
+                self._kept.keep_order(message)
+            case KeepPosition():
+                self._kept.keep_position(message)
             case KeepAccount(state):
                 self._keep_account(state)
             case KeepInstruments(instruments):
                 for instrument in instruments:
-                    database.add_instrument(instrument)
+                    self._database.add_instrument(instrument)
                 self._keep_currencies(instruments)
 
     def _keep_account(self, state: AccountState) -> None:
@@ -243,11 +241,23 @@ class Cache(Actor):
         states, self._states = self._states, {}
         for key, value in states.items():
             fields = {STATE: encode(value)}
-            self._write(partial(self._database.update_strategy, key, fields))
+            self._write_state(partial(self._database.update_strategy, key, fields), DropState(key))
         actors, self._actors = self._actors, {}
         for key, kept in actors.items():
             fields = {name: encode(value) for name, value in kept.state.items()}
-            self._write(partial(self._database.update_actor, key, fields))
+            self._write_state(partial(self._database.update_actor, key, fields), DropActor(key))
+
+    def _write_state(self, write: Callable[[], None], drop: DropState | DropActor) -> None:
+        """Write a state; one that is too large is left out, as is what was kept before it, and that is said once."""
+        try:
+            self._write(write)
+        except ValueError as error:
+            if drop not in self._too_large:
+                self.on_receive(drop)
+                self._too_large.add(drop)
+                self.log.warning("state not cached", key=drop.key, reason=str(error))
+        else:
+            self._too_large.discard(drop)
 
     # Documents --------------------------------------------------------------------------------------------------------
 
@@ -340,8 +350,7 @@ class Cache(Actor):
 
     def _empty(self) -> bool:
         """Forget everything but documents; False when that has to wait, before all that is written later."""
-        self._over_orders.clear()
-        self._flat_positions.clear()
+        self._kept.clear()
         try:
             self._database.flush(keep_general=True)
         except CacheAwayError:

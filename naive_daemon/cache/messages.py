@@ -38,6 +38,12 @@ class DropActor(msgspec.Struct, frozen=True):
     key: str
 
 
+class DropLive(msgspec.Struct, frozen=True):
+    """Forget an account's orders that are not over and its open positions: it tells which there are."""
+
+    account: str
+
+
 class KeepInstruments(msgspec.Struct, frozen=True):
     """Keep these instruments, and their assets as currencies."""
 

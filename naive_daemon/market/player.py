@@ -187,11 +187,11 @@ class Player(Actor):
         self.system.pubsub.publish(PLAYED, PlayedToEnd(symbol, track.played, error))
 
     def _due_ns(self, track: _Track, trade: Trade) -> int:
-        """Give when to play the trade, on the wall clock; at once where there is no speed."""
+        """Give when to play the trade, in time that no one sets; at once where there is no speed."""
         speed = self._source.speed
         if speed is None:
             return trade.time_ns
-        now_ns = self.system.clock.now_ns()
+        now_ns = self._passed_ns()
         market_ns = int(Decimal(trade.time_ns) / speed)  # rounded down to whole nanoseconds
         if track.anchor_ns is None or now_ns - (track.anchor_ns + market_ns) > LATE_MAX_NS:
             track.anchor_ns = now_ns - market_ns
@@ -232,11 +232,14 @@ class Player(Actor):
         if self._step is not None:
             self._step.cancel()
         due_ns = self._step_ns = self._due[0][0]
-        wait_ns = 0 if self._source.speed is None else due_ns - self.system.clock.now_ns()
+        wait_ns = 0 if self._source.speed is None else due_ns - self._passed_ns()
         if wait_ns > 0:
             self._step = self.send_after(wait_ns / NS_PER_S, _Step(due_ns))
         else:
             self.ref.tell(_Step(due_ns))
+
+    def _passed_ns(self) -> int:
+        return round(self.system.clock.monotonic_s() * NS_PER_S)
 
 
 def player_of(source: MarketSource) -> Callable[[], Player]:

@@ -87,8 +87,10 @@ class Resource:
         return self._fault or self._said
 
     def say(self, reason: str | None) -> None:
-        """Know what the child says of itself."""
-        self._said = reason
+        """Know what the child says of itself; whoever needs it is told where that is news."""
+        if reason != self._said:
+            self._said = reason
+            self._desk.note_trouble()
 
     def note_run(self, ref: Ref) -> None:
         """Know that a child has run for a while."""
@@ -134,7 +136,7 @@ class Resource:
         """Note that the child has ended by itself; that of one which was asked to end is waited for elsewhere."""
         if self.state is not State.OPEN or self._ref is not down.ref:
             return
-        self.state, self._ref, self._said = State.CLOSED, None, None
+        self._forget_child()
         if self._crashes.exceeded_by_restart_at(self._desk.system.clock.monotonic_s()):
             self._wait(f"keeps crashing: {tell_reason(down.ref.reason or down.reason)}")
         else:
@@ -160,8 +162,12 @@ class Resource:
         self._desk.request(self._feeds(), TerminateChild(self._ref), self._closed)
 
     def _closed(self, _: Any) -> None:
-        self.state, self._ref = State.CLOSED, None
+        self._forget_child()
         self.level()
+
+    def _forget_child(self) -> None:
+        self.state, self._ref = State.CLOSED, None
+        self.say(None)
 
     def _wait(self, reason: str) -> None:
         self.state = State.WAITING

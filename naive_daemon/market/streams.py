@@ -231,7 +231,6 @@ class StreamDesk(Actor):
             case SayTrouble(name, reason):
                 if (resource := self._resources.get(name)) is not None:
                     resource.say(reason)
-                    self.note_trouble()
             case HasRun(name, ref):
                 if (resource := self._resources.get(name)) is not None:
                     resource.note_run(ref)

@@ -16,15 +16,16 @@ from naive_daemon.cache.messages import (
     SaveDocument,
 )
 from naive_daemon.cache.objects import CacheObjects
-from naive_daemon.cache.store import Change
+from naive_daemon.cache.store import Change, PutTable
 from naive_daemon.clock import NS_PER_S, VirtualClock
 from naive_daemon.otp import Actor, ActorSystem, Ref, SimulatedSystem
 
 QUEUE_MAX = 10
+STATE_BYTES_MAX = 1_000
 
 
 class Store(MemoryStore):
-    """A store that can go away, with a bounded queue for what comes then."""
+    """A store that can go away, with a bounded queue for what comes then. It takes no large state."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,6 +36,8 @@ class Store(MemoryStore):
         self._waiting: list[Callable[[], None]] = []
 
     def write(self, change: Change, *, durable: bool = False) -> None:
+        if isinstance(change, PutTable) and sum(map(len, change.fields.values())) > STATE_BYTES_MAX:
+            raise ValueError(f"{change.key} is too large")
         if self.away is None:
             super().write(change, durable=durable)
             return

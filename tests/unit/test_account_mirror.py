@@ -11,7 +11,7 @@ from naive_daemon import names
 from naive_daemon.account.account import AccountQuery
 from naive_daemon.account.metadata_keeper import MetadataConfig
 from naive_daemon.account.session import Depth
-from naive_daemon.cache.messages import CacheEmptied, KeepAccount, KeepInstruments, KeepOrder, KeepPosition
+from naive_daemon.cache.messages import CacheEmptied, DropLive, KeepAccount, KeepInstruments, KeepOrder, KeepPosition
 from naive_daemon.domain.events import OrderAccepted, OrderCancelled, OrderFilled
 from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.position import PositionFill, PositionSide
@@ -74,6 +74,7 @@ def test_a_start_tells_what_there_is(cache: ScriptedCache) -> None:
     bought = order(1).apply(filled(order(1), 1, "2"))
     resting = order(2, Side.SELL, status=OrderStatus.OPEN)
     desk = Desk(cache, orders=(bought, resting), balances=(balance("Q", "50"),))
+    assert cache.told[0] == DropLive(ACCOUNT), "what lived before may have ended while the account was down"
     assert cache.take(KeepInstruments) == [KeepInstruments(tuple(INSTRUMENTS.values()))]
     assert cache.take(KeepOrder) == [KeepOrder(resting, None, str(resting.key))]
     (told,) = cache.take(KeepPosition)

@@ -14,6 +14,7 @@ from naive_daemon.cache.messages import (
     AskCache,
     CacheEmptied,
     DropActor,
+    DropLive,
     DropState,
     KeepAccount,
     KeepActor,
@@ -32,7 +33,7 @@ from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.domain.position import Position, PositionFill
 from naive_daemon.domain.side import Side
 from naive_daemon.otp import RequestFailed
-from tests.unit.cache_desk import QUEUE_MAX, Desk
+from tests.unit.cache_desk import QUEUE_MAX, STATE_BYTES_MAX, Desk
 
 
 @pytest.fixture
@@ -95,6 +96,21 @@ def test_the_newest_state_is_written_once_a_beat(desk: Desk) -> None:
 def test_a_state_that_is_dropped_before_the_beat_is_never_written(desk: Desk) -> None:
     desk.start().beat(KeepState("a", 1), DropState("a"), KeepActor("x", {"n": 1}), DropActor("x"))
     assert desk.database.keys("s*") + desk.database.keys("actors*") == []
+
+
+def test_a_state_that_is_too_large_is_left_out_and_costs_no_other(desk: Desk) -> None:
+    huge = "x" * STATE_BYTES_MAX
+    desk.start().beat(KeepState("a", 1), KeepState("b", 1), KeepActor("x", {"n": 1}))
+    for _ in range(3):
+        desk.beat(KeepState("a", huge), KeepState("b", 2), KeepActor("x", {"n": huge}))
+    assert desk.states() == {"b": 2}, "nor is what it was before taken for what it is"
+    assert desk.database.load_actor("x") == {}
+    reasons = ["strategies:a is too large", "actors:x is too large"]
+    assert [entry["reason"] for entry in desk.logged("state not cached")] == reasons
+    desk.beat(KeepState("a", 3))
+    assert desk.states() == {"a": 3, "b": 2}
+    desk.beat(KeepState("a", huge))
+    assert [entry["key"] for entry in desk.logged("state not cached")] == ["a", "x", "a"]
 
 
 def test_an_actors_state_is_kept_by_name(desk: Desk) -> None:
@@ -294,6 +310,48 @@ def test_of_what_is_over_only_the_latest_stay_and_what_is_open_stays(
     assert set(desk.database.load_orders()) == {"open", "O-3", "O-4", "O-5"}
     assert set(desk.database.load_positions()) == {"P-3", "P-4", "P-5"}
     assert desk.database.check_integrity() == Integrity()
+
+
+def test_what_is_over_when_it_is_told_anew_counts_among_the_latest_and_what_opens_again_does_not(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_module, "OVER_MAX", 3)
+    desk.start()
+    flat = Position(position_id="P-0", account="main", symbol="BTCUSDT", base_asset="BTC")
+    bought = PositionFill(Side.BUY, filled("b", 3))
+    desk.tell(KeepPosition(flat), KeepPosition(flat.apply(bought), bought))
+    for number in range(1, 6):
+        over = order(f"O-{number}").apply(filled(f"O-{number}", 3))
+        desk.tell(KeepOrder(over), KeepPosition(msgspec.structs.replace(flat, position_id=f"P-{number}")))
+    assert set(desk.database.load_orders()) == {"O-3", "O-4", "O-5"}
+    assert desk.database.load_index_positions_open() == {"P-0"}
+    assert desk.database.load_index_positions_closed() == {"P-3", "P-4", "P-5"}
+    assert desk.database.check_integrity() == Integrity()
+
+
+def test_what_lives_of_an_account_is_forgotten_when_it_says_so_and_nothing_else(desk: Desk) -> None:
+    position = Position(position_id="P", account="main", symbol="BTCUSDT", base_asset="BTC")
+    bought, sold = PositionFill(Side.BUY, filled("b", 3)), PositionFill(Side.SELL, filled("s", 4))
+    held = position.apply(bought)
+    flat = msgspec.structs.replace(held.apply(sold), position_id="flat")
+    others = msgspec.structs.replace(held, account="second", position_id="second's")
+    key = CycleKey("second", "BTCUSDT", 1, 1)
+    desk.start().tell(
+        KeepOrder(order("live")),
+        KeepOrder(order("over").apply(filled("over", 3))),
+        KeepOrder(msgspec.structs.replace(order("second's"), key=key)),
+        KeepPosition(held),
+        KeepPosition(flat),
+        KeepPosition(others),
+        DropLive("main"),
+        DropLive("stranger"),
+    )
+    assert set(desk.database.load_orders()) == {"over", "second's"}
+    assert set(desk.database.load_positions()) == {"flat", "second's"}
+    assert desk.database.check_integrity() == Integrity()
+    desk.tell(KeepOrder(order("live")), KeepPosition(held))
+    assert desk.database.load_orders()["live"] == order("live")
+    assert desk.database.load_index_positions_open() == {"P", "second's"}
 
 
 def test_an_accounts_list_begins_anew_when_it_is_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

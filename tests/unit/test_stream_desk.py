@@ -10,13 +10,15 @@ from structlog.testing import LogCapture
 from naive_daemon import names
 from naive_daemon.clock import NS_PER_S, VirtualClock
 from naive_daemon.market.flow import ClusterShown
-from naive_daemon.market.resource import RESTARTS_MAX, RETRY_S
+from naive_daemon.market.resource import RESTARTS_MAX, RETRY_S, SayTrouble
 from naive_daemon.market.signaller import signals_of
 from naive_daemon.market.streams import TIDY_S, AskFlow, AskFlowCounts, FlowCounts, StreamsStarted, streams
+from naive_daemon.market.trouble import TELL_S
 from naive_daemon.market.work import AddWork, RemoveWork, Work
 from naive_daemon.otp import KILL, Actor, ActorSystem, Ref, SimulatedSystem, WhichChildren, send_exit
 from naive_daemon.redflow import ClusterView, GraphView
 from naive_daemon.strategy.protocol import MarketNeeds
+from tests.trading.recorder import Recorder
 from tests.unit.test_flow import needed_by, paths, work
 
 SHORT, LONG = (MarketNeeds(interval="1m", history=9, settings=(("fast", "2"), ("slow", slow))) for slow in ("3", "4"))
@@ -179,6 +181,26 @@ def test_what_keeps_crashing_pauses_and_says_why(system: SimulatedSystem, log: L
     assert sum(counts(system).states.values()) == 0
     wait(system, RETRY_S)
     assert running(system) == {}
+
+
+@pytest.mark.parametrize("ends", ["closed", "crashed"])
+def test_what_a_child_has_said_ends_with_it(system: SimulatedSystem, ends: str) -> None:
+    listener = Recorder()
+    system.pubsub.subscribe(names.MARKET_TROUBLE, system.start(listener))
+    owner = lead(system, FIRST)
+    former = running(system)[CANDLES]
+    tell(system, SayTrouble(CANDLES, "the exchange has no newer ones"))
+    wait(system, TELL_S)
+    (told,) = listener.take()
+    assert set(told.reasons.values()) == {"no candles: the exchange has no newer ones"}
+    if ends == "closed":
+        system.tell(names.STREAM_DESK, RemoveWork(FIRST.id, owner))
+        system.tell(names.STREAM_DESK, AddWork(FIRST, owner))  # wanted again before it has closed
+    else:
+        kill(system, CANDLES)
+    wait(system, TELL_S)
+    assert running(system)[CANDLES] is not former
+    assert listener.take()[-1].reasons == {}
 
 
 def test_a_desk_that_crashed_has_its_works_again_and_what_runs_stays(system: SimulatedSystem) -> None:

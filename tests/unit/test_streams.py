@@ -27,6 +27,7 @@ from naive_daemon.otp import (
     WhichChildren,
     send_exit,
 )
+from tests.simulation.shown_clock import ShownClock
 
 PATIENCE_S = 10.0
 
@@ -290,6 +291,23 @@ def test_with_a_speed_trades_come_at_their_times_and_a_quicker_market_does_not_w
     system.run_until_idle()
     wait(system, 200)
     assert played(told) == [1, 2]  # the third was taken and is gone: the market did not wait
+
+
+@pytest.mark.parametrize("set_s", [-3_600, 3_600])
+def test_a_clock_that_is_set_neither_stops_nor_hurries_the_market(set_s: int) -> None:
+    time = VirtualClock(100 * NS_PER_S)
+    shown = ShownClock(time)
+    system = ActorSystem.simulated(time, shown=shown)
+    trades = [trade(number, at_s=1.0 * number) for number in range(1, 100)]
+    told = tape(system)
+    system.start(Player(Shelf(*trades, speed=Decimal(1))), names.PLAYER).tell(Play("AAAQ"))
+    system.run_until_idle()
+    shown.set_ahead(set_s)
+    for seconds in range(1, 60):
+        system.advance_to((100 + seconds) * NS_PER_S)
+        system.run_until_idle()
+        assert len(played(told)) == 1 + seconds
+    system.stop()
 
 
 def test_a_symbol_without_a_market_is_told(system: SimulatedSystem) -> None:
