@@ -22,7 +22,7 @@ from naive_daemon.domain.order import Order
 from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
 from naive_daemon.execution.client import ExchangeOrder, OrderReport
 from naive_daemon.execution.journal_store import JournalStore, SymbolJournal
-from naive_daemon.execution.order_id import is_ours, parse_client_order_id
+from naive_daemon.execution.order_id import is_ours
 from naive_daemon.execution.rebuilding import Rebuilder, Rebuilt
 from naive_daemon.storage.postgres.identity import PostgresIdentity
 from naive_daemon.witness import Witness
@@ -138,7 +138,7 @@ class LostJournal(msgspec.Struct, frozen=True, kw_only=True):
                 fee=self.fee,
                 trade=trade.get(symbol, TradeSettings()),
             )
-            rebuilt = rebuilder.rebuild(known, self._known_orders(journal, symbol, reports), reports)
+            rebuilt = rebuilder.rebuild(known, _known_orders(journal, reports), reports)
             journal.write(rebuilt.entries)
             _tell(log, symbol, rebuilt)
         log.info("journal is level with the exchange", account=self.account)
@@ -162,11 +162,10 @@ class LostJournal(msgspec.Struct, frozen=True, kw_only=True):
     def _is_ours(self, order: ExchangeOrder) -> bool:
         return is_ours(order.client_order_id, self.owner)
 
-    def _known_orders(self, journal: JournalStore, symbol: str, reports: Sequence[OrderReport]) -> dict[str, Order]:
-        ids = (report.client_order_id for report in reports)
-        derived = (parse_client_order_id(text, self.owner, self.account, symbol) for text in ids)
-        keys = sorted({found[0] for found in derived if found is not None})
-        return {order.client_order_id: order for orders in journal.load_cycles(keys) for order in orders}
+
+def _known_orders(journal: JournalStore, reports: Sequence[OrderReport]) -> dict[str, Order]:
+    found = journal.load_orders([report.client_order_id for report in reports])
+    return {order.client_order_id: order for order in found}
 
 
 def _tell(log: Any, symbol: str, rebuilt: Rebuilt) -> None:

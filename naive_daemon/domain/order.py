@@ -55,7 +55,8 @@ class OrderStatus(enum.StrEnum):
         return self in (OrderStatus.OPEN, OrderStatus.PARTLY_FILLED)
 
 
-_TERMINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
+_ENDED_UNFILLED = frozenset({OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
+_TERMINAL = _ENDED_UNFILLED | {OrderStatus.FILLED}
 
 
 class CycleKey(msgspec.Struct, frozen=True, order=True):
@@ -195,6 +196,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             commissions=commissions,
             trade_ids=self.trade_ids | {event.trade_id},
             updated_ns=event.time_ns,
+            reason=self.reason if status in _ENDED_UNFILLED else None,
         )
 
     def _moved(self, status: OrderStatus, time_ns: int, reason: str | None) -> "Order":

@@ -1,7 +1,7 @@
 """The journal actor: makes things durable first and passes them on then. Intents that gather share a commit.
 
 Receives: PlaceIntent, RecordEvent, RecordCycles, PassOn, ReleaseAccount; requests ClaimAccount, AskClaims, LoadSymbol,
-LoadAccount, LoadCycle, LoadRisk, AskJournal.
+LoadAccount, LoadCycle, LoadOrder, LoadRisk, AskJournal.
 Sends: OpenOrder and CyclesEnded to execution managers, OrderRecorded to accounts, after the commit and in order of
 arrival.
 State: what could not be written yet, and which accounts were claimed and given back. While the store is away nothing is
@@ -39,6 +39,7 @@ from naive_daemon.execution.journal_messages import (
     CyclesEnded,
     LoadAccount,
     LoadCycle,
+    LoadOrder,
     LoadRisk,
     LoadSymbol,
     OpenOrder,
@@ -208,7 +209,7 @@ class Journal(Actor):
     def _alike(self) -> list[Call]:
         """Give the requests that stand first and can be read at once: a start asks for thousands of cycles."""
         kind = type(self._waiting[0].message)
-        most = LOADS_MAX if kind in (LoadSymbol, LoadCycle) else 1
+        most = LOADS_MAX if kind in (LoadSymbol, LoadCycle, LoadOrder) else 1
         calls = takewhile(lambda one: isinstance(one, Call) and type(one.message) is kind, self._waiting)
         return list(islice(calls, most))
 
@@ -240,6 +241,10 @@ class Journal(Actor):
                 return loaded
             case [LoadCycle(), *_]:
                 return self._store.load_cycles([request.key for request in requests])
+            case [LoadOrder(), *_]:
+                ids = [request.client_order_id for request in requests]
+                found = {order.client_order_id: order for order in self._store.load_orders(ids)}
+                return [found.get(name) for name in ids]
             case [LoadAccount(account)]:
                 return (self._store.load_account(account),)
             case [LoadRisk(account, since_ns, sent_since_ns)]:

@@ -101,6 +101,12 @@ class CyclesEnded(msgspec.Struct, frozen=True):
 
 
 class LoadCycle(msgspec.Struct, frozen=True):
-    """Request: a cycle's orders, behind everything written before; answered by a tuple of orders, oldest first."""
+    """Request: what is kept of a cycle's orders, behind everything written before; answered by them, oldest first."""
 
     key: CycleKey
+
+
+class LoadOrder(msgspec.Struct, frozen=True):
+    """Request: an order, behind everything written before; answered by it, or by None where there is none."""
+
+    client_order_id: str

@@ -4,7 +4,7 @@ Writing is idempotent, because a commit whose answer was lost is written again: 
 rows. A position is the sum of its fills, so nothing here stores one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from naive_daemon.domain.events import OrderEvent
 from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.order import CycleKey, Order, OrderStatus
 from naive_daemon.domain.side import Side
+from naive_daemon.strategy.result import was_refused
 
 __all__ = [
     "AccountJournal",
@@ -30,6 +31,9 @@ __all__ = [
     "SideTotal",
     "SymbolJournal",
 ]
+
+REFUSALS_KEPT_MAX = 8
+"""So many refusals in a row make the longest pause (`trading/trader.py`): more of them decide nothing."""
 
 
 class CycleRecorded(msgspec.Struct, frozen=True):
@@ -70,8 +74,23 @@ def merge_cycle(cycle: Cycle, known: Cycle) -> Cycle:
     return msgspec.structs.replace(cycle, rebuy_reported=cycle.rebuy_reported or known.rebuy_reported)
 
 
+def kept_orders(orders: Iterable[Order]) -> tuple[Order, ...]:
+    """Give the orders of one cycle that its trader goes on with: of the refused ones the latest of each side.
+
+    A leg may be refused for months. The latest attempt says how many there were.
+    """
+    known = tuple(orders)
+    refused = sorted((order for order in known if was_refused(order)), key=lambda order: order.leg.attempt)
+    old = {
+        order.client_order_id
+        for side in Side
+        for order in [order for order in refused if order.side is side][:-REFUSALS_KEPT_MAX]
+    }
+    return tuple(order for order in known if order.client_order_id not in old) if old else known
+
+
 class OpenCycle(msgspec.Struct, frozen=True):
-    """A cycle that has not ended, with all of its orders, oldest first."""
+    """A cycle that has not ended, with the orders that are kept of it (`kept_orders`), oldest first."""
 
     cycle: Cycle
     orders: tuple[Order, ...]
@@ -112,10 +131,11 @@ class AccountJournal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RiskJournal(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account's risk is reckoned from: all orders of cycles that have not ended, and what was realised since.
+    """What an account's risk is reckoned from: orders of cycles that have not ended, and what was realised since.
 
-    `realised_pnl`: by symbol, in its quote asset, of cycles that ended at `since_ns` or later. `sent_ns`: when each
-    order was made whose intent is of `sent_since_ns` or later, sent or not, oldest first.
+    `open_cycle_orders`: those that are kept of each cycle (`kept_orders`), oldest first. `realised_pnl`: by symbol, in
+    its quote asset, of cycles that ended at `since_ns` or later. `sent_ns`: when each order was made whose intent is of
+    `sent_since_ns` or later, sent or not, oldest first.
     """
 
     open_cycle_orders: tuple[Order, ...]
@@ -136,10 +156,13 @@ class JournalStore(Protocol):
         """Read the same for many (account, symbol) at once, in the order of `keys`."""
 
     def load_cycle(self, key: CycleKey) -> tuple[Order, ...]:
-        """Read all orders of one cycle, oldest first."""
+        """Read the orders of one cycle, ended or not, that are kept of it (`kept_orders`), oldest first."""
 
     def load_cycles(self, keys: Sequence[CycleKey]) -> tuple[tuple[Order, ...], ...]:
         """Read the same for many cycles at once, in the order of `keys`."""
+
+    def load_orders(self, client_order_ids: Sequence[str]) -> tuple[Order, ...]:
+        """Read those of these orders that there are, oldest first."""
 
     def load_account(self, account: str) -> AccountJournal:
         """Read what the account's execution manager and a paper exchange start from."""

@@ -22,6 +22,7 @@ from naive_daemon.execution.journal_store import (
     SideTotal,
     SymbolJournal,
     is_stale_order,
+    kept_orders,
     merge_cycle,
 )
 
@@ -70,12 +71,16 @@ class MemoryJournal:
         return tuple(self.load_symbol(*key) for key in keys)
 
     def load_cycle(self, key: CycleKey) -> tuple[Order, ...]:
-        """Read all orders of one cycle, oldest first."""
-        return self._read(self._orders[name] for name in self._ids_by_cycle.get(key, ()))
+        """Read the orders of one cycle that are kept of it, oldest first."""
+        return kept_orders(self._read(self._orders[name] for name in self._ids_by_cycle.get(key, ())))
 
     def load_cycles(self, keys: Sequence[CycleKey]) -> tuple[tuple[Order, ...], ...]:
         """Read the same for many cycles."""
         return tuple(self.load_cycle(key) for key in keys)
+
+    def load_orders(self, client_order_ids: Sequence[str]) -> tuple[Order, ...]:
+        """Read those of these orders that there are, oldest first."""
+        return self._read(self._orders[name] for name in set(client_order_ids) & self._orders.keys())
 
     def load_account(self, account: str) -> AccountJournal:
         """Read what the account's execution manager and a paper exchange start from."""
@@ -100,7 +105,7 @@ class MemoryJournal:
         for cycle in cycles:
             if cycle.result is not None and cycle.result.finished_ns >= since_ns:
                 realised[cycle.key.symbol] = EXACT.add(realised[cycle.key.symbol], cycle.result.realised_pnl)
-        opened = (self._orders[name] for c in cycles if c.result is None for name in self._ids_by_cycle.get(c.key, ()))
+        opened = (order for cycle in cycles if cycle.result is None for order in self.load_cycle(cycle.key))
         made = (order.created_ns for order in self._orders.values() if order.key.account == account)
         return RiskJournal(
             open_cycle_orders=self._read(opened),

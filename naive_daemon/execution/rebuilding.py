@@ -42,7 +42,7 @@ class Rebuilder(msgspec.Struct, frozen=True, kw_only=True):
     trade: TradeSettings
 
     def rebuild(self, journal: SymbolJournal, known: Mapping[str, Order], reports: Sequence[OrderReport]) -> "Rebuilt":
-        """Give what is to be written. `known`: orders of the journal by id, of every cycle that a report is of.
+        """Give what is to be written. `known`: the orders of the journal that reports are of, by id.
 
         Reports of others' orders, and of what the exchange has refused, are passed over.
         """

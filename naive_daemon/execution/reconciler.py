@@ -5,7 +5,8 @@ does not live here is looked up in the journal; an order that no journal knows i
 though it is over here is taken off the book: nobody here would act on it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import msgspec
 
@@ -31,12 +32,16 @@ UNLISTED_LOGGED_MAX = 100
 
 
 class _Round(msgspec.Struct):
-    """What one comparison has found so far; over when nobody is met any more whom the journal has to recognise."""
+    """What one comparison has found so far; over when nobody is met any more whom the journal has to recognise.
+
+    `callers` get its report: they have asked before its snapshot was read, or before that of one it has overtaken.
+    """
 
     live_here: int
     live_there: int
     foreign: int
     differences: list[Difference]
+    callers: list[Call]
     orphans: int = 0
 
 
@@ -74,20 +79,28 @@ class Reconciler:
         self._round: _Round | None = None
         self._callers: list[Call] = []
         self._is_snapshot_asked = self._is_routine = False
+        self._questions = 0
         self._doubted_until_s = 0.0
         self._changed_since: set[str] = set()
         self._unlisted: set[str] = set()
         self.foreign = self.differences = self.orphans = 0
 
     def begin(self, caller: Call | None = None, *, is_routine: bool = False) -> None:
-        """Have the exchange say what rests, and compare; the caller gets the report of that round."""
+        """Have the exchange say what rests, and compare; the caller gets the report of that round.
+
+        Who has a reason does not wait for a routine's answer, which comes after everything else, if at all: it is
+        asked anew, and only the newest answer counts.
+        """
         if caller is not None:
             self._callers.append(caller)
-        if not self._is_snapshot_asked:
-            self._is_snapshot_asked, self._is_routine = True, is_routine
-            self._changed_since.clear()
-            client = self._actor.system.whereis(names.client(self._account))
-            self._actor.request(client, AskSnapshot(is_routine), self._take_answer, SNAPSHOT_TIMEOUT_S)
+        if self._is_snapshot_asked and (is_routine or not self._is_routine):
+            return
+        self._is_snapshot_asked, self._is_routine = True, is_routine
+        self._changed_since.clear()
+        self._questions += 1
+        take = partial(self._take_answer, self._questions)
+        client = self._actor.system.whereis(names.client(self._account))
+        self._actor.request(client, AskSnapshot(is_routine), take, SNAPSHOT_TIMEOUT_S)
 
     def doubt(self, reason: str) -> None:
         """Compare now, as a refusal says that the books may be wrong; not again for a while, however many say so."""
@@ -97,12 +110,14 @@ class Reconciler:
             self._actor.log.info("reconciling", reason=reason)
             self.begin()
 
-    def take(self, snapshot: AccountSnapshot) -> None:
-        """Compare with a snapshot; what it leaves open is asked one by one."""
+    def take(self, snapshot: AccountSnapshot, callers: Iterable[Call] = ()) -> None:
+        """Compare with a snapshot; what it leaves open is asked one by one. The callers get the report."""
         for balance in snapshot.balances:
             self._actor.system.tell(names.account(self._account), balance)
+        waiting = list(callers)
         if self._round is not None:  # it still waits for the journal; whom it has met counts in the next
             self._tell(self._round)
+            waiting += self._round.callers
         live = self._books.live
         found = compare(
             live, snapshot, lambda text: is_ours(text, self._owner), self._indexer.knows, frozenset(self._changed_since)
@@ -110,7 +125,7 @@ class Reconciler:
         self._changed_since.clear()
         # What is asked about already was told when it was found.
         fresh = [one for one in found.differences if one.client_order_id not in self._asking]
-        self._round = _Round(len(live), len(snapshot.orders), found.foreign, fresh)
+        self._round = _Round(len(live), len(snapshot.orders), found.foreign, fresh, waiting)
         for resting in found.accepted:
             self._asking.accept(resting)
         for order in found.asked:
@@ -139,15 +154,17 @@ class Reconciler:
             self._unlisted.add(symbol)
             self._actor.log.warning("event of a symbol that was never configured", symbol=symbol)
 
-    def _take_answer(self, snapshot: AccountSnapshot | RequestFailed) -> None:
+    def _take_answer(self, question: int, snapshot: AccountSnapshot | RequestFailed) -> None:
+        if question != self._questions:
+            return
+        callers, self._callers = self._callers, []
         self._is_snapshot_asked = False
         if isinstance(snapshot, AccountSnapshot):
-            self.take(snapshot)
+            self.take(snapshot, callers)
             return
         # A routine has least priority, so it may find no room for a while: that is no trouble, the next one comes.
-        log = self._actor.log.info if self._is_routine and not self._callers else self._actor.log.warning
+        log = self._actor.log.info if self._is_routine else self._actor.log.warning
         log("not reconciled", reason=str(snapshot.reason))
-        callers, self._callers = self._callers, []
         for call in callers:
             call.fail(snapshot.reason)
 
@@ -212,8 +229,7 @@ class Reconciler:
             foreign=ended.foreign,
             orphans=ended.orphans,
         )
-        callers, self._callers = self._callers, []
-        for call in callers:
+        for call in ended.callers:
             call.reply(report)
 
     def _tell(self, ended: _Round) -> None:

@@ -14,7 +14,7 @@ from naive_daemon.domain.events import OrderEvent
 from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.execution.client import AskOrder, ExchangeOrder, OrderReport
-from naive_daemon.execution.journal_messages import LoadCycle
+from naive_daemon.execution.journal_messages import LoadOrder
 from naive_daemon.execution.order_id import parse_client_order_id
 from naive_daemon.execution.rebuilding import order_as_sent
 from naive_daemon.otp import Actor, RequestFailed
@@ -78,19 +78,17 @@ class Strangers:
         return True
 
     def _ask_journal(self, derived: tuple[CycleKey, Leg], client_order_id: str, resting: ExchangeOrder | None) -> None:
-        def take(orders: tuple[Order, ...] | RequestFailed) -> None:
-            if isinstance(orders, RequestFailed):
-                self._give_up(client_order_id, str(orders.reason))
-                return
-            known = next((order for order in orders if order.client_order_id == client_order_id), None)
-            if known is not None:
+        def take(known: Order | RequestFailed | None) -> None:
+            if isinstance(known, RequestFailed):
+                self._give_up(client_order_id, str(known.reason))
+            elif known is not None:
                 self._end(client_order_id, known, resting, is_orphan=False)
             elif resting is not None:
                 self._end(client_order_id, order_as_sent(*derived, resting), resting, is_orphan=True)
             else:
                 self._ask_exchange(derived, client_order_id)
 
-        self._actor.request(self._actor.system.whereis(names.JOURNAL), LoadCycle(derived[0]), take, TIMEOUT_S)
+        self._actor.request(self._actor.system.whereis(names.JOURNAL), LoadOrder(client_order_id), take, TIMEOUT_S)
 
     def _ask_exchange(self, derived: tuple[CycleKey, Leg], client_order_id: str) -> None:
         def take(report: OrderReport | RequestFailed) -> None:

@@ -35,6 +35,7 @@ class Signal(msgspec.Struct, frozen=True):
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a trader knows of its cycle: its orders are the truth, the rest is derived.
 
+    Of the orders that were refused only the latest of each side are there; attempts are numbered all the same.
     `refused_price` is the market price at which an order was last refused; cleared when one is accepted. `signal` is
     the last one that was heard, new or old; after a restart it is told again.
     """

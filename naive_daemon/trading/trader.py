@@ -22,11 +22,12 @@ from naive_daemon import names
 from naive_daemon.account.account import AccountStarted, OrderNotice
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.cycle import CycleOutcome
-from naive_daemon.domain.events import OrderEvent, Trade
+from naive_daemon.domain.events import OrderEvent, OrderFilled, Trade
 from naive_daemon.domain.money import plain
 from naive_daemon.domain.order import Leg, Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_messages import LoadCycle, PassOn, PlaceIntent
+from naive_daemon.execution.journal_store import REFUSALS_KEPT_MAX, kept_orders
 from naive_daemon.execution.messages import CancelOrder, EntriesHeld, EntriesReviewed
 from naive_daemon.execution.order_id import client_order_id
 from naive_daemon.market.feed import Await, FeedStarted
@@ -49,6 +50,7 @@ from naive_daemon.strategy.protocol import (
     StrategyEvent,
     Wake,
 )
+from naive_daemon.strategy.result import was_refused
 from naive_daemon.trading.context import SymbolContext
 from naive_daemon.trading.hearing import Hearing
 from naive_daemon.trading.hindrances import Hindrances
@@ -57,7 +59,7 @@ from naive_daemon.trading.reports import CycleFinished, EntriesHeard, PositionRe
 
 CONFIRM_TIMEOUT_S = 60.0
 REFUSED_PAUSE_S = 1
-REFUSED_PAUSE_MAX_S = 64
+REFUSED_PAUSE_MAX_S = REFUSED_PAUSE_S << (REFUSALS_KEPT_MAX - 2)
 """From the second refusal in a row a leg is tried again after this, in the market's time; each pause is doubled."""
 
 
@@ -218,14 +220,18 @@ class Trader(Actor):
             self._journal.tell(PassOn(names.execution_manager(account), heard))
 
     def _take(self, event: OrderEvent) -> None:
-        orders = tuple(
-            order.apply(event) if order.client_order_id == event.client_order_id else order
-            for order in self._position.orders
-        )
-        if all(new is old for new, old in zip(orders, self._position.orders, strict=True)):
+        orders = self._position.orders
+        known = next((order for order in orders if order.client_order_id == event.client_order_id), None)
+        if isinstance(event, OrderFilled) and (known is None or was_refused(known)):
+            # Refused, and perhaps not kept any more: with this fill, what is kept of the cycle is another.
+            self.log.warning("filled though it was refused", order=event.client_order_id)
+            self._confirm()
             return
+        order = None if known is None else known.apply(event)
+        if order is None or order is known:
+            return
+        orders = kept_orders(order if each is known else each for each in orders)
         self._position = msgspec.structs.replace(self._position, orders=orders)
-        order = next(order for order in orders if order.client_order_id == event.client_order_id)
         log_event(self.log, order, event)
         self._report()
         if self._is_confirmed:

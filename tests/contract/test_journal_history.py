@@ -18,6 +18,7 @@ from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import (
+    REFUSALS_KEPT_MAX,
     Cycle,
     CycleOutcome,
     CycleRecorded,
@@ -72,7 +73,7 @@ def entries(draw: st.DrawFn, cycles: Sequence[int]) -> JournalEntry:
                 result=draw(st.none() | results()),
             )
         )
-    leg = Leg(draw(st.sampled_from(Side)), draw(st.integers(1, 2)))
+    leg = Leg(draw(st.sampled_from(Side)), draw(st.integers(1, 2 + REFUSALS_KEPT_MAX)))
     order = Order(
         client_order_id=f"{key}/{leg.side}{leg.attempt}",
         key=key,
@@ -153,6 +154,8 @@ def test_running_totals_are_the_sums(postgres: PostgresJournal, history: list[Jo
     assert start_of(postgres, account) == start_of(memory, account)
     keys = [CycleKey(account, *rest) for rest in product(SYMBOLS, TRADERS, CYCLES)]
     assert postgres.load_cycles(keys) == memory.load_cycles(keys)
+    ids = [order.client_order_id for order in memory.orders()]
+    assert postgres.load_orders(ids) == memory.load_orders(ids) == memory.orders()
 
 
 @many

@@ -387,6 +387,28 @@ def test_the_orders_of_one_cycle_are_read_whether_it_has_ended_or_not(reopen: Re
     assert reopen().load_cycle(msgspec.structs.replace(KEY, trader=9)) == ()
 
 
+def test_of_refused_orders_the_latest_of_each_side_are_kept(reopen: Reopen) -> None:
+    """Of a cycle, that is, and beside all others; each one is still found by its id."""
+    reopen().write([CycleRecorded(cycle())])
+    orders: list[Order] = []
+    for attempt in range(1, 13):
+        for side in Side:
+            made = order(f"nd-{side}{attempt}", leg=Leg(side, attempt), created_ns=NOW_NS + attempt)
+            kind = OrderCancelled if attempt == 2 else OrderRejected
+            told = (filled(made, f"{side}1", "4"), ended(made, kind)) if attempt == 1 else (ended(made, kind),)
+            final, entries = after(made, *told)
+            orders.append(final)
+            reopen().write(entries)
+    kept = tuple(order for order in orders if order.leg.attempt not in (3, 4))
+    assert orders_of(reopen()) == kept
+    assert reopen().load_cycle(KEY) == kept
+    assert reopen().load_risk("main", 0, 0).open_cycle_orders == kept
+    assert reopen().load_orders([orders[4].client_order_id, "nobody's", orders[0].client_order_id]) == (
+        orders[0],
+        orders[4],
+    )
+
+
 def test_the_risk_of_an_account_is_all_orders_of_its_open_cycles(reopen: Reopen) -> None:
     opened, ended_key = KEY, msgspec.structs.replace(KEY, cycle=2)
     other_symbol = CycleKey("main", "ETHUSDT", 7, 1)

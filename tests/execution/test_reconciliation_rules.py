@@ -9,11 +9,13 @@ from naive_daemon.domain.events import OrderFilled
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.asking import NEVER_PLACED
-from naive_daemon.execution.client import BooksDoubted, OrderReport
+from naive_daemon.execution.client import AskSnapshot, BooksDoubted, OrderReport
 from naive_daemon.execution.inquiry import AT_ONCE_MAX
 from naive_daemon.execution.journal_store import OrderRecorded
 from naive_daemon.execution.order_id import client_order_id
 from naive_daemon.execution.reconciler import DOUBT_PERIOD_S
+from naive_daemon.execution.reconciliation import Reconcile, ReconciliationReport
+from naive_daemon.otp import Call, crash
 from tests.execution.desk import (
     ACCOUNT,
     CANCELLED,
@@ -42,6 +44,10 @@ FOREIGN = there(make_order(9), client_order_id="web_123")
 def known(status: OrderStatus, fill: str = "0") -> Order:
     is_known = status in (OPEN, PARTLY)
     return make_order(1, status=status, filled=Decimal(fill), exchange_order_id="x1" if is_known else None)
+
+
+def failed(reason: object) -> None:
+    raise AssertionError(reason)
 
 
 @pytest.mark.parametrize(
@@ -286,6 +292,51 @@ def test_a_round_that_another_overtakes_is_counted_all_the_same(logs: list[Any])
     desk.system.run_until_idle()
     assert [entry["kind"] for entry in logs if "differ" in entry["event"]] == ["not on the book", "orphan"]
     assert desk.view().differences == 2
+
+
+def test_who_asks_gets_the_report_of_the_snapshot_that_is_asked_for_it() -> None:
+    """Not of one that still waits for the journal, whose snapshot was read before."""
+    desk = Desk().start()
+    desk.client.is_mute = True
+    found: list[ReconciliationReport] = []
+    desk.tell(Call(Reconcile(), found.append, failed))
+    desk.client.rest(there(SELL))  # a stranger, so the round waits for the journal
+    desk.client.questions.pop().reply(desk.client.snapshot())
+    desk.manager.tell(Call(Reconcile(), found.append, failed))
+    desk.system.run_until_idle()
+    assert [each.orphans for each in found] == [1]
+    (question,) = (one for one in desk.client.questions if one.message == AskSnapshot())
+    question.reply(desk.client.snapshot())
+    desk.system.run_until_idle()
+    assert [each.orphans for each in found] == [1, 0]
+
+
+def test_who_asks_while_a_round_is_overtaken_gets_the_report_of_the_one_that_ends() -> None:
+    desk = Desk().start()
+    desk.client.is_mute = True
+    found: list[ReconciliationReport] = []
+    desk.tell(Call(Reconcile(), found.append, failed))
+    desk.client.rest(there(SELL))
+    desk.client.questions.pop().reply(desk.client.snapshot())
+    desk.tell(desk.client.snapshot())  # as after a reconnection
+    assert [each.live_there for each in found] == [1]
+
+
+def test_who_has_a_reason_does_not_wait_for_a_routine_nor_fails_with_it() -> None:
+    desk = Desk().start(reconcile_interval_s=60.0).open(BUY)
+    desk.client.is_mute = True
+    desk.wait(60)
+    found: list[ReconciliationReport] = []
+    desk.tell(Call(Reconcile(), found.append, failed))
+    routine, asked = desk.client.questions
+    assert (routine.message, asked.message) == (AskSnapshot(is_routine=True), AskSnapshot())
+    routine.fail(crash("no room"))
+    desk.client.rest(there(BUY))
+    asked.reply(desk.client.snapshot())
+    desk.system.run_until_idle()
+    assert [each.live_there for each in found] == [1]
+    desk.wait(60)
+    assert len(desk.client.questions) == 3  # the next routine
 
 
 def test_a_comparison_that_fails_is_told_and_changes_nothing() -> None:

@@ -3,14 +3,23 @@
 from decimal import Decimal
 from itertools import pairwise
 
+import pytest
+
 from naive_daemon import names
 from naive_daemon.clock import NS_PER_S
-from naive_daemon.domain.events import Trade
+from naive_daemon.domain.events import OrderFilled, Trade
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.side import Side
+from naive_daemon.execution.journal_store import REFUSALS_KEPT_MAX
 from naive_daemon.market.feed import DeliverTrade, TradeArrived
 from naive_daemon.trading.trader import REFUSED_PAUSE_MAX_S
 from tests.trading.plant import Plant
+
+
+def swing(plant: Plant, count: int) -> None:
+    """Let a market move by 1 % with every trade."""
+    for number in range(count):
+        plant.trade("100" if number % 2 else "101")
 
 
 def refused_buys(plant: Plant) -> list[int]:
@@ -23,8 +32,7 @@ def test_refused_orders_pause_longer_and_longer_and_go_on() -> None:
     plant = Plant()
     plant.opening = {"Q": Decimal(1)}  # every buy is refused: insufficient balance
     plant.start().on()
-    for number in range(3_000):  # five minutes of a market that moves by 1 % with every trade
-        plant.trade("100" if number % 2 else "101")
+    swing(plant, 3_000)  # five minutes
     at_s = refused_buys(plant)
     pauses = [later - earlier for earlier, later in pairwise(at_s)]
     assert pauses[1:7] == [1, 2, 4, 8, 16, 32]
@@ -32,16 +40,76 @@ def test_refused_orders_pause_longer_and_longer_and_go_on() -> None:
     plant.stop()
 
 
+def test_a_leg_that_is_refused_for_long_is_known_by_its_latest_attempts_only() -> None:
+    plant = Plant()
+    plant.opening = {"Q": Decimal(1)}
+    plant.start().on()
+    swing(plant, 4_000)
+    refused = plant.orders(OrderStatus.REJECTED)
+    (trader,) = plant.traders()
+    assert len(refused) > REFUSALS_KEPT_MAX
+    assert trader._position.orders == tuple(refused[-REFUSALS_KEPT_MAX:])
+    plant.check()
+
+
+@pytest.mark.parametrize("dies", [True, False], ids=["process", "trader"])
+def test_who_takes_over_pauses_as_long_and_numbers_its_attempts_on(dies: bool) -> None:
+    plant = Plant()
+    plant.opening = {"Q": Decimal(1)}
+    plant.start().on()
+    swing(plant, 4_000)
+    if dies:
+        plant.die()
+        plant.start()
+    else:
+        plant.kill(plant.traders()[0].name)
+        plant.settle()
+    (trader,) = plant.traders()
+    assert len(trader._position.orders) == REFUSALS_KEPT_MAX
+    swing(plant, 2_000)
+    at_s = refused_buys(plant)
+    assert {later - earlier for earlier, later in pairwise(at_s[7:])} == {REFUSED_PAUSE_MAX_S}
+    assert [order.leg.attempt for order in plant.orders()] == list(range(1, len(at_s) + 1))
+    plant.check()
+
+
+@pytest.mark.parametrize("place", [0, -1], ids=["not kept", "kept"])
+def test_what_was_refused_and_is_filled_after_all_counts(place: int) -> None:
+    """An order that was called never placed was, and one that a position has no more is in it again."""
+    plant = Plant()
+    plant.opening = {"Q": Decimal(1)}
+    plant.start().on()
+    swing(plant, 4_000)
+    plant.is_checked = False  # the paper exchange knows nothing of it
+    one = plant.orders(OrderStatus.REJECTED)[place]
+    fill = OrderFilled(
+        account=one.key.account,
+        symbol=one.symbol,
+        client_order_id=one.client_order_id,
+        exchange_order_id="9",
+        trade_id="9",
+        price=one.price,
+        quantity=one.quantity,
+        commission=Decimal(0),
+        commission_asset="Q",
+        time_ns=plant.clock.now_ns(),
+    )
+    plant.system.tell(names.execution_manager(one.key.account), fill)
+    plant.settle()
+    (trader,) = plant.traders()
+    assert one.apply(fill) in trader._position.orders
+    assert trader._is_confirmed
+    assert trader._position.orders == plant.journal.load_cycle(one.key)
+
+
 def test_what_is_accepted_in_the_end_goes_on_as_if_nothing_had_been() -> None:
     plant = Plant()
     plant.opening = {"Q": Decimal(1)}
     plant.start().on()
-    for number in range(100):
-        plant.trade("100" if number % 2 else "101")
+    swing(plant, 100)
     plant.engine._ledger.receive("main", "Q", Decimal(1_000_000))
     plant.is_checked = False  # money from nowhere is in no journal
-    for number in range(200):
-        plant.trade("100" if number % 2 else "101")
+    swing(plant, 200)
     plant.trades("103", "104")
     assert plant.completed()
     plant.stop()

@@ -22,6 +22,7 @@ from naive_daemon.execution.journal_messages import (
     AccountClaimed,
     ClaimAccount,
     LoadCycle,
+    LoadOrder,
     LoadSymbol,
     OpenOrder,
     PassOn,
@@ -188,6 +189,14 @@ def test_a_request_reads_what_was_told_before_it() -> None:
     answers: list[Any] = []
     bench.tell(PlaceIntent(order()), Call(LoadCycle(KEY), answers.append, answers.append), PlaceIntent(order(2)))
     assert answers == [(order(),)]
+
+
+def test_an_order_is_read_by_its_id_behind_what_was_told_before() -> None:
+    bench = Bench()
+    answers: list[Any] = []
+    asked = (Call(LoadOrder(name), answers.append, answers.append) for name in ("id2", "id1"))
+    bench.tell(PlaceIntent(order()), *asked, PlaceIntent(order(2)))
+    assert answers == [None, order()]
 
 
 def test_requests_that_gathered_are_read_at_once_in_the_order_of_things() -> None:

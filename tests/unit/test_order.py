@@ -117,6 +117,13 @@ def test_the_table_names_every_status_and_the_terminal_ones_never_reopen() -> No
         assert all(after is SAME or after in terminal for after in LIFE[status])
 
 
+def test_a_reason_goes_with_what_it_was_the_reason_of() -> None:
+    unknown = order(PARTLY, "3").apply(order().event(OrderUnknown, 5, "the exchange does not find it"))
+    assert [unknown.apply(filled(quantity)).reason for quantity in ("4", "7")] == [None, None]
+    cancelled = unknown.apply(order().event(OrderCancelled, 5, "asked"))
+    assert [cancelled.apply(filled(quantity)).reason for quantity in ("4", "7")] == ["asked", None]
+
+
 def test_a_fill_counts_once_by_its_trade_id() -> None:
     once = order(OPEN).apply(filled("4", "7"))
     assert once.apply(filled("4", "7")) is once

@@ -79,7 +79,7 @@ class PostgresJournal:
         return tuple(_symbol_journal(row) for row in rows)
 
     def load_cycle(self, key: CycleKey) -> tuple[Order, ...]:
-        """Read all orders of one cycle, ended or not, oldest first."""
+        """Read the orders of one cycle, ended or not, that are kept of it, oldest first."""
         (orders,) = self.load_cycles([key])
         return orders
 
@@ -88,6 +88,12 @@ class PostgresJournal:
         with self._session.connection() as connection:
             rows = connection.execute(journal_sql.LOAD_CYCLES, {"keys": _encode(keys).decode()}).fetchall()
         return tuple(tuple(record.order() for record in _orders(orders)) for (orders,) in rows)
+
+    def load_orders(self, client_order_ids: Sequence[str]) -> tuple[Order, ...]:
+        """Read those of these orders that there are, oldest first."""
+        with self._session.connection() as connection:
+            (orders,) = _one(connection, journal_sql.LOAD_ORDERS, {"ids": list(client_order_ids)})
+        return tuple(record.order() for record in _orders(orders))
 
     def load_account(self, account: str) -> AccountJournal:
         """Read what the account's books start from."""

@@ -2,12 +2,15 @@
 
 Rows go in as one JSON array for each table; PostgreSQL reads decimals from text, so they stay exact. `write` needs each
 key once (an upsert can not touch a row twice); `journal` folds entries of the same key before. Its conditions are those
-of `is_stale_order` and `merge_cycle`, and the contract tests hold both to the same behaviour.
+of `is_stale_order` and `merge_cycle`, those of `_kept` are those of `kept_orders`, and the contract tests hold both to
+the same behaviour.
 
 Nothing that is loaded at a start reads what is over: sums and numbers come from the totals that triggers keep.
 """
 
 from functools import cache
+
+from naive_daemon.execution.journal_store import REFUSALS_KEPT_MAX
 
 _WRITE = {
     "orders": """
@@ -78,6 +81,27 @@ _ORDER = """
     ARRAY(SELECT trade_id FROM fills WHERE fills.client_order_id = o.client_order_id) AS trade_ids
 """
 
+_WAS_REFUSED = "(o.status = 'rejected' AND o.filled = 0)"
+
+
+def _kept(source: str) -> str:
+    """Give the query of those orders `o` of a source that are kept of their cycles."""
+    return f"""
+        SELECT {_ORDER} FROM (
+            SELECT o.*, row_number() OVER (
+                PARTITION BY o.symbol, o.trader, o.cycle, o.side, {_WAS_REFUSED} ORDER BY o.attempt DESC) AS place
+            FROM {source}) AS o
+        WHERE NOT {_WAS_REFUSED} OR o.place <= {REFUSALS_KEPT_MAX}"""
+
+
+_OF_OPEN_CYCLES = "cycles AS c JOIN orders AS o USING (account, symbol, trader, cycle) WHERE c.finished_ns IS NULL"
+_KEPT_OF_ACCOUNT = _kept(f"{_OF_OPEN_CYCLES} AND c.account = %(account)s")
+_KEPT_OF_SYMBOL = _kept(f"{_OF_OPEN_CYCLES} AND c.account = asked.account AND c.symbol = asked.symbol")
+_KEPT_OF_CYCLE = _kept(
+    "orders AS o WHERE (o.account, o.symbol, o.trader, o.cycle) "
+    "= (asked.account, asked.symbol, asked.trader, asked.cycle)"
+)
+
 # One row for each (account, symbol) that is asked for, in the order in which they are asked for.
 LOAD_SYMBOLS = f"""
 SELECT
@@ -85,9 +109,7 @@ SELECT
         SELECT account, symbol, trader, cycle, budget, fee, settings, started_ns, rebuy_reported, dust_in
         FROM cycles
         WHERE account = asked.account AND symbol = asked.symbol AND finished_ns IS NULL) AS c),
-    (SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM (
-        SELECT {_ORDER} FROM cycles AS c JOIN orders AS o USING (account, symbol, trader, cycle)
-        WHERE c.account = asked.account AND c.symbol = asked.symbol AND c.finished_ns IS NULL) AS o),
+    (SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM ({_KEPT_OF_SYMBOL}) AS o),
     (SELECT coalesce(json_object_agg(trader, last_cycle), '{{}}')::text FROM trader_numbers AS n
         WHERE n.account = asked.account AND n.symbol = asked.symbol),
     coalesce(t.completed, 0), coalesce(t.realised_pnl, 0), coalesce(t.dust_base, 0)
@@ -99,13 +121,15 @@ ORDER BY asked.place
 
 LOAD_CYCLES = f"""
 SELECT (
-    SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM (
-        SELECT {_ORDER} FROM orders AS o
-        WHERE o.account = asked.account AND o.symbol = asked.symbol AND o.trader = asked.trader
-          AND o.cycle = asked.cycle) AS o)
+    SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM ({_KEPT_OF_CYCLE}) AS o)
 FROM ROWS FROM (json_to_recordset(%(keys)s::json) AS (account text, symbol text, trader int, cycle bigint))
     WITH ORDINALITY AS asked(account, symbol, trader, cycle, place)
 ORDER BY asked.place
+"""
+
+LOAD_ORDERS = f"""
+SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM (
+    SELECT {_ORDER} FROM orders AS o WHERE client_order_id = ANY(%(ids)s)) AS o
 """
 
 LOAD_ACCOUNT = f"""
@@ -123,9 +147,7 @@ SELECT
 
 LOAD_RISK = f"""
 SELECT
-    (SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM (
-        SELECT {_ORDER} FROM cycles AS c JOIN orders AS o USING (account, symbol, trader, cycle)
-        WHERE c.account = %(account)s AND c.finished_ns IS NULL) AS o),
+    (SELECT coalesce(json_agg(o ORDER BY o.created_ns, o.client_order_id), '[]')::text FROM ({_KEPT_OF_ACCOUNT}) AS o),
     (SELECT coalesce(json_object_agg(symbol, realised_pnl::text), '{{}}')::text FROM (
         SELECT symbol, sum(realised_pnl) AS realised_pnl
         FROM cycles WHERE account = %(account)s AND finished_ns >= %(since_ns)s GROUP BY symbol) AS ended),

@@ -80,7 +80,7 @@ class SimulatedJournal:
         return self._books.load_symbols(keys)
 
     def load_cycle(self, key: CycleKey) -> tuple[Order, ...]:
-        """Read all orders of one cycle, oldest first."""
+        """Read what is kept of the orders of one cycle, oldest first."""
         self._connection.ask("journal.load")
         return self._books.load_cycle(key)
 
@@ -88,6 +88,11 @@ class SimulatedJournal:
         """Read the same for many cycles."""
         self._connection.ask("journal.load")
         return self._books.load_cycles(keys)
+
+    def load_orders(self, client_order_ids: Sequence[str]) -> tuple[Order, ...]:
+        """Read those of these orders that there are."""
+        self._connection.ask("journal.load")
+        return self._books.load_orders(client_order_ids)
 
     def load_account(self, account: str) -> AccountJournal:
         """Read what the account's execution manager and a paper exchange start from."""

@@ -69,6 +69,7 @@ JOURNAL_CALLS: dict[str, tuple[str, Callable[[JournalStore], object]]] = {
     "load_symbols": ("journal.load", lambda journal: journal.load_symbols([("main", "AAAQ")])),
     "load_cycle": ("journal.load", lambda journal: journal.load_cycle(order().key)),
     "load_cycles": ("journal.load", lambda journal: journal.load_cycles([order().key])),
+    "load_orders": ("journal.load", lambda journal: journal.load_orders(["nd-1"])),
     "load_account": ("journal.load", lambda journal: journal.load_account("main")),
     "load_risk": ("journal.load", lambda journal: journal.load_risk("main", 0, 0)),
     "write": ("journal.write", lambda journal: journal.write(BATCH)),
