@@ -1,4 +1,4 @@
-"""Each change of a symbol's switch has a number of its own, which the daemon says with what it does about it."""
+"""Each time a symbol is switched has a number of its own, which the daemon says with what it does about it."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,8 @@ down_revision = "0015"
 branch_labels = None
 depends_on = None
 
-# Any writer counts, plain SQL too, and a number never comes again, also not in a row that was deleted and written anew.
+# Any writer counts, plain SQL too, and who says the same again; a number never comes again, also not in a row that was
+# deleted and written anew.
 NUMBER = """
 CREATE FUNCTION number_switch() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -16,7 +17,10 @@ BEGIN
     RETURN NEW;
 END $$
 """
-SWITCHED = {"INSERT": "NEW.status <> 'off'", "UPDATE": "NEW.status <> OLD.status"}
+SWITCHED = {
+    "insert": "INSERT ON settings FOR EACH ROW WHEN (NEW.status <> 'off')",
+    "update": "UPDATE OF status ON settings FOR EACH ROW",
+}
 
 
 def upgrade() -> None:
@@ -24,16 +28,13 @@ def upgrade() -> None:
         op.add_column(table, sa.Column("revision", sa.BigInteger, server_default=sa.text("0"), nullable=False))
     op.execute("CREATE SEQUENCE settings_revision OWNED BY settings.revision")
     op.execute(NUMBER)
-    for event, condition in SWITCHED.items():
-        op.execute(
-            f"CREATE TRIGGER settings_number_{event.lower()} BEFORE {event} ON settings "
-            f"FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION number_switch()"
-        )
+    for name, event in SWITCHED.items():
+        op.execute(f"CREATE TRIGGER settings_number_{name} BEFORE {event} EXECUTE FUNCTION number_switch()")
 
 
 def downgrade() -> None:
-    for event in SWITCHED:
-        op.execute(f"DROP TRIGGER settings_number_{event.lower()} ON settings")
+    for name in SWITCHED:
+        op.execute(f"DROP TRIGGER settings_number_{name} ON settings")
     op.execute("DROP FUNCTION number_switch")
     for table in ("settings", "actual_states"):
         op.drop_column(table, "revision")

@@ -53,7 +53,7 @@ class TradeSettings(msgspec.Struct, frozen=True, kw_only=True):
 class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the settings: what is wanted of (account, symbol).
 
-    `revision` is another one with each change of status; 0 while it was never switched, or where nobody reads it.
+    `revision` is another one each time a status is said, the same again too; 0 while none was, or nobody reads it.
     """
 
     account: str

@@ -7,18 +7,17 @@ Receives: what its listener hears; ReadSettings, ActualChanged and StatusDrained
 AccountConditionChanged from the account desk; KillSwitchObeyed from execution managers.
 Sends: SettingsRead to the switches, AccountsRead to the account desk, ControlStarted to both.
 State: what is not written yet: the newest actual state of each symbol and condition of each account, symbols that have
-drained, who obeys the kill switch. What switches and desk have not been told: whose rows were written.
+drained, who obeys the kill switch. What the desk has not been told: whose accounts were written.
 Crashes when: the listener's thread dies or the store refuses something for good; the daemon then starts its tree anew.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from naive_daemon import names
 from naive_daemon.domain.errors import TransientError
-from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.execution.messages import KillSwitchObeyed
 from naive_daemon.otp import Actor, ExitReason, Ref, Timer, crash
 from naive_daemon.trading.account_messages import AccountConditionChanged, AccountsRead, ReadAccounts
@@ -77,20 +76,10 @@ class _Beat(msgspec.Struct, frozen=True):
     pass
 
 
-class _Change(msgspec.Struct, frozen=True):
-    """What the trigger's notification says: whose row was written."""
-
-    account: str
-    symbol: str
-
-
 class _AccountChange(msgspec.Struct, frozen=True):
     """What the trigger of accounts says."""
 
     account: str
-
-
-_Notice = TypeVar("_Notice", _Change, _AccountChange)
 
 
 class _Ear:
@@ -143,14 +132,12 @@ class Control(Actor):
         self._is_alone = is_alone
         self._listener: SettingsListener | None = None
         self._actual: dict[SymbolKey, ActualState] = {}
-        self._drained: dict[SymbolKey, None] = {}  # in their order: a set has one of its own in each process
+        self._drained: dict[SymbolKey, int] = {}  # the revision of the settings by which they have
         self._obeyed: dict[str, int] = {}
         self._conditions: dict[str, AccountCondition] = {}
-        self._touched: set[SymbolKey] = set()
-        self._told: frozenset[SymbolKey] = frozenset()
         self._touched_accounts: set[str] = set()
         self._told_accounts: frozenset[str] = frozenset()
-        self._has_misheard = False
+        self._has_misheard = self._has_been_deaf = False
         self._shall_read = True
         self._shall_beat = False
         self._is_away = False
@@ -185,29 +172,30 @@ class Control(Actor):
         match message:
             case _Heard(channel, payload):
                 self._shall_read = True
-                self._touch(channel, payload)
+                if channel == ACCOUNTS_CHANNEL:
+                    self._touch(payload)
             case _Listening():
                 self._shall_read = True
             case ReadSettings():
                 self._shall_read = True
-                self._touched |= self._told  # the switches that were told may have died before they read it
             case ReadAccounts():
                 self._shall_read = True
-                self._touched_accounts |= self._told_accounts
+                self._touched_accounts |= self._told_accounts  # the desk that was told may have died before it read it
             case AccountConditionChanged(condition):
                 self._conditions[condition.account] = condition
             case ActualChanged(actual):
                 self._actual[actual.account, actual.symbol] = actual
             case KillSwitchObeyed(account, revision):
                 self._obeyed[account] = revision
-            case StatusDrained(account, symbol):
-                self._drained[account, symbol] = None
+            case StatusDrained(account, symbol, revision):
+                self._drained[account, symbol] = revision
             case _Beat():
                 self._shall_beat = True
                 self.send_after(HEARTBEAT_S, _Beat())
             case _Retry():
                 self._retry = None
             case _Deaf(reason):
+                self._has_been_deaf = True
                 self.log.warning("settings are not heard", reason=reason)
             case _ListenerEnded():
                 self.exit(crash("the listener of the settings has died"))
@@ -234,8 +222,8 @@ class Control(Actor):
             self.log.info("settings are back")
 
     def _write(self) -> None:
-        for key in list(self._drained):
-            self._store.drained(*key)
+        for key, revision in list(self._drained.items()):
+            self._store.drained(*key, revision)
             del self._drained[key]
         for account, revision in list(self._obeyed.items()):
             self._store.confirm_kill_switch(account, revision)
@@ -254,30 +242,21 @@ class Control(Actor):
         rows = tuple(row for row in self._store.load_settings() if row.account in ours)
         safeguards = self._store.load_safeguards()
         self._shall_read = False
-        for row in rows:
-            if row.status is not TradingStatus.SHUTDOWN:  # it is wanted otherwise: a drain that comes later is another
-                self._drained.pop((row.account, row.symbol), None)
-        touched, touched_accounts = frozenset(self._touched), frozenset(self._touched_accounts)
+        if self._has_been_deaf:  # nobody knows whose rows were written meanwhile
+            self._touched_accounts.update(account.name for account in accounts)
+            self._has_been_deaf = False
+        touched = frozenset(self._touched_accounts)
         # Who is not there now asks when it is there again.
-        if self.system.tell(names.ACCOUNT_DESK, AccountsRead(accounts, touched_accounts)):
-            self._told_accounts = touched_accounts
+        if self.system.tell(names.ACCOUNT_DESK, AccountsRead(accounts, touched)):
+            self._told_accounts = touched
             self._touched_accounts.clear()
-        if self.system.tell(names.SWITCHES, SettingsRead(rows, touched, safeguards)):
-            self._told = touched
-            self._touched.clear()
+        self.system.tell(names.SWITCHES, SettingsRead(rows, safeguards))
 
-    def _touch(self, channel: str, payload: str) -> None:
-        """Note whose row was written. Anybody may notify; what names no row is told once, and touches nothing."""
-        if channel == SETTINGS_CHANNEL and (change := self._heard(payload, _Change)) is not None:
-            self._touched.add((change.account, change.symbol))
-        elif channel == ACCOUNTS_CHANNEL and (written := self._heard(payload, _AccountChange)) is not None:
-            self._touched_accounts.add(written.account)
-
-    def _heard(self, payload: str, kind: type[_Notice]) -> _Notice | None:
+    def _touch(self, payload: str) -> None:
+        """Note whose account was written. Anybody may notify; what names none is told once, and touches nothing."""
         try:
-            return msgspec.json.decode(payload, type=kind)
+            self._touched_accounts.add(msgspec.json.decode(payload, type=_AccountChange).account)
         except msgspec.DecodeError as error:
             if not self._has_misheard:
                 self.log.warning("notification not understood", payload=payload[:200], reason=str(error))
             self._has_misheard = True
-            return None

@@ -52,8 +52,8 @@ class DesiredStateStore(Protocol):
         Said when it is true: of a switch that is on, once no entry can leave any more. Saying it again changes nothing.
         """
 
-    def drained(self, account: str, symbol: str) -> None:
-        """Turn the status from shutdown to off; a status that was changed meanwhile stays."""
+    def drained(self, account: str, symbol: str, revision: int) -> None:
+        """Turn the status from shutdown to off; one that was said anew meanwhile, which `revision` tells, stays."""
 
     def record_actual(self, states: Sequence[ActualState]) -> None:
         """Write what symbols really do, and notify whoever waits for it."""

@@ -10,13 +10,12 @@ SymbolKey = tuple[str, str]
 
 
 class SettingsRead(msgspec.Struct, frozen=True):
-    """All settings that matter, as they are now. `touched`: whose rows an operator has just written.
+    """All settings that matter, as they are now.
 
     `safeguards`: kill switch and limits; None where nobody sets any (a backtest).
     """
 
     rows: tuple[SymbolSettings, ...]
-    touched: frozenset[SymbolKey] = frozenset()
     safeguards: Safeguards | None = None
 
 
@@ -35,10 +34,11 @@ class ActualChanged(msgspec.Struct, frozen=True):
 
 
 class StatusDrained(msgspec.Struct, frozen=True):
-    """The symbol has finished what was open: its status becomes off."""
+    """The symbol has finished what was open: its status becomes off, unless it is not of this revision any more."""
 
     account: str
     symbol: str
+    revision: int
 
 
 class AskSymbols(msgspec.Struct, frozen=True):

@@ -171,9 +171,9 @@ class Switches(Actor):
     def _take_read(self, read: SettingsRead) -> None:
         """Pass the safeguards on before anything that they guard starts."""
         self._guard.take_safeguards(read.safeguards)
-        self._take_settings(read.rows, read.touched)
+        self._take_settings(read.rows)
 
-    def _take_settings(self, rows: Iterable[SymbolSettings], touched: frozenset[SymbolKey]) -> None:
+    def _take_settings(self, rows: Iterable[SymbolSettings]) -> None:
         self._unread.clear()
         read = {(row.account, row.symbol): row for row in rows}
         for key, gone in self._symbols.items():
@@ -182,13 +182,13 @@ class Switches(Actor):
         for key, settings in read.items():
             symbol = self._symbols.get(key) or self._symbols.add(key, SymbolRecord(settings))
             before, symbol.settings = symbol.settings, settings
-            if symbol.is_looked_at(before, is_touched=key in touched):
+            if symbol.is_looked_at(before):
                 self._guard.look(key)
             symbol.is_read = True
             for call in self._asking.pop(key, ()):
                 symbol.told_leader = settings
                 call.reply(settings)
-            self._level(key, symbol, is_changed=before != settings, is_touched=key in touched)
+            self._level(key, symbol, again=before != settings)
 
     def _off(self, gone: SymbolSettings) -> SymbolSettings:
         """Give what is wanted of a symbol without a row; where its account is down, too, its orders are left alone."""
@@ -203,7 +203,7 @@ class Switches(Actor):
             if self._accounts.is_ours(account):
                 self._guard.add(account)
             for key, symbol in self._symbols.of_account(account):
-                self._level(key, symbol, is_changed=False, is_touched=False)
+                self._level(key, symbol, again=False)
 
     def _take_children(self, children: tuple[ChildInfo, ...] | RequestFailed) -> None:
         """Adopt the symbols that outlived the former switches, as off: what is wanted of them is read now.
@@ -223,7 +223,8 @@ class Switches(Actor):
         for read in early:
             self._take_read(read)
 
-    def _level(self, key: SymbolKey, symbol: SymbolRecord, *, is_changed: bool, is_touched: bool) -> None:
+    def _level(self, key: SymbolKey, symbol: SymbolRecord, *, again: bool) -> None:
+        """Bring what is so nearer to what is wanted; what was done for that already only `again`."""
         is_wanted = symbol.settings.status is not TradingStatus.OFF
         fee = self._accounts.fee(key[0])
         match symbol.state:
@@ -232,20 +233,20 @@ class Switches(Actor):
             case "starting" | "on" | "shutdown":
                 if not is_wanted or self._accounts.is_down(key[0]):
                     self._runner.stop(key, symbol)
-                elif is_changed:
+                elif again:
                     symbol.told_leader = symbol.settings
                     self.system.tell(names.leader(*key), SettingsChanged(symbol.settings))
             case "drained" if symbol.settings.status is TradingStatus.SHUTDOWN:
                 # Control may have died with it, or an operator have said so again before the end of it was read.
-                self.system.tell(names.CONTROL, StatusDrained(*key))
+                self.system.tell(names.CONTROL, StatusDrained(*key, symbol.settings.revision))
             case _ if is_wanted and fee is None:  # its account is not up
                 symbol.wait(self._accounts.reason(key[0]))
-            case "quarantined" if is_wanted and not is_touched:
+            case "quarantined" if is_wanted and not again:
                 pass
             case _ if is_wanted and fee is not None:
                 self._start_symbol(key, symbol, fee)
             case _:  # also off already: `stop --orders cancel` is for what was left resting
-                self._turn_off(key, symbol, is_touched=is_touched)
+                self._turn_off(key, symbol, again=again)
         self._symbols.tell(symbol)
 
     # Start and stop -------------------------------------------------------------------------------------------------
@@ -257,7 +258,7 @@ class Switches(Actor):
 
     def _take_running(self, key: SymbolKey, symbol: SymbolRecord) -> None:
         """Tell its leader the settings: it may have reported and drained while nobody waited, and says so again."""
-        self._level(key, symbol, is_changed=True, is_touched=False)
+        self._level(key, symbol, again=True)
 
     def _stopped(self, key: SymbolKey) -> None:
         symbol = self._symbols.get(key)
@@ -267,16 +268,16 @@ class Switches(Actor):
         symbol.rest()
         if symbol.has_drained and symbol.settings.status is TradingStatus.SHUTDOWN:
             symbol.state = "drained"
-        self._level(key, symbol, is_changed=True, is_touched=False)
+        self._level(key, symbol, again=True)
 
-    def _turn_off(self, key: SymbolKey, symbol: SymbolRecord, *, is_touched: bool) -> None:
+    def _turn_off(self, key: SymbolKey, symbol: SymbolRecord, *, again: bool) -> None:
         """Let a symbol rest whose tree is down; its resting orders are cancelled when that is wanted."""
         if symbol.may_wait_in_journal:
             self._runner.wait_for_journal(key, symbol)
             return
         settings = symbol.settings
         shall_clear = settings.stop_orders is RestingOrders.CANCEL and settings.status is TradingStatus.OFF
-        if shall_clear and (is_touched or not symbol.is_clearing):
+        if shall_clear and (again or not symbol.is_clearing):
             self._runner.pass_on(key, CancelSymbol(key[1]))
         symbol.is_clearing = shall_clear
         symbol.rest()
@@ -295,7 +296,7 @@ class Switches(Actor):
             return  # it has been told something else since, or will be once its start is answered: it says so again
         if symbol.settings.status is TradingStatus.SHUTDOWN and symbol.state != "stopping":
             symbol.has_drained = True
-            self.system.tell(names.CONTROL, StatusDrained(*key))
+            self.system.tell(names.CONTROL, StatusDrained(*key, told.revision))
             self._runner.stop(key, symbol)
 
     def _take_end(self, down: Down) -> None:
@@ -315,7 +316,7 @@ class Switches(Actor):
     def _fail(self, key: SymbolKey, symbol: SymbolRecord, reason: str) -> None:
         """Try a symbol again later, unless it is not wanted any more: then what rests of it may be to cancel now."""
         self._quarantine_symbol(key, symbol, reason)
-        self._level(key, symbol, is_changed=False, is_touched=False)
+        self._level(key, symbol, again=False)
 
     def _quarantine_symbol(self, key: SymbolKey, symbol: SymbolRecord, reason: str) -> None:
         ran_s = self.system.clock.monotonic_s() - symbol.started_at_s
@@ -333,4 +334,4 @@ class Switches(Actor):
         if symbol is not None and key in self._unread:  # whether it is wanted is not known yet
             symbol.retry = self.send_after(AGAIN_S, Retry(key))
         elif symbol is not None and symbol.state == "quarantined":
-            self._level(key, symbol, is_changed=False, is_touched=True)
+            self._level(key, symbol, again=True)

@@ -135,4 +135,4 @@ class SymbolBoard:
             record.told = None
             self.tell(record)
             if record.has_drained and record.state in ("stopping", "drained"):
-                self._actor.system.tell(names.CONTROL, StatusDrained(*key))
+                self._actor.system.tell(names.CONTROL, StatusDrained(*key, record.settings.revision))

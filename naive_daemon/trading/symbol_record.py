@@ -96,16 +96,13 @@ class SymbolRecord(msgspec.Struct):
             held=self._told_held(held),
         )
 
-    def is_looked_at(self, before: SymbolSettings, *, is_touched: bool) -> bool:
-        """Say whether an operator has just written that it shall trade, and not only how.
+    def is_looked_at(self, before: SymbolSettings) -> bool:
+        """Say whether an operator has just said that it shall trade, and not only how.
 
         What is read first may have been written long ago, and was told to switches that have died.
         """
         settings = self.settings
-        is_only_switched = settings == msgspec.structs.replace(
-            before, status=TradingStatus.ON, revision=settings.revision
-        )
-        return is_touched and self.is_read and is_only_switched
+        return self.is_read and settings.status is TradingStatus.ON and settings.revision != before.revision
 
     @property
     def is_started_unheard(self) -> bool:

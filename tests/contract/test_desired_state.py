@@ -152,13 +152,28 @@ def test_what_is_to_leave_no_order_resting_is_loaded_though_nobody_ever_said_tha
     assert list(store.load_settings()) == [clears]
 
 
+def revision_of(store: DesiredStateStore, symbol: str) -> int:
+    return next(row.revision for row in store.load_settings() if row.symbol == symbol)
+
+
 def test_a_drained_symbol_is_off_unless_it_was_switched_meanwhile(store: DesiredStateStore, operator: Operator) -> None:
     for symbol, status in [("A", TradingStatus.SHUTDOWN), ("B", TradingStatus.ON)]:
         store.set_status("main", symbol, status)
-        store.drained("main", symbol)
-    store.drained("main", "NEVER")
+        store.drained("main", symbol, revision_of(store, symbol))
+    store.drained("main", "NEVER", 1)
     assert (operator.row("A").status, operator.row("B").status) == (TradingStatus.OFF, TradingStatus.ON)
     assert [(row.symbol, row.status.value) for row in store.load_settings()] == [("A", "off"), ("B", "on")]
+
+
+def test_a_drain_ends_no_later_one(store: DesiredStateStore, operator: Operator) -> None:
+    revisions = []
+    for status in (TradingStatus.SHUTDOWN, TradingStatus.ON, TradingStatus.SHUTDOWN):
+        store.set_status("main", "A", status)
+        revisions.append(revision_of(store, "A"))
+    store.drained("main", "A", revisions[0])
+    assert operator.row("A").status is TradingStatus.SHUTDOWN
+    store.drained("main", "A", revisions[-1])
+    assert operator.row("A").status is TradingStatus.OFF
 
 
 def test_setting_a_status_keeps_the_other_settings(store: DesiredStateStore, operator: Operator) -> None:
@@ -169,14 +184,14 @@ def test_setting_a_status_keeps_the_other_settings(store: DesiredStateStore, ope
     assert operator.row("NEW").trade == TradeSettings()
 
 
-def test_each_change_of_a_switch_has_a_number_of_its_own(store: DesiredStateStore, operator: Operator) -> None:
+def test_each_time_a_status_is_said_has_a_number_of_its_own(store: DesiredStateStore, operator: Operator) -> None:
     operator.write(wanted("A", TradingStatus.OFF))
     numbers = []
     for status in (TradingStatus.OFF, TradingStatus.ON, TradingStatus.ON, TradingStatus.OFF):
         store.set_status("main", "A", status)
         numbers += [row.revision for row in store.load_settings()]
-    on, still_on, off = numbers
-    assert 0 < on == still_on < off
+    still_off, on, still_on, off = numbers
+    assert 0 < still_off < on < still_on < off
 
 
 def test_the_last_state_of_each_symbol_is_what_is_shown(store: DesiredStateStore, operator: Operator) -> None:

@@ -263,6 +263,27 @@ def test_a_drain_that_was_taken_back_turns_nothing_off_that_was_bought_since(sce
     assert sold == bought
 
 
+def test_a_drain_that_crossed_a_start_turns_nothing_off_that_was_bought_since(scene: Scene) -> None:
+    """That it had drained is told to control, which hangs, while the switches read that it is wanted again."""
+    scene.actor_faults.hold_up(names.JOURNAL, 0.5)
+    scene.table.set(SYMBOL, DRAINED)
+    scene.pass_time(0.2)
+    scene.actor_faults.hold_up(names.SWITCHES, 1.0)
+    scene.pass_time(0.6)
+    scene.table.set(SYMBOL, TradingStatus.ON)
+    scene.pass_time(0.2)
+    scene.actor_faults.hold_up(names.CONTROL, 20.0)
+    scene.trade(12)
+    assert any(scene.entries)
+    scene.table.set(SYMBOL, DRAINED)
+    scene.pass_time(25.0)
+    scene.trade(120)
+    orders = list(scene.books._orders.values())
+    bought, sold = (sum(order.filled for order in orders if order.side is side) for side in (Side.BUY, Side.SELL))
+    assert (scene.state, bought > 0) == ("off", True)
+    assert sold == bought
+
+
 def less(scene: Scene) -> TradeSettings:
     """Give the symbol's settings with a budget that its limit has room for."""
     return msgspec.structs.replace(scene.table.rows["main", SYMBOL].trade, budget=Decimal(400))

@@ -7,7 +7,7 @@ from typing import Any
 from naive_daemon import names
 from naive_daemon.domain.account import AccountCondition, AccountSettings
 from naive_daemon.domain.order import Order
-from naive_daemon.domain.settings import SymbolSettings, TradingStatus
+from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.trading.account_messages import AskAccounts
 from naive_daemon.trading.account_opener import AccountRefused, AtOnce, OpenedAccount, Tell
 from tests.trading.plant import FEE, TRADE, Plant
@@ -93,9 +93,7 @@ class AccountsPlant(Plant):
 
     def write(self, account: str, symbol: str, status: TradingStatus = TradingStatus.ON) -> None:
         """Write a row; nothing is waited for."""
-        row = SymbolSettings(account=account, symbol=symbol, status=status, trade=TRADE)
-        self.table.rows[account, symbol] = row
-        self.table.notify((account, symbol))
+        self.table.set(symbol, status, TRADE, account=account)
 
     def state_of(self, account: str, symbol: str = "") -> str:
         return self.table.actual[account, symbol or self.symbols[0]].state

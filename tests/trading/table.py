@@ -43,15 +43,17 @@ class Table:
         """Write a row, as the command line does; what is not given stays."""
         key = (account, symbol)
         row = self.rows.get(key, SymbolSettings(account=account, symbol=symbol))
-        self._revision += status is not row.status
-        self.rows[key] = msgspec.structs.replace(
+        changed = msgspec.structs.replace(
             row,
-            revision=row.revision if status is row.status else self._revision,
             status=status,
             trade=trade or row.trade,
             stop_orders=stop or row.stop_orders,
             shutdown_entries=entries or row.shutdown_entries,
         )
+        if status is not row.status or changed == row:  # else it is `settings set`, which says no status
+            self._revision += 1
+            changed = msgspec.structs.replace(changed, revision=self._revision)
+        self.rows[key] = changed
         self.notify(key)
 
     def status(self, symbol: str) -> TradingStatus:
@@ -147,10 +149,10 @@ class TableStore:
         self._refuse_away()
         self._table.kill_switch_seen[account] = revision
 
-    def drained(self, account: str, symbol: str) -> None:
+    def drained(self, account: str, symbol: str, revision: int) -> None:
         self._refuse_away()
         row = self._table.rows.get((account, symbol))
-        if row is not None and row.status is TradingStatus.SHUTDOWN:
+        if row is not None and (row.status, row.revision) == (TradingStatus.SHUTDOWN, revision):
             self._table.set(symbol, TradingStatus.OFF, account=account)
             self._table.hear_drained((account, symbol))
 

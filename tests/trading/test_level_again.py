@@ -1,18 +1,22 @@
 """What an operator has said holds until it is done, whoever dies with the message in hand."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from naive_daemon import names
+from naive_daemon.domain.errors import TransientError
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.market.feed import MarketMissing
 from naive_daemon.market.player import player_of
 from naive_daemon.otp import ChildState, StartChild, TerminateChild
+from naive_daemon.trading.guard import Guard
 from naive_daemon.trading.switch_messages import ControlStarted
-from tests.trading.plant import Plant
+from tests.trading.accounts_plant import AccountsPlant
+from tests.trading.plant import Plant, with_trade
 from tests.trading.table import ACCOUNT
 from tests.trading.test_crashes import ACTORS
 from tests.trading.test_quarantine import ruin
@@ -230,7 +234,7 @@ def test_what_is_being_stopped_by_somebody_else_is_not_asked_for_again_and_again
     plant.check()
 
 
-def test_what_was_touched_while_no_switches_were_there_is_told_to_the_next_ones() -> None:
+def test_what_was_said_while_no_switches_were_there_is_told_to_the_next_ones() -> None:
     plant = Plant().start().on()
     ruin(plant)
     switches = plant.ref(names.SWITCHES)
@@ -246,14 +250,66 @@ def test_what_was_touched_while_no_switches_were_there_is_told_to_the_next_ones(
     plant.check()
 
 
-@pytest.mark.parametrize("payload", ["hello", "{}", "[1]", "", '{"account": "main"}', '{"account": 1, "symbol": 2}'])
-def test_a_notification_that_names_no_row_touches_nothing_and_is_logged_once(payload: str, logs: list[Any]) -> None:
+def lose_a_while(plant: Plant) -> Callable[[], None]:
+    """Take the listener's connection away; gives how it comes back."""
+    listeners = list(plant.table._listeners)
+    plant.table.deafen()
+    for listener in listeners:
+        listener.owner.connection_lost(TransientError("gone"))
+
+    def come_back() -> None:
+        plant.table._listeners.extend(listeners)
+        for listener in listeners:
+            listener.owner.listening()
+        plant.settle()
+
+    return come_back
+
+
+def test_a_start_that_was_said_while_nobody_listened_ends_the_quarantine() -> None:
+    plant = Plant().start().on()
+    ruin(plant)
+    come_back = lose_a_while(plant)
+    plant.switch(ON)
+    assert plant.view().state == "quarantined"
+    come_back()
+    assert plant.table.state("AAAQ") == "on"
+    plant.check()
+
+
+def test_an_account_that_was_enabled_again_while_nobody_listened_is_tried_at_once() -> None:
+    plant = AccountsPlant(others=("second",))
+    plant.opener.refused["second"] = "the exchange refuses the key"
+    plant.trade_all()
+    plant.opener.refused.clear()
+    come_back = lose_a_while(plant)
+    plant.set_account("second")
+    assert plant.condition("second").state == "down"
+    come_back()
+    assert plant.condition("second").state == "up"
+
+
+def test_a_start_that_is_said_beside_a_changed_setting_is_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant = Plant().start().on()
+    seen: list[Any] = []
+    monkeypatch.setattr(Guard, "look", lambda _, key: seen.append(key))
+    plant.table.set("AAAQ", ON, with_trade(budget=Decimal(200)))
+    plant.settle()
+    assert seen == []
+    plant.table.set("AAAQ", ON, with_trade(budget=Decimal(300)))
+    plant.table.set("AAAQ", ON)
+    plant.settle()
+    assert seen == [(ACCOUNT, "AAAQ")]
+
+
+@pytest.mark.parametrize("payload", ["hello", "{}", "[1]", "", '{"name": "main"}', '{"account": 1}'])
+def test_a_notification_that_names_no_account_touches_nothing_and_is_logged_once(payload: str, logs: list[Any]) -> None:
     plant = Plant().start().on()
     ruin(plant)
     reads, control = plant.table.reads, plant.ref(names.CONTROL)
     for _ in range(7):
         for listener in plant.table._listeners:
-            listener.owner.notified("naive_settings", payload)
+            listener.owner.notified("naive_accounts", payload)
         plant.settle()
     assert plant.ref(names.CONTROL) is control
     assert plant.table.reads == reads + 7

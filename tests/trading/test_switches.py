@@ -309,7 +309,7 @@ def test_a_drain_that_could_not_be_written_and_was_taken_back_ends_no_later_one(
 ) -> None:
     refused: list[str] = []
 
-    def refuse(_: TableStore, __: str, symbol: str) -> None:
+    def refuse(_: TableStore, __: str, symbol: str, ___: int) -> None:
         refused.append(symbol)
         raise TransientError("away")
 

@@ -26,7 +26,9 @@ WHERE s.status <> 'off' OR s.revision > 0 OR s.stop_orders = 'cancel' OR a.accou
 ORDER BY s.account, s.symbol
 """
 
-_DRAINED = "UPDATE settings SET status = 'off' WHERE account = %s AND symbol = %s AND status = 'shutdown'"
+_DRAINED = (
+    "UPDATE settings SET status = 'off' WHERE account = %s AND symbol = %s AND status = 'shutdown' AND revision = %s"
+)
 
 _SET_STATUS = """
 INSERT INTO settings (account, symbol, status) VALUES (%s, %s, %s::trading_status)
@@ -131,10 +133,10 @@ class PostgresDesiredState:
         with self._session.connection() as connection:
             connection.execute(_CONFIRM, (account, revision))
 
-    def drained(self, account: str, symbol: str) -> None:
-        """Turn the status from shutdown to off; a status that was changed meanwhile stays."""
+    def drained(self, account: str, symbol: str, revision: int) -> None:
+        """Turn the status from shutdown to off; one that was said anew meanwhile, which `revision` tells, stays."""
         with self._session.connection() as connection:
-            connection.execute(_DRAINED, (account, symbol))
+            connection.execute(_DRAINED, (account, symbol, revision))
 
     def record_actual(self, states: Sequence[ActualState]) -> None:
         """Write all states in one transaction, the last one of each symbol, and notify `naive_actual` of each.

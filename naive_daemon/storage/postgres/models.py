@@ -96,7 +96,7 @@ class SettingRow(Base):
     revision: Mapped[int] = mapped_column(
         BigInteger,
         server_default=text("0"),
-        doc="another one with each change of status; 0: never switched",
+        doc="another one each time a status is said; 0: never",
     )
 
 

@@ -53,8 +53,8 @@ FOUND = (
     Mutant(
         name="found: drained is said once",
         file=_SWITCHES,
-        old="self.system.tell(names.CONTROL, StatusDrained(*key))\n            case _ if is_wanted and fee",
-        new="pass\n            case _ if is_wanted and fee",
+        old="self.system.tell(names.CONTROL, StatusDrained(*key, symbol.settings.revision))\n",
+        new="pass\n",
         breaks="a shutdown that is asked for again before the end of the first was read never ends",
     ),
     Mutant(

@@ -202,8 +202,8 @@ SUPERVISION = (
     Mutant(
         name="drained symbol stays in shutdown",
         file=_CONTROL,
-        old="            self._store.drained(*key)\n            del self._drained[key]\n",
-        new="            del self._drained[key]\n            self._store.drained(*key)\n",
+        old="            self._store.drained(*key, revision)\n            del self._drained[key]\n",
+        new="            del self._drained[key]\n            self._store.drained(*key, revision)\n",
         breaks="a symbol that has drained while Postgres was away is never off",
     ),
     Mutant(

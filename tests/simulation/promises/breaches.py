@@ -150,7 +150,7 @@ def end_that_is_taken_back(history: History) -> None:
 def drained_with_a_sell_at_rest(history: History) -> None:
     history.trade()
     history.table.set(SYMBOL, TradingStatus.SHUTDOWN)
-    TableStore(history.table).drained(ACCOUNT, SYMBOL)
+    TableStore(history.table).drained(ACCOUNT, SYMBOL, history.table.rows[ACCOUNT, SYMBOL].revision)
 
 
 # Switches and money ---------------------------------------------------------------------------------------------------

@@ -44,9 +44,9 @@ class SimulatedSettings:
         """Note that the account obeys this revision of the kill switch."""
         self._connection.commit("settings.write", partial(self._store.confirm_kill_switch, account, revision))
 
-    def drained(self, account: str, symbol: str) -> None:
-        """Turn the status from shutdown to off; a status that was changed meanwhile stays."""
-        self._connection.commit("settings.drained", partial(self._store.drained, account, symbol))
+    def drained(self, account: str, symbol: str, revision: int) -> None:
+        """Turn the status from shutdown to off; one that was said anew meanwhile, which `revision` tells, stays."""
+        self._connection.commit("settings.drained", partial(self._store.drained, account, symbol, revision))
 
     def record_actual(self, states: Sequence[ActualState]) -> None:
         """Write what symbols really do."""
