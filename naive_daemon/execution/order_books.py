@@ -1,6 +1,10 @@
 """The orders that an execution manager knows: those that live, and the latest that are over. Pure.
 
 A fill counts once, by its trade id; the same trade id with other data is a contradiction that is told, never counted.
+
+The bounds are held by each of a thousand accounts. No fill counts twice because of them: an order has the trade ids of
+all of its fills for as long as it lives or is kept, and one that is forgotten is read from the journal, which has them.
+What the latest fills alone show is one trade id for two orders.
 """
 
 from collections import OrderedDict
@@ -12,8 +16,8 @@ from naive_daemon.domain.events import OrderEvent, OrderFilled
 from naive_daemon.domain.order import CycleKey, Order, Side
 from naive_daemon.execution.promises import contradicted
 
-OVER_KEPT_MAX = 10_000
-FILLS_KEPT_MAX = 10_000
+OVER_KEPT_MAX = 1_000
+FILLS_KEPT_MAX = 1_000
 
 
 class Contradiction(msgspec.Struct, frozen=True):

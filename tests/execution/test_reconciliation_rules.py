@@ -12,6 +12,7 @@ from naive_daemon.execution.asking import NEVER_PLACED
 from naive_daemon.execution.client import AskSnapshot, BooksDoubted, OrderReport
 from naive_daemon.execution.inquiry import AT_ONCE_MAX
 from naive_daemon.execution.journal_store import OrderRecorded
+from naive_daemon.execution.order_books import OVER_KEPT_MAX
 from naive_daemon.execution.order_id import client_order_id
 from naive_daemon.execution.reconciler import DOUBT_PERIOD_S
 from naive_daemon.execution.reconciliation import Reconcile, ReconciliationReport
@@ -365,6 +366,19 @@ def test_a_fill_of_an_order_that_is_long_over_and_forgotten_still_counts() -> No
     desk.store.write([OrderRecorded(over)])
     desk.tell(filled(over, "4"))
     assert (desk.journaled(over).status, desk.journaled(over).filled) == (CANCELLED, Decimal(4))
+
+
+def test_a_fill_that_is_told_again_when_its_order_is_forgotten_counts_once() -> None:
+    desk = Desk().start().open(BUY).tell(filled(BUY))
+    others = [make_order(number) for number in range(2, OVER_KEPT_MAX + 2)]
+    for other in others:
+        desk.open(other).tell(filled(other, trade_id=other.client_order_id))
+    books = desk.system.whereis(desk.manager.name)._actor._books
+    assert books.get(BUY.client_order_id) is None
+    desk.tell(filled(BUY))
+    assert desk.journaled(BUY).filled == BUY.quantity
+    assert desk.life(BUY) == [OPEN, FILLED]
+    assert desk.view().orphans == 0
 
 
 def test_a_balance_that_is_not_there_has_the_books_compared_but_not_by_each_refusal() -> None:

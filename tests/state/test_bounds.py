@@ -4,6 +4,7 @@ The whole daemon for an hour: `make memory-soak`.
 """
 
 import gc
+import tracemalloc
 import types
 from collections import deque
 from collections.abc import Hashable
@@ -11,13 +12,17 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import structlog
 
 from naive_daemon import names
 from naive_daemon.account.live_orders import LiveOrders
 from naive_daemon.cache.memory import MemoryCacheDatabase
-from naive_daemon.domain.events import AccountEvent, BalanceUpdated, Trade
+from naive_daemon.domain.events import AccountEvent, BalanceUpdated, OrderFilled, Trade
 from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.domain.side import Side
+from naive_daemon.exchange.binance.delivery import KEYS_MAX, Delivery
+from naive_daemon.exchange.binance.oddity import Oddities
+from naive_daemon.exchange.binance.reading import Told
 from naive_daemon.exchange.paper.engine import HISTORY_LIMIT, PaperEngine
 from naive_daemon.exchange.paper.history import History
 from naive_daemon.execution.memory_journal import MemoryJournal
@@ -28,6 +33,7 @@ from tests.trading.plant import Plant, instrument
 from tests.trading.table import ACCOUNT, Table
 
 SYMBOL = "AAAQ"
+ACCOUNT_BYTES_MAX = 5 * 2**20
 CYCLES, ROUNDS = 300, 4
 ONE_CYCLE = ("100", "99.8", "100.3")
 # What has a bound of its own, with a test of its own; what stands for a server; what is shared by all.
@@ -47,6 +53,23 @@ def reached(root: Any, *, aside: tuple[Any, ...]) -> int:
         count += 1
         todo.extend(gc.get_referents(thing))
     return count
+
+
+def test_what_each_of_a_thousand_accounts_keeps_of_what_is_over_takes_few_bytes() -> None:
+    tracemalloc.start()
+    try:
+        books, delivery = OrderBooks(), Delivery(lambda _: None, Oddities(structlog.get_logger()))
+        for number in range(2 * KEYS_MAX):
+            order = make_order(number)
+            books.put(order)
+            fill = fill_of(order, number)
+            books.apply(fill)
+            delivery.events([Told(fill, ("trade", SYMBOL, number))])
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert not books.live
+    assert kept < ACCOUNT_BYTES_MAX
 
 
 def test_the_books_and_the_paper_exchange_keep_so_many_orders_and_no_more() -> None:
@@ -113,6 +136,21 @@ def make_order(number: int) -> Order:
         quantity=Decimal(10),
         created_ns=number,
         updated_ns=number,
+    )
+
+
+def fill_of(order: Order, number: int) -> OrderFilled:
+    return OrderFilled(
+        account=ACCOUNT,
+        symbol=SYMBOL,
+        client_order_id=order.client_order_id,
+        exchange_order_id=str(number),
+        trade_id=str(number),
+        price=order.price,
+        quantity=order.quantity,
+        commission=Decimal("0.01"),
+        commission_asset="AAA",
+        time_ns=number,
     )
 
 

@@ -11,7 +11,7 @@ import structlog
 from naive_daemon.clock import NS_PER_MS, VirtualClock
 from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.errors import ConfigError
-from naive_daemon.domain.events import BalanceUpdated, OrderAccepted
+from naive_daemon.domain.events import BalanceUpdated, OrderAccepted, OrderFilled
 from naive_daemon.exchange.binance.backoff import HELD_S, MAX_S, Backoff
 from naive_daemon.exchange.binance.delivery import Delivery
 from naive_daemon.exchange.binance.endpoints import NETWORKS, account_endpoints, address, market_endpoints
@@ -94,6 +94,21 @@ def accepted(client_order_id: str) -> OrderAccepted:
     return OrderAccepted(account="main", symbol="X", client_order_id=client_order_id, exchange_order_id="1", time_ns=0)
 
 
+def fill(price: str) -> OrderFilled:
+    return OrderFilled(
+        account="main",
+        symbol="AAAQ",
+        client_order_id="a",
+        exchange_order_id="1",
+        trade_id="1",
+        price=Decimal(price),
+        quantity=Decimal(1),
+        commission=Decimal(0),
+        commission_asset="Q",
+        time_ns=0,
+    )
+
+
 def balance(free: int, time_ns: int) -> Told:
     return Told(BalanceUpdated(account="main", asset="A", free=Decimal(free), locked=Decimal(0), time_ns=time_ns), None)
 
@@ -104,6 +119,17 @@ def test_the_same_happening_is_delivered_once_and_what_has_no_key_always() -> No
     delivery.events([Told(accepted("a"), ("k", 1)), Told(accepted("a"), ("k", 1)), Told(accepted("b"), None)])
     delivery.events([Told(accepted("c"), ("k", 1)), Told(accepted("b"), None)])
     assert [each.client_order_id for each in told] == ["a", "b", "b"]
+
+
+def test_a_trade_id_that_comes_with_other_data_counts_once_and_is_noted() -> None:
+    told: list[Any] = []
+    oddities = Oddities(structlog.get_logger())
+    delivery = Delivery(told.append, oddities)
+    delivery.events([Told(fill("2"), ("trade", "AAAQ", 1)), Told(fill("2"), ("trade", "AAAQ", 1))])
+    assert oddities.counts() == {}
+    delivery.events([Told(fill("3"), ("trade", "AAAQ", 1))])
+    assert oddities.counts() == {"trade id again with other data: AAAQ": 1}
+    assert told == [fill("2")]
 
 
 def test_rule_11_balances_are_delivered_in_the_order_of_their_times() -> None:

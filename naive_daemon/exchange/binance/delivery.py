@@ -3,10 +3,15 @@
 Owned by one gateway, used on its loop only. Answers, two connections that overlap, and a snapshot may all tell of the
 same happening. Invariant: what has the same key is delivered once, as long as it is among the latest `KEYS_MAX`; the
 first one counts, and that another contradicts it is noted.
+
+The bound decides about work alone, never about money, and is held by each of a thousand accounts: what is told again
+after so much else finds an order that has the trade ids of all of its fills, in the execution manager's books or in the
+journal, and changes nothing. The same comes again within seconds: with two connections, or an answer beside an event.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
 from naive_daemon.domain.events import AccountEvent, BalanceUpdated, OrderAccepted, OrderFilled
@@ -14,7 +19,9 @@ from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.reading import Told
 from naive_daemon.execution.client import AccountSnapshot
 
-KEYS_MAX = 50_000
+KEYS_MAX = 2_000
+
+_Essence = tuple[str, Decimal, Decimal]
 
 
 class Delivery:
@@ -23,7 +30,7 @@ class Delivery:
     def __init__(self, tell: Callable[[Any], None], oddities: Oddities) -> None:
         self._tell = tell
         self._oddities = oddities
-        self._delivered: OrderedDict[tuple[object, ...], AccountEvent] = OrderedDict()
+        self._delivered: OrderedDict[tuple[object, ...], _Essence | None] = OrderedDict()
         self._balance_ns: dict[str, int] = {}
 
     def tell(self, message: Any) -> None:
@@ -59,12 +66,12 @@ class Delivery:
             return self._note_balance(told.event)
         if told.key is None:
             return True
-        known = self._delivered.get(told.key)
-        if known is not None:
-            if _contradicts(known, told.event):
+        essence = _essence(told.event)
+        if told.key in self._delivered:
+            if self._delivered[told.key] != essence:
                 self._oddities.note("trade id again with other data", f"{told.key[1]}")
             return False
-        self._delivered[told.key] = told.event
+        self._delivered[told.key] = essence
         if len(self._delivered) > KEYS_MAX:
             self._delivered.popitem(last=False)
         return True
@@ -77,11 +84,6 @@ class Delivery:
         return True
 
 
-def _contradicts(first: AccountEvent, second: AccountEvent) -> bool:
-    if not isinstance(first, OrderFilled) or not isinstance(second, OrderFilled):
-        return False
-    return (first.client_order_id, first.price, first.quantity) != (
-        second.client_order_id,
-        second.price,
-        second.quantity,
-    )
+def _essence(event: AccountEvent) -> _Essence | None:
+    """Give what must be the same whenever a fill is told; None for what is no fill."""
+    return (event.client_order_id, event.price, event.quantity) if isinstance(event, OrderFilled) else None
