@@ -261,7 +261,8 @@ def test_an_account_that_trades_or_has_traded_keeps_its_row(
 ) -> None:
     accounts.add(named("on", "traded", "idle"))
     OperatorSettings(engine).seed("on", ["A"])
-    OperatorSettings(engine).set_status("on", ["A"], TradingStatus.SHUTDOWN)
+    for status in (TradingStatus.ON, TradingStatus.SHUTDOWN):
+        OperatorSettings(engine).set_status("on", ["A"], status)
     OperatorSettings(engine).seed("idle", ["A"])
     server.execute("INSERT INTO order_totals (account, orders) VALUES ('traded', 1)")
     for name in ("on", "traded"):
