@@ -6,8 +6,10 @@ import pytest
 
 from naive_daemon import names
 from naive_daemon.domain.account import AccountSettings
+from naive_daemon.domain.errors import TransientError
 from naive_daemon.execution.messages import AccountFailed
 from naive_daemon.trading.account_closing import STOP_AGAIN_S, STOP_TIMEOUT_S
+from naive_daemon.trading.switch_messages import ReadSettings
 from tests.trading.accounts_plant import AccountsPlant
 
 MINUTE_NS = 60 * 10**9
@@ -60,6 +62,23 @@ def test_credentials_that_are_corrected_while_nobody_listens_are_tried_when_they
     plant.table.accounts["fourth"] = AccountSettings(name="fourth", credentials="env:RIGHT")
     plant.on_of("third", "AAAQ")
     assert plant.condition("fourth").state == "up"
+
+
+def test_an_enable_after_what_was_read_while_nobody_listened_is_heeded_when_somebody_does(plant: AccountsPlant) -> None:
+    plant.opener.refused["second"] = REFUSED
+    plant.set_account("second", credentials="env:WRONG")
+    listeners = list(plant.table._listeners)
+    plant.table.deafen()
+    for listener in listeners:
+        listener.owner.connection_lost(TransientError("gone"))
+    plant.system.tell(names.CONTROL, ReadSettings())  # from switches that have just started
+    plant.settle()
+    plant.opener.refused.clear()
+    plant.set_account("second", credentials="env:WRONG")
+    for listener in listeners:
+        listener.start()
+    plant.settle()
+    assert plant.condition("second").state == "up"
 
 
 def test_a_row_that_is_touched_while_the_account_is_tried_has_it_tried_once_more(plant: AccountsPlant) -> None:
