@@ -9,11 +9,11 @@ branch_labels = None
 depends_on = None
 
 # Any writer counts, plain SQL too, and who says the same again; a number never comes again, also not in a row that was
-# deleted and written anew.
+# deleted and written anew. The sequence is named with its schema: `pg_restore` writes rows without any search path.
 NUMBER = """
 CREATE FUNCTION number_switch() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    NEW.revision := nextval('settings_revision');
+    NEW.revision := nextval(format('%I.settings_revision', TG_TABLE_SCHEMA)::regclass);
     RETURN NEW;
 END $$
 """

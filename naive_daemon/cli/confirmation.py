@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Engine, Text, and_, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from naive_daemon.clock import Clock, from_datetime
+from naive_daemon.clock import Clock
 from naive_daemon.domain.errors import TransientError
 from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.storage.postgres.engine import begin
@@ -31,7 +31,7 @@ class Target(NamedTuple):
 
 
 class Actual(msgspec.Struct, frozen=True):
-    """What the daemon last said of a symbol; `updated_ns` is when, UTC, 0 for a symbol that it never spoke of.
+    """What the daemon last said of a symbol; one that it never spoke of is off.
 
     `desired` is what is wanted of it at the same moment; None for a symbol without settings. `is_answer`: the daemon
     spoke of that, and not of what was wanted before.
@@ -39,7 +39,6 @@ class Actual(msgspec.Struct, frozen=True):
 
     state: str = ABSENT
     last_error: str | None = None
-    updated_ns: int = 0
     desired: TradingStatus | None = None
     is_answer: bool = False
 
@@ -54,16 +53,14 @@ def read_actual(engine: Engine, targets: Iterable[Target]) -> dict[Target, Actua
     # Without settings there is nothing to answer to; one that was never switched is off without a word of the daemon.
     is_answer = or_(wanted.revision.is_(None), wanted.revision == func.coalesce(actual.revision, 0))
     query = (
-        select(account, symbol, actual.state, actual.last_error, actual.updated_at, wanted.status, is_answer)
+        select(account, symbol, actual.state, actual.last_error, wanted.status, is_answer)
         .outerjoin(actual, and_(actual.account == account, actual.symbol == symbol))
         .outerjoin(wanted, and_(wanted.account == account, wanted.symbol == symbol))
     )
     with begin(engine) as connection:
         return {
-            Target(owner, name): Actual(
-                state or ABSENT, last_error, from_datetime(updated_at) if updated_at else 0, desired, answer
-            )
-            for owner, name, state, last_error, updated_at, desired, answer in connection.execute(query)
+            Target(owner, name): Actual(state or ABSENT, last_error, desired, answer)
+            for owner, name, state, last_error, desired, answer in connection.execute(query)
         }
 
 

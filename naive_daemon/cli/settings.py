@@ -131,6 +131,7 @@ def _refuse(wrong: Sequence[str]) -> None:
 
 def _flat(row: SymbolSettings) -> dict[str, Any]:
     fields = msgspec.structs.asdict(row)
+    del fields["revision"]  # is what the daemon answers to, and nothing that is set
     trade = fields.pop("trade")
     of_trade = msgspec.structs.asdict(trade) | {"parameters": dict(trade.parameters)}
     return {**{key: fields[key] for key in ("account", "symbol", "status")}, **of_trade, **fields}

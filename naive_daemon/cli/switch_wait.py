@@ -22,7 +22,7 @@ _UNDONE = {_ON: frozenset({_OFF, _SHUTDOWN}), _OFF: frozenset({_ON, _SHUTDOWN}),
 
 
 class SwitchWait:
-    """Made before the change, so that what the daemon says afterwards is known to be its answer."""
+    """What the daemon says is known to be its answer by the revision of which it says it."""
 
     def __init__(
         self, url: str, engine: Engine, status: TradingStatus, timeout_s: float, targets: Sequence[Target]
@@ -31,7 +31,6 @@ class SwitchWait:
         self._engine = engine
         self._status = status
         self._timeout_s = timeout_s
-        self._former = read_actual(engine, targets)
         self._are_several = len({target.account for target in targets}) > 1
 
     def run(self, options: Options, targets: Sequence[Target]) -> dict[Target, Actual]:
@@ -41,7 +40,7 @@ class SwitchWait:
         def settled(target: Target, actual: Actual) -> bool:
             if actual.is_answer and actual.state in _SETTLED[self._status]:
                 return True
-            if self._is_overtaken(actual) or self._has_failed(target, actual):
+            if self._is_overtaken(actual) or self._has_failed(actual):
                 failed[target] = actual
                 return True
             return False
@@ -67,7 +66,7 @@ class SwitchWait:
                     f"{self._named(target)} was set to {actual.desired} by another command meanwhile",
                     hint="what was asked for last holds; naive-daemon status shows it",
                 )
-            if self._has_failed(target, actual):
+            if self._has_failed(actual):
                 others = f" ({len(unsettled) - 1} more symbols are not on)" if len(unsettled) > 1 else ""
                 return NaiveError(
                     f"{self._named(target)} is quarantined: {actual.last_error or 'it crashed'}{others}",
@@ -86,7 +85,6 @@ class SwitchWait:
     def _is_overtaken(self, actual: Actual) -> bool:
         return actual.desired in _UNDONE[self._status]
 
-    def _has_failed(self, target: Target, actual: Actual) -> bool:
-        # A quarantine from before the start is what the start is meant to end; a new one is its answer.
-        fresh = actual.updated_ns != self._former[target].updated_ns
-        return self._status is _ON and actual.state == _QUARANTINED and fresh
+    def _has_failed(self, actual: Actual) -> bool:
+        # A quarantine from before the start is what the start is meant to end.
+        return self._status is _ON and actual.state == _QUARANTINED and actual.is_answer

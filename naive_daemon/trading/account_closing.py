@@ -19,7 +19,7 @@ STOP_TIMEOUT_S, STOP_AGAIN_S = 30.0, 1.0
 
 
 class AccountClosing:
-    """See the module. `ref` is the tree's supervisor; `StopAgain` asks for another `stop`."""
+    """See the module. `ref` is the tree's supervisor; `StopAgain` asks that it be told again to end."""
 
     def __init__(self, actor: Actor, account: str, ref: Ref) -> None:
         self._actor = actor
@@ -36,9 +36,6 @@ class AccountClosing:
         self._actor.request(keeper, FlushMetadata(), self._stop, FLUSH_TIMEOUT_S)
 
     def _stop(self, _: Any) -> None:
-        self.stop()
-
-    def stop(self) -> None:
         """Ask again when nobody answered, or its start is not over yet."""
         if self._ref.is_alive():
             supervisor = self._actor.system.whereis(names.ACCOUNTS)
@@ -48,4 +45,9 @@ class AccountClosing:
         if isinstance(answer, RequestFailed):
             self._actor.log.error("account did not end", account=self._account, reason=cause_text(answer.reason))
         if not isinstance(answer, Done):
-            self._actor.send_after(STOP_AGAIN_S, StopAgain(self._account))
+            self._actor.send_after(STOP_AGAIN_S, StopAgain(self._account, self._ref))
+
+    def stop_again(self, ref: Ref) -> None:
+        """End what could not be ended before, unless it has ended and another tree runs."""
+        if ref is self._ref:
+            self._stop(None)

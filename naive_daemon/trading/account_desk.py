@@ -183,8 +183,8 @@ class AccountDesk(Actor):
                 self._lives[account].give_up_opening(attempt)
             case TryAgain(account):
                 self._lives[account].retry()
-            case StopAgain(account):
-                self._lives[account].stop_again()
+            case StopAgain(account, ref):
+                self._lives[account].stop_again(ref)
             case _Room():
                 self._make_room(message)
             case _AskClaimsAgain():

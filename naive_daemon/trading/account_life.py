@@ -372,10 +372,10 @@ class AccountLife:
         if self._closing is not None:
             self._closing.begin()
 
-    def stop_again(self) -> None:
+    def stop_again(self, ref: Ref) -> None:
         """End what could not be ended before."""
         if self._closing is not None:
-            self._closing.stop()
+            self._closing.stop_again(ref)
 
     def take_end(self, reason: ExitReason) -> None:
         """Take it that the tree has ended. One that gives up ends in order, right after what it gives up for."""

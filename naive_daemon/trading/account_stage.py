@@ -4,6 +4,7 @@ import enum
 
 import msgspec
 
+from naive_daemon.otp import Ref
 from naive_daemon.trading.account_opener import Opening
 
 
@@ -43,9 +44,10 @@ class OpeningOverdue(msgspec.Struct, frozen=True):
 
 
 class StopAgain(msgspec.Struct, frozen=True):
-    """Time to ask again that an account's tree ends."""
+    """Time to ask again that an account's tree ends, if it is still this one: `ref` is its supervisor."""
 
     account: str
+    ref: Ref
 
 
 class TryAgain(msgspec.Struct, frozen=True):

@@ -137,7 +137,7 @@ class Control(Actor):
         self._conditions: dict[str, AccountCondition] = {}
         self._touched_accounts: set[str] = set()
         self._told_accounts: frozenset[str] = frozenset()
-        self._has_misheard = self._has_been_deaf = False
+        self._has_misheard = self._is_deaf = self._has_been_deaf = False
         self._shall_read = True
         self._shall_beat = False
         self._is_away = False
@@ -176,6 +176,7 @@ class Control(Actor):
                     self._touch(payload)
             case _Listening():
                 self._shall_read = True
+                self._has_been_deaf, self._is_deaf = self._has_been_deaf or self._is_deaf, False
             case ReadSettings():
                 self._shall_read = True
             case ReadAccounts():
@@ -195,7 +196,7 @@ class Control(Actor):
             case _Retry():
                 self._retry = None
             case _Deaf(reason):
-                self._has_been_deaf = True
+                self._is_deaf = True
                 self.log.warning("settings are not heard", reason=reason)
             case _ListenerEnded():
                 self.exit(crash("the listener of the settings has died"))

@@ -148,6 +148,22 @@ def test_a_symbol_that_is_quarantined_instead(console: Any, schema_url: str) -> 
     assert json.loads(answer.out)["symbols"][0]["last_error"] == "it crashed"
 
 
+def test_a_quarantine_from_before_a_start_is_no_answer(console: Any, schema_url: str) -> None:
+    """It crashed right before the daemon read that it shall start, which has it tried again at once."""
+
+    def crash(row: SymbolSettings) -> None:
+        with psycopg.connect(schema_url) as connection:
+            connection.execute(
+                "INSERT INTO actual_states (account, symbol, state, revision) "
+                "VALUES (%s, %s, 'quarantined', %s) ON CONFLICT DO NOTHING",
+                (row.account, row.symbol, row.revision - 1),
+            )
+
+    with Obedience(schema_url, crash):
+        answer = console("start", "BTCUSDT", "--timeout", "0.5")
+    assert "error: the daemon has not confirmed within 0.5 s: BTCUSDT\n" in answer.err
+
+
 @pytest.mark.parametrize(("command", "by_another"), [("start", "off"), ("start", "shutdown"), ("stop", "on")])
 def test_a_wish_that_another_command_overtakes_is_given_up_at_once(
     console: Any, schema_url: str, command: str, by_another: str

@@ -340,3 +340,13 @@ def test_what_nobody_ever_switched_is_told_from_what_was_stopped(
     assert settings.never_switched("main", given) == {"SEEDED", "NEW"}
     assert settings.never_switched("other", ["STOPPED"]) == {"STOPPED"}
     assert settings.never_switched("main", []) == frozenset()
+
+
+def test_rows_are_written_without_a_search_path_as_by_a_restore_of_them_alone(migrated_url: str) -> None:
+    with psycopg.connect(migrated_url) as connection:
+        (schema,) = connection.execute("SELECT current_schema()").fetchone() or ("",)
+        connection.execute("SELECT set_config('search_path', '', false)")
+        table = sql.Identifier(schema, "settings")
+        connection.execute(sql.SQL("INSERT INTO {} (symbol, status) VALUES ('A', 'on')").format(table))
+        switched = sql.SQL("UPDATE {} SET status = 'off' RETURNING revision").format(table)
+        assert connection.execute(switched).fetchall() == [(2,)]
