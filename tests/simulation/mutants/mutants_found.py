@@ -114,14 +114,6 @@ FOUND = (
         seeds_max=_RARE,
     ),
     Mutant(
-        name="found: a refused cycle keeps its settings",
-        file="trading/crew.py",
-        old="            if not self._renew_outdated(slot):\n",
-        new="            if slot.ref is not None:\n",
-        breaks="who was refused for too large a budget, and died, wants as much again though an operator has set less",
-        seeds_max=_RARE,
-    ),
-    Mutant(
         name="found: all take up again what only one may",
         file="trading/leader.py",
         old="room = max(0, self._crew.settings.trade.chunks - len(begun)) if",
