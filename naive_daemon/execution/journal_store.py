@@ -80,6 +80,8 @@ def kept_orders(orders: Iterable[Order]) -> tuple[Order, ...]:
     A leg may be refused for months. The latest attempt says how many there were.
     """
     known = tuple(orders)
+    if len(known) <= REFUSALS_KEPT_MAX:  # as nearly always, with each event of an order
+        return known
     refused = sorted((order for order in known if was_refused(order)), key=lambda order: order.leg.attempt)
     old = {
         order.client_order_id

@@ -40,7 +40,7 @@ from naive_daemon.strategy.protocol import (
     StrategyEvent,
     Wake,
 )
-from naive_daemon.strategy.result import cycle_result, held, is_dust_refused, was_refused
+from naive_daemon.strategy.result import cycle_result, entry_of, held, is_dust_refused, was_refused
 
 AVERAGES = Context(prec=28, rounding=ROUND_HALF_EVEN)
 LENGTH_MAX = 200
@@ -129,7 +129,7 @@ class EmaCrossStrategy:
 
     def decide(self, event: StrategyEvent, position: Position, instrument: Instrument) -> tuple[Decision, ...]:
         """Decide by where the cycle is: before the buy, while it rests, with something to sell, or over."""
-        buy = position.latest(Side.BUY)
+        buy = entry_of(position)
         if buy is None or was_refused(buy):
             return self._before_entry(event, position, instrument)
         if not buy.status.is_terminal:

@@ -26,7 +26,7 @@ from naive_daemon.strategy.protocol import (
     StrategyEvent,
     Wake,
 )
-from naive_daemon.strategy.result import cycle_result, held, is_dust_refused, was_refused
+from naive_daemon.strategy.result import cycle_result, entry_of, held, is_dust_refused, was_refused
 
 RETRY_MOVE_MIN = Decimal("0.001")
 """After a refusal the price must have moved by this ratio at least before it is tried again; so it never loops hot."""
@@ -37,7 +37,7 @@ class NaiveStrategy:
 
     def decide(self, event: StrategyEvent, position: Position, instrument: Instrument) -> tuple[Decision, ...]:
         """Decide by where the cycle is: before the buy, while it rests, with something to sell, or over."""
-        buy = position.latest(Side.BUY)
+        buy = entry_of(position)
         if buy is None or was_refused(buy):
             return _before_entry(event, position, instrument, buy)
         if not buy.status.is_terminal:

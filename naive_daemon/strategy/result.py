@@ -32,6 +32,17 @@ def was_refused(order: Order) -> bool:
     return order.status is OrderStatus.REJECTED and not order.filled
 
 
+def entry_of(position: Position) -> Order | None:
+    """Give the buy that a cycle goes by: the latest, or, where that came to nothing, the latest that was filled.
+
+    One that was called never placed may be filled after all, when others have been refused since.
+    """
+    buys = position.orders_of(Side.BUY)
+    if not buys or buys[-1].filled or not buys[-1].status.is_terminal:
+        return buys[-1] if buys else None
+    return next((order for order in reversed(buys) if order.filled), buys[-1])
+
+
 def is_dust_refused(position: Position) -> bool:
     """Say whether a sell was refused while it may have held dust: somebody may have taken that from the account."""
     return position.cycle.dust_in > ZERO and any(was_refused(order) for order in position.orders_of(Side.SELL))

@@ -130,3 +130,35 @@ def test_a_clock_that_was_ahead_holds_nobody_up_once_it_is_right_again() -> None
     plant.trades("100", "101", "100", "101")
     assert len(plant.orders(OrderStatus.REJECTED)) > refused
     plant.stop()
+
+
+@pytest.mark.parametrize("place", [0, -1], ids=["not kept", "kept"])
+def test_what_was_refused_and_is_filled_after_all_is_sold_and_nothing_more_is_bought(place: int) -> None:
+    """Also when later attempts were refused: the money was in the order that was called never placed."""
+    plant = Plant()
+    plant.opening = {"Q": Decimal(1)}
+    plant.start().on()
+    swing(plant, 200)
+    plant.is_checked = False  # the paper exchange knows nothing of it
+    one, tried = plant.orders(OrderStatus.REJECTED)[place], plant.journal.load_cycle(plant.orders()[0].key)
+    fill = OrderFilled(
+        account=one.key.account,
+        symbol=one.symbol,
+        client_order_id=one.client_order_id,
+        exchange_order_id="9",
+        trade_id="9",
+        price=one.price,
+        quantity=one.quantity,
+        commission=Decimal(0),
+        commission_asset="Q",
+        time_ns=plant.clock.now_ns(),
+    )
+    plant.engine._ledger.receive("main", "AAA", one.quantity)
+    plant.system.tell(names.execution_manager(one.key.account), fill)
+    plant.settle()
+    swing(plant, 20)
+    (sell,) = plant.orders(side=Side.SELL)
+    assert (sell.status, sell.quantity) == (OrderStatus.OPEN, one.quantity)
+    assert len(plant.journal.load_cycle(one.key)) == len(tried) + 1
+    plant.trades("103", "104")
+    assert plant.completed()

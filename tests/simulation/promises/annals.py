@@ -52,6 +52,14 @@ class CycleAnnals:
         """Give its orders, buys first."""
         return self.orders[Side.BUY] + self.orders[Side.SELL]
 
+    @property
+    def buy(self) -> OrderAnnals | None:
+        """Give the buy that it goes by: the latest, or, where that came to nothing, the latest that was filled."""
+        buys = self.orders[Side.BUY]
+        if not buys or buys[-1].filled or not buys[-1].status.is_terminal:
+            return buys[-1] if buys else None
+        return next((one for one in reversed(buys) if one.filled), buys[-1])
+
     def held(self, base: str) -> Decimal:
         """Give what is there to sell: dust and what was bought, less commission in base and what was sold."""
         return self.terms.dust_in + self.filled[Side.BUY] - self.filled[Side.SELL] - self.fees.get(base, NOTHING)

@@ -76,9 +76,9 @@ def passes_the_filters(order: Order, instrument: Instrument) -> None:
 
 def sells_once_the_buy_is_complete(order: Order, cycle: CycleAnnals) -> None:
     """Trader 2: "Buy filled (partial fills add up; nothing is sold before it is complete)"."""
-    buys = cycle.orders[Side.BUY]
-    is_complete = bool(buys) and buys[-1].status.is_terminal and buys[-1].filled > 0
-    demand(is_complete, "nothing is sold before the buy is complete", f"{order.client_order_id} after {buys[-1:]}")
+    buy = cycle.buy
+    is_complete = buy is not None and buy.status.is_terminal and buy.filled > 0
+    demand(is_complete, "nothing is sold before the buy is complete", f"{order.client_order_id} after {buy}")
 
 
 def sells_with_profit(order: Order, cycle: CycleAnnals, instrument: Instrument) -> None:
@@ -87,7 +87,7 @@ def sells_with_profit(order: Order, cycle: CycleAnnals, instrument: Instrument) 
     demand(
         Fraction(order.price) == limit,
         "a sell pays both fees and the profit",
-        f"{order.client_order_id} at {order.price}, bought at {cycle.orders[Side.BUY][-1].first.price}",
+        f"{order.client_order_id} at {order.price}, bought at {_bought(cycle).price}",
     )
 
 
@@ -115,10 +115,10 @@ def is_tried_again_only_if_refused(order: Order, former: Order, status: OrderSta
 
 def rebuys_below_the_buy(cycle: CycleAnnals, prints: Prints) -> None:
     """Trader 4: "from the moment the buy rests …: a trade below buy_price × (1 − rebuy_interval) reports a rebuy"."""
-    buys = cycle.orders[Side.BUY]
-    rests = bool(buys) and (buys[-1].has_rested or buys[-1].status.is_terminal)
+    known = cycle.buy
+    rests = known is not None and (known.has_rested or known.status.is_terminal)
     demand(rests, "a rebuy is below the buy", f"{cycle.terms.key} has no buy at rest")
-    buy = buys[-1].first
+    buy = _bought(cycle)
     trigger = _rebuy_trigger(cycle)
     is_below = any(Fraction(price) < trigger for price in prints.since(buy.symbol, buy.created_ns))
     demand(is_below, "a rebuy is below the buy", f"{cycle.terms.key} bought at {buy.price}, nothing printed below")
@@ -126,10 +126,10 @@ def rebuys_below_the_buy(cycle: CycleAnnals, prints: Prints) -> None:
 
 def rebuys_when_due(cycle: CycleAnnals, prints: Prints) -> None:
     """Trader 4, where all is quiet: who holds, or has a buy at rest, has reported a price that is below."""
-    buys = cycle.orders[Side.BUY]
-    if cycle.rebuy_reported or not buys or not buys[-1].has_rested:
+    known = cycle.buy
+    if cycle.rebuy_reported or known is None or not known.has_rested:
         return
-    buy = buys[-1].first
+    buy = known.first
     last = prints.since(buy.symbol, buy.created_ns + 1)[-LAST_PRINTS:]
     is_due = any(Fraction(price) < _rebuy_trigger(cycle) for price in last)
     demand(not is_due, "a rebuy that is due is reported", f"{cycle.terms.key} bought at {buy.price}, traded at {last}")
@@ -194,11 +194,15 @@ def ends_when_all_is_sold(cycle: CycleAnnals, instrument: Instrument) -> None:
 
 
 def _exit_limit(cycle: CycleAnnals, instrument: Instrument) -> Fraction:
-    bought_at, terms = Fraction(cycle.orders[Side.BUY][-1].first.price), cycle.terms
+    bought_at, terms = Fraction(_bought(cycle).price), cycle.terms
     fee, profit = Fraction(terms.fee), Fraction(terms.settings.profit_interval)
     return floored(bought_at * (1 + fee) * (1 + profit) * (1 + fee), instrument.tick_size)
 
 
 def _rebuy_trigger(cycle: CycleAnnals) -> Fraction:
-    buy = cycle.orders[Side.BUY][-1].first
-    return Fraction(buy.price) * (1 - Fraction(cycle.terms.settings.rebuy_interval))
+    return Fraction(_bought(cycle).price) * (1 - Fraction(cycle.terms.settings.rebuy_interval))
+
+
+def _bought(cycle: CycleAnnals) -> Order:
+    assert cycle.buy is not None
+    return cycle.buy.first
