@@ -50,18 +50,23 @@ async def connected(serve: Serve) -> AsyncIterator[Connection]:
         await runner.cleanup()
 
 
+def serve_once(may_read: asyncio.Event, came: list[Any]) -> Serve:
+    """Give an exchange that reads nothing before it may, then answers each frame, and notes it."""
+
+    async def serve(socket: web.WebSocketResponse) -> None:
+        await may_read.wait()
+        async for message in socket:
+            frame = msgspec.json.decode(message.data)
+            came.append(frame)
+            await socket.send_str(f'{{"id":"{frame["id"]}","status":200,"result":{{}}}}')
+
+    return serve
+
+
 def test_what_finds_no_room_waits_for_it_and_arrives_in_order() -> None:
     async def main() -> None:
-        may_read, came = asyncio.Event(), []
-
-        async def serve(socket: web.WebSocketResponse) -> None:
-            await may_read.wait()
-            async for message in socket:
-                frame = msgspec.json.decode(message.data)
-                came.append(frame["params"]["number"])
-                await socket.send_str(f'{{"id":"{frame["id"]}","status":200,"result":{{}}}}')
-
-        async with connected(serve) as connection:
+        may_read, came = asyncio.Event(), list[Any]()
+        async with connected(serve_once(may_read, came)) as connection:
             answers: asyncio.Queue[Any] = asyncio.Queue()
             for number in range(REQUESTS):
                 frame = {"number": number, "payload": PAYLOAD}
@@ -70,7 +75,7 @@ def test_what_finds_no_room_waits_for_it_and_arrives_in_order() -> None:
             may_read.set()
             told = [await answers.get() for _ in range(REQUESTS)]
             assert all(isinstance(answer, Answer) for answer, _ in told)
-            assert came == list(range(REQUESTS))
+            assert [frame["params"]["number"] for frame in came] == list(range(REQUESTS))
             assert isinstance(await connection.ask("x", {"number": REQUESTS}, WAIT_S), Answer)
             assert connection.waiting == 0
 
@@ -79,16 +84,8 @@ def test_what_finds_no_room_waits_for_it_and_arrives_in_order() -> None:
 
 def test_what_finds_room_after_its_time_never_leaves() -> None:
     async def main() -> None:
-        may_read, came = asyncio.Event(), []
-
-        async def serve(socket: web.WebSocketResponse) -> None:
-            await may_read.wait()
-            async for message in socket:
-                frame = msgspec.json.decode(message.data)
-                came.append(frame["method"])
-                await socket.send_str(f'{{"id":"{frame["id"]}","status":200,"result":{{}}}}')
-
-        async with connected(serve) as connection:
+        may_read, came = asyncio.Event(), list[Any]()
+        async with connected(serve_once(may_read, came)) as connection:
             for _ in range(REQUESTS):
                 connection.send("fills it", {"payload": PAYLOAD}, lambda *_: None, until_s=math.inf)
             lost: asyncio.Queue[Any] = asyncio.Queue()
@@ -99,7 +96,7 @@ def test_what_finds_room_after_its_time_never_leaves() -> None:
             may_read.set()
             assert isinstance(await in_time, Answer)
             assert lost.get_nowait() is Lost.BEFORE_SEND
-        assert came == ["fills it"] * REQUESTS + ["in time"]
+        assert [frame["method"] for frame in came] == ["fills it"] * REQUESTS + ["in time"]
         assert connection.waiting == 0
 
     asyncio.run(main())

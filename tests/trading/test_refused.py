@@ -8,7 +8,7 @@ import pytest
 from naive_daemon import names
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.events import OrderFilled, Trade
-from naive_daemon.domain.order import OrderStatus
+from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import REFUSALS_KEPT_MAX
 from naive_daemon.market.feed import DeliverTrade, TradeArrived
@@ -73,6 +73,22 @@ def test_who_takes_over_pauses_as_long_and_numbers_its_attempts_on(dies: bool) -
     plant.check()
 
 
+def fill_of(order: Order, plant: Plant) -> OrderFilled:
+    """Give the fill of an order that was called never placed, without commission."""
+    return OrderFilled(
+        account=order.key.account,
+        symbol=order.symbol,
+        client_order_id=order.client_order_id,
+        exchange_order_id="9",
+        trade_id="9",
+        price=order.price,
+        quantity=order.quantity,
+        commission=Decimal(0),
+        commission_asset="Q",
+        time_ns=plant.clock.now_ns(),
+    )
+
+
 @pytest.mark.parametrize("place", [0, -1], ids=["not kept", "kept"])
 def test_what_was_refused_and_is_filled_after_all_counts(place: int) -> None:
     """An order that was called never placed was, and one that a position has no more is in it again."""
@@ -82,18 +98,7 @@ def test_what_was_refused_and_is_filled_after_all_counts(place: int) -> None:
     swing(plant, 4_000)
     plant.is_checked = False  # the paper exchange knows nothing of it
     one = plant.orders(OrderStatus.REJECTED)[place]
-    fill = OrderFilled(
-        account=one.key.account,
-        symbol=one.symbol,
-        client_order_id=one.client_order_id,
-        exchange_order_id="9",
-        trade_id="9",
-        price=one.price,
-        quantity=one.quantity,
-        commission=Decimal(0),
-        commission_asset="Q",
-        time_ns=plant.clock.now_ns(),
-    )
+    fill = fill_of(one, plant)
     plant.system.tell(names.execution_manager(one.key.account), fill)
     plant.settle()
     (trader,) = plant.traders()
@@ -141,20 +146,8 @@ def test_what_was_refused_and_is_filled_after_all_is_sold_and_nothing_more_is_bo
     swing(plant, 200)
     plant.is_checked = False  # the paper exchange knows nothing of it
     one, tried = plant.orders(OrderStatus.REJECTED)[place], plant.journal.load_cycle(plant.orders()[0].key)
-    fill = OrderFilled(
-        account=one.key.account,
-        symbol=one.symbol,
-        client_order_id=one.client_order_id,
-        exchange_order_id="9",
-        trade_id="9",
-        price=one.price,
-        quantity=one.quantity,
-        commission=Decimal(0),
-        commission_asset="Q",
-        time_ns=plant.clock.now_ns(),
-    )
     plant.engine._ledger.receive("main", "AAA", one.quantity)
-    plant.system.tell(names.execution_manager(one.key.account), fill)
+    plant.system.tell(names.execution_manager(one.key.account), fill_of(one, plant))
     plant.settle()
     swing(plant, 20)
     (sell,) = plant.orders(side=Side.SELL)
