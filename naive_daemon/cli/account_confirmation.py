@@ -46,7 +46,7 @@ def wait_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class AccountsWait:
-    """Made before the change: what is said later is an answer to it. `goal` is the state that is waited for."""
+    """Waits until the daemon's answer to what stands in the rows is `goal`, a state."""
 
     def __init__(self, url: str, engine: Engine, configured: str, names: Sequence[str], goal: str) -> None:
         self._url = url
@@ -56,7 +56,6 @@ class AccountsWait:
         self._not_running = not_running(url, engine, configured, "it will do so when it starts")
         self._configured = configured
         self.is_daemon_running = locks.holder(url, configured) is not None
-        self._former = self._read(names)
 
     def report(self, options: Options, messages: Mapping[str, str], timeout_s: float) -> None:
         """Wait, print what became of each account; raises NaiveError (exit 1) when one does not do what was asked."""
@@ -73,9 +72,9 @@ class AccountsWait:
         failed: dict[str, AccountSaid] = {}
 
         def settled(name: str, said: AccountSaid) -> bool:
-            if said.condition.state == self._goal:
+            if said.is_answer and said.condition.state == self._goal:
                 return True
-            if self._failure(name, said) is not None:
+            if self._failure(said) is not None:
                 failed[name] = said
                 return True
             return False
@@ -85,7 +84,7 @@ class AccountsWait:
             late = await_states(
                 self._url,
                 self._read,
-                {name: _silent(name) for name in self._names},  # what stood before says nothing of what came of it
+                {name: _silent(name) for name in self._names},
                 settled,
                 timeout_s=timeout_s,
                 clock=WallClock(),
@@ -97,15 +96,14 @@ class AccountsWait:
         said = self._accounts.said(self._configured, names) if self.is_daemon_running else {}
         return {name: said.get(name) or _silent(name) for name in names}
 
-    def _failure(self, name: str, said: AccountSaid) -> str | None:
+    def _failure(self, said: AccountSaid) -> str | None:
         """Say why an account has failed to come up; one that is being closed, perhaps to be opened anew, has not."""
-        # Down from before is what was meant to end; a new word is its answer.
-        fresh = said.updated_ns != self._former[name].updated_ns
-        return said.condition.reason if self._goal == UP and said.condition.state == DOWN and fresh else None
+        has_failed = said.is_answer and self._goal == UP and said.condition.state == DOWN
+        return said.condition.reason if has_failed else None
 
     def _complaint(self, unsettled: Mapping[str, AccountSaid], timeout_s: float) -> NaiveError:
         for name, said in unsettled.items():
-            if (reason := self._failure(name, said)) is not None:
+            if (reason := self._failure(said)) is not None:
                 others = f" ({len(unsettled) - 1} more accounts are not up)" if len(unsettled) > 1 else ""
                 return NaiveError(
                     f"account {name} is down: {printable(reason)}{others}",
@@ -120,7 +118,7 @@ class AccountsWait:
 
 def _silent(name: str) -> AccountSaid:
     """Stand for an account that the daemon never spoke of: it is off."""
-    return AccountSaid(condition=AccountCondition(account=name, state=OFF))
+    return AccountSaid(condition=AccountCondition(account=name, state=OFF), is_answer=False)
 
 
 def _changed(name: str, message: str, unsettled: AccountSaid | None, *, waited: bool) -> AccountChanged:

@@ -21,22 +21,25 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One account. `credentials` says where its key is, never what it is; None on an exchange that needs none.
 
     `beside`: the configured account of the daemon that it was added to, and that alone trades it; None for a configured
-    account itself.
+    account itself. `revision` is another one each time its row is written; 0 where nobody reads it.
     """
 
     name: str
     beside: str | None = None
     credentials: str | None = None
     is_enabled: bool = True
+    revision: int = 0
 
 
 class AccountCondition(msgspec.Struct, frozen=True, kw_only=True):
     """What an account really does, as the daemon last said: `state` is one of ACCOUNT_STATES; down is tried again.
 
     `reason` says why it is down, without any secret; `retry_at_ns` when it is tried again.
+    `revision`: of the settings that it goes by.
     """
 
     account: str
     state: str
     reason: str | None = None
     retry_at_ns: int | None = None
+    revision: int = 0

@@ -152,8 +152,8 @@ class AccountDesk(Actor):
 
     def _take(self, message: Any) -> None:
         match message:
-            case AccountsRead(rows, touched):
-                self._take_rows(rows, touched)
+            case AccountsRead(rows):
+                self._take_rows(rows)
             case TellAccounts():
                 self._tell_switches()
             case ControlStarted():
@@ -237,7 +237,7 @@ class AccountDesk(Actor):
 
     # Wanted ---------------------------------------------------------------------------------------------------------
 
-    def _take_rows(self, rows: Sequence[AccountSettings], touched: frozenset[str]) -> None:
+    def _take_rows(self, rows: Sequence[AccountSettings]) -> None:
         """Take what operators want; the configured account's row, if it has one, says nothing."""
         read = {row.name: row for row in rows if row.name != self._configured}
         for row in read.values():
@@ -245,7 +245,7 @@ class AccountDesk(Actor):
             life.settings, life.is_listed = row, True
         for name, life in list(self._lives.items()):
             life.is_listed = name in read or name == self._configured
-            life.level(is_touched=name in touched)
+            life.level()
         self._has_read = True
         self._refuse_to_stand_alone()
 

@@ -84,8 +84,7 @@ class AccountLife:
         self._desk = desk
         self._actor = desk.actor
         self._opened: OpenedAccount | None = None
-        self._tried_credentials: str | None = None
-        self._is_touched = False
+        self._heeded = settings
         self._overdue: int | None = None
         self._is_claimed = False
         self._is_ours = False
@@ -119,7 +118,13 @@ class AccountLife:
     def condition(self) -> AccountCondition:
         """Give what is shown of it."""
         state = _SHOWN.get(self.stage, "opening")
-        return AccountCondition(account=self.name, state=state, reason=self._reason, retry_at_ns=self._retry_at_ns)
+        return AccountCondition(
+            account=self.name,
+            state=state,
+            reason=self._reason,
+            retry_at_ns=self._retry_at_ns,
+            revision=self._heeded.revision,
+        )
 
     def standing(self) -> AccountUp | AccountDown:
         """Give what the switches are told of it; no reason means that it is being opened."""
@@ -146,23 +151,31 @@ class AccountLife:
 
     # Wanted ---------------------------------------------------------------------------------------------------------
 
-    def level(self, *, is_touched: bool = False) -> None:
+    def level(self) -> None:
         """Bring what is so nearer to what is wanted. What waits for an answer is levelled when that comes."""
-        self._is_touched = self._is_touched or is_touched
         match self.stage:
             case Stage.OFF if self._is_wanted:
                 self._enter()
             case Stage.OFF:
                 self._release()  # what a former desk has claimed
-                if self._told is None:
-                    self._tell()
-            case Stage.DOWN if self._is_wanted and (self._is_touched or self._is_outdated):
+                self._heed()
+            case Stage.DOWN if self._is_wanted and self._heeded != self.settings:
                 self._failures = 0
                 self._enter()
             case Stage.DOWN | Stage.QUEUED if not self._is_wanted:
                 self._rest()
-            case Stage.UP if not self._is_wanted or self._is_outdated:
+            case Stage.UP if not self._is_wanted or self._heeded.credentials != self.settings.credentials:
                 self._close(None)
+            case Stage.UP:
+                self._heed()
+
+    def _heed(self) -> None:
+        """Know that it is as it is wanted, and say so where that is news."""
+        is_new, self._heeded = self._told is None, self.settings
+        if is_new:
+            self._tell()
+        else:
+            self.tell_control()
 
     def inherit_claim(self) -> None:
         """Know that its lock is ours since a former desk: kept if it is wanted, and given back else."""
@@ -177,10 +190,6 @@ class AccountLife:
     def _is_wanted(self) -> bool:
         return self.is_listed and self.settings.is_enabled
 
-    @property
-    def _is_outdated(self) -> bool:
-        return self._tried_credentials != self.settings.credentials
-
     def _enter(self) -> None:
         self._cancel_timer()
         self.stage, self._reason = Stage.QUEUED, None
@@ -191,7 +200,7 @@ class AccountLife:
         """Be off, and let others trade it, once no opening is under way any more."""
         self._cancel_timer()
         self.stage, self._reason, self._failures = Stage.OFF, None, 0
-        self._opened = None
+        self._opened, self._heeded = None, self.settings
         self._release()
         self._tell()
 
@@ -205,7 +214,7 @@ class AccountLife:
 
     def begin(self) -> None:
         """Claim the account: there is room for its opening."""
-        self._tried_credentials, self._is_touched = self.settings.credentials, False
+        self._heeded = self.settings
         if self._overdue is not None:
             self._fail(f"{LATE}, and still does not")
             return
@@ -238,8 +247,7 @@ class AccountLife:
         self._rest()
 
     def _open(self) -> None:
-        self.stage = Stage.OPENING
-        self._tried_credentials, self._is_touched = self.settings.credentials, False
+        self.stage, self._heeded = Stage.OPENING, self.settings
         me, account, attempt = self._actor.ref, self.name, self.attempt
         self.wait_for_opening(attempt)
         self._desk.opener.open(
@@ -306,7 +314,6 @@ class AccountLife:
     def adopt(self, ref: Ref, opened: OpenedAccount) -> None:
         """Go on with a tree that a former desk has started, or with closing it."""
         self._opened, self._is_claimed, self._is_ours = opened, True, True
-        self._tried_credentials = opened.credentials
         self._up_since_s = self._actor.system.clock.monotonic_s()
         self._be_up(ref)
         self._look_at_adopted(None)
@@ -390,7 +397,7 @@ class AccountLife:
             self.level()
 
     def _leave_up(self, stage: Stage) -> None:
-        self.stage, self._is_touched = stage, False
+        self.stage = stage
         self._was_up_s = self._actor.system.clock.monotonic_s() - self._up_since_s
 
 

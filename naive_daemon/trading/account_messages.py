@@ -8,10 +8,9 @@ from naive_daemon.domain.account import AccountCondition, AccountSettings
 
 
 class AccountsRead(msgspec.Struct, frozen=True):
-    """All accounts that there shall be beside the configured one. `touched`: whose rows were written just now."""
+    """All accounts that there shall be beside the configured one."""
 
     rows: tuple[AccountSettings, ...]
-    touched: frozenset[str] = frozenset()
 
 
 class ReadAccounts(msgspec.Struct, frozen=True):

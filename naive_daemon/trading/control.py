@@ -7,7 +7,7 @@ Receives: what its listener hears; ReadSettings, ActualChanged and StatusDrained
 AccountConditionChanged from the account desk; KillSwitchObeyed from execution managers.
 Sends: SettingsRead to the switches, AccountsRead to the account desk, ControlStarted to both.
 State: what is not written yet: the newest actual state of each symbol and condition of each account, symbols that have
-drained, who obeys the kill switch. What the desk has not been told: whose accounts were written.
+drained, who obeys the kill switch.
 Crashes when: the listener's thread dies or the store refuses something for good; the daemon then starts its tree anew.
 """
 
@@ -52,12 +52,7 @@ MakeListener = Callable[[SettingsListenerOwner], SettingsListener]
 
 
 class _Heard(msgspec.Struct, frozen=True):
-    channel: str
-    payload: str
-
-
-class _Listening(msgspec.Struct, frozen=True):
-    pass
+    """Somebody has written something, or may have while nobody listened."""
 
 
 class _ListenerEnded(msgspec.Struct, frozen=True):
@@ -76,12 +71,6 @@ class _Beat(msgspec.Struct, frozen=True):
     pass
 
 
-class _AccountChange(msgspec.Struct, frozen=True):
-    """What the trigger of accounts says."""
-
-    account: str
-
-
 class _Ear:
     """Tells control what the listener's thread hears.
 
@@ -93,11 +82,11 @@ class _Ear:
         self._has_room = True
 
     def listening(self) -> None:
-        self._control.tell(_Listening())
+        self._control.tell(_Heard())
 
-    def notified(self, channel: str, payload: str) -> None:
+    def notified(self, _channel: str, _payload: str) -> None:
         self._has_room = self._control.wait_for_room(ROOM_TIMEOUT_S if self._has_room else 0.0)
-        self._control.tell(_Heard(channel, payload))
+        self._control.tell(_Heard())
 
     def connection_lost(self, error: TransientError) -> None:
         self._control.tell(_Deaf(str(error)))
@@ -135,9 +124,6 @@ class Control(Actor):
         self._drained: dict[SymbolKey, int] = {}  # the revision of the settings by which they have
         self._obeyed: dict[str, int] = {}
         self._conditions: dict[str, AccountCondition] = {}
-        self._touched_accounts: set[str] = set()
-        self._told_accounts: frozenset[str] = frozenset()
-        self._has_misheard = self._is_deaf = self._has_been_deaf = False
         self._shall_read = True
         self._shall_beat = False
         self._is_away = False
@@ -170,18 +156,8 @@ class Control(Actor):
 
     def _note(self, message: Any) -> None:
         match message:
-            case _Heard(channel, payload):
+            case _Heard() | ReadSettings() | ReadAccounts():
                 self._shall_read = True
-                if channel == ACCOUNTS_CHANNEL:
-                    self._touch(payload)
-            case _Listening():
-                self._shall_read = True
-                self._has_been_deaf, self._is_deaf = self._has_been_deaf or self._is_deaf, False
-            case ReadSettings():
-                self._shall_read = True
-            case ReadAccounts():
-                self._shall_read = True
-                self._touched_accounts |= self._told_accounts  # the desk that was told may have died before it read it
             case AccountConditionChanged(condition):
                 self._conditions[condition.account] = condition
             case ActualChanged(actual):
@@ -196,7 +172,6 @@ class Control(Actor):
             case _Retry():
                 self._retry = None
             case _Deaf(reason):
-                self._is_deaf = True
                 self.log.warning("settings are not heard", reason=reason)
             case _ListenerEnded():
                 self.exit(crash("the listener of the settings has died"))
@@ -243,21 +218,6 @@ class Control(Actor):
         rows = tuple(row for row in self._store.load_settings() if row.account in ours)
         safeguards = self._store.load_safeguards()
         self._shall_read = False
-        if self._has_been_deaf:  # nobody knows whose rows were written meanwhile
-            self._touched_accounts.update(account.name for account in accounts)
-            self._has_been_deaf = False
-        touched = frozenset(self._touched_accounts)
         # Who is not there now asks when it is there again.
-        if self.system.tell(names.ACCOUNT_DESK, AccountsRead(accounts, touched)):
-            self._told_accounts = touched
-            self._touched_accounts.clear()
+        self.system.tell(names.ACCOUNT_DESK, AccountsRead(accounts))
         self.system.tell(names.SWITCHES, SettingsRead(rows, safeguards))
-
-    def _touch(self, payload: str) -> None:
-        """Note whose account was written. Anybody may notify; what names none is told once, and touches nothing."""
-        try:
-            self._touched_accounts.add(msgspec.json.decode(payload, type=_AccountChange).account)
-        except msgspec.DecodeError as error:
-            if not self._has_misheard:
-                self.log.warning("notification not understood", payload=payload[:200], reason=str(error))
-            self._has_misheard = True

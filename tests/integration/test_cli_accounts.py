@@ -22,11 +22,12 @@ Answer = Callable[[AccountSettings], AccountCondition | None]
 
 
 def obey(row: AccountSettings) -> AccountCondition:
-    return AccountCondition(account=row.name, state="up" if row.is_enabled else "off")
+    return AccountCondition(account=row.name, state="up" if row.is_enabled else "off", revision=row.revision)
 
 
 def refuse(row: AccountSettings) -> AccountCondition:
-    return AccountCondition(account=row.name, state="down", reason="its key was revoked", retry_at_ns=10**18)
+    said = {"state": "down", "reason": "its key was revoked", "retry_at_ns": 10**18}
+    return AccountCondition(account=row.name, revision=row.revision, **said)
 
 
 class Keeper(StandingDaemon):
@@ -126,9 +127,10 @@ def test_an_account_that_is_closed_for_its_new_key_has_not_failed(
         return found
 
     def reopen(store: PostgresDesiredState) -> None:
-        is_changed = store.load_accounts()[0].credentials == new
-        for state in ("down", "opening", "up") if is_changed else ():
-            store.record_account_conditions([AccountCondition(account="second", state=state)])
+        row = store.load_accounts()[0]
+        for state in ("down", "opening", "up") if row.credentials == new else ():
+            said = AccountCondition(account="second", state=state, revision=row.revision)
+            store.record_account_conditions([said])
             assert state != "down" or is_seen_down.wait(PATIENCE_S)
 
     with Keeper(schema_url):
@@ -137,6 +139,21 @@ def test_an_account_that_is_closed_for_its_new_key_has_not_failed(
     with StandingDaemon(schema_url, "naive_accounts", reopen):
         answer = console("account", "enable", "second", "--credentials", new)
     assert (answer.code, answer.out, answer.err) == (0, "second  its credentials are set\n", "")
+
+
+@pytest.mark.parametrize(("command", "state"), [("disable", "off"), ("enable", "up")])
+def test_what_was_said_of_a_former_wish_is_no_answer(console: Any, schema_url: str, command: str, state: str) -> None:
+    """The daemon has not read yet what was wished last: what it says is of the wish before."""
+    assert console("account", "add", "second", "--no-wait").code == 0
+
+    def say_the_former(store: PostgresDesiredState) -> None:
+        (row,) = store.load_accounts()
+        store.record_account_conditions([AccountCondition(account="second", state=state, revision=row.revision - 1)])
+
+    with StandingDaemon(schema_url, "naive_accounts", say_the_former):
+        answer = console("account", command, "second", "--timeout", "0.5")
+    assert answer.code == 1
+    assert "the daemon has not confirmed within 0.5 s: second" in answer.err
 
 
 def test_a_thousand_accounts_are_added_in_one_go(console: Any, schema_url: str, tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ def test_triggers_stand(database_url: str) -> None:
         "account_conditions_touch",
         "accounts_keep",
         "accounts_notify",
+        "accounts_number",
         "accounts_touch",
         "actual_states_notify",
         "actual_states_touch",

@@ -85,7 +85,8 @@ class Table:
 
     def set_account(self, account: AccountSettings) -> None:
         """Add an account, or change it, as the command line does."""
-        self.accounts[account.name] = account
+        self._revision += 1
+        self.accounts[account.name] = msgspec.structs.replace(account, revision=self._revision)
         payload = msgspec.json.encode({"account": account.name}).decode()
         for listener in list(self._listeners):
             listener.owner.notified("naive_accounts", payload)

@@ -214,7 +214,7 @@ def test_a_stop_that_is_taken_back_while_the_account_is_down_cancels_nothing(pla
 def test_other_credentials_open_the_account_anew(plant: AccountsPlant) -> None:
     before = plant.processes_of("second")
     plant.set_account("second", credentials="env:FRESH")
-    assert plant.opener.seen[-1] == AccountSettings(name="second", credentials="env:FRESH")
+    assert plant.opener.seen[-1] == plant.table.accounts["second"]
     after = plant.processes_of("second")
     assert None not in after.values()
     assert not set(before.values()) & set(after.values())

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Boolean, ColumnElement, Engine, Text, delete, func, literal, select, union, update
+from sqlalchemy import Boolean, ColumnElement, Engine, Text, func, literal, or_, select, union, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.exc import IntegrityError
 
@@ -35,10 +35,10 @@ _NAMED_MAX = 10
 
 
 class AccountSaid(msgspec.Struct, frozen=True, kw_only=True):
-    """What a daemon last said of an account, and when, UTC; `updated_ns` is 0 where none ever spoke of it."""
+    """What a daemon last said of an account. `is_answer`: it spoke of what is wanted now, and not of a former wish."""
 
     condition: AccountCondition
-    updated_ns: int = 0
+    is_answer: bool
 
 
 class AccountTakenError(UsageError):
@@ -142,7 +142,13 @@ class OperatorAccounts:
     def said(self, daemon: str, names: Collection[str] | None = None) -> dict[str, AccountSaid]:
         """Give what a daemon says of its accounts, all unless some are named; one that was killed took nothing back."""
         row = AccountConditionRow
-        query = select(row.account, row.state, row.reason, row.retry_at, row.updated_at).where(row.daemon == daemon)
+        # The configured account has no row of its own: nothing is wanted of it but that it trades.
+        is_answer = or_(AccountRow.revision.is_(None), AccountRow.revision == row.revision)
+        query = (
+            select(row.account, row.state, row.reason, row.retry_at, is_answer)
+            .outerjoin(AccountRow, AccountRow.account == row.account)
+            .where(row.daemon == daemon)
+        )
         if names is not None:
             query = query.where(row.account == func.any(literal(list(names), ARRAY(Text))))
         with begin(self._engine) as connection:
@@ -154,35 +160,31 @@ class OperatorAccounts:
                         reason=reason,
                         retry_at_ns=None if retry_at is None else from_datetime(retry_at),
                     ),
-                    updated_ns=from_datetime(updated_at),
+                    is_answer=answers,
                 )
-                for account, state, reason, retry_at, updated_at in connection.execute(query)
+                for account, state, reason, retry_at, answers in connection.execute(query)
             }
 
     def enable_with(self, account: str, credentials: str) -> bool:
         """Enable an account and give it other credentials, and say whether it was enabled before.
 
-        What was said of it before is forgotten where they are new: the daemon speaks anew when it has opened it with
-        them. Raises UsageError when it was never added, AccountTakenError when another has them; nothing changes then.
+        Raises UsageError when it was never added, AccountTakenError when another has them; nothing changes then.
         """
         row = AccountRow
-        present = select(row.credentials, row.is_enabled).where(row.account == account).with_for_update()
-        forget = delete(AccountConditionRow).where(AccountConditionRow.account == account)
+        present = select(row.is_enabled).where(row.account == account).with_for_update()
         change = update(row).values(credentials=credentials, is_enabled=True).where(row.account == account)
         try:
             with begin(self._engine) as connection:
-                before = connection.execute(present).one_or_none()
-                if before is None:
+                was_enabled = connection.execute(present).scalar_one_or_none()
+                if was_enabled is None:
                     raise _never_added([account])
-                if before.credentials != credentials:
-                    connection.execute(forget)
                 connection.execute(change)
         except IntegrityError:
             raise AccountTakenError(
                 f"another account has the credentials {credentials}; nothing was changed",
                 hint="each account has a key of its own; naive-daemon account list shows all",
             ) from None
-        return bool(before.is_enabled)
+        return bool(was_enabled)
 
     def symbols_on(self) -> dict[str, int]:
         """Count the symbols of each account that are not off, as operators want them."""

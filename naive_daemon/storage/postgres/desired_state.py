@@ -56,16 +56,17 @@ UPDATE actual_states SET state = 'off', traders = 0, retry_at = NULL, held = NUL
 WHERE account IN (SELECT account FROM ours) AND (state <> 'off' OR held IS NOT NULL)
 """
 
-_ACCOUNTS = "SELECT account, beside, credentials, is_enabled FROM accounts WHERE beside = %s ORDER BY account"
+_ACCOUNTS = "SELECT account, beside, credentials, is_enabled, revision FROM accounts WHERE beside = %s ORDER BY account"
 
 # Silent where nothing has changed, as for the kill switch.
 _RECORD_CONDITIONS = """
-INSERT INTO account_conditions AS known (account, daemon, state, reason, retry_at)
-SELECT account, %s, state, reason, retry_at
-FROM json_to_recordset(%s::json) AS r(account text, state text, reason text, retry_at timestamptz)
+INSERT INTO account_conditions AS known (account, daemon, state, reason, retry_at, revision)
+SELECT account, %s, state, reason, retry_at, revision
+FROM json_to_recordset(%s::json) AS r(account text, state text, reason text, retry_at timestamptz, revision bigint)
 ON CONFLICT (account, daemon) DO UPDATE SET
-    state = excluded.state, reason = excluded.reason, retry_at = excluded.retry_at
-WHERE (known.state, known.reason, known.retry_at) IS DISTINCT FROM (excluded.state, excluded.reason, excluded.retry_at)
+    state = excluded.state, reason = excluded.reason, retry_at = excluded.retry_at, revision = excluded.revision
+WHERE (known.state, known.reason, known.retry_at, known.revision)
+    IS DISTINCT FROM (excluded.state, excluded.reason, excluded.retry_at, excluded.revision)
 """
 
 # One row for each account with limits; one without an account where no account has any.
@@ -112,8 +113,8 @@ class PostgresDesiredState:
         with self._session.connection() as connection:
             rows = connection.execute(_ACCOUNTS, (self._daemon,)).fetchall()
         return [
-            AccountSettings(name=name, beside=beside, credentials=where, is_enabled=enabled)
-            for name, beside, where, enabled in rows
+            AccountSettings(name=name, beside=beside, credentials=where, is_enabled=enabled, revision=revision)
+            for name, beside, where, enabled, revision in rows
         ]
 
     def record_account_conditions(self, conditions: Sequence[AccountCondition]) -> None:
@@ -225,4 +226,5 @@ def _condition_row(condition: AccountCondition) -> dict[str, object]:
         "state": condition.state,
         "reason": storable_or_none(condition.reason),
         "retry_at": None if condition.retry_at_ns is None else to_datetime(condition.retry_at_ns),
+        "revision": condition.revision,
     }

@@ -263,6 +263,9 @@ class AccountRow(Base):
     is_enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     inserted_at: Mapped[Stamp]
     updated_at: Mapped[Stamp]
+    revision: Mapped[int] = mapped_column(
+        BigInteger, server_default=text("0"), doc="another one each time the row is written"
+    )
 
 
 class AccountConditionRow(Base):
@@ -277,3 +280,6 @@ class AccountConditionRow(Base):
     reason: Mapped[Name | None]
     retry_at: Mapped[Moment | None]
     updated_at: Mapped[Stamp]
+    revision: Mapped[int] = mapped_column(
+        BigInteger, server_default=text("0"), doc="of the account's row that it goes by"
+    )

@@ -174,15 +174,15 @@ SUPERVISION = (
     Mutant(
         name="settings read once only",
         file=_CONTROL,
-        old="            case _Heard(channel, payload):\n                self._shall_read = True\n",
-        new="            case _Heard(channel, payload):\n",
+        old="            case _Heard() | ReadSettings() | ReadAccounts():\n",
+        new="            case _Heard():\n                pass\n            case ReadSettings() | ReadAccounts():\n",
         breaks="what an operator writes is not done",
     ),
     Mutant(
         name="notification lost with its connection",
         file=_CONTROL,
-        old="            case _Listening():\n                self._shall_read = True\n",
-        new="            case _Listening():\n                pass\n",
+        old="    def listening(self) -> None:\n        self._control.tell(_Heard())\n",
+        new="    def listening(self) -> None:\n        pass\n",
         breaks="what an operator wrote while nobody listened is not done",
     ),
     Mutant(
