@@ -45,11 +45,15 @@ def test_an_order_with_more_trades_than_a_page_is_reported_with_all_of_them(
     server: ScriptedBinance, desk: Desk
 ) -> None:
     trades = [own_trade(number, "0.001") for number in range(1, 1_501)]
+
+    def page(asked: dict[str, str]) -> tuple[int, Any]:
+        """Give the eldest from an id on; without one the newest."""
+        if "fromId" not in asked:
+            return 200, trades[-1_000:]
+        return 200, [each for each in trades if each["id"] >= int(asked["fromId"])][:1_000]
+
     server.rest["GET /api/v3/order"] = lambda _: (200, known(origQty="1.5", executedQty="1.500", status="FILLED"))
-    server.rest["GET /api/v3/myTrades"] = lambda asked: (
-        200,
-        [each for each in trades if each["id"] >= int(asked.get("fromId", 0))][:1_000],
-    )
+    server.rest["GET /api/v3/myTrades"] = page
     assert [int(fill.trade_id) for fill in desk.ask(AskOrder("BTCUSDT", "a")).fills] == list(range(1, 1_501))
 
 

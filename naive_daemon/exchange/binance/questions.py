@@ -128,15 +128,17 @@ class Questions:
     async def _trades(self, order: ExchangeOrder) -> list[OwnTrade]:
         trades: list[OwnTrade] = []
         while True:
-            parameters = [("symbol", order.symbol), ("orderId", order.exchange_order_id)]
-            if trades:
-                parameters.append(("fromId", str(trades[-1].id + 1)))
-            parameters.append(("limit", str(TRADES_PAGE)))
+            last = trades[-1].id if trades else -1
+            parameters = (
+                ("symbol", order.symbol),
+                ("orderId", order.exchange_order_id),
+                ("fromId", str(last + 1)),  # also at first: without it the newest are given
+                ("limit", str(TRADES_PAGE)),
+            )
             signal = await self._sender.ask(
-                "GET", "/api/v3/myTrades", tuple(parameters), weight=TRADES_WEIGHT, within_s=ASK_WITHIN_S
+                "GET", "/api/v3/myTrades", parameters, weight=TRADES_WEIGHT, within_s=ASK_WITHIN_S
             )
             page = _body_of(signal, list[OwnTrade], "trades")
-            last = trades[-1].id if trades else -1
             fresh = sorted((trade for trade in page if trade.id > last), key=lambda trade: trade.id)
             trades += fresh
             if len(page) < TRADES_PAGE or not fresh:
