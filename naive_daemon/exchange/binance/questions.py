@@ -18,6 +18,7 @@ from naive_daemon.exchange.binance.signal import Accepted, NotFound, Refused, Si
 from naive_daemon.exchange.binance.wire import (
     AccountInformation,
     ExchangeInformation,
+    KeyRestrictions,
     KnownOrder,
     OwnTrade,
     WireError,
@@ -32,6 +33,8 @@ TRADES_WEIGHT = 5
 OPEN_ORDERS_WEIGHT = 80
 ACCOUNT_WEIGHT = 20
 INFORMATION_WEIGHT = 20
+RESTRICTIONS_WEIGHT = 0
+"""What a key may do is counted apart (SAPI)."""
 SNAPSHOT_WEIGHT = OPEN_ORDERS_WEIGHT + ACCOUNT_WEIGHT
 TRADES_PAGE = 1_000
 INVALID_SYMBOL = -1121
@@ -96,6 +99,13 @@ class Questions:
             "GET", "/api/v3/account", weight=ACCOUNT_WEIGHT, within_s=ASK_WITHIN_S, priority=priority
         )
         return _body_of(signal, AccountInformation, "account")
+
+    async def restrictions(self) -> KeyRestrictions:
+        """Ask what the key may do; raises AskError, also where the network does not say."""
+        signal = await self._sender.ask(
+            "GET", "/sapi/v1/account/apiRestrictions", weight=RESTRICTIONS_WEIGHT, within_s=ASK_WITHIN_S
+        )
+        return _body_of(signal, KeyRestrictions, "key restrictions")
 
     async def information(self) -> ExchangeInformation:
         """Ask which symbols are traded, and what the limits are; raises AskError."""
