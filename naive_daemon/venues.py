@@ -168,7 +168,9 @@ class BinanceVenue:
 
         signer = None if credentials is None else signer_of(credentials, f"the credentials of account {account}")
         binance = self._config.exchange.binance
-        return BinanceHistory(account, binance, self._instruments, self._clock, shall_end, signer=signer)
+        return BinanceHistory(
+            account, binance, self._instruments, self._clock, shall_end, signer=signer, address=self.address
+        )
 
     def close(self, account: str) -> None:
         """Let go of the account's connection."""

@@ -1,6 +1,8 @@
 """What the client is asked, against a scripted server: an order with its fills, a snapshot, balances."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +15,7 @@ from naive_daemon.execution.client import (
     AskOrder,
     AskSnapshot,
     OrderReport,
+    Reconnected,
     Reconnecting,
 )
 from naive_daemon.otp import ActorDiedError
@@ -45,11 +48,15 @@ def test_an_order_with_more_trades_than_a_page_is_reported_with_all_of_them(
     server: ScriptedBinance, desk: Desk
 ) -> None:
     trades = [own_trade(number, "0.001") for number in range(1, 1_501)]
+
+    def page(asked: dict[str, str]) -> tuple[int, Any]:
+        """Give the eldest from an id on; without one the newest."""
+        if "fromId" not in asked:
+            return 200, trades[-1_000:]
+        return 200, [each for each in trades if each["id"] >= int(asked["fromId"])][:1_000]
+
     server.rest["GET /api/v3/order"] = lambda _: (200, known(origQty="1.5", executedQty="1.500", status="FILLED"))
-    server.rest["GET /api/v3/myTrades"] = lambda asked: (
-        200,
-        [each for each in trades if each["id"] >= int(asked.get("fromId", 0))][:1_000],
-    )
+    server.rest["GET /api/v3/myTrades"] = page
     assert [int(fill.trade_id) for fill in desk.ask(AskOrder("BTCUSDT", "a")).fills] == list(range(1, 1_501))
 
 
@@ -107,6 +114,35 @@ def test_a_snapshot_waits_for_the_connection(server: ScriptedBinance) -> None:
         desk.wait_for(Reconnecting)
         server.ws["userDataStream.subscribe.signature"] = lambda _: ok({})
         assert isinstance(desk.ask(AskSnapshot()), AccountSnapshot)
+
+
+def test_a_snapshot_that_is_read_while_a_connection_ends_waits_for_the_next_one_and_keeps_nobody_waiting(
+    server: ScriptedBinance,
+) -> None:
+    """The loop is that of many accounts: who asks about an order meanwhile has an answer."""
+    subscribe = "userDataStream.subscribe.signature"
+    held = threading.Event()
+    with Desk(settings(server.host)) as desk, ThreadPoolExecutor() as pool:
+        server.rest["GET /api/v3/order"] = lambda _: (200, known())
+        desk.wait_for(AccountSnapshot)
+        server.next_asked("GET /api/v3/account")
+        server.holds["GET /api/v3/account"] = held
+        snapshot = pool.submit(desk.ask, AskSnapshot())
+        server.next_asked("GET /api/v3/account")
+        del server.holds["GET /api/v3/account"]
+        server.drop()
+        desk.wait_for(Reconnected)  # it begins with a snapshot that is younger than the question
+        server.ws[subscribe] = lambda _: None
+        server.next_asked(subscribe)
+        server.push({"e": "serverShutdown", "E": 1})
+        server.next_asked(subscribe)
+        server.close(1)  # its loss is told once its successor has subscribed, or can not
+        held.set()
+        assert isinstance(desk.ask(AskOrder("BTCUSDT", "a")), OrderReport)
+        server.ws[subscribe] = lambda _: ok({})
+        server.push({"id": "1", "status": 200, "result": {}}, socket=2, is_wrapped=False)
+        desk.wait_for(Reconnecting)
+        assert isinstance(snapshot.result(), AccountSnapshot)
 
 
 @pytest.mark.parametrize("question", [AskSnapshot(), AskBalances()], ids=["snapshot", "balances"])

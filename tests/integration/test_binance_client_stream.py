@@ -358,18 +358,6 @@ def test_a_clock_that_was_set_right_heals(server: ScriptedBinance) -> None:
         assert desk.wait_for(ClientTrouble) == ClientTrouble("main", "clock", None)
 
 
-def test_a_key_that_an_order_was_refused_for_heals_without_a_new_connection(server: ScriptedBinance) -> None:
-    with Desk(settings(server.host), pace=Pace(heal_period_s=0.01)) as desk:
-        desk.wait_for(AccountSnapshot)
-        refusal = {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}
-        server.rest["GET /api/v3/account"] = lambda _: (401, refusal)
-        server.ws["order.place"] = lambda _: refused(-2015, "Invalid API-key, IP, or permissions for action.")
-        desk.tell(SendOrder(order()))
-        assert desk.wait_for(ClientTrouble).reason is not None
-        server.rest["GET /api/v3/account"] = lambda _: (200, {"canTrade": True})
-        assert desk.wait_for(ClientTrouble) == ClientTrouble("main", "credentials", None)
-
-
 def test_a_handshake_that_says_banned_is_a_ban(server: ScriptedBinance) -> None:
     server.handshake = (418, {"Retry-After": "1"})
     with Desk(settings(server.host)) as desk:

@@ -3,20 +3,26 @@
 import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from naive_daemon.clock import WallClock
+from naive_daemon.clock import NS_PER_MS, NS_PER_S, VirtualClock, WallClock
 from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.errors import TransientError, UnreachableError
 from naive_daemon.domain.order import OrderStatus
 from naive_daemon.exchange.binance import history
+from naive_daemon.exchange.binance.address import Address
 from naive_daemon.exchange.binance.history import BinanceHistory
 from naive_daemon.market.generated_instruments import GENERATED_LISTINGS
 from tests.exchange.local_exchange import LocalExchange
 from tests.exchange.trader import Trader
+from tests.integration.binance_desk import settings as scripted_settings
+from tests.integration.scripted_binance import ScriptedBinance
 
 ORDERS = 8
+START_MS = 1_700_000_000_000
+HOUR_MS = 3_600_000
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +120,50 @@ def test_nothing_is_asked_for_as_long_as_the_exchange_says(
         assert len(reader(settings).resting()) > 0
     finally:
         exchange.heal()
+
+
+@pytest.mark.parametrize("path", ["/api/v3/time", "/api/v3/openOrders"])
+def test_a_ban_is_waited_for_to_its_end_and_known_to_all_of_the_address(
+    server: ScriptedBinance, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(history, "RETRY_PAUSES_S", (0,))
+    monkeypatch.setattr(history, "LOOK_S", 0)
+    clock = VirtualClock()
+    shared = Address(clock)
+    sound = {"/api/v3/time": {"serverTime": START_MS}, "/api/v3/openOrders": []}[path]
+    asked_s: list[float] = []
+
+    def answer(_: dict[str, str]) -> tuple[int, Any]:
+        asked_s.append(clock.monotonic_s())
+        if len(asked_s) > 1:
+            return 200, sound
+        return 418, {"code": -1003, "msg": f"IP banned until {START_MS + HOUR_MS}."}
+
+    def shall_end() -> bool:
+        """Say no; half a minute goes by."""
+        clock.advance_to(clock.now_ns() + 30 * NS_PER_S)
+        return False
+
+    clock.advance_to(START_MS * NS_PER_MS)
+    server.rest["GET /api/v3/time"] = lambda _: (200, {"serverTime": clock.now_ns() // NS_PER_MS})
+    server.rest[f"GET {path}"] = answer
+    asking = BinanceHistory("main", scripted_settings(server.host), {}, clock, shall_end, address=shared)
+    assert asking.resting() == ()
+    first_s, second_s = asked_s
+    assert second_s * 1_000 >= START_MS + HOUR_MS > first_s * 1_000
+    assert shared.weight.banned_until_ms() >= START_MS + HOUR_MS
+
+
+def test_a_daemon_that_shall_end_waits_for_no_ban(server: ScriptedBinance) -> None:
+    shared = Address(WallClock())
+    shared.weight.ban_until(shared.time.now_ms() + HOUR_MS)
+    looks = iter([False, False])
+    asking = BinanceHistory(
+        "main", scripted_settings(server.host), {}, WallClock(), lambda: next(looks, True), address=shared
+    )
+    with pytest.raises(TransientError, match="ended while"):
+        asking.resting()
+    assert server.asked.empty()
 
 
 def test_a_daemon_that_shall_end_reads_no_further(settings: Binance) -> None:

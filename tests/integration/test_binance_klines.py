@@ -115,6 +115,16 @@ def test_a_ban_holds_for_all_who_share_the_address() -> None:
     assert asked.candles == []
 
 
+def test_a_ban_without_a_header_lasts_until_the_moment_that_its_text_names() -> None:
+    clock = VirtualClock(1_700_000_000_000_000_000)  # it stands
+    shared = Address(clock)
+    until_ms = 1_700_000_000_000 + 3_600_000
+    body = {"code": -1003, "msg": f"Way too many requests; IP banned until {until_ms}."}
+    asked = asyncio.run(ask(answering(body, 418), shared))
+    assert shared.weight.banned_until_ms() == until_ms
+    assert [reason.partition(": ")[2] for reason in asked.reasons] == ["asked too often, silent for 3600 s"]
+
+
 def test_a_server_that_hangs_or_hangs_up_is_waited_for_no_longer_than_the_time_out() -> None:
     async def hang(_: web.Request) -> web.StreamResponse:
         await asyncio.get_running_loop().create_future()

@@ -11,6 +11,7 @@ from naive_daemon.exchange.binance.address_weight import AddressWeight
 from naive_daemon.exchange.binance.attempt_limit import AttemptLimit
 from naive_daemon.exchange.binance.exchange_time import ExchangeTime
 from naive_daemon.exchange.binance.shared_answer import SharedAnswer
+from naive_daemon.exchange.binance.signal import Banned, Signal
 
 if TYPE_CHECKING:
     from naive_daemon.exchange.binance.wire import ExchangeInformation
@@ -28,3 +29,8 @@ class Address:
         self.connects = AttemptLimit(CONNECTS_MAX)
         self.ahead_ms: SharedAnswer[int] = SharedAnswer(clock.monotonic_s)
         self.information: SharedAnswer[ExchangeInformation] = SharedAnswer(clock.monotonic_s)
+
+    def heed(self, signal: Signal) -> None:
+        """Have nobody ask anything during a ban that an answer tells of."""
+        if isinstance(signal, Banned):
+            self.weight.ban_until(self.time.now_ms() + round(signal.for_s * 1_000), signal.reason)

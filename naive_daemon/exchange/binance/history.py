@@ -1,14 +1,14 @@
 """What Binance remembers of an account's orders, read before the account is traded, when the journal has lost some.
 
 For a thread that may wait, like `permission`: each question waits, within its deadline, and is asked again a few times.
-Slow on purpose: half of the minute's weight stays free. Invariant: an answer is whole, or an error is raised.
+Slow on purpose: half of the minute's weight stays free. Invariants: an answer is whole, or an error is raised; nothing
+is asked during a ban, however long it is.
 """
 
 import asyncio
-import math
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -17,13 +17,12 @@ from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.errors import TransientError, UnreachableError
 from naive_daemon.domain.events import OrderFilled
 from naive_daemon.domain.instrument import Instrument
+from naive_daemon.exchange.binance.address import Address
 from naive_daemon.exchange.binance.endpoints import account_endpoints
-from naive_daemon.exchange.binance.exchange_time import ExchangeTime
 from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.permission import body_of, measure
 from naive_daemon.exchange.binance.reading import Reader, total
 from naive_daemon.exchange.binance.rest import Rest
-from naive_daemon.exchange.binance.signal import Answer
 from naive_daemon.exchange.binance.signing import Parameters, Signer, load_signer
 from naive_daemon.exchange.binance.wire import KnownOrder, OwnTrade, WireError, decode
 from naive_daemon.execution.client import ExchangeOrder, OrderReport
@@ -33,8 +32,8 @@ RETRY_PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 """After a question that was not answered, and after fills that do not add up yet."""
 TOGETHER_MIN = 5
 """From so many filled orders of a symbol on their trades are read a page at once: it weighs as much as four of them."""
-RETRY_AFTER_MAX_S = 120.0
 LOOK_S = 0.5
+"""How often it is looked whether it shall end, while a ban is waited for."""
 WEIGHT_MAX = 3_000
 REST_S = 10.0
 _FIRST_ID = 1
@@ -44,7 +43,7 @@ Result = TypeVar("Result")
 
 
 class BinanceHistory:
-    """See the module; of the configured account unless a signer is given.
+    """See the module; of the configured account unless a signer is given. `address`: what it shares with all accounts.
 
     A question that is still to be asked once `shall_end` says so is a TransientError.
     """
@@ -58,14 +57,15 @@ class BinanceHistory:
         shall_end: Callable[[], bool],
         *,
         signer: Signer | None = None,
+        address: Address | None = None,
     ) -> None:
         self._config = config
         self._url = account_endpoints(config).rest_url
         self._signer = signer or load_signer(config)
-        self._time = ExchangeTime(clock)
-        self._reader = Reader(
-            account, instruments, Oddities(structlog.get_logger("naive_daemon").bind(actor="history"))
-        )
+        self._address = address or Address(clock)
+        self._time = self._address.time
+        self._log: Any = structlog.get_logger("naive_daemon").bind(actor="history", account=account)
+        self._reader = Reader(account, instruments, Oddities(self._log))
         self._shall_end = shall_end
 
     def resting(self) -> tuple[ExchangeOrder, ...]:
@@ -95,7 +95,7 @@ class BinanceHistory:
                 timeout_s=self._config.answer_timeout_s,
             )
             try:
-                await self._patiently(lambda: measure(rest, self._time, self._url))
+                await self._patiently(lambda: measure(rest, self._time, self._url, self._address.heed))
                 return await ask(rest)
             finally:
                 await rest.close()
@@ -170,9 +170,7 @@ class BinanceHistory:
     async def _ask(self, rest: Rest, path: str, parameters: Parameters, shape: type[Result]) -> Result:
         async def ask() -> Result:
             result = await rest.ask("GET", path, parameters)
-            if isinstance(result.answer, Answer) and result.answer.retry_after_s:
-                await self._heed(result.answer.retry_after_s)
-            body = body_of(result, self._time, self._url, where=self._signer.where)
+            body = body_of(result, self._time, self._url, self._address.heed, self._signer.where)
             weight = result.headers.get(_WEIGHT_HEADER, "0")
             if weight.isdecimal() and int(weight) > WEIGHT_MAX:
                 await asyncio.sleep(REST_S)
@@ -183,23 +181,29 @@ class BinanceHistory:
 
         return await self._patiently(ask)
 
-    async def _heed(self, retry_after_s: float) -> None:
-        """Ask nothing for as long as Binance says, up to a bound: to ask during a ban prolongs it."""
-        for _ in range(math.ceil(min(retry_after_s, RETRY_AFTER_MAX_S) / LOOK_S)):
-            if self._shall_end():
-                return
-            await asyncio.sleep(LOOK_S)
-
     async def _patiently(self, ask: Callable[[], Awaitable[Result]]) -> Result:
         """Ask again a few times; raises what the last attempt raised."""
         for pause_s in RETRY_PAUSES_S:
-            if self._shall_end():
-                raise TransientError("ended while it read what the exchange remembers")
+            await self._wait_for_ban()
             try:
                 return await ask()
             except UnreachableError:
                 await asyncio.sleep(pause_s)
+        await self._wait_for_ban()
         return await ask()
+
+    async def _wait_for_ban(self) -> None:
+        """Wait until the exchange may be spoken to; raises TransientError when it shall end before."""
+        weight, is_told = self._address.weight, False
+        while not self._shall_end():
+            left_s = (weight.banned_until_ms() - self._time.now_ms()) / 1_000
+            if left_s <= 0:
+                return
+            if not is_told:
+                self._log.warning("a ban is waited for", reason=weight.ban_reason, for_s=round(left_s))
+                is_told = True
+            await asyncio.sleep(min(LOOK_S, left_s))
+        raise TransientError("ended while it read what the exchange remembers")
 
 
 def _report_of(order: ExchangeOrder, fills: tuple[OrderFilled, ...]) -> OrderReport:

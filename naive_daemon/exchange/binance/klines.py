@@ -15,7 +15,7 @@ from naive_daemon.exchange.binance.endpoints import address
 from naive_daemon.exchange.binance.kline import candles_of_rows
 from naive_daemon.exchange.binance.market_frame import OddFrameError
 from naive_daemon.exchange.binance.rest import BODY_MAX, answer_of, connect_failure
-from naive_daemon.exchange.binance.signal import RETRY_FIRST_S
+from naive_daemon.exchange.binance.signal import Banned, signal_of
 from naive_daemon.exchange.binance.usage import apply_headers
 from naive_daemon.market.player import KLINES_MAX, AskKlines
 from naive_daemon.otp import Call, crash
@@ -24,7 +24,6 @@ COST = Cost(2)
 """Binance Spot API, "Kline/Candlestick data"; however many rows are asked for."""
 AT_ONCE = 4
 _OK = 200
-_TOO_MANY = (418, 429)
 
 
 class KlinesError(Exception):
@@ -83,10 +82,11 @@ class Klines:
             headers = {name.lower(): value for name, value in response.headers.items()}
         apply_headers(self._budget, headers, asked_ms)
         answer = answer_of(response.status, body, headers)
-        if answer.status in _TOO_MANY:
-            pause_s = answer.retry_after_s or RETRY_FIRST_S
-            self._budget.ban_until(self._now_ms() + int(pause_s * 1_000), "candles were asked for too often")
-            raise KlinesError(f"asked too often, silent for {pause_s:g} s")
+        now_ms = self._now_ms()
+        signal = signal_of(answer, now_ms)
+        if isinstance(signal, Banned):
+            self._budget.ban_until(now_ms + round(signal.for_s * 1_000), "candles were asked for too often")
+            raise KlinesError(f"asked too often, silent for {signal.for_s:g} s")
         if answer.status != _OK:
             raise KlinesError(f"HTTP {answer.status} {answer.message}".rstrip())
         try:

@@ -22,7 +22,6 @@ from naive_daemon.exchange.binance.signal import (
     Accepted,
     Answer,
     BadCredentials,
-    Banned,
     ClockOff,
     Lost,
     NotFound,
@@ -92,13 +91,9 @@ def check_account(
 async def _check(rest: Rest, shared: Address, config: Binance, where: str) -> AccountCheck:
     url, time = account_endpoints(config).rest_url, shared.time
 
-    def heed(signal: Signal) -> None:
-        if isinstance(signal, Banned):
-            shared.weight.ban_until(time.now_ms() + round(signal.for_s * 1_000), signal.reason)
-
     since_s = time.monotonic_s() - TIME_AGE_MAX_S
-    ahead_ms = await shared.ahead_ms.get(lambda: measure(rest, time, url, heed), since_s)
-    information = await _account(rest, time, url, heed, where)
+    ahead_ms = await shared.ahead_ms.get(lambda: measure(rest, time, url, shared.heed), since_s)
+    information = await _account(rest, time, url, shared.heed, where)
     if not information.can_trade:
         raise ConfigError("Binance says that this account may not trade", hint="ask Binance's support why")
     warnings = await _warnings(rest, time)
@@ -116,11 +111,7 @@ async def _check(rest: Rest, shared: Address, config: Binance, where: str) -> Ac
     )
 
 
-def _heed_nothing(_: Signal) -> None:
-    """Leave it at the error that is raised."""
-
-
-async def measure(rest: Rest, time: ExchangeTime, url: str, heed: Callable[[Signal], None] = _heed_nothing) -> int:
+async def measure(rest: Rest, time: ExchangeTime, url: str, heed: Callable[[Signal], None]) -> int:
     """Measure by how many ms our clock is ahead, so that what is signed from now on has the exchange's time."""
     asked_s = time.monotonic_s()
     result = await rest.ask("GET", "/api/v3/time", is_signed=False)
@@ -146,7 +137,7 @@ def body_of(
     result: RestAnswer,
     time: ExchangeTime,
     url: str,
-    heed: Callable[[Signal], None] = _heed_nothing,
+    heed: Callable[[Signal], None],
     where: str = CONFIGURED,
 ) -> bytes:
     """Give the body of an answer that is one, and show it to `heed`; raises ConfigError or UnreachableError.

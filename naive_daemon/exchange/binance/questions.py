@@ -18,6 +18,7 @@ from naive_daemon.exchange.binance.signal import Accepted, NotFound, Refused, Si
 from naive_daemon.exchange.binance.wire import (
     AccountInformation,
     ExchangeInformation,
+    KeyRestrictions,
     KnownOrder,
     OwnTrade,
     WireError,
@@ -32,6 +33,8 @@ TRADES_WEIGHT = 5
 OPEN_ORDERS_WEIGHT = 80
 ACCOUNT_WEIGHT = 20
 INFORMATION_WEIGHT = 20
+RESTRICTIONS_WEIGHT = 0
+"""What a key may do is counted apart (SAPI)."""
 SNAPSHOT_WEIGHT = OPEN_ORDERS_WEIGHT + ACCOUNT_WEIGHT
 TRADES_PAGE = 1_000
 INVALID_SYMBOL = -1121
@@ -97,6 +100,13 @@ class Questions:
         )
         return _body_of(signal, AccountInformation, "account")
 
+    async def restrictions(self) -> KeyRestrictions:
+        """Ask what the key may do; raises AskError, also where the network does not say."""
+        signal = await self._sender.ask(
+            "GET", "/sapi/v1/account/apiRestrictions", weight=RESTRICTIONS_WEIGHT, within_s=ASK_WITHIN_S
+        )
+        return _body_of(signal, KeyRestrictions, "key restrictions")
+
     async def information(self) -> ExchangeInformation:
         """Ask which symbols are traded, and what the limits are; raises AskError."""
         signal = await self._sender.ask(
@@ -128,15 +138,17 @@ class Questions:
     async def _trades(self, order: ExchangeOrder) -> list[OwnTrade]:
         trades: list[OwnTrade] = []
         while True:
-            parameters = [("symbol", order.symbol), ("orderId", order.exchange_order_id)]
-            if trades:
-                parameters.append(("fromId", str(trades[-1].id + 1)))
-            parameters.append(("limit", str(TRADES_PAGE)))
+            last = trades[-1].id if trades else -1
+            parameters = (
+                ("symbol", order.symbol),
+                ("orderId", order.exchange_order_id),
+                ("fromId", str(last + 1)),  # also at first: without it the newest are given
+                ("limit", str(TRADES_PAGE)),
+            )
             signal = await self._sender.ask(
-                "GET", "/api/v3/myTrades", tuple(parameters), weight=TRADES_WEIGHT, within_s=ASK_WITHIN_S
+                "GET", "/api/v3/myTrades", parameters, weight=TRADES_WEIGHT, within_s=ASK_WITHIN_S
             )
             page = _body_of(signal, list[OwnTrade], "trades")
-            last = trades[-1].id if trades else -1
             fresh = sorted((trade for trade in page if trade.id > last), key=lambda trade: trade.id)
             trades += fresh
             if len(page) < TRADES_PAGE or not fresh:

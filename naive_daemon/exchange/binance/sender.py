@@ -16,6 +16,7 @@ from naive_daemon.exchange.binance.request import Request
 from naive_daemon.exchange.binance.rest import Method, Rest
 from naive_daemon.exchange.binance.signal import (
     RETRY_FIRST_S,
+    Accepted,
     Answer,
     BadCredentials,
     Banned,
@@ -276,6 +277,8 @@ class Sender:
         if isinstance(signal, ClockOff | BadCredentials) and request.is_over:
             signal = NotSent(signal.reason)
         request.is_over = True
+        if request.name and isinstance(signal, Accepted):
+            self._troubles.end("credentials")  # whose key places an order may trade
         request.on_signal(signal)
 
     async def _sign_again(self, request: Request, refusal: ClockOff) -> None:

@@ -206,16 +206,17 @@ class Session:
             call.fail(crash(str(error)))
 
     async def _connected_snapshot(self, asked_s: float, priority: Priority) -> AccountSnapshot:
-        """Read a snapshot; again when the connection was lost meanwhile, since events are then missing.
+        """Read a snapshot; raises AskError when the connection was lost meanwhile, since events are then missing.
 
-        Who has waited for the connection gets the one that it began with.
+        Who has waited for the connection gets the one that it began with. A connection that ends is none any more, also
+        before its loss is told: nothing is asked then.
         """
-        while True:
-            await self._stream.wait_connected()
-            connection = self._stream.connection
+        await self._stream.wait_connected()
+        if self._stream.connection is not None:
             snapshot = self._stream.snapshot_since(asked_s) or await self._questions.snapshot(priority)
-            if connection is not None and self._stream.connection is not None:
+            if self._stream.connection is not None:
                 return snapshot
+        raise AskError("snapshot", reason="the connection was lost")
 
     # What the stream needs ------------------------------------------------------------------------------------------
 

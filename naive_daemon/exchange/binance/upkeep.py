@@ -150,7 +150,10 @@ class Upkeep:
         self._delivery.tell(MarketStatus(self._account, self._halted))
 
     async def heal_credentials(self) -> None:
-        """See that it is the key that is refused, and not one request; then whether the account may trade again."""
+        """See that it is the key that is refused, and not one request; then whether it may trade again.
+
+        Where the network does not say what a key may do, an order that is accepted says so.
+        """
         await self._clear()
         await self._may_trade()
         await self._heal("credentials", self._look_at_key)
@@ -177,10 +180,15 @@ class Upkeep:
             self._troubles.end("credentials")
 
     async def _may_trade(self) -> bool:
+        """Say whether account and key may trade; False where the network does not say it of keys."""
         try:
             information = await self._questions.account()
+            restrictions = await self._questions.restrictions()
         except AskError as error:
             if isinstance(error.signal, BadCredentials):
                 self._refused(error.signal.reason)
+            return False
+        if not restrictions.enable_spot_and_margin_trading:
+            self._refused("it may not trade")
             return False
         return information.can_trade
