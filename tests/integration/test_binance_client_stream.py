@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 import structlog
 
@@ -24,7 +25,7 @@ from naive_daemon.execution.client import (
     Reconnecting,
     SendOrder,
 )
-from tests.integration.binance_desk import Desk, order, settings
+from tests.integration.binance_desk import INSTRUMENTS, Desk, order, settings
 from tests.integration.scripted_binance import WAIT_S, ScriptedBinance, ok, position, refused, report, trade
 
 OPEN = {
@@ -377,6 +378,16 @@ def test_a_handshake_that_says_banned_is_a_ban(server: ScriptedBinance) -> None:
         server.handshake = None
         desk.wait_for(ClientTrouble, lambda trouble: trouble.reason is None)
         desk.wait_for(AccountSnapshot)
+
+
+def test_what_was_halted_when_the_instruments_were_read_is_told_before_the_exchange_was_asked(
+    server: ScriptedBinance,
+) -> None:
+    halted = {"BTCUSDT": msgspec.structs.replace(INSTRUMENTS["BTCUSDT"], is_trading=False)}
+    server.rest["GET /api/v3/exchangeInfo"] = lambda _: (503, {})
+    with Desk(settings(server.host), instruments=INSTRUMENTS | halted) as desk:
+        desk.ask(AskSnapshot())
+        assert desk.wait_for(MarketStatus).halted == {"BTCUSDT"}
 
 
 def test_halted_and_delisted_symbols_are_told_when_they_change(server: ScriptedBinance) -> None:

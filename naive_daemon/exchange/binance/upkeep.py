@@ -1,14 +1,16 @@
 """What is looked at from time to time: the exchange's clock, which symbols are halted, whether a key was mended.
 
 Owned by one gateway, used on its loop only. Invariant: a MarketStatus is told when what is halted has changed, and only
-of symbols that are known; what can not be asked now is asked again at the next time.
+of symbols that are known; until it was asked, what was halted when the instruments were read is. What can not be asked
+now is asked again at the next time.
 """
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from naive_daemon.domain.instrument import Instrument
 from naive_daemon.exchange.binance.address import Address
 from naive_daemon.exchange.binance.delivery import Delivery
 from naive_daemon.exchange.binance.questions import AskError, Questions
@@ -95,7 +97,7 @@ class Upkeep:
         *,
         address: Address,
         account: str,
-        symbols: Iterable[str],
+        instruments: Mapping[str, Instrument],
         relimit: Callable[[ExchangeInformation], None],
         clear: Callable[[], Awaitable[None]],
         refused: Callable[[str], object],
@@ -103,7 +105,7 @@ class Upkeep:
         heal_period_s: float = HEAL_PERIOD_S,
     ) -> None:
         self._account = account
-        self._symbols = frozenset(symbols)
+        self._symbols = frozenset(instruments)
         self._questions = questions
         self._clock_check = clock_check
         self._delivery = delivery
@@ -115,7 +117,7 @@ class Upkeep:
         self._address = address
         self._refresh_s = refresh_s
         self._heal_period_s = heal_period_s
-        self._halted: frozenset[str] = frozenset()
+        self._halted = frozenset(symbol for symbol, each in instruments.items() if not each.is_trading)
         self._healing: set[Kind] = set()
 
     async def run(self) -> None:
