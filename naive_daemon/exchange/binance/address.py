@@ -10,6 +10,7 @@ from naive_daemon.clock import Clock
 from naive_daemon.exchange.binance.address_weight import AddressWeight
 from naive_daemon.exchange.binance.attempt_limit import AttemptLimit
 from naive_daemon.exchange.binance.exchange_time import ExchangeTime
+from naive_daemon.exchange.binance.filter_watch import FilterWatch
 from naive_daemon.exchange.binance.shared_answer import SharedAnswer
 
 if TYPE_CHECKING:
@@ -28,3 +29,4 @@ class Address:
         self.connects = AttemptLimit(CONNECTS_MAX)
         self.ahead_ms: SharedAnswer[int] = SharedAnswer(clock.monotonic_s)
         self.information: SharedAnswer[ExchangeInformation] = SharedAnswer(clock.monotonic_s)
+        self.filters = FilterWatch()
