@@ -39,8 +39,8 @@ ACCOUNT = "backtest"
 OWNER = "backtest"
 PROGRESS_TRADES = 10_000
 FOR_EVER_NS = 2**63
-BUDGET_RESERVE = 10
-"""The account starts with so many times the budget, so that losses never leave an order without funds."""
+BUDGET_RESERVE = 10**12
+"""The account starts with so many times the budget: no cycle loses more than one, and no recording has so many."""
 
 
 class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):

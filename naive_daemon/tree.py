@@ -221,7 +221,7 @@ def _client(ports: Ports, account: str, opened: OpenedAccount) -> Actor:
 def _paper_client(ports: Ports, exchange: PaperExchange, account: str) -> PaperClient:
     def make_engine(balances: Mapping[str, Mapping[str, Decimal]], first_order_number: int) -> PaperEngine:
         return PaperEngine(
-            ports.instruments,
+            _open_markets(ports.instruments),
             fill_model=exchange.fill_model,
             maker_fee=exchange.maker_fee,
             fee_asset=exchange.fee_asset,
@@ -230,6 +230,14 @@ def _paper_client(ports: Ports, exchange: PaperExchange, account: str) -> PaperC
         )
 
     return PaperClient(account, make_engine, ports.instruments, exchange.balances, ports.prices)
+
+
+def _open_markets(instruments: Mapping[str, Instrument]) -> dict[str, Instrument]:
+    """On paper a market is open whenever it prints trades, whatever was listed when the daemon started."""
+    return {
+        symbol: each if each.is_trading else msgspec.structs.replace(each, is_trading=True)
+        for symbol, each in instruments.items()
+    }
 
 
 def _worker(name: names.Name, start: Callable[[], Actor]) -> ChildSpec:

@@ -91,7 +91,7 @@ class PaperVenue:
             maker_fee=self._exchange.maker_fee,
             balances={account: balances_after(self._exchange.balances, books, self._instruments)},
         )
-        engine.restore(books.live_orders)
+        engine.restore(order for order in books.live_orders if order.symbol in self._instruments)
         return OpenedAccount(self._exchange.maker_fee, credentials=settings.credentials)
 
     def history(

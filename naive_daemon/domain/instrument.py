@@ -12,7 +12,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """What the exchange says of a symbol. A bound of 0 is switched off (Binance, "Filters").
 
     `tick_size` is the grid of prices, `step_size` that of quantities in the base asset; notionals are in the
-    quote asset.
+    quote asset. `is_trading` says how it was when the instrument was read: what is halted later, or not any more, is
+    known by who holds entries back.
     """
 
     symbol: str

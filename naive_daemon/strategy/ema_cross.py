@@ -233,8 +233,6 @@ def _entry_refusal(place: Place, cycle: Cycle, instrument: Instrument, market: D
 
     Dust does not help, for it may be gone from the account by then; what is owed of the base asset counts.
     """
-    if not instrument.is_trading:
-        return f"{instrument.symbol} is not trading"
     reason = instrument.refusal(Side.BUY, place.price, place.quantity, market)
     if reason is not None:
         return reason

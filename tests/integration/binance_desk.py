@@ -2,7 +2,7 @@
 
 import queue
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Self, TypeVar
 
@@ -77,14 +77,22 @@ def settings(host: str, **changes: Any) -> Binance:
 class Desk:
     """Open with `with`; `told` gives what the execution manager was told, in order."""
 
-    def __init__(self, config: Binance, *, pace: Pace | None = None, clock: Clock | None = None, seed: int = 1) -> None:
+    def __init__(
+        self,
+        config: Binance,
+        *,
+        pace: Pace | None = None,
+        clock: Clock | None = None,
+        seed: int = 1,
+        instruments: Mapping[str, Instrument] = INSTRUMENTS,
+    ) -> None:
         self.clock = clock or WallClock()
         self._ports = GatewayPorts(
             account="main",
             config=config,
             endpoints=account_endpoints(config),
             signer=load_signer(config),
-            instruments=INSTRUMENTS,
+            instruments=instruments,
             clock=self.clock,
             generator=random.Random(seed),
             pace=pace or Pace(),

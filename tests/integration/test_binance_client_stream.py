@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 import structlog
 
@@ -24,7 +25,7 @@ from naive_daemon.execution.client import (
     Reconnecting,
     SendOrder,
 )
-from tests.integration.binance_desk import Desk, order, settings
+from tests.integration.binance_desk import INSTRUMENTS, Desk, order, settings
 from tests.integration.scripted_binance import WAIT_S, ScriptedBinance, ok, position, refused, report, trade
 
 OPEN = {
@@ -365,6 +366,46 @@ def test_a_handshake_that_says_banned_is_a_ban(server: ScriptedBinance) -> None:
         server.handshake = None
         desk.wait_for(ClientTrouble, lambda trouble: trouble.reason is None)
         desk.wait_for(AccountSnapshot)
+
+
+def test_what_was_halted_when_the_instruments_were_read_is_told_before_the_exchange_was_asked(
+    server: ScriptedBinance,
+) -> None:
+    halted = {"BTCUSDT": msgspec.structs.replace(INSTRUMENTS["BTCUSDT"], is_trading=False)}
+    server.rest["GET /api/v3/exchangeInfo"] = lambda _: (503, {})
+    with Desk(settings(server.host), instruments=INSTRUMENTS | halted) as desk:
+        desk.ask(AskSnapshot())
+        assert desk.wait_for(MarketStatus).halted == {"BTCUSDT"}
+
+
+def test_filters_that_are_others_than_at_the_start_are_said_once(server: ScriptedBinance, logged: list[Any]) -> None:
+    def listed(tick_size: str, status: str) -> Any:
+        symbols = [
+            {
+                "symbol": symbol,
+                "status": status,
+                "baseAsset": symbol[:-4],
+                "quoteAsset": "USDT",
+                "filters": [
+                    {"filterType": "PRICE_FILTER", "tickSize": tick_size if symbol == "BTCUSDT" else "0.01000000"},
+                    {"filterType": "LOT_SIZE", "stepSize": "0.00100000"},
+                ],
+            }
+            for symbol in ("BTCUSDT", "ETHUSDT", "XUSDT")
+        ]
+        return lambda _: (200, {"symbols": symbols, "rateLimits": []})
+
+    def said() -> list[tuple[str, str]]:
+        return [(each["symbol"], each["difference"]) for each in logged if each["event"].startswith("filters changed")]
+
+    server.rest["GET /api/v3/exchangeInfo"] = listed("0.01000000", "BREAK")
+    with Desk(settings(server.host, refresh_s=0.05)) as desk:
+        desk.wait_for(MarketStatus)
+        assert said() == []
+        for status in ("TRADING", "BREAK"):
+            server.rest["GET /api/v3/exchangeInfo"] = listed("0.10000000", status)
+            desk.wait_for(MarketStatus)
+            assert said() == [("BTCUSDT", "tick_size 0.01 is 0.1")]
 
 
 def test_halted_and_delisted_symbols_are_told_when_they_change(server: ScriptedBinance) -> None:

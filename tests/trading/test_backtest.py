@@ -156,6 +156,21 @@ def test_in_the_volume_model_an_order_fills_at_its_price_up_to_what_was_traded()
     assert result.summary.cycles == 1
 
 
+def test_losses_leave_no_order_without_funds() -> None:
+    """Each round is bought at its top, and sold by the stop far below."""
+    losing = TradeSettings(
+        chunks=1,
+        budget=Decimal(1_000),
+        strategy="ema_cross",
+        parameters=(("fast", "1"), ("interval", "1s"), ("slow", "2"), ("stop_loss", "0")),
+    )
+    prices = ["100", "200", "150", "60", "100", "101"] * 60
+    trades = [msgspec.structs.replace(trade, time_ns=trade.time_ns * 10) for trade in trades_at(prices, "100")]
+    result = run_backtest(trades, msgspec.structs.replace(SMALL, settings=losing))
+    assert [order.reason for order in result.orders if order.status is OrderStatus.REJECTED] == []
+    assert result.summary.realised_pnl < -10 * losing.budget
+
+
 def test_no_trades_at_all_are_no_orders() -> None:
     result = run_backtest([], SMALL)
     assert (result.summary.events, result.orders) == (0, ())

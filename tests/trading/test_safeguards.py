@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from naive_daemon import names
@@ -13,7 +14,7 @@ from naive_daemon.domain.side import Side
 from naive_daemon.execution.client import MarketStatus, Reconnected, Reconnecting
 from naive_daemon.execution.manager import ExecutionConfig
 from naive_daemon.trading.control import RETRY_S
-from tests.trading.plant import Plant
+from tests.trading.plant import Plant, instrument
 from tests.trading.table import ACCOUNT, TableStore
 
 REJECTED, CANCELLED, OPEN = OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.OPEN
@@ -157,6 +158,17 @@ def test_a_limit_holds_one_symbol_and_lets_it_go_by_itself() -> None:
     daemon.trades("101", "102", symbol="BBBQ")
     assert daemon.view("BBBQ").held is None
     assert "BBBQ" in [order.symbol for order in daemon.orders(OPEN)]
+
+
+def test_a_symbol_that_was_halted_at_the_start_is_bought_once_the_exchange_trades_it() -> None:
+    daemon = Plant(instruments={"AAAQ": msgspec.structs.replace(instrument(), is_trading=False)}).start().on()
+    daemon.ref(MANAGER).tell(MarketStatus(ACCOUNT, frozenset({"AAAQ"})))
+    daemon.trades("100", "99")
+    assert (daemon.view().held, daemon.orders(OPEN)) == ("the exchange has halted AAAQ", [])
+    daemon.ref(MANAGER).tell(MarketStatus(ACCOUNT, frozenset()))
+    daemon.settle()
+    daemon.trade("99.1")
+    assert [order.side for order in daemon.orders(OPEN)] == [Side.BUY]
 
 
 @pytest.mark.parametrize("dies", [MANAGER, names.client(ACCOUNT), names.SWITCHES, names.JOURNAL])

@@ -101,16 +101,20 @@ TRADES = st.builds(
 )
 
 
-@given(st.lists(st.tuples(TRADES, POSITIONS, st.booleans()), min_size=2, max_size=12))
+@given(
+    st.lists(
+        st.tuples(TRADES, POSITIONS, st.sampled_from([MARKET.min_notional, Decimal(10_000)])), min_size=2, max_size=12
+    )
+)
 def test_naive_decides_for_each_what_it_would_decide_for_it_alone(
-    drawn: list[tuple[Trade, Position, bool]],
+    drawn: list[tuple[Trade, Position, Decimal]],
 ) -> None:
     """Also among a dozen that look alike in part: so what it says it looks at is all that it looks at."""
     memo = DecisionMemo()
-    for event, position, is_trading in drawn:
+    for event, position, min_notional in drawn:
+        market = msgspec.structs.replace(MARKET, min_notional=min_notional)
         for other in (each for _, each, _ in drawn):
-            memo.decide(NAIVE, event, other, msgspec.structs.replace(MARKET, is_trading=is_trading))
-        market = msgspec.structs.replace(MARKET, is_trading=is_trading)
+            memo.decide(NAIVE, event, other, market)
         assert memo.decide(NAIVE, event, position, market) == NAIVE.decide(event, position, market)
 
 

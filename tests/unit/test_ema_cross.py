@@ -155,6 +155,12 @@ def test_what_could_not_be_sold_at_the_stop_is_not_bought() -> None:
     assert bench.live() == []
 
 
+def test_what_was_halted_at_the_start_is_not_held_against_a_market_that_has_signals() -> None:
+    bench = Bench(market=msgspec.structs.replace(MARKET, is_trading=False))
+    bench.signal(BUY)
+    assert [order.side for order in bench.live()] == [BUY]
+
+
 def test_an_entry_that_does_not_fill_is_cancelled_by_the_next_sell_and_the_cycle_given_up() -> None:
     bench = Bench()
     bench.signal(BUY)

@@ -245,9 +245,9 @@ def test_what_could_be_bought_but_not_sold_again_is_refused() -> None:
     assert wake == moved("100")
 
 
-def test_a_symbol_that_does_not_trade_is_refused() -> None:
+def test_what_was_halted_at_the_start_is_not_held_against_a_market_that_prints_trades() -> None:
     halted = msgspec.structs.replace(MARKET, is_trading=False)
-    assert decide(trade("100"), market=halted) == (Refuse("AAAQ is not trading", Decimal(100)), moved("100"))
+    assert decide(trade("100"), market=halted) == decide(trade("100"))
 
 
 @pytest.mark.parametrize("event", [STARTED, CHANGED, trade("100"), trade("98"), trade("102")])

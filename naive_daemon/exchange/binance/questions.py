@@ -107,8 +107,8 @@ class Questions:
         )
         return _body_of(signal, KeyRestrictions, "key restrictions")
 
-    async def information(self) -> ExchangeInformation:
-        """Ask which symbols are traded, and what the limits are; raises AskError."""
+    async def information(self, look: Callable[[bytes], object]) -> ExchangeInformation:
+        """Ask which symbols are traded, and what the limits are; raises AskError. `look` is given the whole answer."""
         signal = await self._sender.ask(
             "GET",
             "/api/v3/exchangeInfo",
@@ -117,7 +117,10 @@ class Questions:
             within_s=ASK_WITHIN_S,
             is_signed=False,
         )
-        return _body_of(signal, ExchangeInformation, "exchangeInfo")
+        information = _body_of(signal, ExchangeInformation, "exchangeInfo")
+        if isinstance(signal, Accepted):
+            look(signal.body)
+        return information
 
     async def _fills(self, order: ExchangeOrder) -> tuple[OrderFilled, ...]:
         for pause_s in (*LAG_PAUSES_S, None):

@@ -151,7 +151,7 @@ class Session:
             log,
             address=address,
             account=ports.account,
-            symbols=ports.instruments,
+            instruments=ports.instruments,
             relimit=self._relimit,
             clear=self._sender.wait_for_ban,
             refused=refused,

@@ -1,14 +1,17 @@
-"""What is looked at from time to time: the exchange's clock, which symbols are halted, whether a key was mended.
+"""What is looked at from time to time: the exchange's clock, what is halted, its filters, whether a key was mended.
 
 Owned by one gateway, used on its loop only. Invariant: a MarketStatus is told when what is halted has changed, and only
-of symbols that are known; what can not be asked now is asked again at the next time.
+of symbols that are known; until it was asked, what was halted when the instruments were read is. What can not be asked
+now is asked again at the next time.
 """
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from naive_daemon.domain.errors import ConfigError
+from naive_daemon.domain.instrument import Instrument
 from naive_daemon.exchange.binance.address import Address
 from naive_daemon.exchange.binance.delivery import Delivery
 from naive_daemon.exchange.binance.questions import AskError, Questions
@@ -16,6 +19,7 @@ from naive_daemon.exchange.binance.rest import Rest
 from naive_daemon.exchange.binance.signal import Accepted, BadCredentials, Signal, signal_of
 from naive_daemon.exchange.binance.trouble import Kind, Troubles
 from naive_daemon.exchange.binance.wire import ExchangeInformation, ServerTime, WireError, decode
+from naive_daemon.exchange.information import parse_exchange_information
 from naive_daemon.execution.client import MarketStatus
 
 TRADING = "TRADING"
@@ -95,7 +99,7 @@ class Upkeep:
         *,
         address: Address,
         account: str,
-        symbols: Iterable[str],
+        instruments: Mapping[str, Instrument],
         relimit: Callable[[ExchangeInformation], None],
         clear: Callable[[], Awaitable[None]],
         refused: Callable[[str], object],
@@ -103,7 +107,7 @@ class Upkeep:
         heal_period_s: float = HEAL_PERIOD_S,
     ) -> None:
         self._account = account
-        self._symbols = frozenset(symbols)
+        self._instruments = instruments
         self._questions = questions
         self._clock_check = clock_check
         self._delivery = delivery
@@ -115,7 +119,7 @@ class Upkeep:
         self._address = address
         self._refresh_s = refresh_s
         self._heal_period_s = heal_period_s
-        self._halted: frozenset[str] = frozenset()
+        self._halted = frozenset(symbol for symbol, each in instruments.items() if not each.is_trading)
         self._healing: set[Kind] = set()
 
     async def run(self) -> None:
@@ -131,7 +135,7 @@ class Upkeep:
         """Ask which symbols are traded, and tell when that has changed."""
         try:
             since_s = self._address.time.monotonic_s() - self._refresh_s / 2
-            information = await self._address.information.get(self._questions.information, since_s)
+            information = await self._address.information.get(self._ask_information, since_s)
         except AskError as error:
             self._log.warning("symbols could not be looked at", reason=str(error))
             return
@@ -139,11 +143,27 @@ class Upkeep:
         trading = {
             each.symbol for each in information.symbols if each.status == TRADING and each.is_spot_trading_allowed
         }
-        halted = self._symbols - trading
+        halted = frozenset(self._instruments.keys() - trading)
         if halted != self._halted:
             self._halted = halted
             self._log.warning("halted symbols changed", count=len(halted), symbols=sorted(halted)[:20])
             self.tell_status()
+
+    async def _ask_information(self) -> ExchangeInformation:
+        return await self._questions.information(self._look_at_filters)
+
+    def _look_at_filters(self, body: bytes) -> None:
+        """Say which filters are others than those that orders are made by until the daemon is started again."""
+        try:
+            listed = parse_exchange_information(body, pass_over=self._not_read)
+        except ConfigError as error:
+            self._not_read(error)
+            return
+        for symbol, difference in self._address.filters.changes(self._instruments, listed):
+            self._log.error("filters changed: restart the daemon", symbol=symbol, difference=difference)
+
+    def _not_read(self, error: ConfigError) -> None:
+        self._log.debug("filters not read", reason=error.message)
 
     def tell_status(self) -> None:
         """Say which symbols are halted."""

@@ -10,11 +10,12 @@ later than the one before, whichever clock is ahead.
 
 The journal is the only durable truth of a paper exchange: it starts from the journal's orders and fills, and what the
 journal has not seen has never happened. An intent that was committed but not accepted was therefore certainly never
-placed (`OrderReport.is_final`).
+placed (`OrderReport.is_final`). An order of a symbol that is not listed any more does not rest any more; what was
+bought of it, and what it cost, stays in the balances.
 Crashes when: the journal cannot be read.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -115,11 +116,14 @@ class PaperClient(Actor):
         balances = balances_after(self._opening, journal, self._instruments)
         self._engine = self._make_engine({self._account: balances}, journal.orders_count + 1)
         resting = [order for order in journal.live_orders if order.status.is_resting]
-        self._engine.restore(resting)
-        self._unwritten = {order.client_order_id: _unwritten(order) for order in resting}
-        for symbol in dict.fromkeys(order.symbol for order in resting):
+        listed = [order for order in resting if order.symbol in self._instruments]
+        self._engine.restore(listed)
+        self._unwritten = {order.client_order_id: _unwritten(order) for order in listed}
+        for symbol in dict.fromkeys(order.symbol for order in listed):
             self._watch(symbol)
-        self.log.info("paper exchange opened", resting=len(resting))
+        for symbol in sorted({order.symbol for order in resting} - self._instruments.keys()):
+            self.log.warning("symbol is not listed any more: its orders are off the book", symbol=symbol)
+        self.log.info("paper exchange opened", resting=len(listed))
         self.acknowledge_start()
 
     def _place(self, order: Order, until_s: float) -> None:
@@ -238,9 +242,11 @@ def balances_after(
 ) -> dict[str, Decimal]:
     """Give what an account owns after everything the journal knows: opening + bought − sold − commissions.
 
-    Exact, as the ledger is; raises ArithmeticError where a digit would be lost.
+    Exact, as the ledger is; raises ArithmeticError where a digit would be lost. A symbol that is not listed any more
+    counts by its name, base before quote; one whose name ends in no known quote is left out.
     """
     balances = dict(opening)
+    known = {*opening, *journal.commissions, *(each.quote_asset for each in instruments.values())}
 
     def add(asset: str, amount: Decimal) -> None:
         balances[asset] = EXACT.add(balances.get(asset, ZERO), amount)
@@ -250,11 +256,20 @@ def balances_after(
 
     for total in journal.totals:
         instrument = instruments.get(total.symbol)
-        if instrument is None:
+        assets = _split(total.symbol, known) if instrument is None else (instrument.base_asset, instrument.quote_asset)
+        if assets is None:
             continue
+        base, quote = assets
         received, paid = (add, take) if total.side is Side.BUY else (take, add)
-        received(instrument.base_asset, total.filled)
-        paid(instrument.quote_asset, total.filled_quote)
+        received(base, total.filled)
+        paid(quote, total.filled_quote)
     for asset, amount in journal.commissions.items():
         take(asset, amount)
     return balances
+
+
+def _split(symbol: str, known: Collection[str]) -> tuple[str, str] | None:
+    """Give base and quote asset of a symbol by its name, if possible so that both are known."""
+    quotes = [asset for asset in known if symbol.endswith(asset) and asset != symbol]
+    pairs = [(symbol.removesuffix(quote), quote) for quote in quotes]
+    return max(pairs, key=lambda pair: (pair[0] in known, len(pair[1])), default=None)
