@@ -188,6 +188,7 @@ class ExecutionManager(Actor):
                 self.system.tell(names.account(self._account), message)
             case CyclesEnded(cycles):
                 self._gate.take_ends(cycles)
+                self._watch.take_cycle_ends(cycles)
                 self.system.tell(names.account(self._account), message)
             case Call():
                 self._serve(message)
@@ -298,6 +299,7 @@ class ExecutionManager(Actor):
             self._sending.reject(order, reason)
             return
         self._gate.take_sent(order)
+        self._watch.take_sent(order)
         self._sending.send(order, until_s)
         if order.symbol in self._clearing:
             self._cancel(order.client_order_id)
@@ -365,7 +367,8 @@ class ExecutionManager(Actor):
             self._watch.take_contradiction(order)
         elif order is not None:
             self._watch.take_order(order)
-            self._gate.take_order(order)
+            if self._watch.is_open(order.key):
+                self._gate.take_order(order)
             self._reconciler.note_change(order.client_order_id)
             self._journal.tell(RecordEvent(order, event))
             self._follow(order)

@@ -11,13 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from naive_daemon.domain.order import Order
+from naive_daemon.domain.cycle import Cycle
+from naive_daemon.domain.order import CycleKey, Order
 from naive_daemon.execution.gatekeeper import PROMISE, Gatekeeper
 from naive_daemon.execution.order_books import Contradiction, OrderBooks
 from naive_daemon.execution.promises import (
     Broken,
     Promise,
     bought_down,
+    filled_late,
     outlived,
     over_budget,
     overfilled,
@@ -42,11 +44,13 @@ class PromiseWatch:
         self._spent_beside = spent_beside
         self.broken: dict[str, Broken] = {}
         self._down: set[str] = set()
+        self._open_cycles: set[CycleKey] = set()
         self._counts: Counter[Promise] = Counter()
 
     def inherit(self, live: Iterable[Order], of_open_cycles: Iterable[Order]) -> None:
         """Look at what the journal has: the books hold its live orders already."""
         known = {order.client_order_id: order for order in of_open_cycles}
+        self._open_cycles.update(order.key for order in known.values())
         for order in live:
             self._take(Promise.ONE_LIVE_ORDER, order, second_of_leg(order, self._books.live_of_leg(order)))
             if order.client_order_id not in known:
@@ -67,8 +71,21 @@ class PromiseWatch:
         """Say whether an order was sent before; then it is not to be sent again."""
         return self._take(Promise.SENT_ONCE, order, sent_before(order, self._books.get(order.client_order_id)))
 
+    def take_sent(self, order: Order) -> None:
+        """Know that the cycle of an order that leaves is open."""
+        self._open_cycles.add(order.key)
+
+    def take_cycle_ends(self, cycles: Iterable[Cycle]) -> None:
+        """Expect no fill of cycles that have ended any more."""
+        self._open_cycles.difference_update(cycle.key for cycle in cycles)
+
+    def is_open(self, key: CycleKey) -> bool:
+        """Say whether a cycle is open, or was told of: it has a live order though it is not."""
+        return key in self._open_cycles
+
     def take_order(self, order: Order) -> None:
         """Look at what has become of an order."""
+        self._take(Promise.INTENT_FIRST, order, filled_late(order, is_cycle_open=self.is_open(order.key)))
         if order.filled > order.quantity:
             self._take(Promise.FILLS_ADD_UP, order, overfilled(order))
 
@@ -77,7 +94,8 @@ class PromiseWatch:
         self._break(Promise.FILLS_ADD_UP, found.second.symbol, found.seen)
 
     def take_stray(self, order: Order) -> None:
-        """Note a live order of ours that no intent or no open cycle explains."""
+        """Note a live order of ours that no intent or no open cycle explains; its fills are no news then."""
+        self._open_cycles.add(order.key)
         self._break(Promise.INTENT_FIRST, order.symbol, f"{order.client_order_id} belongs to no open cycle")
 
     def take_resting(self, order: Order, exchange_order_id: str, *, was_lost: bool) -> None:

@@ -23,7 +23,7 @@ class Promise(enum.StrEnum):
     SENT_ONCE = "sent once"
     """No order is sent that was sent before."""
     INTENT_FIRST = "intent first"
-    """Every order of ours at the exchange is in the journal, and belongs to a cycle that is open."""
+    """Every order of ours at the exchange is in the journal, and belongs to a cycle that is open, as each fill does."""
     OVER_IS_OVER = "over is over"
     """An order that is over here does not rest at the exchange."""
     FILLS_ADD_UP = "fills add up"
@@ -94,6 +94,13 @@ def outlived(order: Order, exchange_order_id: str, *, was_lost: bool) -> str | N
     if order.status is not OrderStatus.REJECTED and not was_lost and not is_another:
         return None
     return f"{order.client_order_id} rests, and is {order.status.value} here"
+
+
+def filled_late(order: Order, *, is_cycle_open: bool) -> str | None:
+    """Look at what was filled of an order; what its cycle bought after its end is sold by nobody."""
+    if is_cycle_open or not order.filled:
+        return None
+    return f"{order.client_order_id} filled {plain(order.filled)} though its cycle has ended"
 
 
 def contradicted(first: OrderFilled, second: OrderFilled) -> str | None:

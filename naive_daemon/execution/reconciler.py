@@ -122,7 +122,6 @@ class Reconciler:
         found = compare(
             live, snapshot, lambda text: is_ours(text, self._owner), self._indexer.knows, frozenset(self._changed_since)
         )
-        self._changed_since.clear()
         # What is asked about already was told when it was found.
         fresh = [one for one in found.differences if one.client_order_id not in self._asking]
         self._round = _Round(len(live), len(snapshot.orders), found.foreign, fresh, waiting)
@@ -161,12 +160,16 @@ class Reconciler:
         self._is_snapshot_asked = False
         if isinstance(snapshot, AccountSnapshot):
             self.take(snapshot, callers)
-            return
+        else:
+            self._tell_failure(snapshot, callers)
+        self._changed_since.clear()
+
+    def _tell_failure(self, failed: RequestFailed, callers: Iterable[Call]) -> None:
         # A routine has least priority, so it may find no room for a while: that is no trouble, the next one comes.
         log = self._actor.log.info if self._is_routine else self._actor.log.warning
-        log("not reconciled", reason=str(snapshot.reason))
+        log("not reconciled", reason=str(failed.reason))
         for call in callers:
-            call.fail(snapshot.reason)
+            call.fail(failed.reason)
 
     def _meet(self, its_round: _Round, resting: ExchangeOrder) -> None:
         known = self._books.get(resting.client_order_id)

@@ -1,10 +1,12 @@
 """The start of an execution manager, at boot and after every crash alike: the one code path of recovery.
 
-Part of the execution manager. The journal says which orders live, then what risk they are, then the exchange what it
-has of them. What the manager is sent meanwhile waits, and is handed over in the order in which it came.
+Part of the execution manager. The journal says which orders live, then what risk they are (once more where the day has
+changed meanwhile), then the exchange what it has of them. What the manager is sent meanwhile waits, and is handed over
+in the order in which it came.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 from naive_daemon import names
@@ -73,13 +75,20 @@ class Recovery:
         for order in journal.live_orders:
             self._books.put(order)
         self._sending.inherit(journal.live_orders)
-        now_ns = self._actor.system.clock.now_ns()
-        load = LoadRisk(self._account, day_began_ns(now_ns), now_ns - NS_PER_MIN)
-        self._actor.request(self._journal, load, self._take_risk, LOAD_TIMEOUT_S)
+        self._ask_risk()
 
-    def _take_risk(self, risk: RiskJournal | RequestFailed) -> None:
+    def _ask_risk(self) -> None:
+        now_ns = self._now_ns()
+        today_ns = day_began_ns(now_ns)
+        load = LoadRisk(self._account, today_ns, now_ns - NS_PER_MIN)
+        self._actor.request(self._journal, load, partial(self._take_risk, today_ns), LOAD_TIMEOUT_S)
+
+    def _take_risk(self, asked_day_ns: int, risk: RiskJournal | RequestFailed) -> None:
         if isinstance(risk, RequestFailed):
             self._give_up(f"the risk of {self._account} could not be read: {risk.reason}")
+        if day_began_ns(self._now_ns()) != asked_day_ns:  # it adds up what two days have brought
+            self._ask_risk()
+            return
         self._gate.open(risk)
         self._watch.inherit(list(self._books.live.values()), risk.open_cycle_orders)
         # The journal has told of ended cycles before it answered, so they are in its answer, and count once.
@@ -92,6 +101,9 @@ class Recovery:
             self._give_up(f"the exchange does not say what it has of {self._account}: {snapshot.reason}")
         self.is_done = True
         self._on_done(snapshot)
+
+    def _now_ns(self) -> int:
+        return self._actor.system.clock.now_ns()
 
     def _give_up(self, reason: str) -> NoReturn:
         self._actor.exit(crash(reason))

@@ -88,9 +88,9 @@ class Crew:
 
     def _renew(self, slot: Slot, trader: Ref) -> None:
         """Let a trader end that has nothing: its successor has the settings as they are now."""
-        closed = self._entries_closed()
+        closed = self._entries_closed() or EntriesClosed(self._actor.system.clock.now_ns(), cancel=False)
         slot.close(closed)
-        trader.tell(closed or EntriesClosed(self._actor.system.clock.now_ns(), cancel=False))
+        trader.tell(closed)
 
     def _renew_outdated(self, slot: Slot) -> bool:
         """Let a trader end that has nothing and was begun with other settings than there are now, if it runs."""
@@ -101,9 +101,20 @@ class Crew:
         return True
 
     def take_position(self, slot: Slot, position: Position) -> None:
-        """Remember a trader's position; what it has ordered may have come to nothing since settings were changed."""
+        """Remember a trader's position; what it has ordered may have come to nothing since settings were changed.
+
+        Or it has crossed their change: then it is no reason to end any more.
+        """
         slot.position = position
-        self._renew_outdated(slot)
+        if not self._renew_outdated(slot):
+            self._go_on(slot)
+
+    def _go_on(self, slot: Slot) -> None:
+        """Let a trader place entries again that was to end as it had nothing, and has something."""
+        if slot.ref is None or slot.closed is None or slot.has_nothing or self.is_draining:
+            return
+        slot.close(None)
+        slot.ref.tell(EntriesOpened())
 
     def can_start(self) -> bool:
         """Say whether fresh cycles can be traded as the settings want; why not is told once.

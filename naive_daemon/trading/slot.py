@@ -11,7 +11,7 @@ from naive_daemon.strategy.protocol import EntriesClosed, Position
 class Slot(msgspec.Struct):
     """One trader's place. `missed`: what came for it while it was being started; `successor`: who follows it.
 
-    `closed`: what the trader was told of a drain; `has_heard`: it has said that it knows.
+    `closed`: what the trader was told of a drain, or to end with nothing; `has_heard`: it has said that it knows.
     """
 
     position: Position
@@ -30,12 +30,12 @@ class Slot(msgspec.Struct):
         )
 
     def close(self, closed: EntriesClosed | None) -> None:
-        """Note what its trader is told of a drain, or that there is none; what it knows already it goes on knowing."""
+        """Note what its trader is told of entries; that they are closed it goes on knowing until they are open."""
         self.has_heard = self.has_heard and closed is not None
         self.closed = closed
 
     def take_heard(self, closed: EntriesClosed) -> None:
-        """Note that its trader knows of the drain, unless it is another one than it was told of last."""
+        """Note that its trader knows that entries are closed, unless it was told of it once more since."""
         self.has_heard = self.has_heard or closed is self.closed
 
     def take_notice(self, notice: OrderNotice) -> None:

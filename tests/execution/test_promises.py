@@ -12,6 +12,7 @@ import pytest
 from naive_daemon import names
 from naive_daemon.domain.limits import RiskLimits, Safeguards
 from naive_daemon.domain.side import Side
+from naive_daemon.execution.asking import NEVER_PLACED
 from naive_daemon.execution.journal_messages import OpenOrder, PlaceIntent
 from naive_daemon.execution.journal_store import RiskJournal
 from naive_daemon.execution.messages import EntriesHeld, LeaveSymbol, OperatorLooked, SymbolEnded
@@ -29,6 +30,7 @@ from tests.execution.desk import (
     filled,
     make_cycle,
     make_order,
+    rejected,
     there,
 )
 
@@ -75,6 +77,10 @@ def buy_when_down(desk: Desk) -> None:
     desk.tell(LeaveSymbol("AAAQ"))
 
 
+def fill_after_its_cycle(desk: Desk) -> None:
+    desk.place(BUY).tell(rejected(BUY, NEVER_PLACED)).end_cycles(make_cycle(BUY, "0")).tell(filled(BUY))
+
+
 BREAKS: dict[Callable[[Desk], None], tuple[Promise, str]] = {
     double: (Promise.ONE_LIVE_ORDER, f"{SECOND_ID} while {ID} is open"),
     send_again: (Promise.SENT_ONCE, f"{ID} again, it is open"),
@@ -83,6 +89,7 @@ BREAKS: dict[Callable[[Desk], None], tuple[Promise, str]] = {
     overfill: (Promise.FILLS_ADD_UP, f"{ID} filled 12 of 10"),
     contradict: (Promise.FILLS_ADD_UP, f"trade 7 is 4 for 2 of {ID}, and 5 for 2 of {ID}"),
     buy_when_down: (Promise.DOWN_BUYS_NOTHING, f"{ID} though AAAQ is down"),
+    fill_after_its_cycle: (Promise.INTENT_FIRST, f"{ID} filled 10 though its cycle has ended"),
     overspend: (Promise.WITHIN_BUDGET, f"{SECOND_ID} for 20 beside 8 spent of 27"),
 }
 KEPT = {plant_a_stranger, overfill}
@@ -129,6 +136,31 @@ def test_after_a_restart_it_is_found_again_where_the_journal_shows_it(break_it: 
     desk.client.rest()
     desk.start()
     assert list(desk.held()) == (["AAAQ"] if break_it in KEPT else [])
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_a_fresh_manager_knows_whether_the_cycle_of_an_order_that_is_filled_after_all_is_open(is_over: bool) -> None:
+    desk = Desk().start().place(BUY).tell(rejected(BUY, NEVER_PLACED))
+    if is_over:
+        desk.end_cycles(make_cycle(BUY, "0"))
+    desk.crash()
+    desk.start().tell(filled(BUY))
+    assert desk.journaled(BUY).status is FILLED
+    assert list(desk.held()) == (["AAAQ"] if is_over else [])
+
+
+def test_what_is_filled_of_a_cycle_that_has_ended_is_at_risk_as_little_as_that_is() -> None:
+    desk = Desk().start()
+    fill_after_its_cycle(desk)
+    desk.tell(OperatorLooked("AAAQ"), Safeguards(limits={ACCOUNT: RiskLimits(max_symbol_at_risk=Decimal(20))}))
+    assert desk.place(OTHER).journaled(OTHER).reason is None
+
+
+def test_what_is_filled_of_an_orphan_is_no_news_once_an_operator_has_looked() -> None:
+    desk = Desk().start()
+    plant_a_stranger(desk)
+    desk.tell(OperatorLooked("AAAQ"), filled(BUY, "4"))
+    assert desk.held() == {}
 
 
 def test_two_live_orders_of_one_leg_in_the_journal_are_found_at_the_start() -> None:

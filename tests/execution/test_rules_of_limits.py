@@ -15,6 +15,7 @@ from naive_daemon.domain.side import Side
 from naive_daemon.execution.client import SEND_WITHIN_S, ClientTrouble, MarketStatus, Reconnecting
 from naive_daemon.execution.gatekeeper import Gatekeeper
 from naive_daemon.execution.journal_messages import RecordCycles
+from naive_daemon.execution.journal_store import CycleRecorded, RiskJournal
 from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed, KillSwitchObeyed
 from naive_daemon.execution.risk import NS_PER_DAY, RiskBook
 from naive_daemon.otp import Actor
@@ -170,6 +171,24 @@ def test_what_today_has_brought_is_known_again_after_a_restart() -> None:
     ended = [make_cycle(OTHER, "-10"), make_cycle(THIRD, "-99", finished_ns=MIDNIGHT_NS - 25 * 3_600 * NS_PER_S)]
     desk = Desk(cycles=ended).start().tell(limited(max_daily_loss=Decimal(10)))
     assert reasons(desk, BUY) == ["limit max_daily_loss=10: 10 Q lost since midnight UTC"]
+
+
+@pytest.mark.parametrize(("yesterday", "today", "refusal"), [("-10", "-9", None), ("50", "-10", "10")])
+def test_what_yesterday_has_brought_counts_not_for_a_manager_whose_start_crosses_midnight(
+    yesterday: str, today: str, refusal: str | None
+) -> None:
+    desk = Desk(cycles=[make_cycle(OTHER, yesterday)])
+    desk.clock.advance_to(MIDNIGHT_NS - 1)
+    load_risk = desk.store.load_risk
+
+    def load_over_midnight(account: str, since_ns: int, sent_since_ns: int) -> RiskJournal:
+        desk.clock.advance_to(MIDNIGHT_NS + 1)
+        desk.store.write([CycleRecorded(make_cycle(THIRD, today, finished_ns=MIDNIGHT_NS + 1))])
+        return load_risk(account, since_ns, sent_since_ns)
+
+    desk.store.load_risk = load_over_midnight  # type: ignore[method-assign]
+    desk.start().tell(limited(max_daily_loss=Decimal(10)))
+    assert reasons(desk, BUY) == [refusal and f"limit max_daily_loss=10: {refusal} Q lost since midnight UTC"]
 
 
 def test_a_cycle_that_ends_while_its_manager_starts_counts_once() -> None:

@@ -15,6 +15,7 @@ from naive_daemon.domain.order import OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.client import ClientTrouble, MarketStatus, Reconnected, Reconnecting
 from naive_daemon.execution.messages import EntriesHeld
+from naive_daemon.execution.rounds import RoundDue
 from tests.execution.desk import (
     ACCOUNT,
     CANCELLED,
@@ -120,6 +121,23 @@ def test_rule_10_a_trader_whose_entry_was_refused_is_told_why_it_has_to_wait() -
     desk.system.start(trader, names.trader(ACCOUNT, "AAAQ", 1))
     desk.tell(LOST).place(BUY)
     assert trader.take() == [EntriesHeld(ACCOUNT, None, "reconnecting to the exchange")]
+
+
+def test_rule_11_a_snapshot_that_was_asked_for_before_a_reconnection_says_nothing_of_what_has_changed_since() -> None:
+    desk = Desk().start().open(BUY)
+    desk.client.rest(there(BUY))
+    old = desk.client.snapshot()
+    desk.client.is_mute = True
+    desk.tell(RoundDue(), cancelled(BUY)).open(OTHER)
+    desk.client.rest(there(OTHER))
+    back(desk)
+    desk.sent()
+    desk.client.questions.pop().reply(old)
+    desk.system.run_until_idle()
+    assert (desk.view().differences, desk.sent(), desk.asked()) == (0, [], [])
+    desk.client.rest()
+    back(desk)
+    assert desk.asked() == [OTHER.client_order_id], "once it is answered, what a snapshot says counts again"
 
 
 def test_rule_11_a_stale_snapshot_changes_nothing() -> None:

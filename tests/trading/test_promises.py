@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from naive_daemon import names
+from naive_daemon.domain.events import OrderRejected
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.domain.side import Side
+from naive_daemon.execution.asking import NEVER_PLACED
 from naive_daemon.execution.journal_messages import PlaceIntent
 from naive_daemon.execution.messages import CancelOrder
 from naive_daemon.execution.order_id import client_order_id
@@ -79,6 +81,23 @@ def test_its_exit_goes_on_and_so_does_every_other_symbol(plant: Plant) -> None:
     plant.on("AAAQ")
     assert plant.view("AAAQ").held is None
     plant.trade("103", "AAAQ")
+    assert bought(plant, "AAAQ") == 2
+
+
+def test_a_buy_that_is_filled_though_it_was_called_never_placed_and_its_cycle_has_ended_is_told() -> None:
+    plant = Plant().start().on(trade=with_trade(chunks=1))
+    plant.trade("100")
+    (buy,) = plant.orders(OPEN)
+    plant.system.tell(MANAGER, buy.event(OrderRejected, plant.clock.now_ns(), NEVER_PLACED))
+    plant.switch(TradingStatus.ON, trade=with_trade(chunks=1, budget=Decimal(200)))
+    plant.is_checked = False
+    plant.trade("99.5")
+    reason = f"promise broken: intent first: {buy.client_order_id} filled {buy.quantity} though its cycle has ended"
+    assert plant.view().held == reason
+    plant.trades("98", "97")
+    assert bought(plant, "AAAQ") == 1
+    plant.on()
+    plant.trade("97")
     assert bought(plant, "AAAQ") == 2
 
 

@@ -175,6 +175,39 @@ def test_a_cycle_that_has_bought_nothing_takes_changed_settings() -> None:
     assert plant.completed() == 1
 
 
+class TwoEntries:
+    """A plug-in that buys again once its first buy is filled, which ours never does."""
+
+    def decide(self, event: StrategyEvent, position: Position, instrument: Instrument) -> tuple[Decision, ...]:
+        del instrument
+        buys = position.orders_of(Side.BUY)
+        wait = Wake(every_trade=True)
+        if not isinstance(event, Trade) or len(buys) > 1 or not all(buy.filled for buy in buys):
+            return (wait,)
+        return (Place(Side.BUY, event.price - 1, Decimal("0.1")), wait)
+
+
+@pytest.mark.parametrize("after", ["filled", "shutdown taken back"])
+def test_settings_that_change_as_a_cycle_begins_to_buy_close_it_for_no_further_entry(
+    monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    monkeypatch.setattr(crew, "load_strategy", lambda _: TwoEntries())
+    plant = Plant(is_checked=False).start().on()
+    plant.system.suspend(plant.ref(names.leader(ACCOUNT, "AAAQ")), 5.0)
+    plant.switch(TradingStatus.ON, trade=with_trade(profit_interval=Decimal("0.002")))
+    plant.trade("100")
+    plant.wait(6)
+    if after == "shutdown taken back":
+        plant.switch(TradingStatus.SHUTDOWN)
+        plant.trade("98")
+        assert plant.shown() == ["b1 99 filled"]
+        plant.switch(TradingStatus.ON)
+    plant.trades("98", "97")
+    assert plant.shown() == ["b1 99 filled", "b2 97 open"]
+    plant.trade("96")
+    assert plant.shown() == ["b1 99 filled", "b2 97 filled"]
+
+
 class Nonsense:
     """A plug-in that wants what no exchange takes."""
 

@@ -15,6 +15,7 @@ from naive_daemon.execution.promises import (
     Promise,
     bought_down,
     contradicted,
+    filled_late,
     outlived,
     over_budget,
     overfilled,
@@ -74,6 +75,13 @@ def test_a_buy_costs_no_more_than_is_left_of_the_budget(spent: str, budget: str,
 @pytest.mark.parametrize(("filled", "seen"), [("0", None), ("10", None), ("10.001", "a filled 10.001 of 10")])
 def test_no_more_is_filled_than_was_ordered(filled: str, seen: str | None) -> None:
     assert overfilled(msgspec.structs.replace(ORDER, filled=Decimal(filled))) == seen
+
+
+def test_nothing_is_filled_of_a_cycle_that_has_ended() -> None:
+    filled = msgspec.structs.replace(ORDER, filled=Decimal(3))
+    assert filled_late(filled, is_cycle_open=True) is None
+    assert filled_late(ORDER, is_cycle_open=False) is None
+    assert filled_late(filled, is_cycle_open=False) == "a filled 3 though its cycle has ended"
 
 
 def over(status: OrderStatus, exchange_order_id: str | None) -> Order:

@@ -124,8 +124,8 @@ FOUND = (
     Mutant(
         name="found: refused after the settings were changed",
         file="trading/crew.py",
-        old="        slot.position = position\n        self._renew_outdated(slot)\n",
-        new="        slot.position = position\n",
+        old="        if not self._renew_outdated(slot):\n            self._go_on(slot)\n",
+        new="        self._go_on(slot)\n",
         breaks="who is refused just after an operator has set less wants as much again for ever",
         seeds_max=_RARE,
     ),
