@@ -89,11 +89,15 @@ class ExchangeOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """Every order that rests on the exchange for the account, whoever placed it, and all balances."""
+    """Every order that rests on the exchange for the account, whoever placed it, and all balances.
+
+    `maker_fee`: a ratio, what its orders pay now; None where the exchange does not say.
+    """
 
     account: str
     orders: tuple[ExchangeOrder, ...]
     balances: tuple[BalanceUpdated, ...]
+    maker_fee: Decimal | None = None
 
 
 class OrderReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,8 @@ Receives: OpenOrder (from the journal, so the intent is durable), CyclesEnded, C
 SymbolEnded, OperatorLooked, Safeguards, MarketHealth, PassOn (what is to be told behind the orders that came before
 it), and whatever the exchange client tells; requests Reconcile, AskExecution and Drain.
 Sends: SendOrder, SendCancel, AskOrder, AskSnapshot to the client; RecordEvent to the journal; BalanceUpdated and
-CyclesEnded to the account; KillSwitchObeyed to control; EntriesHeld and EntriesReviewed, published on `names.entries`;
+CyclesEnded to the account; MakerFeeRead to the account desk; KillSwitchObeyed to control; EntriesHeld and
+EntriesReviewed, published on `names.entries`;
 AskMarketHealth, so that the market says again how it is, and ExecutionStarted to the switches, who say again what is to
 have no order and what the safeguards are.
 State: every live order, the latest that are over, and what its parts keep: what is on its way (`sending.py`), what is

@@ -1,6 +1,7 @@
 """What an execution manager is told and asked by the rest of the daemon, and what it tells everybody."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 import msgspec
 
@@ -49,6 +50,13 @@ class AccountFailed(msgspec.Struct, frozen=True):
 
     account: str
     reason: str
+
+
+class MakerFeeRead(msgspec.Struct, frozen=True):
+    """Tells the account desk what an account's orders pay now, a ratio, at each snapshot that says so."""
+
+    account: str
+    maker_fee: Decimal
 
 
 class AskExecution(msgspec.Struct, frozen=True):

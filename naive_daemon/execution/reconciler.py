@@ -17,6 +17,7 @@ from naive_daemon.execution.asking import LOST, Asking
 from naive_daemon.execution.cancels import Cancels
 from naive_daemon.execution.client import AccountSnapshot, AskSnapshot, ExchangeOrder
 from naive_daemon.execution.indexer import Indexer
+from naive_daemon.execution.messages import MakerFeeRead
 from naive_daemon.execution.order_books import OrderBooks
 from naive_daemon.execution.order_id import is_ours
 from naive_daemon.execution.promise_watch import PromiseWatch
@@ -114,6 +115,8 @@ class Reconciler:
         """Compare with a snapshot; what it leaves open is asked one by one. The callers get the report."""
         for balance in snapshot.balances:
             self._actor.system.tell(names.account(self._account), balance)
+        if snapshot.maker_fee is not None:
+            self._actor.system.tell(names.ACCOUNT_DESK, MakerFeeRead(self._account, snapshot.maker_fee))
         waiting = list(callers)
         if self._round is not None:  # it still waits for the journal; whom it has met counts in the next
             self._tell(self._round)

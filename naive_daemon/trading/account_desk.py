@@ -1,7 +1,7 @@
 """The account desk: which accounts are traded; opens and closes them, one beside the other, while all others go on.
 
 Receives: AccountsRead and ControlStarted (from control), TellAccounts (from the switches), AccountShaken,
-AccountFailed, what openings bring, Down of account trees; requests AskAccounts, and of all
+AccountFailed, MakerFeeRead, what openings bring, Down of account trees; requests AskAccounts, and of all
 accounts at once AskExecutions, AskAccountViews, DrainAccounts and FlushAccounts.
 Sends: StartChild and TerminateChild to the accounts' supervisor, AskClaims, ClaimAccount and ReleaseAccount to the
 journal, Drain, FlushMetadata and questions to accounts' processes, AccountsTold, AccountUp and AccountDown to the
@@ -27,7 +27,7 @@ from naive_daemon.account.account import FlushMetadata
 from naive_daemon.account.view import AccountQuery
 from naive_daemon.domain.account import AccountSettings
 from naive_daemon.execution.journal_messages import AskClaims
-from naive_daemon.execution.messages import AccountFailed, AskExecution, Drain
+from naive_daemon.execution.messages import AccountFailed, AskExecution, Drain, MakerFeeRead
 from naive_daemon.otp import (
     DEFERRED,
     Actor,
@@ -41,7 +41,8 @@ from naive_daemon.otp import (
     WhichChildren,
     crash,
 )
-from naive_daemon.trading.account_life import CLAIM_TIMEOUT_S, AccountLife, MakeSpec
+from naive_daemon.trading.account_life import CLAIM_TIMEOUT_S, AccountLife
+from naive_daemon.trading.account_life_ports import MakeSpec
 from naive_daemon.trading.account_messages import (
     AccountDown,
     AccountsRead,
@@ -167,6 +168,8 @@ class AccountDesk(Actor):
                 self._lives[account].fault = reason
             case AccountFailed(account, reason) if account in self._lives:
                 self._lives[account].fail(reason)
+            case MakerFeeRead(account, maker_fee) if account in self._lives:
+                self._lives[account].take_fee(maker_fee)
             case _Advance():
                 self._advance()
             case _:

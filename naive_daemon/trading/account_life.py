@@ -7,17 +7,19 @@ Invariant: the lock is ours as long as the tree runs or an opening is under way,
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
+
+import msgspec
 
 from naive_daemon import names
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.account import AccountCondition, AccountSettings
+from naive_daemon.domain.money import plain
 from naive_daemon.execution.journal_messages import AccountClaimed, ClaimAccount, ReleaseAccount
 from naive_daemon.execution.messages import AskExecution, ExecutionView
 from naive_daemon.otp import (
-    Actor,
-    ChildSpec,
     ChildStarted,
     ExitReason,
     Ref,
@@ -26,11 +28,11 @@ from naive_daemon.otp import (
     Timer,
 )
 from naive_daemon.trading.account_closing import AccountClosing
+from naive_daemon.trading.account_life_ports import Desk
 from naive_daemon.trading.account_messages import AccountConditionChanged, AccountDown, AccountUp
-from naive_daemon.trading.account_opener import AccountOpener, AccountRefused, OpenedAccount
+from naive_daemon.trading.account_opener import AccountRefused, OpenedAccount
 from naive_daemon.trading.account_stage import OpeningCame, OpeningLives, OpeningOverdue, Stage, TryAgain
 from naive_daemon.trading.cause import cause_text
-from naive_daemon.trading.quarantine import Quarantine
 
 CLAIM_TIMEOUT_S = 60.0
 OPEN_TIMEOUT_S = 60.0
@@ -43,32 +45,8 @@ BEING_CLOSED = "the account is being closed"
 DISABLED = "the account is disabled"
 LATE = f"its opening has not come back within {OPEN_TIMEOUT_S:g} s"
 
-MakeSpec = Callable[[str, OpenedAccount], ChildSpec]
-"""Gives the child spec of an account's tree."""
-
 _SHOWN = {Stage.OFF: "off", Stage.UP: "up", Stage.DOWN: "down", Stage.CLOSING: "down"}
 """What operators are shown; whatever else an account does they take for opening."""
-
-
-class Desk(Protocol):
-    """What a life needs of its desk."""
-
-    actor: Actor
-    opener: AccountOpener
-    make_spec: MakeSpec
-    quarantine: Quarantine
-
-    def enter(self, life: "AccountLife") -> None:
-        """Have `begin` called when there is room for one more opening."""
-
-    def leave(self, life: "AccountLife") -> None:
-        """Know that its opening has come to an end, however it did."""
-
-    def note(self, life: "AccountLife") -> None:
-        """Know that it is not as it was."""
-
-    def adopt(self, life: "AccountLife", ref: Ref) -> None:
-        """Have `take_end` called when this tree ends."""
 
 
 class AccountLife:
@@ -317,6 +295,14 @@ class AccountLife:
         self._up_since_s = self._actor.system.clock.monotonic_s()
         self._be_up(ref)
         self._look_at_adopted(None)
+
+    def take_fee(self, maker_fee: Decimal) -> None:
+        """Know what its orders pay now."""
+        if self.stage is Stage.UP and self._opened is not None and self._opened.maker_fee != maker_fee:
+            former, self._opened = self._opened, msgspec.structs.replace(self._opened, maker_fee=maker_fee)
+            was, now = plain(former.maker_fee), plain(maker_fee)
+            self._actor.log.warning("maker fee changed", account=self.name, was=was, now=now)
+            self._tell()
 
     def _look_at_adopted(self, view: ExecutionView | RequestFailed | None) -> None:
         """Ask until it says so whether it drains; one that is starting may have been told, and heed that afterwards."""

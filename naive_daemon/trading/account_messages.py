@@ -28,7 +28,7 @@ class TellAccounts(msgspec.Struct, frozen=True):
 
 
 class AccountUp(msgspec.Struct, frozen=True):
-    """The account can be traded from now on. `maker_fee`: a ratio, what its orders pay."""
+    """The account can be traded from now on. `maker_fee`: a ratio, what its orders pay; told again when it changes."""
 
     account: str
     maker_fee: Decimal

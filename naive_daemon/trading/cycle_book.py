@@ -22,11 +22,12 @@ class CycleBook:
     """Numbers of the last cycles by trader; `completed` and `realised_pnl` (quote asset) of all that ever ended.
 
     `dust` (base asset) is what is on the books now. `withheld` is the part of it that the exchange would not sell: it
-    stays on the books, and is tried again after the next start only.
+    stays on the books, and is tried again after the next start only. `fee`: what cycles that begin reckon with.
     """
 
     def __init__(self, context: SymbolContext) -> None:
         self._context = context
+        self.fee = context.fee
         self._last: dict[int, int] = {}
         self.completed = 0
         self.realised_pnl = ZERO
@@ -40,7 +41,7 @@ class CycleBook:
         self.dust = journal.dust_base
 
     def resume(self, opened: OpenCycle, settings: TradeSettings) -> Position:
-        """Take a cycle up again; one that has placed nothing yet takes the settings and the dust as they are now."""
+        """Take a cycle up again; one that has placed nothing yet takes settings, fee and dust as they are now."""
         if opened.orders:
             return Position(cycle=opened.cycle, orders=opened.orders)
         self.dust = EXACT.add(self.dust, opened.cycle.dust_in)
@@ -76,7 +77,7 @@ class CycleBook:
         return Cycle(
             key=key,
             budget=settings.budget / settings.chunks,
-            fee=self._context.fee,
+            fee=self.fee,
             settings=settings,
             started_ns=started_ns,
             dust_in=ZERO if settings.dust is Dust.KEEP else self._give_dust(),

@@ -1,7 +1,7 @@
 """The leader of one symbol: decides how many traders there are, and who takes over when one crashes.
 
-Receives: settings from the switches, reports, EntriesHeard and Downs of its traders, OrderNotice for traders that do
-not run, CacheEmptied, AccountStarted.
+Receives: settings and fee from the switches, reports, EntriesHeard and Downs of its traders, OrderNotice for traders
+that do not run, CacheEmptied, AccountStarted.
 Sends: StartChild to the traders' supervisor, AddWork and RemoveWork to the streams' owner, RecordCycles to the journal,
 LeaderReport and Drained to the switches, positions to the cache, EntriesNoted and CycleNoted to the account.
 State: for each slot the last position its trader reported. A position reaches the leader before the order in it
@@ -15,6 +15,7 @@ more might take one more, and in the end the threads of all symbols. Quarantine 
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -56,16 +57,20 @@ LOST_THREADS_MAX = 3
 
 
 class AskSettings(msgspec.Struct, frozen=True):
-    """Request to the switches: the settings as they are now; answered by SymbolSettings."""
+    """Request to the switches: the settings as they are now; answered by SettingsChanged."""
 
     account: str
     symbol: str
 
 
 class SettingsChanged(msgspec.Struct, frozen=True):
-    """The settings as they are now; what changed holds from a trader's next cycle on."""
+    """The settings as they are now; what changed holds from a trader's next cycle on.
+
+    `fee`: the account's maker fee, likewise; None while the switches do not know it.
+    """
 
     settings: SymbolSettings
+    fee: Decimal | None
 
 
 class _Begin(msgspec.Struct, frozen=True):
@@ -109,8 +114,9 @@ class Leader(Actor):
                 self._crew.tell_all_works()
             case _ if not self._is_ready:
                 self._early.append(message)
-            case SettingsChanged(settings):
+            case SettingsChanged(settings, fee):
                 self._told = settings
+                self._take_fee(fee)
                 self._crew.change(settings)
                 self._start_first()
                 self._look_around()
@@ -155,14 +161,19 @@ class Leader(Actor):
         ask = AskSettings(self._context.account, self._context.symbol)
         self.request(self.system.whereis(names.SWITCHES), ask, self._take_settings, SETTINGS_TIMEOUT_S)
 
-    def _take_settings(self, settings: SymbolSettings | RequestFailed) -> None:
-        if isinstance(settings, RequestFailed):
-            self.exit(crash(f"no settings: {cause_text(settings.reason)}"))
-        self._crew.settings = self._told = settings
+    def _take_settings(self, answer: SettingsChanged | RequestFailed) -> None:
+        if isinstance(answer, RequestFailed):
+            self.exit(crash(f"no settings: {cause_text(answer.reason)}"))
+        self._crew.settings = self._told = answer.settings
+        self._take_fee(answer.fee)
         self._crew.level_works()
         load = LoadSymbol(self._context.account, self._context.symbol)
         self._journal = self._crew.journal = the_journal(self)
         self.request(self._journal, load, self._take_journal, JOURNAL_TIMEOUT_S)
+
+    def _take_fee(self, fee: Decimal | None) -> None:
+        if fee is not None:
+            self._book.fee = fee
 
     def _take_journal(self, journal: SymbolJournal | RequestFailed) -> None:
         if isinstance(journal, RequestFailed):

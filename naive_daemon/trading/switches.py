@@ -157,14 +157,18 @@ class Switches(Actor):
             case _:
                 super().on_receive(message)
 
-    def _settings_of(self, key: SymbolKey) -> SymbolSettings | Deferred:
+    def _settings_of(self, key: SymbolKey) -> SettingsChanged | Deferred:
         """Answer a leader; one that has outlived the former switches waits until the settings have been read."""
         known = self._symbols.get(key)
         if known is not None and key not in self._unread:
-            known.told_leader = known.settings
-            return known.settings
+            return self._told_leader(key, known)
         self._asking.setdefault(key, []).append(self.caller())
         return DEFERRED
+
+    def _told_leader(self, key: SymbolKey, symbol: SymbolRecord) -> SettingsChanged:
+        """Give what its leader is to be told, and remember that."""
+        symbol.told_leader, symbol.told_fee = symbol.settings, self._accounts.fee(key[0])
+        return SettingsChanged(symbol.told_leader, symbol.told_fee)
 
     # Desired --------------------------------------------------------------------------------------------------------
 
@@ -186,8 +190,7 @@ class Switches(Actor):
                 self._guard.look(key)
             symbol.is_read = True
             for call in self._asking.pop(key, ()):
-                symbol.told_leader = settings
-                call.reply(settings)
+                call.reply(self._told_leader(key, symbol))
             self._level(key, symbol, again=before != settings)
 
     def _off(self, gone: SymbolSettings) -> SymbolSettings:
@@ -196,7 +199,7 @@ class Switches(Actor):
         return msgspec.structs.replace(gone, status=TradingStatus.OFF, stop_orders=stop_orders)
 
     def _take_accounts(self, told: AccountUp | AccountDown | AccountsTold) -> None:
-        """Start what waited for an account, and stop what ran with one that is down."""
+        """Start what waited for an account, stop what ran with one that is down, and pass on a fee that has changed."""
         for account in self._accounts.take(told):
             if self._accounts.is_down(account):
                 self._guard.drop(account)
@@ -233,9 +236,8 @@ class Switches(Actor):
             case "starting" | "on" | "shutdown":
                 if not is_wanted or self._accounts.is_down(key[0]):
                     self._runner.stop(key, symbol)
-                elif again:
-                    symbol.told_leader = symbol.settings
-                    self.system.tell(names.leader(*key), SettingsChanged(symbol.settings))
+                elif again or (fee is not None and fee != symbol.told_fee):
+                    self.system.tell(names.leader(*key), self._told_leader(key, symbol))
             case "drained" if symbol.settings.status is TradingStatus.SHUTDOWN:
                 # Control may have died with it, or an operator have said so again before the end of it was read.
                 self.system.tell(names.CONTROL, StatusDrained(*key, symbol.settings.revision))

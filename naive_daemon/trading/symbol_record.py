@@ -40,8 +40,8 @@ class SymbolRecord(msgspec.Struct):
     `last_error`: what has befallen it last; `fault`: since its last start, at `fault_at_s`. `is_read`: its settings
     were read, and not only inferred from what runs. `heard`: the revision of the settings that its leader goes by.
     `has_drained`: it said so, and is being stopped. `told`: what control knows; `told_leader`: the settings that its
-    leader was told last. `is_clearing`: it is off, and the execution manager was told to leave no order of it.
-    `may_wait_in_journal`: something that it did, as far as is known.
+    leader was told last, `told_fee`: the maker fee. `is_clearing`: it is off, and the execution manager was told to
+    leave no order of it. `may_wait_in_journal`: something that it did, as far as is known.
     """
 
     settings: SymbolSettings
@@ -60,6 +60,7 @@ class SymbolRecord(msgspec.Struct):
     retry_at_ns: int | None = None
     told: ActualState | None = None
     told_leader: SymbolSettings | None = None
+    told_fee: Decimal | None = None
     is_read: bool = False
     heard: int = 0
     has_drained: bool = False

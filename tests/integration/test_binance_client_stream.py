@@ -81,6 +81,13 @@ def test_rule_7_snapshot_comes_first_then_what_came_meanwhile_without_what_it_ho
         assert told[2].client_order_id == "a"
 
 
+@pytest.mark.parametrize(("maker", "maker_fee"), [("0.00075", Decimal("0.00075")), ("1", None)])
+def test_a_snapshot_says_what_orders_pay_now(server: ScriptedBinance, maker: str, maker_fee: Decimal | None) -> None:
+    server.rest["GET /api/v3/account"] = lambda _: (200, {"commissionRates": {"maker": maker, "taker": "0.001"}})
+    with Desk(settings(server.host)) as desk:
+        assert desk.wait_for(AccountSnapshot).maker_fee == maker_fee
+
+
 def test_rule_7_a_failed_snapshot_is_a_failed_connection(server: ScriptedBinance) -> None:
     answers = [(500, {}), (200, []), (200, [])]
     server.rest["GET /api/v3/openOrders"] = lambda _: answers.pop(0) if answers else (200, [])

@@ -14,7 +14,7 @@ from naive_daemon.execution.journal_store import SymbolJournal
 from naive_daemon.otp import KILL, ActorSystem, DynamicSupervisor, Ref, SimulatedSystem, send_exit
 from naive_daemon.strategy.protocol import Position
 from naive_daemon.trading.context import SymbolContext
-from naive_daemon.trading.leader import AskSettings, Leader
+from naive_daemon.trading.leader import AskSettings, Leader, SettingsChanged
 from naive_daemon.trading.reports import Drained, RebuyReported
 from tests.execution.desk import Desk, filled, make_order
 from tests.trading.plant import FEE, START_NS, TRADE, instrument
@@ -49,7 +49,7 @@ class Floor:
         nothing = SymbolJournal(open_cycles=(), last_cycles={}, completed=0, realised_pnl=Decimal(0))
         self.journal = Recorder({LoadSymbol: lambda _: nothing})
         self.journal_ref = self.system.start(self.journal, names.JOURNAL)
-        self.switches = Recorder({AskSettings: lambda _: settings})
+        self.switches = Recorder({AskSettings: lambda _: SettingsChanged(settings, FEE)})
         self.system.start(self.switches, names.SWITCHES)
         self.system.start(DynamicSupervisor(), names.traders(ACCOUNT, SYMBOL))
         context = SymbolContext(account=ACCOUNT, symbol=SYMBOL, owner="test", instrument=instrument(SYMBOL), fee=FEE)

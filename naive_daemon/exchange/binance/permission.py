@@ -13,7 +13,6 @@ import msgspec
 from naive_daemon.clock import Clock
 from naive_daemon.config.exchange import Binance
 from naive_daemon.domain.errors import ConfigError, UnreachableError
-from naive_daemon.domain.money import ZERO
 from naive_daemon.exchange.binance.address import Address
 from naive_daemon.exchange.binance.endpoints import account_endpoints, address
 from naive_daemon.exchange.binance.exchange_time import ExchangeTime
@@ -36,6 +35,7 @@ from naive_daemon.exchange.binance.wire import (
     ServerTime,
     WireError,
     decode,
+    fee,
 )
 
 DEADLINE_S = 20.0
@@ -104,8 +104,8 @@ async def _check(rest: Rest, shared: Address, config: Binance, where: str) -> Ac
         )
     rates = information.commission_rates
     return AccountCheck(
-        maker_fee=_fee(rates.maker) if rates is not None else None,
-        taker_fee=_fee(rates.taker) if rates is not None else None,
+        maker_fee=fee(rates.maker) if rates is not None else None,
+        taker_fee=fee(rates.taker) if rates is not None else None,
         clock_ahead_ms=ahead_ms,
         warnings=tuple(warnings),
     )
@@ -196,8 +196,3 @@ def _unreachable(url: str, reason: str) -> UnreachableError:
 
 def _told(signal: Signal) -> str:
     return str(getattr(signal, "reason", type(signal).__name__))
-
-
-def _fee(ratio: Decimal) -> Decimal | None:
-    """Give a ratio that can be one; fees are never negative here, and never 10 %."""
-    return ratio if ratio.is_finite() and ZERO <= ratio < Decimal("0.1") else None

@@ -23,6 +23,7 @@ from naive_daemon.exchange.binance.wire import (
     OwnTrade,
     WireError,
     decode,
+    fee,
 )
 from naive_daemon.execution.client import AccountSnapshot, ExchangeOrder, OrderReport
 
@@ -83,10 +84,12 @@ class Questions:
         )
         orders = [self._reader.order(known) for known in _body_of(signal, list[KnownOrder], "open orders")]
         information = await self.account(priority)
+        rates = information.commission_rates
         return AccountSnapshot(
             account=self._account,
             orders=tuple(order for order in orders if order is not None),
             balances=self._reader.balances(information),
+            maker_fee=None if rates is None else fee(rates.maker),
         )
 
     async def balances(self) -> tuple[BalanceUpdated, ...]:

@@ -229,6 +229,11 @@ def amount(value: Decimal, field: str) -> Decimal:
     return value
 
 
+def fee(ratio: Decimal) -> Decimal | None:
+    """Give a ratio that can be one; fees are never negative here, and never 10 %."""
+    return ratio if ratio.is_finite() and ZERO <= ratio < Decimal("0.1") else None
+
+
 def positive(value: Decimal, field: str) -> Decimal:
     """Give an amount back that is also more than 0; raises WireError."""
     if amount(value, field) == 0:
