@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from naive_daemon.domain.cycle import Cycle
+from naive_daemon.domain.money import total
 from naive_daemon.domain.order import CycleKey, Order
+from naive_daemon.domain.side import Side
 from naive_daemon.execution.gatekeeper import PROMISE, Gatekeeper
 from naive_daemon.execution.order_books import Contradiction, OrderBooks
 from naive_daemon.execution.promises import (
@@ -20,6 +22,7 @@ from naive_daemon.execution.promises import (
     Promise,
     bought_down,
     filled_late,
+    left_out,
     outlived,
     over_budget,
     overfilled,
@@ -44,13 +47,14 @@ class PromiseWatch:
         self._spent_beside = spent_beside
         self.broken: dict[str, Broken] = {}
         self._down: set[str] = set()
-        self._open_cycles: set[CycleKey] = set()
+        self._bought_of_open: dict[CycleKey, dict[str, Decimal]] = {}
         self._counts: Counter[Promise] = Counter()
 
     def inherit(self, live: Iterable[Order], of_open_cycles: Iterable[Order]) -> None:
         """Look at what the journal has: the books hold its live orders already."""
         known = {order.client_order_id: order for order in of_open_cycles}
-        self._open_cycles.update(order.key for order in known.values())
+        for order in known.values():
+            self.take_sent(order)
         for order in live:
             self._take(Promise.ONE_LIVE_ORDER, order, second_of_leg(order, self._books.live_of_leg(order)))
             if order.client_order_id not in known:
@@ -73,19 +77,26 @@ class PromiseWatch:
 
     def take_sent(self, order: Order) -> None:
         """Know that the cycle of an order that leaves is open."""
-        self._open_cycles.add(order.key)
+        self._bought_of_open.setdefault(order.key, {})
 
     def take_cycle_ends(self, cycles: Iterable[Cycle]) -> None:
-        """Expect no fill of cycles that have ended any more."""
-        self._open_cycles.difference_update(cycle.key for cycle in cycles)
+        """Expect no fill of cycles that have ended any more, and none already that their results leave out."""
+        for cycle in cycles:
+            bought = self._bought_of_open.pop(cycle.key, {}).values()
+            seen = left_out(cycle, total(bought))
+            if seen is not None:
+                self._break(Promise.INTENT_FIRST, cycle.key.symbol, seen)
 
     def is_open(self, key: CycleKey) -> bool:
         """Say whether a cycle is open, or was told of: it has a live order though it is not."""
-        return key in self._open_cycles
+        return key in self._bought_of_open
 
     def take_order(self, order: Order) -> None:
         """Look at what has become of an order."""
-        self._take(Promise.INTENT_FIRST, order, filled_late(order, is_cycle_open=self.is_open(order.key)))
+        is_open = self.is_open(order.key)
+        self._take(Promise.INTENT_FIRST, order, filled_late(order, is_cycle_open=is_open))
+        if is_open and order.filled and order.side is Side.BUY:
+            self._bought_of_open[order.key][order.client_order_id] = order.filled
         if order.filled > order.quantity:
             self._take(Promise.FILLS_ADD_UP, order, overfilled(order))
 
@@ -95,7 +106,7 @@ class PromiseWatch:
 
     def take_stray(self, order: Order) -> None:
         """Note a live order of ours that no intent or no open cycle explains; its fills are no news then."""
-        self._open_cycles.add(order.key)
+        self.take_sent(order)
         self._break(Promise.INTENT_FIRST, order.symbol, f"{order.client_order_id} belongs to no open cycle")
 
     def take_resting(self, order: Order, exchange_order_id: str, *, was_lost: bool) -> None:

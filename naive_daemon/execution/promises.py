@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
+from naive_daemon.domain.cycle import Cycle
 from naive_daemon.domain.events import OrderFilled
 from naive_daemon.domain.money import EXACT, plain
 from naive_daemon.domain.order import Order, OrderStatus
@@ -101,6 +102,13 @@ def filled_late(order: Order, *, is_cycle_open: bool) -> str | None:
     if is_cycle_open or not order.filled:
         return None
     return f"{order.client_order_id} filled {plain(order.filled)} though its cycle has ended"
+
+
+def left_out(cycle: Cycle, bought: Decimal) -> str | None:
+    """Look at a cycle that has ended beside what was bought of it: a fill may have crossed its end."""
+    if cycle.result is None or bought <= cycle.result.bought:
+        return None
+    return f"{cycle.key} bought {plain(bought)}, and ended with {plain(cycle.result.bought)}"
 
 
 def contradicted(first: OrderFilled, second: OrderFilled) -> str | None:

@@ -146,14 +146,16 @@ def _event(order: Order) -> dict[str, Any]:
     return {"account": ACCOUNT, "symbol": order.symbol, "client_order_id": order.client_order_id, "time_ns": START_NS}
 
 
-def make_cycle(order: Order, pnl: str | None = None, finished_ns: int = START_NS) -> Cycle:
+def make_cycle(
+    order: Order, pnl: str | None = None, finished_ns: int = START_NS, bought: Decimal | None = None
+) -> Cycle:
     """Give the cycle of an order; with what it brought, one that has ended."""
     result = None
     if pnl is not None:
         result = CycleResult(
             outcome=CycleOutcome.COMPLETED,
             finished_ns=finished_ns,
-            bought=order.quantity,
+            bought=order.quantity if bought is None else bought,
             sold=order.quantity,
             buy_price=order.price,
             sell_price=order.price,

@@ -93,9 +93,9 @@ keys = st.builds(
     st.sampled_from(["main", "other"]),
     st.sampled_from(SYMBOLS),
     st.integers(1, 999),
-    st.integers(1, 99_999),
+    st.integers(1, 99_999) | st.integers(60_000_000, 99_999_999),
 )
-legs = st.builds(Leg, st.sampled_from(Side), st.integers(1, 99))
+legs = st.builds(Leg, st.sampled_from(Side), st.integers(1, 99) | st.integers(10_000, 10_000_000))
 
 
 @given(owners, keys, legs)
@@ -108,7 +108,11 @@ def test_an_id_can_be_read_back(owner: str, key: CycleKey, leg: Leg) -> None:
     assert parse_client_order_id(made, owner[:-1], key.account, key.symbol) is None
 
 
-@given(st.text(max_size=LENGTH_MAX) | st.from_regex(r"nd\w{4}-\w{8}-[0-9٣]{1,3}-[0-9²]{1,3}-\w{1,3}", fullmatch=True))
+@given(
+    st.text(max_size=LENGTH_MAX)
+    | st.from_regex(r"nd\w{4}-\w{8}-[0-9٣]{1,3}-[0-9²]{1,3}-\w{1,3}", fullmatch=True)
+    | st.from_regex(r"ndtest-jyruuw54_[0-9a-z]{1,8}_[0-9a-z]{1,8}_[bs][0-9a-z]{1,8}", fullmatch=True)
+)
 def test_what_was_not_derived_here_is_foreign_whatever_it_looks_like(text: str) -> None:
     read = parse_client_order_id(text, OWNER, ACCOUNT, "AAAQ")
     assert read is None or client_order_id(OWNER, *read) == text
@@ -123,6 +127,9 @@ def test_what_was_not_derived_here_is_foreign_whatever_it_looks_like(text: str) 
         "ndtest-jyruuw54-1-1-",
         "ndtest-jyruuw54-1-1-x1",
         "ndtest-jyruuw54-01-1-b1",
+        "ndtest-jyruuw54_1_1_b1",  # what is short enough is written the other way
+        "ndtest-jyruuw54_0a_zq040zz_s255szz",
+        "ndtest-jyruuw54_A_ZQ040ZZ_S255SZZ",
         "",
     ],
 )

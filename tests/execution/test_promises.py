@@ -81,6 +81,10 @@ def fill_after_its_cycle(desk: Desk) -> None:
     desk.place(BUY).tell(rejected(BUY, NEVER_PLACED)).end_cycles(make_cycle(BUY, "0")).tell(filled(BUY))
 
 
+def fill_across_the_end(desk: Desk) -> None:
+    desk.place(BUY).tell(rejected(BUY, NEVER_PLACED), filled(BUY)).end_cycles(make_cycle(BUY, "0", bought=Decimal(0)))
+
+
 BREAKS: dict[Callable[[Desk], None], tuple[Promise, str]] = {
     double: (Promise.ONE_LIVE_ORDER, f"{SECOND_ID} while {ID} is open"),
     send_again: (Promise.SENT_ONCE, f"{ID} again, it is open"),
@@ -90,6 +94,7 @@ BREAKS: dict[Callable[[Desk], None], tuple[Promise, str]] = {
     contradict: (Promise.FILLS_ADD_UP, f"trade 7 is 4 for 2 of {ID}, and 5 for 2 of {ID}"),
     buy_when_down: (Promise.DOWN_BUYS_NOTHING, f"{ID} though AAAQ is down"),
     fill_after_its_cycle: (Promise.INTENT_FIRST, f"{ID} filled 10 though its cycle has ended"),
+    fill_across_the_end: (Promise.INTENT_FIRST, f"{BUY.key} bought 10, and ended with 0"),
     overspend: (Promise.WITHIN_BUDGET, f"{SECOND_ID} for 20 beside 8 spent of 27"),
 }
 KEPT = {plant_a_stranger, overfill}

@@ -16,12 +16,14 @@ from naive_daemon.execution.promises import (
     bought_down,
     contradicted,
     filled_late,
+    left_out,
     outlived,
     over_budget,
     overfilled,
     second_of_leg,
     sent_before,
 )
+from tests.execution.desk import make_cycle
 
 ORDER = Order(
     client_order_id="a",
@@ -82,6 +84,14 @@ def test_nothing_is_filled_of_a_cycle_that_has_ended() -> None:
     assert filled_late(filled, is_cycle_open=True) is None
     assert filled_late(ORDER, is_cycle_open=False) is None
     assert filled_late(filled, is_cycle_open=False) == "a filled 3 though its cycle has ended"
+
+
+@pytest.mark.parametrize(
+    ("bought", "seen"), [("0", None), ("10", None), ("11", f"{ORDER.key} bought 11, and ended with 10")]
+)
+def test_the_end_of_a_cycle_leaves_out_nothing_that_was_bought(bought: str, seen: str | None) -> None:
+    assert left_out(make_cycle(ORDER, "1"), Decimal(bought)) == seen
+    assert left_out(make_cycle(ORDER), Decimal(bought)) is None
 
 
 def over(status: OrderStatus, exchange_order_id: str | None) -> Order:
