@@ -49,8 +49,7 @@ def purge(options: Options, *, before_ns: int, account: str | None, dry_run: boo
         open_engine(options, config, reads_only=True) as (url, engine),
         closing(JournalPurge(url, chosen := known_account(engine, config.account, account), before_ns)) as old,
     ):
-        found = old.count()
-        gone = found if dry_run else _delete(options, old, found)
+        gone = old.count() if dry_run else _delete(options, old)
     report = {
         "account": chosen,
         "older_than": to_datetime(before_ns),
@@ -60,10 +59,10 @@ def purge(options: Options, *, before_ns: int, account: str | None, dry_run: boo
     emit(options, report, lambda: click.echo(_line(gone, before_ns, dry_run=dry_run)))
 
 
-def _delete(options: Options, old: JournalPurge, found: Purged) -> Purged:
+def _delete(options: Options, old: JournalPurge) -> Purged:
     gone = Purged(0, 0, 0)
     with progress(options) as bar:
-        task = bar.add_task("deleting", total=found.orders)
+        task = bar.add_task("deleting", total=None)
         for batch in old.batches():
             gone = Purged(gone.cycles + batch.cycles, gone.orders + batch.orders, gone.fills + batch.fills)
             bar.update(task, completed=gone.orders)

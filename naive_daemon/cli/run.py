@@ -15,15 +15,24 @@ from naive_daemon.domain.errors import ConfigError
 
 if TYPE_CHECKING:
     from naive_daemon.config import Config
+    from naive_daemon.config.section import Section
     from naive_daemon.logs import LogLevel
     from naive_daemon.otp import ActorSystem
 
 
+def _keep_log() -> None:
+    """Go on with a log that nobody takes away."""
+
+
 class Terminal(NamedTuple):
-    """What a person sees: `draw` shows the present state, `set_level` changes what is logged."""
+    """What a person sees: `draw` shows the present state, `set_level` changes what is logged.
+
+    `reopen_log` opens the log file anew, which may have been moved away; raises ConfigError when it can not be opened.
+    """
 
     draw: "Callable[[ActorSystem], None]"
     set_level: "Callable[[LogLevel], None]"
+    reopen_log: "Callable[[], None]" = _keep_log
 
 
 @click.command(cls=Command)
@@ -106,10 +115,15 @@ def logging_to_terminal(options: Options, config: "Config", *, quiet: bool = Fal
     def set_level(level: "LogLevel") -> None:
         configure_logs("debug" if options.debug else "warning" if quiet else level, shape, stream)
 
+    def reopen_log() -> None:
+        file = config.log.file
+        if file is not None and (file.is_file() or not file.exists()):  # nobody moves a pipe or a terminal away
+            stream.swap(open_log_file(file)).close()
+
     set_level(config.log.level)
     try:
         if quiet or shape == "json" or not stream.is_terminal():
-            yield Terminal(lambda _: None, set_level)
+            yield Terminal(lambda _: None, set_level, reopen_log)
             return
         with StatusLine(stream.target) as line:
             former = stream.swap(line.log_target)
@@ -122,17 +136,29 @@ def logging_to_terminal(options: Options, config: "Config", *, quiet: bool = Fal
 
 
 def reload_config(load: "Callable[[], Config]", running: "Config", terminal: Terminal) -> None:
-    """Read the configuration again (SIGHUP): the log's level changes at once, the rest is said to wait."""
+    """Open the log file anew and read the configuration again (SIGHUP).
+
+    The log's level changes at once, the rest is said to wait.
+    """
+    try:
+        terminal.reopen_log()
+    except ConfigError as error:
+        _log().error("the log goes on in the former file", reason=error.message)
     try:
         fresh = load()
     except ConfigError as error:
         _log().error("configuration is wrong, the running one stays", reason=error.message)
         return
     terminal.set_level(fresh.log.level)
-    changed = [name for name in type(running).model_fields if getattr(fresh, name) != getattr(running, name)]
+    changed = _changed(running, fresh)
     waiting = [name for name in changed if name != "log"]
+    waiting += [f"log.{name}" for name in _changed(running.log, fresh.log) if name != "level"]
     # A logger of before would still hold to the former level.
     _log().info("configuration read again", changed=changed, at_next_start=waiting)
+
+
+def _changed(running: "Section", fresh: "Section") -> list[str]:
+    return [name for name in type(running).model_fields if getattr(fresh, name) != getattr(running, name)]
 
 
 def _log() -> Any:

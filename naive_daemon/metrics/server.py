@@ -23,6 +23,7 @@ from naive_daemon.otp import ActorSystem
 
 READER_TIMEOUT_S = 5.0
 STOP_TIMEOUT_S = 3.0
+_ACCEPT_PAUSE_S = 0.5
 _PATHS = ("/", "/metrics")
 
 
@@ -57,6 +58,7 @@ class MetricsServer:
 
     def close(self) -> None:
         """End the thread and give the address back; may be called twice. A reader at hand is waited for, not long."""
+        self._server.is_closing.set()
         self._wake_there.close()
         if self._thread is not None:
             self._thread.join(STOP_TIMEOUT_S)
@@ -80,6 +82,7 @@ class _HttpServer(HTTPServer):
 
     def __init__(self, endpoint: Endpoint, log: Any) -> None:
         self._log = log
+        self.is_closing = threading.Event()
         self.address_family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
         super().__init__((endpoint.host, endpoint.port), MetricsHandler, bind_and_activate=False)
         try:
@@ -100,6 +103,17 @@ class _HttpServer(HTTPServer):
         """Bind; HTTPServer would look up the host's name, which may take as long as a name server likes."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = self.endpoint
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Take the next reader. One for whom no file can be opened waits in the queue, and the thread rests a while."""
+        try:
+            return super().get_request()
+        except BlockingIOError:
+            raise  # it has left again
+        except OSError as error:
+            self._log.warning("metrics can take no connection", reason=error.strerror)
+            self.is_closing.wait(_ACCEPT_PAUSE_S)
+            raise
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Log what went wrong with a reader: one that left is nothing, anything else is a bug, and costs one answer."""

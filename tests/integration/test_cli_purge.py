@@ -7,7 +7,8 @@ import psycopg
 import pytest
 
 from naive_daemon.clock import NS_PER_S, WallClock, to_datetime
-from naive_daemon.storage.postgres.purge import purged_before_ns
+from naive_daemon.domain.errors import TransientError
+from naive_daemon.storage.postgres.purge import JournalPurge, Purged, purged_before_ns
 
 DAY_NS = 24 * 3_600 * NS_PER_S
 # 700 cycles that ended 100 days ago (more than go in one transaction), one that ended 2 days ago, one that is open.
@@ -59,6 +60,18 @@ def test_old_cycles_go_with_their_orders_and_stay_counted(
     assert console("status", "--json", "BTCUSDT").data == before
     again = console("db", "purge", "--older-than", "90d")
     assert again.out.startswith("deleted 0 cycles, 0 orders and 0 fills, over since before 20")
+
+
+def test_a_journal_that_is_too_large_to_be_counted_in_time_can_be_purged(
+    console: Any, past: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count(_: JournalPurge) -> Purged:
+        raise TransientError("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(JournalPurge, "count", count)
+    assert console("db", "purge", "--older-than", "90d", "--json").data["cycles"] == 700
+    assert cycles(past) == [701, 702]
+    assert console("db", "purge", "--older-than", "90d", "--dry-run").code != 0
 
 
 def test_what_a_daemon_writes_meanwhile_is_not_waited_for(

@@ -1,12 +1,15 @@
 """Metrics by HTTP: from a system, from a whole daemon, and an address that can not be had."""
 
+import errno
 import http.client
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from socketserver import TCPServer
+from typing import Any, NoReturn
 
 import pytest
 import structlog
@@ -117,6 +120,42 @@ def test_a_failure_costs_one_answer_and_is_told(
     (told,) = [entry for entry in logs if entry["event"] == "metrics failed"]
     assert isinstance(told["exc_info"], ZeroDivisionError)
     assert get(server.endpoint)[0] == 200
+
+
+def no_file(_: TCPServer) -> NoReturn:
+    raise OSError(errno.EMFILE, "Too many open files")
+
+
+def test_where_no_file_can_be_opened_it_rests_between_its_tries_and_the_reader_is_served_later(
+    server: MetricsServer, monkeypatch: pytest.MonkeyPatch, logs: list[Any]
+) -> None:
+    failures, accept = iter([no_file, no_file]), TCPServer.get_request
+
+    def take(server: TCPServer) -> Any:
+        return next(failures, accept)(server)
+
+    monkeypatch.setattr(TCPServer, "get_request", take)
+    monkeypatch.setattr(server_module, "_ACCEPT_PAUSE_S", 0.05)
+    began_s = time.monotonic()
+    assert get(server.endpoint)[0] == 200
+    assert time.monotonic() - began_s >= 2 * 0.05
+    told = [entry["reason"] for entry in logs if entry["event"] == "metrics can take no connection"]
+    assert told == ["Too many open files"] * 2
+
+
+def test_it_ends_also_while_it_rests(server: MetricsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    has_tried = threading.Event()
+
+    def fail(server: TCPServer) -> NoReturn:
+        has_tried.set()
+        no_file(server)
+
+    monkeypatch.setattr(TCPServer, "get_request", fail)
+    monkeypatch.setattr(server_module, "_ACCEPT_PAUSE_S", 10 * PATIENCE_S)
+    with socket.create_connection(server.endpoint):
+        assert has_tried.wait(PATIENCE_S)
+        server.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "metrics"]
 
 
 def test_it_ends_with_its_owner_and_gives_the_address_back(system: ActorSystem) -> None:

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from naive_daemon.clock import NS_PER_S
+from naive_daemon.domain.errors import TransientError
 from naive_daemon.domain.order import CycleKey, Leg
 from naive_daemon.domain.settings import CHUNKS_MAX
 from naive_daemon.domain.side import Side
@@ -15,7 +16,16 @@ from naive_daemon.storage.postgres.identity import PostgresIdentity
 from tests.claimed_venue import claim_venue
 
 NOW_NS = 1_796_000_000 * NS_PER_S
+IN_2020_NS = 1_577_836_800 * NS_PER_S
 IN_2055_NS = 2_700_000_000 * NS_PER_S
+
+ORDERS = """
+INSERT INTO orders (client_order_id, account, symbol, trader, cycle, side, attempt, price, quantity, status, created_ns,
+                    updated_ns)
+VALUES ('a', 'main', 'AAAQ', 1, 1, 'BUY', 1, 2, 3, 'filled', 1, 1),
+       ('b', 'other', 'AAAQ', 1, 1, 'BUY', 1, 2, 3, 'filled', %(newest_ns)s, 1),
+       ('c', 'other', 'AAAQ', 1, 2, 'BUY', 1, 2, 3, 'filled', 1, 1)
+"""
 
 
 @pytest.fixture
@@ -49,7 +59,21 @@ def test_a_floor_is_the_time_and_rises_also_when_the_clock_went_back(identity: P
     assert identity.read(random.Random(1)).signs == 7
     assert identity.raise_floor(NOW_NS - NS_PER_S) == floor + 1
     assert identity.read(random.Random(1)).signs == 7
-    assert identity.raise_floor(0) == floor + 2
+
+
+def test_no_floor_is_below_the_newest_order(migrated_url: str, identity: PostgresIdentity) -> None:
+    identity.read(random.Random(1))
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
+        connection.execute(ORDERS, {"newest_ns": NOW_NS})
+    assert identity.raise_floor(NOW_NS - 3_600 * NS_PER_S) == 60_310_400
+    assert identity.raise_floor(NOW_NS + NS_PER_S) == 60_310_401
+
+
+def test_while_the_clock_is_not_set_there_is_no_floor(identity: PostgresIdentity) -> None:
+    before = identity.read(random.Random(1))
+    with pytest.raises(TransientError, match="the clock is not set: it says 2020-01-01 00:00Z"):
+        identity.raise_floor(IN_2020_NS, 7)
+    assert identity.read(random.Random(1)) == before
 
 
 def test_a_database_that_no_daemon_ever_used_has_no_floor_to_raise(identity: PostgresIdentity) -> None:

@@ -3,14 +3,16 @@
 Order ids hold numbers of cycles, and those follow from the journal. One restored from a back-up would give some again
 that the exchange has seen. So a restore raises the *floor*: no cycle below it is begun any more. It is the time, in
 seconds since 2025: no trader ends a cycle each second for years, so it is above every number that was given before,
-and short enough for an order id. An account is *level* again once the exchange was asked what the journal has lost.
+and short enough for an order id. It is that of the newest order where the clock is behind that, and there is none
+while the clock is not set at all. An account is *level* again once the exchange was asked what the journal has lost.
 """
 
 import random
 
 import msgspec
 
-from naive_daemon.clock import NS_PER_S
+from naive_daemon.clock import NS_PER_S, to_datetime
+from naive_daemon.domain.errors import TransientError
 from naive_daemon.storage.postgres.session import Session
 
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
@@ -18,8 +20,12 @@ _OWNER_CHARACTERS = 6
 _FLOOR_EPOCH_S = 1_735_689_600
 """2025-01-01T00:00:00Z."""
 
-_RAISE_FLOOR = """
-UPDATE identity SET cycle_floor = greatest(cycle_floor + 1, %s), signs = greatest(signs, %s)
+_RAISE_FLOOR = f"""
+WITH newest AS (
+    SELECT max(latest.created_ns) AS created_ns FROM (SELECT DISTINCT account FROM trader_numbers) AS t
+    CROSS JOIN LATERAL (SELECT max(created_ns) AS created_ns FROM orders WHERE orders.account = t.account) AS latest)
+UPDATE identity SET signs = greatest(signs, %(signs)s),
+    cycle_floor = greatest(cycle_floor + 1, %(floor)s, created_ns / {NS_PER_S} - {_FLOOR_EPOCH_S}) FROM newest
 RETURNING cycle_floor
 """
 
@@ -49,10 +55,18 @@ class PostgresIdentity:
         return Identity(owner=str(owner), signs=signs, cycle_floor=cycle_floor)
 
     def raise_floor(self, now_ns: int, signs: int = 0) -> int:
-        """Know that the journal was restored; gives the new floor. `signs`: how many a witness remembers."""
+        """Know that the journal was restored; gives the new floor. `signs`: how many a witness remembers.
+
+        Raises TransientError before 2025: the clock of a machine that has just booted may not be set yet.
+        """
         floor = now_ns // NS_PER_S - _FLOOR_EPOCH_S
+        if floor <= 0:
+            raise TransientError(
+                f"the journal was restored, and the clock is not set: it says {to_datetime(now_ns):%Y-%m-%d %H:%M}Z",
+                hint="numbers of cycles go on from the time: set the clock, and try again",
+            )
         with self._session.connection() as connection:
-            row = connection.execute(_RAISE_FLOOR, (max(floor, 1), signs)).fetchone()
+            row = connection.execute(_RAISE_FLOOR, {"floor": floor, "signs": signs}).fetchone()
         return 0 if row is None else int(row[0])  # a database that no daemon ever used has no row, and needs none
 
     def note_sign(self) -> int:

@@ -2,19 +2,26 @@
 
 from naive_daemon.storage.postgres.session import Session
 
+LATEST_MAX = 100
+"""So many orders of each trader, those of its latest cycles, are read, however many it has."""
+
 # A symbol whose orders were all purged still has its numbers.
-_NEWEST = """
-SELECT symbol, max(o.exchange_order_id::numeric) FILTER (WHERE o.exchange_order_id ~ '^[0-9]{1,18}$')::bigint
-FROM (SELECT DISTINCT account, symbol FROM trader_numbers WHERE account = %s) AS traded
-LEFT JOIN orders AS o USING (account, symbol)
+_NEWEST = f"""
+SELECT symbol, max(latest.number)
+FROM trader_numbers AS t LEFT JOIN LATERAL (
+    SELECT o.exchange_order_id::bigint AS number FROM orders AS o
+    WHERE (o.account, o.symbol, o.trader) = (t.account, t.symbol, t.trader) AND o.exchange_order_id ~ '^[0-9]{{1,18}}$'
+    ORDER BY o.cycle DESC LIMIT {LATEST_MAX}) AS latest ON true
+WHERE t.account = %s
 GROUP BY symbol
 """
 
 
 def newest_orders(url: str, account: str) -> dict[str, int | None]:
-    """Give the exchange's highest order number by symbol; None where no order had one. Reads every order, once.
+    """Give the exchange's highest order number by symbol; None where no order had one.
 
-    Raises TransientError when the database is away.
+    Where a trader's latest cycles had more than LATEST_MAX orders it may be a lower one, never a higher: an exchange
+    that is asked from there on tells some orders again. Raises TransientError when the database is away.
     """
     session = Session(url)
     try:

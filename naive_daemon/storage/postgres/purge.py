@@ -87,7 +87,7 @@ class JournalPurge:
         self._asked = {"account": account, "before_ns": before_ns, "from_ns": 0}
 
     def count(self) -> Purged:
-        """Say what would go."""
+        """Say what would go; reads everything that is old, in one statement."""
         counted, _ = self._execute(_COUNT)
         return counted
 
