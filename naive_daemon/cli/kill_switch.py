@@ -11,11 +11,11 @@ from naive_daemon.cli.confirmation import await_states
 from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.looking_values import SecondsType
 from naive_daemon.cli.output import emit, progress
+from naive_daemon.cli.traded import traded
 from naive_daemon.clock import WallClock
 from naive_daemon.domain.errors import NaiveError, UsageError
 from naive_daemon.domain.limits import KillCancel, KillSwitch
 from naive_daemon.logs.bounded_text import printable
-from naive_daemon.storage.postgres import locks
 from naive_daemon.storage.postgres.accounts import OperatorAccounts
 from naive_daemon.storage.postgres.safeguards import OperatorSafeguards
 
@@ -157,12 +157,13 @@ class _Daemons:
 
     def __init__(self, url: str, engine: Engine) -> None:
         self._url = url
+        self._engine = engine
         self._safeguards = OperatorSafeguards(engine)
         self._accounts = OperatorAccounts(engine)
 
     def traded(self, *others: str) -> list[str]:
         """Name the accounts that a daemon trades, of those that the database knows and `others`."""
-        return sorted(locks.holders(self._url, {*self._accounts.known(), *others}))
+        return sorted(traded(self._url, self._engine, {*self._accounts.known(), *others}))
 
     def seen(self, accounts: Collection[str]) -> dict[str, int]:
         """Give which revision of the switch each account obeys."""
@@ -184,7 +185,7 @@ class _Daemons:
                 clock=WallClock(),
                 advance=lambda done: bar.update(task, completed=done),
             )
-        ended = frozenset(late) - frozenset(locks.holders(self._url, late))
+        ended = frozenset(late) - traded(self._url, self._engine, late)
         return {account: account not in late for account in accounts if account not in ended}
 
 

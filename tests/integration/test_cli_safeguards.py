@@ -21,6 +21,7 @@ from naive_daemon.storage.postgres.locks import AccountClaim
 from naive_daemon.storage.postgres.notify import Listener
 from naive_daemon.storage.postgres.session import Session
 from naive_daemon.trading.desired_state import ActualState
+from tests.integration.standing_daemon import live_without_lock
 
 ON_LINE = "the kill switch is ON: no account places an entry, exits go on; orders that rest stay"
 OFF_LINE = "the kill switch is off: entries are placed"
@@ -126,6 +127,25 @@ def test_what_a_former_switch_was_told_does_not_count(console: Any, schema_url: 
 def test_nobody_is_waited_for_with_a_timeout_of_0(console: Any, schema_url: str) -> None:
     with daemon(schema_url, lambda *_: None):
         assert console("kill-switch", "on", "--timeout", "0", "--json").data["accounts"] == {"main": False}
+
+
+def test_a_daemon_that_has_no_lock_for_a_moment_is_waited_for_while_it_says_that_it_lives(
+    console: Any, schema_url: str
+) -> None:
+    live_without_lock(schema_url)
+    answer = console("kill-switch", "on", "--timeout", "0.1")
+    assert answer.code == 1
+    assert "error: the daemon has not confirmed within 0.1 s: main\n" in answer.err
+    assert console("limits", "set", "max_open_orders=5").out.splitlines()[-1] == (
+        "the running daemon takes this at once"
+    )
+    with psycopg.connect(schema_url) as connection:
+        connection.execute("UPDATE daemons SET heartbeat_at = now() - interval '1 minute'")
+    assert console("kill-switch", "on").out.splitlines()[-1] == NOBODY
+    live_without_lock(schema_url)
+    with psycopg.connect(schema_url) as connection:
+        connection.execute("UPDATE daemons SET state = 'stopped'")
+    assert console("kill-switch", "on").out.splitlines()[-1] == NOBODY
 
 
 def test_another_command_that_overtakes_is_told(console: Any, schema_url: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from naive_daemon.cli import switching
 from naive_daemon.trading.desired_state import ActualState
-from tests.integration.standing_daemon import StandingDaemon
+from tests.integration.standing_daemon import StandingDaemon, live_without_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,6 +138,13 @@ def test_a_daemon_that_does_not_answer_in_time(console: Any, schema_url: str) ->
     assert "error: the daemon has not confirmed within 0.3 s: ETHUSDT, XRPUSDT\n" in answer.err
     assert answer.out.splitlines()[:2] == ["BTCUSDT  started", "ETHUSDT  started (not confirmed: it is off)"]
     assert set(statuses(schema_url).values()) == {"on"}
+
+
+def test_a_daemon_that_has_no_lock_for_a_moment_is_waited_for(console: Any, schema_url: str) -> None:
+    live_without_lock(schema_url)
+    answer = console("start", "BTCUSDT", "--timeout", "0.1", "--json")
+    assert answer.code == 1
+    assert json.loads(answer.out)["daemon_running"] is True
 
 
 def test_a_symbol_that_is_quarantined_instead(console: Any, schema_url: str) -> None:

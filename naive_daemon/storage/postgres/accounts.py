@@ -139,6 +139,12 @@ class OperatorAccounts:
         with begin(self._engine) as connection:
             return tuple(sorted(connection.execute(query).scalars()))
 
+    def said_to_be_up(self) -> frozenset[str]:
+        """Name the accounts that a daemon last said it trades; one that ended in order has taken its word back."""
+        row = AccountConditionRow
+        with begin(self._engine) as connection:
+            return frozenset(connection.execute(select(row.account).where(row.state == "up")).scalars())
+
     def said(self, daemon: str, names: Collection[str] | None = None) -> dict[str, AccountSaid]:
         """Give what a daemon says of its accounts, all unless some are named; one that was killed took nothing back."""
         row = AccountConditionRow
