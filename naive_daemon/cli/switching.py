@@ -101,7 +101,8 @@ def run_switch(options: Options, switch: Switch) -> None:
         have_rows = {target.symbol for target in rows if target.account in accounts}
         names = check_known(switch.symbols, [*have_rows, *listed_symbols(config)])
         targets = [Target(account, name) for account in accounts for name in names]
-        wait = SwitchWait(url, engine, switch.status, switch.timeout_s, targets)
+        resting = switch.shutdown_entries if switch.status is SHUTDOWN else switch.stop_orders
+        wait = SwitchWait(url, engine, switch.status, switch.timeout_s, targets, resting=resting)
         before = _apply(settings, targets, rows, switch)
         running = traded(url, engine, accounts)
         daemon = daemon_of(engine, config.account, switch.account)

@@ -15,7 +15,7 @@ import pytest
 from naive_daemon.cli.confirmation import Wakening
 from naive_daemon.console.address import make_socket, socket_address
 from naive_daemon.console.protocol import DifferenceShown, Reconciled, encode
-from naive_daemon.domain.limits import KillSwitch, RiskLimits
+from naive_daemon.domain.limits import KillCancel, KillSwitch, RiskLimits
 from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
 from naive_daemon.storage.postgres.locks import AccountClaim
 from naive_daemon.storage.postgres.notify import Listener
@@ -160,6 +160,30 @@ def test_another_command_that_overtakes_is_told(console: Any, schema_url: str) -
         answer = console("kill-switch", "on")
     assert answer.code == 1
     assert "error: the kill switch was set off by another command meanwhile\n" in answer.err
+
+
+def test_another_command_that_asks_for_another_cancel_is_told(console: Any, schema_url: str) -> None:
+    def overtake(store: PostgresDesiredState, switch: KillSwitch) -> None:
+        if switch.cancel is KillCancel.ENTRIES:
+            with psycopg.connect(schema_url) as connection:
+                connection.execute("UPDATE kill_switch SET cancel = 'nothing'")
+        else:
+            obey(store, switch)
+
+    with daemon(schema_url, overtake):
+        answer = console("kill-switch", "on", "--cancel", "entries")
+    assert answer.code == 1
+    assert "error: the kill switch was set on, --cancel nothing, by another command meanwhile\n" in answer.err
+
+
+@pytest.mark.usefixtures("schema_url")
+def test_who_asks_for_no_cancel_leaves_that_of_another_operator(console: Any) -> None:
+    console("kill-switch", "on", "--cancel", "entries")
+    assert console("kill-switch", "on", "--json").data["cancel"] == "entries"
+    assert console("kill-switch", "on", "--cancel", "nothing", "--json").data["cancel"] == "nothing"
+    console("kill-switch", "on", "--cancel", "entries")
+    assert console("kill-switch", "off", "--json").data["cancel"] == "nothing"
+    assert console("kill-switch", "on", "--json").data["cancel"] == "nothing"
 
 
 @pytest.mark.parametrize(
