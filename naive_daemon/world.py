@@ -47,7 +47,7 @@ from naive_daemon.storage.postgres.engine import make_engine
 from naive_daemon.storage.postgres.journal import PostgresJournal
 from naive_daemon.storage.postgres.locks import AccountClaim
 from naive_daemon.storage.postgres.notify import Listener
-from naive_daemon.storage.postgres.presence import PostgresPresence, Presence
+from naive_daemon.storage.postgres.presence import STOPPED, PostgresPresence, Presence
 from naive_daemon.storage.postgres.settings import OperatorSettings
 from naive_daemon.storage.redis.cache_database import RedisCacheDatabase
 from naive_daemon.storage.redis.config import RedisCacheConfig
@@ -165,7 +165,7 @@ class World:
     def say_stopped(self) -> None:
         """Note in the database that the daemon ended in order."""
         self._forget_actual()
-        self._beat("stopped")
+        self._beat(STOPPED)
 
     def _beat(self, state: str) -> None:
         """Say in the database that the daemon lives, and count it where a restored database would not have it."""

@@ -13,11 +13,11 @@ from naive_daemon.cli.command import Options
 from naive_daemon.cli.confirmation import await_states
 from naive_daemon.cli.not_running import not_running
 from naive_daemon.cli.output import emit, progress, say
+from naive_daemon.cli.traded import traded
 from naive_daemon.clock import WallClock
 from naive_daemon.domain.account import AccountCondition
 from naive_daemon.domain.errors import NaiveError
 from naive_daemon.logs.bounded_text import printable
-from naive_daemon.storage.postgres import locks
 from naive_daemon.storage.postgres.accounts import AccountSaid, OperatorAccounts
 
 _NAMED_MAX = 10
@@ -55,7 +55,7 @@ class AccountsWait:
         self._names = names
         self._not_running = not_running(url, engine, configured, "it will do so when it starts")
         self._configured = configured
-        self.is_daemon_running = locks.holder(url, configured) is not None
+        self.is_daemon_running = bool(traded(url, engine, [configured]))
 
     def report(self, options: Options, messages: Mapping[str, str], timeout_s: float) -> None:
         """Wait, print what became of each account; raises NaiveError (exit 1) when one does not do what was asked."""

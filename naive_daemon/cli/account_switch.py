@@ -22,6 +22,10 @@ _WORDS = {
     (False, True): "disabled",
     (False, False): "already disabled",
 }
+_SAME_REFERENCE = (
+    "has this reference already, tried again if it was down; a key that was changed where it is, is read after account "
+    "disable and enable"
+)
 
 
 @click.command(cls=Command)
@@ -58,6 +62,7 @@ def enable(
 
     Its credentials are read afresh. An account that is enabled already, and down, is tried again at once. With
     --credentials the reference to its key is corrected; an account that trades is closed, and opened with the new one.
+    A key that was changed where it is, in the same file, is read after account disable and account enable.
 
     Example:
       naive-daemon account enable second
@@ -81,10 +86,15 @@ def _enable_with(options: Options, name: str, credentials: str, timeout_s: float
         wanted = AccountSettings(name=name, beside=config.account, credentials=credentials)
         unread = refuse_shared_keys(config, accounts.rows(), [wanted])
         wait = AccountsWait(url, engine, config.account, [name], UP)
-        was_enabled = accounts.enable_with(name, credentials)
+        before = accounts.enable_with(name, credentials)
         tell_unread(options, unread)
-        message = "its credentials are set" if was_enabled else "enabled, its credentials are set"
-        wait.report(options, {name: message}, timeout_s)
+        wait.report(options, {name: _message(before, credentials)}, timeout_s)
+
+
+def _message(before: AccountSettings, credentials: str) -> str:
+    if not before.is_enabled:
+        return "enabled, its credentials are set"
+    return "its credentials are set" if before.credentials != credentials else _SAME_REFERENCE
 
 
 def _switch(options: Options, names: Sequence[str], *, is_enabled: bool, timeout_s: float) -> None:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
 import msgspec
-from sqlalchemy import Engine, Text, and_, func, literal, or_, select
+from sqlalchemy import Engine, Text, and_, case, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from naive_daemon.clock import Clock
 from naive_daemon.domain.errors import TransientError
-from naive_daemon.domain.settings import TradingStatus
+from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.storage.postgres.engine import begin
 from naive_daemon.storage.postgres.models import ActualStateRow, SettingRow
 from naive_daemon.storage.postgres.notify import Listener
@@ -33,13 +33,14 @@ class Target(NamedTuple):
 class Actual(msgspec.Struct, frozen=True):
     """What the daemon last said of a symbol; one that it never spoke of is off.
 
-    `desired` is what is wanted of it at the same moment; None for a symbol without settings. `is_answer`: the daemon
-    spoke of that, and not of what was wanted before.
+    `desired` is what is wanted of it at the same moment, and `resting` of its orders; None for a symbol without
+    settings. `is_answer`: the daemon spoke of that, and not of what was wanted before.
     """
 
     state: str = ABSENT
     last_error: str | None = None
     desired: TradingStatus | None = None
+    resting: RestingOrders | None = None
     is_answer: bool = False
 
 
@@ -52,15 +53,18 @@ def read_actual(engine: Engine, targets: Iterable[Target]) -> dict[Target, Actua
     account, symbol = asked.c.account, asked.c.symbol
     # Without settings there is nothing to answer to; one that was never switched is off without a word of the daemon.
     is_answer = or_(wanted.revision.is_(None), wanted.revision == func.coalesce(actual.revision, 0))
+    resting = case((wanted.status == TradingStatus.SHUTDOWN, wanted.shutdown_entries), else_=wanted.stop_orders)
     query = (
-        select(account, symbol, actual.state, actual.last_error, wanted.status, is_answer)
+        select(account, symbol, actual.state, actual.last_error, wanted.status, resting, is_answer)
         .outerjoin(actual, and_(actual.account == account, actual.symbol == symbol))
         .outerjoin(wanted, and_(wanted.account == account, wanted.symbol == symbol))
     )
     with begin(engine) as connection:
         return {
-            Target(owner, name): Actual(state or ABSENT, last_error, desired, answer)
-            for owner, name, state, last_error, desired, answer in connection.execute(query)
+            Target(owner, name): Actual(
+                state or ABSENT, last_error, desired, None if orders is None else RestingOrders(orders), answer
+            )
+            for owner, name, state, last_error, desired, orders, answer in connection.execute(query)
         }
 
 

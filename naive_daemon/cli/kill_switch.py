@@ -11,11 +11,11 @@ from naive_daemon.cli.confirmation import await_states
 from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.looking_values import SecondsType
 from naive_daemon.cli.output import emit, progress
+from naive_daemon.cli.traded import traded
 from naive_daemon.clock import WallClock
 from naive_daemon.domain.errors import NaiveError, UsageError
 from naive_daemon.domain.limits import KillCancel, KillSwitch
 from naive_daemon.logs.bounded_text import printable
-from naive_daemon.storage.postgres import locks
 from naive_daemon.storage.postgres.accounts import OperatorAccounts
 from naive_daemon.storage.postgres.safeguards import OperatorSafeguards
 
@@ -87,14 +87,13 @@ def show(options: Options) -> None:
 @click.option(
     "--cancel",
     type=click.Choice([choice.value for choice in KillCancel]),
-    default=KillCancel.NOTHING.value,
-    show_default=True,
-    help="What is taken off the book: nothing, or buys without any fill (entries).",
+    help="What is taken off the book: nothing, or buys without any fill (entries). Unless given it is nothing, or what "
+    "a switch that is on already takes.",
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why; shown wherever an entry waits.")
 @_timeout
 @pass_options
-def on(options: Options, *, cancel: str, reason: str, timeout_s: float) -> None:
+def on(options: Options, *, cancel: str | None, reason: str, timeout_s: float) -> None:
     """Stop all entries of all accounts, and wait until every running daemon has.
 
     Example:
@@ -104,7 +103,7 @@ def on(options: Options, *, cancel: str, reason: str, timeout_s: float) -> None:
     text = " ".join(reason.split())
     if len(text) > _REASON_MAX:
         raise UsageError(f"--reason has {len(text)} characters: at most {_REASON_MAX} are shown")
-    _switch(options, KillSwitch(is_on=True, cancel=KillCancel(cancel), reason=text), timeout_s)
+    _switch(options, timeout_s, is_on=True, cancel=None if cancel is None else KillCancel(cancel), reason=text)
 
 
 @kill_switch.command()
@@ -117,7 +116,7 @@ def off(options: Options, *, timeout_s: float) -> None:
       naive-daemon kill-switch off
 
     """
-    _switch(options, KillSwitch(), timeout_s)
+    _switch(options, timeout_s, is_on=False)
 
 
 def _show(options: Options) -> None:
@@ -130,19 +129,22 @@ def _show(options: Options) -> None:
     emit(options, report, lambda: _print_state(report))
 
 
-def _switch(options: Options, wanted: KillSwitch, timeout_s: float) -> None:
+def _switch(
+    options: Options, timeout_s: float, *, is_on: bool, cancel: KillCancel | None = None, reason: str = ""
+) -> None:
     """Set the switch and wait for running daemons; raises NaiveError when one is late, or is told otherwise."""
     config = options.load_config()
     with open_engine(options, config) as (url, engine):
         safeguards, daemons = OperatorSafeguards(engine), _Daemons(url, engine)
-        before, after = safeguards.set_kill_switch(is_on=wanted.is_on, cancel=wanted.cancel, reason=wanted.reason)
+        before, after = safeguards.set_kill_switch(is_on=is_on, cancel=cancel, reason=reason)
         obeying = daemons.obey(options, daemons.traded(config.account), after.revision, timeout_s)
         now = safeguards.kill_switch()
     report = _report(after, was_on=before.is_on, accounts=obeying)
     emit(options, report, lambda: _print_change(report))
-    if now.is_on != after.is_on:
+    if (now.is_on, now.cancel) != (after.is_on, after.cancel):
+        cancels = f", --cancel {now.cancel}," if now.is_on else ""
         raise NaiveError(
-            f"the kill switch was set {'on' if now.is_on else 'off'} by another command meanwhile",
+            f"the kill switch was set {'on' if now.is_on else 'off'}{cancels} by another command meanwhile",
             hint="what was asked for last holds; naive-daemon kill-switch shows it",
         )
     if report.disobeying and timeout_s > 0:
@@ -157,12 +159,13 @@ class _Daemons:
 
     def __init__(self, url: str, engine: Engine) -> None:
         self._url = url
+        self._engine = engine
         self._safeguards = OperatorSafeguards(engine)
         self._accounts = OperatorAccounts(engine)
 
     def traded(self, *others: str) -> list[str]:
         """Name the accounts that a daemon trades, of those that the database knows and `others`."""
-        return sorted(locks.holders(self._url, {*self._accounts.known(), *others}))
+        return sorted(traded(self._url, self._engine, {*self._accounts.known(), *others}))
 
     def seen(self, accounts: Collection[str]) -> dict[str, int]:
         """Give which revision of the switch each account obeys."""
@@ -184,7 +187,7 @@ class _Daemons:
                 clock=WallClock(),
                 advance=lambda done: bar.update(task, completed=done),
             )
-        ended = frozenset(late) - frozenset(locks.holders(self._url, late))
+        ended = frozenset(late) - traded(self._url, self._engine, late)
         return {account: account not in late for account in accounts if account not in ended}
 
 

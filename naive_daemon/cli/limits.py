@@ -17,10 +17,10 @@ from naive_daemon.cli.command import Group, Options, pass_options
 from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.not_running import not_running
 from naive_daemon.cli.output import emit, print_table, say
+from naive_daemon.cli.traded import traded
 from naive_daemon.domain.errors import UsageError
 from naive_daemon.domain.limits import RiskLimits, read_limit
 from naive_daemon.domain.settings import InvalidSettingError
-from naive_daemon.storage.postgres import locks
 from naive_daemon.storage.postgres.safeguards import OperatorSafeguards
 
 _COLUMNS = (
@@ -85,7 +85,7 @@ def set_limits(options: Options, *, words: tuple[str, ...], account: str | None,
         changed = OperatorSafeguards(engine).set_limits_of(accounts, changes)
         takes = (
             "the running daemon takes this at once"
-            if locks.holders(url, accounts)
+            if traded(url, engine, accounts)
             else not_running(url, engine, daemon_of(engine, config.account, account), "it obeys when it starts")
         )
     flat = [_flat(owner, values) for owner, values in changed.items()]

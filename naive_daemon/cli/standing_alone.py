@@ -21,21 +21,21 @@ def read_alone(
 ) -> Standing | None:
     """Ask the home's daemon; None unless it trades the account that is meant and its database is away.
 
-    Without `account`, all that the daemon of the configured one trades. `refused` says why the database lets us not in:
-    it may do so while the daemon's own connections still work. `symbols` and `everything` as in `read_standing`.
+    Without `account`, all that it trades, also where the configured one has no symbol. `refused` says why the
+    database lets us not in: it may do so while the daemon's own connections still work. `symbols` and `everything` as
+    in `read_standing`.
     """
     try:
         shown = console.ask(AskCondition(), ConditionShown, CONDITION_MORE_S)
     except (UnreachableError, ConsoleRefusedError):
         return None
-    meant = account or configured
-    is_ours = not shown.symbols or any(view.account == meant for view in shown.symbols)
+    is_ours = not shown.symbols or any(account in (None, view.account) for view in shown.symbols)
     is_away = shown.journal is not None and shown.journal.away is not None
     if not is_ours or not (is_away or refused):
         return None
     views = [view for view in shown.symbols if account in (None, view.account)]
     daemon = DaemonStanding(
-        account=meant,
+        account=account or configured,
         running=True,
         pid=shown.pid,
         degraded=(*(() if is_away else (str(refused),)), *degradations(shown.journal, shown.cache)),

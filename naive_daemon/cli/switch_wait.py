@@ -9,7 +9,7 @@ from naive_daemon.cli.confirmation import Actual, Target, await_states, read_act
 from naive_daemon.cli.output import progress
 from naive_daemon.clock import WallClock
 from naive_daemon.domain.errors import NaiveError
-from naive_daemon.domain.settings import TradingStatus
+from naive_daemon.domain.settings import RestingOrders, TradingStatus
 
 _NAMED_MAX = 10
 _QUARANTINED = "quarantined"
@@ -19,17 +19,29 @@ _ON, _OFF, _SHUTDOWN = TradingStatus.ON, TradingStatus.OFF, TradingStatus.SHUTDO
 _SETTLED = {_ON: frozenset({"on"}), _OFF: frozenset({"off"}), _SHUTDOWN: frozenset({"shutdown", "off"})}
 # Which wishes of others undo what is asked for. A shutdown becomes off by itself, when everything is sold.
 _UNDONE = {_ON: frozenset({_OFF, _SHUTDOWN}), _OFF: frozenset({_ON, _SHUTDOWN}), _SHUTDOWN: frozenset({_ON})}
+_OPTIONS = {_OFF: "--orders", _SHUTDOWN: "--entries"}
 
 
 class SwitchWait:
-    """What the daemon says is known to be its answer by the revision of which it says it."""
+    """What the daemon says is known to be its answer by the revision of which it says it.
+
+    `resting` is what shall become of orders; None where nothing is asked for.
+    """
 
     def __init__(
-        self, url: str, engine: Engine, status: TradingStatus, timeout_s: float, targets: Sequence[Target]
+        self,
+        url: str,
+        engine: Engine,
+        status: TradingStatus,
+        timeout_s: float,
+        targets: Sequence[Target],
+        *,
+        resting: RestingOrders | None = None,
     ) -> None:
         self._url = url
         self._engine = engine
         self._status = status
+        self._resting = resting
         self._timeout_s = timeout_s
         self._are_several = len({target.account for target in targets}) > 1
 
@@ -38,12 +50,10 @@ class SwitchWait:
         failed: dict[Target, Actual] = {}
 
         def settled(target: Target, actual: Actual) -> bool:
-            if actual.is_answer and actual.state in _SETTLED[self._status]:
-                return True
             if self._is_overtaken(actual) or self._has_failed(actual):
                 failed[target] = actual
                 return True
-            return False
+            return actual.is_answer and actual.state in _SETTLED[self._status]
 
         with progress(options) as bar:
             task = bar.add_task("waiting for the daemon", total=len(targets))
@@ -62,8 +72,9 @@ class SwitchWait:
         """Say which symbols do not do what was asked for."""
         for target, actual in unsettled.items():
             if self._is_overtaken(actual):
+                orders = f", {_OPTIONS[self._status]} {actual.resting}," if self._is_otherwise(actual) else ""
                 return NaiveError(
-                    f"{self._named(target)} was set to {actual.desired} by another command meanwhile",
+                    f"{self._named(target)} was set to {actual.desired}{orders} by another command meanwhile",
                     hint="what was asked for last holds; naive-daemon status shows it",
                 )
             if self._has_failed(actual):
@@ -83,7 +94,10 @@ class SwitchWait:
         return f"{target.symbol} of account {target.account}" if self._are_several else target.symbol
 
     def _is_overtaken(self, actual: Actual) -> bool:
-        return actual.desired in _UNDONE[self._status]
+        return actual.desired in _UNDONE[self._status] or self._is_otherwise(actual)
+
+    def _is_otherwise(self, actual: Actual) -> bool:
+        return self._resting is not None and actual.desired is self._status and actual.resting is not self._resting
 
     def _has_failed(self, actual: Actual) -> bool:
         # A quarantine from before the start is what the start is meant to end.

@@ -24,9 +24,9 @@ from naive_daemon.cli.not_running import not_running
 from naive_daemon.cli.output import emit, say
 from naive_daemon.cli.switch_wait import SwitchWait
 from naive_daemon.cli.symbols import SymbolType, check_known, listed_symbols
+from naive_daemon.cli.traded import traded
 from naive_daemon.domain.errors import NaiveError
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
-from naive_daemon.storage.postgres import locks
 from naive_daemon.storage.postgres.settings import OperatorSettings
 
 _NAMED_MAX = 10
@@ -101,20 +101,21 @@ def run_switch(options: Options, switch: Switch) -> None:
         have_rows = {target.symbol for target in rows if target.account in accounts}
         names = check_known(switch.symbols, [*have_rows, *listed_symbols(config)])
         targets = [Target(account, name) for account in accounts for name in names]
-        wait = SwitchWait(url, engine, switch.status, switch.timeout_s, targets)
+        resting = switch.shutdown_entries if switch.status is SHUTDOWN else switch.stop_orders
+        wait = SwitchWait(url, engine, switch.status, switch.timeout_s, targets, resting=resting)
         before = _apply(settings, targets, rows, switch)
-        traded = locks.holders(url, accounts)
+        running = traded(url, engine, accounts)
         daemon = daemon_of(engine, config.account, switch.account)
         known = {one.account: one for one in read_accounts(url, engine, daemon)}
         without_daemon = not_running(url, engine, daemon, "it will do so when it starts")
         standings = [known.get(name) or AccountStanding(account=name) for name in accounts]
         # Of one that is down nothing runs, so that a stop is done; anything else has to wait until it is up.
-        idle = [one for one in standings if one.account not in traded or (one.trouble and switch.status is not OFF)]
+        idle = [one for one in standings if one.account not in running or (one.trouble and switch.status is not OFF)]
         awaited = [] if switch.timeout_s == 0 else _without(targets, idle)
         unsettled = wait.run(options, awaited) if awaited else {}
         awaited_set = frozenset(awaited)
         report = [_switched(target, before[target], switch, awaited_set, unsettled.get(target)) for target in targets]
-        emit(options, {"daemon_running": bool(traded), "symbols": report}, lambda: _print(report))
+        emit(options, {"daemon_running": bool(running), "symbols": report}, lambda: _print(report))
         tell_left_out(options, engine, config.account, all_accounts=switch.all_accounts)
     for line in dict.fromkeys(_idle_line(one, without_daemon) for one in idle):
         say(options, line)

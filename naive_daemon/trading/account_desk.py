@@ -130,16 +130,19 @@ class AccountDesk(Actor):
     def on_receive(self, message: Any) -> Any:
         """Answer, or go on with an account."""
         match message:
-            case AskAccounts():
-                return tuple(self._lives[name].condition() for name in sorted(self._lives))
-            case DrainAccounts() | FlushAccounts() | AskExecutions() | AskAccountViews():
-                self._ask_all(message, self.caller())
+            case AskAccounts() | DrainAccounts() | FlushAccounts() | AskExecutions() | AskAccountViews():
+                self._take_when_known(self.caller())
                 return DEFERRED
-            case _ if self._early is not None:
-                self._early.append(message)
             case _:
-                self._take(message)
-        return None
+                self._take_when_known(message)
+                return None
+
+    def _take_when_known(self, message: Any) -> None:
+        """Keep what comes before it is known what runs: a question, too, would be answered as if nothing did."""
+        if self._early is None:
+            self._take(message)
+        else:
+            self._early.append(message)
 
     def _ask_all(self, message: AllAccounts, call: Call) -> None:
         """Pass a question on to all accounts whose tree runs."""
@@ -153,6 +156,10 @@ class AccountDesk(Actor):
 
     def _take(self, message: Any) -> None:
         match message:
+            case Call(message=AskAccounts()):
+                message.reply(tuple(self._lives[name].condition() for name in sorted(self._lives)))
+            case Call(message=question):
+                self._ask_all(question, message)
             case AccountsRead(rows):
                 self._take_rows(rows)
             case TellAccounts():

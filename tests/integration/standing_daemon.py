@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from typing import Self
 
 from naive_daemon.cli.confirmation import Wakening
@@ -9,6 +10,7 @@ from naive_daemon.domain.account import AccountCondition
 from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
 from naive_daemon.storage.postgres.locks import AccountClaim
 from naive_daemon.storage.postgres.notify import Listener
+from naive_daemon.storage.postgres.presence import PostgresPresence, Presence
 from naive_daemon.storage.postgres.session import Session
 
 
@@ -45,3 +47,15 @@ class StandingDaemon:
     def _run(self) -> None:
         while self._wakening.wait(60) and not self._stopping:
             self._obey(self._store)
+
+
+def live_without_lock(url: str, account: str = "main") -> None:
+    """Leave what a daemon has said that lives, and whose locks are gone: the database was away for a moment."""
+    with closing(PostgresDesiredState(url, account)) as store, closing(PostgresPresence(url)) as presence:
+        store.record_account_conditions([AccountCondition(account=account, state="up")])
+        presence.announce(
+            Presence(
+                owner="one", host="here", pid=1, started_ns=0, version="1", feed="generated", exchange="paper",
+                state="running",
+            )
+        )  # fmt: skip

@@ -367,6 +367,9 @@ def test_a_wrong_reference_is_corrected_while_the_account_trades_or_not(
         done = console("account", "enable", "second", "--credentials", right)
         assert (done.code, done.out) == (0, "second  its credentials are set\n")
         assert spoke[-1] == right
+        same = console("account", "enable", "second", "--credentials", right)
+        assert (same.code, "a key that was changed where it is, is read after account disable" in same.out) == (0, True)
+        assert "are set" not in same.out
         failed = console("account", "enable", "second", "--credentials", wrong)
         assert (failed.code, failed.err.splitlines()[0]) == (1, "error: account second is down: its key was revoked")
         assert console("account", "disable", "second").code == 0

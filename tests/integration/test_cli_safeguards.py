@@ -15,12 +15,13 @@ import pytest
 from naive_daemon.cli.confirmation import Wakening
 from naive_daemon.console.address import make_socket, socket_address
 from naive_daemon.console.protocol import DifferenceShown, Reconciled, encode
-from naive_daemon.domain.limits import KillSwitch, RiskLimits
+from naive_daemon.domain.limits import KillCancel, KillSwitch, RiskLimits
 from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
 from naive_daemon.storage.postgres.locks import AccountClaim
 from naive_daemon.storage.postgres.notify import Listener
 from naive_daemon.storage.postgres.session import Session
 from naive_daemon.trading.desired_state import ActualState
+from tests.integration.standing_daemon import live_without_lock
 
 ON_LINE = "the kill switch is ON: no account places an entry, exits go on; orders that rest stay"
 OFF_LINE = "the kill switch is off: entries are placed"
@@ -128,6 +129,25 @@ def test_nobody_is_waited_for_with_a_timeout_of_0(console: Any, schema_url: str)
         assert console("kill-switch", "on", "--timeout", "0", "--json").data["accounts"] == {"main": False}
 
 
+def test_a_daemon_that_has_no_lock_for_a_moment_is_waited_for_while_it_says_that_it_lives(
+    console: Any, schema_url: str
+) -> None:
+    live_without_lock(schema_url)
+    answer = console("kill-switch", "on", "--timeout", "0.1")
+    assert answer.code == 1
+    assert "error: the daemon has not confirmed within 0.1 s: main\n" in answer.err
+    assert console("limits", "set", "max_open_orders=5").out.splitlines()[-1] == (
+        "the running daemon takes this at once"
+    )
+    with psycopg.connect(schema_url) as connection:
+        connection.execute("UPDATE daemons SET heartbeat_at = now() - interval '1 minute'")
+    assert console("kill-switch", "on").out.splitlines()[-1] == NOBODY
+    live_without_lock(schema_url)
+    with psycopg.connect(schema_url) as connection:
+        connection.execute("UPDATE daemons SET state = 'stopped'")
+    assert console("kill-switch", "on").out.splitlines()[-1] == NOBODY
+
+
 def test_another_command_that_overtakes_is_told(console: Any, schema_url: str) -> None:
     def overtake(store: PostgresDesiredState, switch: KillSwitch) -> None:
         if switch.is_on:
@@ -140,6 +160,30 @@ def test_another_command_that_overtakes_is_told(console: Any, schema_url: str) -
         answer = console("kill-switch", "on")
     assert answer.code == 1
     assert "error: the kill switch was set off by another command meanwhile\n" in answer.err
+
+
+def test_another_command_that_asks_for_another_cancel_is_told(console: Any, schema_url: str) -> None:
+    def overtake(store: PostgresDesiredState, switch: KillSwitch) -> None:
+        if switch.cancel is KillCancel.ENTRIES:
+            with psycopg.connect(schema_url) as connection:
+                connection.execute("UPDATE kill_switch SET cancel = 'nothing'")
+        else:
+            obey(store, switch)
+
+    with daemon(schema_url, overtake):
+        answer = console("kill-switch", "on", "--cancel", "entries")
+    assert answer.code == 1
+    assert "error: the kill switch was set on, --cancel nothing, by another command meanwhile\n" in answer.err
+
+
+@pytest.mark.usefixtures("schema_url")
+def test_who_asks_for_no_cancel_leaves_that_of_another_operator(console: Any) -> None:
+    console("kill-switch", "on", "--cancel", "entries")
+    assert console("kill-switch", "on", "--json").data["cancel"] == "entries"
+    assert console("kill-switch", "on", "--cancel", "nothing", "--json").data["cancel"] == "nothing"
+    console("kill-switch", "on", "--cancel", "entries")
+    assert console("kill-switch", "off", "--json").data["cancel"] == "nothing"
+    assert console("kill-switch", "on", "--json").data["cancel"] == "nothing"
 
 
 @pytest.mark.parametrize(

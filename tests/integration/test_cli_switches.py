@@ -9,8 +9,9 @@ import psycopg
 import pytest
 
 from naive_daemon.cli import switching
+from naive_daemon.domain.settings import RestingOrders
 from naive_daemon.trading.desired_state import ActualState
-from tests.integration.standing_daemon import StandingDaemon
+from tests.integration.standing_daemon import StandingDaemon, live_without_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +141,13 @@ def test_a_daemon_that_does_not_answer_in_time(console: Any, schema_url: str) ->
     assert set(statuses(schema_url).values()) == {"on"}
 
 
+def test_a_daemon_that_has_no_lock_for_a_moment_is_waited_for(console: Any, schema_url: str) -> None:
+    live_without_lock(schema_url)
+    answer = console("start", "BTCUSDT", "--timeout", "0.1", "--json")
+    assert answer.code == 1
+    assert json.loads(answer.out)["daemon_running"] is True
+
+
 def test_a_symbol_that_is_quarantined_instead(console: Any, schema_url: str) -> None:
     with Obedience(schema_url, lambda _: "quarantined"):
         answer = console("start", "BTCUSDT", "--json")
@@ -181,6 +189,31 @@ def test_a_wish_that_another_command_overtakes_is_given_up_at_once(
         answer = console(command, "BTCUSDT", "--timeout", "100")
     assert answer.code == 1
     assert f"error: BTCUSDT was set to {by_another} by another command meanwhile\n" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("words", "column", "said"),
+    [
+        (("stop", "--orders"), "stop_orders", "set to off, --orders keep,"),
+        (("shutdown", "--entries"), "shutdown_entries", "set to shutdown, --entries keep,"),
+    ],
+)
+def test_another_command_that_wants_other_of_the_orders_is_told(
+    console: Any, schema_url: str, words: tuple[str, ...], column: str, said: str
+) -> None:
+    assert console("start", "BTCUSDT").code == 0
+
+    def overtake(row: SymbolSettings) -> str | None:
+        if getattr(row, column) is RestingOrders.CANCEL:
+            with psycopg.connect(schema_url) as connection:
+                connection.execute(f"UPDATE settings SET status = status, {column} = 'keep'")
+            return None
+        return row.status.value
+
+    with Obedience(schema_url, overtake):
+        answer = console(*words, "cancel", "BTCUSDT")
+    assert answer.code == 1
+    assert f"error: BTCUSDT was {said} by another command meanwhile\n" in answer.err
 
 
 def test_a_shutdown_does_not_overtake_a_stop_of_another_operator(

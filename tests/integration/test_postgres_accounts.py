@@ -253,11 +253,13 @@ def test_a_wrong_reference_is_corrected_and_what_was_said_with_it_is_no_answer(
 ) -> None:
     accounts.add([AccountSettings(name="a", beside="main", credentials="env:WRONG", is_enabled=False), *named("b")])
     say_up(store)
-    assert accounts.enable_with("a", "env:RIGHT") is False
+    assert accounts.enable_with("a", "env:RIGHT") == AccountSettings(
+        name="a", credentials="env:WRONG", is_enabled=False
+    )
     assert answers(accounts) == {"a": False, "b": True, "main": True}
     say_up(store)
     assert answers(accounts) == {"a": True, "b": True, "main": True}
-    assert accounts.enable_with("a", "env:RIGHT") is True
+    assert accounts.enable_with("a", "env:RIGHT") == AccountSettings(name="a", credentials="env:RIGHT")
     assert answers(accounts) == {"a": False, "b": True, "main": True}  # it is tried again with the same
     with pytest.raises(AccountTakenError, match="another account has the credentials env:RIGHT; nothing was changed"):
         accounts.enable_with("b", "env:RIGHT")

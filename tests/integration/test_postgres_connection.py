@@ -180,6 +180,15 @@ def test_a_connection_lost_on_the_way_is_unreachable(database_url: str) -> None:
     engine.dispose()
 
 
+def test_what_the_server_can_not_do_now_is_unreachable_and_told_in_its_own_line(database_url: str) -> None:
+    full = "DO $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100', DETAIL = 'none'; END $$"
+    engine = make_engine(database_url)
+    with pytest.raises(UnreachableError) as told, begin(engine) as connection:
+        connection.exec_driver_sql(full)
+    assert told.value.message == "PostgreSQL can not do it now: No space left on device"
+    engine.dispose()
+
+
 def ask_after_the_end(engine: Engine, url: str) -> None:
     with begin(engine) as connection:
         backend = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()

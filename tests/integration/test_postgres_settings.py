@@ -342,6 +342,14 @@ def test_what_nobody_ever_switched_is_told_from_what_was_stopped(
     assert settings.never_switched("main", []) == frozenset()
 
 
+def test_what_was_stopped_while_no_daemon_ran_was_switched(settings: OperatorSettings) -> None:
+    settings.seed("main", ["STARTED", "SEEDED", "SET"])
+    settings.set_status("main", ["STARTED"], TradingStatus.ON)
+    settings.set_status("main", ["STARTED"], TradingStatus.OFF)
+    settings.set_values("main", ["SET"], {"budget": "500"})
+    assert settings.never_switched("main", ["STARTED", "SEEDED", "SET"]) == {"SEEDED", "SET"}
+
+
 def test_rows_are_written_without_a_search_path_as_by_a_restore_of_them_alone(migrated_url: str) -> None:
     with psycopg.connect(migrated_url) as connection:
         (schema,) = connection.execute("SELECT current_schema()").fetchone() or ("",)

@@ -1,5 +1,7 @@
 """An account desk that starts again: it ends nobody who trades, and keeps no lock that nobody wants."""
 
+from typing import Any
+
 import pytest
 
 from naive_daemon import names
@@ -8,7 +10,10 @@ from naive_daemon.domain.errors import TransientError
 from naive_daemon.execution.journal_messages import AskClaims
 from naive_daemon.execution.journal_store import AccountJournal
 from naive_daemon.execution.memory_journal import MemoryJournal
+from naive_daemon.execution.messages import AskExecution
+from naive_daemon.otp import Call
 from naive_daemon.trading.account_life import DISABLED
+from naive_daemon.trading.account_messages import AskAccounts, AskExecutions, DrainAccounts
 from tests.trading.accounts_plant import AccountsPlant
 from tests.trading.table import ACCOUNT
 
@@ -190,3 +195,21 @@ def test_an_account_that_is_to_end_while_it_still_starts_ends_once_it_has_starte
     plant.set_account("second")
     assert plant.condition("second").state == "up"
     plant.stop()
+
+
+def test_a_desk_that_does_not_know_yet_what_runs_answers_for_all_when_it_does(plant: AccountsPlant) -> None:
+    plant.trade_all()
+    plant.system.suspend(plant.ref(names.ACCOUNTS), 4.0)
+    plant.kill(names.ACCOUNT_DESK)
+    plant.settle()
+    answers: list[Any] = []
+    for question in (AskAccounts(), AskExecutions(1.0), DrainAccounts(10.0)):
+        plant.system.tell(names.ACCOUNT_DESK, Call(question, answers.append, answers.append))
+    plant.settle()
+    assert not answers
+    plant.wait(5)
+    conditions, before, late = answers
+    executions = [plant.system.ask(names.execution_manager(one), AskExecution()) for one in plant.accounts]
+    assert {one.account for one in conditions} >= set(plant.accounts)
+    assert (len(before), late) == (len(plant.accounts), ())
+    assert all(view.is_draining for view in executions)

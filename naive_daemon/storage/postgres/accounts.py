@@ -139,6 +139,12 @@ class OperatorAccounts:
         with begin(self._engine) as connection:
             return tuple(sorted(connection.execute(query).scalars()))
 
+    def said_to_be_up(self) -> frozenset[str]:
+        """Name the accounts that a daemon last said it trades; one that ended in order has taken its word back."""
+        row = AccountConditionRow
+        with begin(self._engine) as connection:
+            return frozenset(connection.execute(select(row.account).where(row.state == "up")).scalars())
+
     def said(self, daemon: str, names: Collection[str] | None = None) -> dict[str, AccountSaid]:
         """Give what a daemon says of its accounts, all unless some are named; one that was killed took nothing back."""
         row = AccountConditionRow
@@ -165,18 +171,18 @@ class OperatorAccounts:
                 for account, state, reason, retry_at, answers in connection.execute(query)
             }
 
-    def enable_with(self, account: str, credentials: str) -> bool:
-        """Enable an account and give it other credentials, and say whether it was enabled before.
+    def enable_with(self, account: str, credentials: str) -> AccountSettings:
+        """Enable an account and give it other credentials, and give what stood before.
 
         Raises UsageError when it was never added, AccountTakenError when another has them; nothing changes then.
         """
         row = AccountRow
-        present = select(row.is_enabled).where(row.account == account).with_for_update()
+        present = select(row.is_enabled, row.credentials).where(row.account == account).with_for_update()
         change = update(row).values(credentials=credentials, is_enabled=True).where(row.account == account)
         try:
             with begin(self._engine) as connection:
-                was_enabled = connection.execute(present).scalar_one_or_none()
-                if was_enabled is None:
+                before = connection.execute(present).one_or_none()
+                if before is None:
                     raise _never_added([account])
                 connection.execute(change)
         except IntegrityError:
@@ -184,7 +190,7 @@ class OperatorAccounts:
                 f"another account has the credentials {credentials}; nothing was changed",
                 hint="each account has a key of its own; naive-daemon account list shows all",
             ) from None
-        return bool(was_enabled)
+        return AccountSettings(name=account, credentials=before.credentials, is_enabled=before.is_enabled)
 
     def symbols_on(self) -> dict[str, int]:
         """Count the symbols of each account that are not off, as operators want them."""

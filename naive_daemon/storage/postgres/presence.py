@@ -5,6 +5,9 @@ import msgspec
 from naive_daemon.clock import from_datetime, to_datetime
 from naive_daemon.storage.postgres.session import Session
 
+STOPPED = "stopped"
+"""The state of a daemon that ended in order."""
+
 _ANNOUNCE = """
 INSERT INTO daemons (owner, host, pid, started_at, version, feed, exchange, state, heartbeat_at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, now())

@@ -54,16 +54,18 @@ class OperatorSafeguards:
             return _switch(connection.execute(select(*_SWITCH_COLUMNS)).one())
 
     def set_kill_switch(
-        self, *, is_on: bool, cancel: KillCancel = KillCancel.NOTHING, reason: str = ""
+        self, *, is_on: bool, cancel: KillCancel | None = None, reason: str = ""
     ) -> tuple[KillSwitch, KillSwitch]:
         """Set the kill switch for all accounts, and give what stood before and what stands now.
 
+        Without `cancel`, one that is on already goes on to cancel what another operator has asked for.
         Its revision rises even where nothing else changes, so that orders are cancelled again when asked for again.
         """
         locked = select(*_SWITCH_COLUMNS).with_for_update()
-        change = update(KillSwitchRow).values(is_on=is_on, cancel=cancel.value, reason=storable(reason))
         with begin(self._engine) as connection:
             before = _switch(connection.execute(locked).one())
+            kept = before.cancel if before.is_on and is_on else KillCancel.NOTHING
+            change = update(KillSwitchRow).values(is_on=is_on, cancel=cancel or kept, reason=storable(reason))
             after = _switch(connection.execute(change.returning(*_SWITCH_COLUMNS)).one())
         return before, after
 

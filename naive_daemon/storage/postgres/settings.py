@@ -189,9 +189,10 @@ class OperatorSettings:
             return len(made)
 
     def never_switched(self, account: str, symbols: Iterable[str]) -> frozenset[str]:
-        """Give those of `symbols` that nobody ever switched: without a row, or off without any trace of trading.
+        """Give those of `symbols` that nobody ever switched: without a row, or off without any trace.
 
-        What an operator has stopped left a trace: the daemon's word on it, a cycle or an order.
+        What an operator has stopped left a trace: the number of the wish, also where no daemon ran, and from before
+        wishes had one the daemon's word on it, a cycle or an order.
         """
         known = (SettingRow, ActualStateRow, TraderNumberRow)
         seen: set[str] = set()
@@ -200,7 +201,7 @@ class OperatorSettings:
             for table in known:
                 query = select(table.symbol).where(table.account == account, table.symbol == _any(names)).distinct()
                 if table is SettingRow:
-                    query = query.where(SettingRow.status != TradingStatus.OFF)
+                    query = query.where(or_(SettingRow.status != _OFF, SettingRow.revision > 0))
                 seen.update(connection.execute(query).scalars())
         return frozenset(names) - seen
 
