@@ -23,7 +23,7 @@ from naive_daemon.cli.not_running import elsewhere
 from naive_daemon.cli.output import emit, print_table
 from naive_daemon.cli.standing import DaemonStanding, Standing, SymbolStanding, read_standing
 from naive_daemon.cli.standing_alone import read_alone
-from naive_daemon.cli.symbols import SymbolType, check_known, listed_symbols
+from naive_daemon.cli.symbols import SymbolType, check_settled_or_listed, listed_symbols
 from naive_daemon.clock import WallClock
 from naive_daemon.console.client import ConsoleClient
 from naive_daemon.domain.errors import NaiveError, UnreachableError, UsageError
@@ -107,7 +107,7 @@ def status(
             known_account(engine, config.account, account)
         if symbols:
             rows = OperatorSettings(engine).rows(account)
-            check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])
+            check_settled_or_listed(symbols, (row.symbol for row in rows), lambda: listed_symbols(config))
 
         def read() -> Standing:
             accounts = every_account(engine, config.account) if account is None else [account]
