@@ -78,8 +78,8 @@ class Daemon:
     def run(self) -> None:
         """Trade until asked to end; raises TreeFailedError when the tree gives up, and what opening the world raises.
 
-        Takes the signals INT, TERM and HUP for its time, so it belongs to the main thread. Raises ConfigError before
-        anything is opened when metrics can not be served where they should be.
+        Takes the signals INT, TERM and HUP for its time, so it belongs to the main thread. Raises ConfigError or
+        TransientError before anything is opened when metrics can not be served where they should be.
         """
         with HomeLock(self._config.home).acquire(HOME_WAIT_S), _signals(self._on_signal), self._metrics() as metrics:
             self._open_and_trade(metrics)

@@ -14,13 +14,16 @@ from typing import Literal, NamedTuple, Self
 
 import filelock
 
-from naive_daemon.domain.errors import ConfigError, NaiveError, PermanentError
+from naive_daemon.domain.errors import ConfigError, NaiveError, PermanentError, TransientError
 
 Role = Literal["daemon", "command"]
 _LOCK_NAME = "daemon.lock"
 _PID_NAME = "daemon.pid"
 _POLL_S = 0.05
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_MISTAKEN = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG,
+)  # fmt: skip
 
 
 class HomeInUseError(NaiveError):
@@ -50,11 +53,12 @@ class HomeLock:
         """Take the home, which is made when it is missing; waits at most `wait_s` for another holder to leave.
 
         Raises HomeInUseError (exit 1) naming the holder, ConfigError (78) when the home is no directory, may not be
-        written or, for root, is another account's, PermanentError when its disk is full.
+        written or, for root, is another account's, PermanentError when its disk is full, TransientError when the
+        machine fails in another way, such as an error of its disk.
         """
         make_home(self._home)
-        _refuse_foreign(self._home)
         try:
+            _refuse_foreign(self._home)
             self._lock.acquire(timeout=wait_s, poll_interval=_POLL_S)
         except filelock.Timeout:
             raise _in_use(self._home) from None
@@ -93,7 +97,7 @@ class HomeLock:
 def make_home(home: Path) -> None:
     """Make the home, for its owner alone, when it is missing; a home that is there keeps its mode.
 
-    Raises ConfigError or PermanentError in the words of `HomeLock.acquire`.
+    Raises ConfigError, PermanentError or TransientError in the words of `HomeLock.acquire`.
     """
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -148,6 +152,7 @@ def _unusable(home: Path, error: OSError) -> NaiveError:
         return PermanentError(f"the home {home} can not be written: {error.strerror}", hint="free some space")
     if isinstance(error, FileExistsError | NotADirectoryError):
         return ConfigError(f"the home {home} is not a directory", hint="give another with --home or NAIVE_HOME")
-    return ConfigError(
-        f"the home {home} can not be written: {error.strerror}", hint="give another with --home or NAIVE_HOME"
-    )
+    said = f"the home {home} can not be written: {error.strerror}"
+    if error.errno in _MISTAKEN:
+        return ConfigError(said, hint="give another with --home or NAIVE_HOME")
+    return TransientError(said, hint="look at the machine: its disk, its memory, its limits")

@@ -34,6 +34,7 @@ from naive_daemon.venues import Venue
 THREADS_MAX = 32
 END_WITHIN_S = 5.0
 TOO_MANY = f"{THREADS_MAX} other accounts are being opened and do not come back"
+NO_THREAD = "the daemon has no thread for one more opening at this moment"
 GIVEN_UP = "its opening was given up"
 
 
@@ -93,16 +94,26 @@ class Openings:
             if len(self._threads) >= THREADS_MAX:
                 tell(AccountRefused(TOO_MANY, is_passing=True))
                 return
-            former, work = self._under_way.get(account), _Work()
-            self._under_way[account] = work
-            thread = work.thread = threading.Thread(
-                target=self._run,
-                args=(settings, work, None if former is None else former.thread, tell, is_alive),
-                name=f"opening {account}",
-                daemon=True,
-            )
-            self._threads.add(thread)
-        thread.start()
+            self._start(settings, tell, is_alive)
+
+    def _start(self, settings: AccountSettings, tell: Tell, is_alive: Callable[[], object]) -> None:
+        """Start the thread, under the lock: until it is known to be under way it can not come back."""
+        account = settings.name
+        former, work = self._under_way.get(account), _Work()
+        thread = work.thread = threading.Thread(
+            target=self._run,
+            args=(settings, work, None if former is None else former.thread, tell, is_alive),
+            name=f"opening {account}",
+            daemon=True,
+        )
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:
+            self.log.warning("account not opened", account=account, reason=str(error))
+            tell(AccountRefused(NO_THREAD, is_passing=True))
+            return
+        self._under_way[account] = work
+        self._threads.add(thread)
 
     def opened(self, account: str) -> OpenedAccount | None:
         """Give what the last opening gave, if it was not given back."""

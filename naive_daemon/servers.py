@@ -11,7 +11,7 @@ import structlog
 
 from naive_daemon.clock import Clock
 from naive_daemon.config import Config
-from naive_daemon.domain.errors import PermanentError, TransientError
+from naive_daemon.domain.errors import NaiveError, PermanentError, TransientError
 from naive_daemon.storage.embedded import EmbeddedPostgres, EmbeddedRedis
 
 REVIVE_PAUSE_S = 5.0
@@ -35,14 +35,15 @@ class Servers:
         return self._own_postgres is not None
 
     def start(self, shall_end: Callable[[], bool] = lambda: False) -> None:
-        """Start what is embedded and not running; raises TransientError once `shall_end` says so, and what they raise.
+        """Start what is embedded and not running; raises what Postgres raises, and TransientError once it `shall_end`.
 
-        What was started runs on until `stop`.
+        What was started runs on until `stop`. A Redis that does not come up is done without, and left to `revive`.
         """
         if self._own_postgres is not None:
             self.postgres_url = self._own_postgres.start(shall_end)
         if self._own_redis is not None:
-            self.redis_url = self._own_redis.start(shall_end)
+            self.redis_url = self._own_redis.url
+            self._start_cache(self._own_redis, shall_end)
 
     def revive(self, shall_end: Callable[[], bool]) -> None:
         """Start again what has died; what does not come up is tried again later, and the daemon does without it.
@@ -56,14 +57,25 @@ class Servers:
                 _log().error("embedded server died, starting it again", server=name)
                 self._revive(name, server, shall_end)
 
+    def _start_cache(self, server: EmbeddedRedis, shall_end: Callable[[], bool]) -> None:
+        try:
+            server.start(shall_end)
+        except (TransientError, PermanentError) as error:
+            if shall_end():
+                raise
+            self._put_off("redis", error)
+
     def _revive(self, name: str, server: EmbeddedPostgres | EmbeddedRedis, shall_end: Callable[[], bool]) -> None:
         try:
             server.start(shall_end)
         except (TransientError, PermanentError) as error:
-            self._next_try_s = self._clock.monotonic_s() + REVIVE_PAUSE_S
-            _log().error("embedded server does not start", server=name, reason=error.message, retry_s=REVIVE_PAUSE_S)
+            self._put_off(name, error)
         else:
             _log().info("embedded server is back", server=name)
+
+    def _put_off(self, name: str, error: NaiveError) -> None:
+        self._next_try_s = self._clock.monotonic_s() + REVIVE_PAUSE_S
+        _log().error("embedded server does not start", server=name, reason=error.message, retry_s=REVIVE_PAUSE_S)
 
     def stop(self) -> None:
         """Stop what is embedded; may be called twice."""

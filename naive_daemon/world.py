@@ -116,6 +116,10 @@ class World:
         self._restoration = restoration = Restoration(url, Witness(self.config.home), self.clock)
         self._stack.callback(restoration.close)
         self.owner = restoration.recognise()
+        self._presence = PostgresPresence(url)
+        self._stack.callback(self._presence.close)
+        self._forget_actual()
+        self._announce("starting")
         self._cache_config = self._read_cache_config()
         self._venue = self._make_venue()
         self._openings = Openings(self.config, url, self.instruments, self._venue, restoration)
@@ -123,10 +127,6 @@ class World:
         self._opened = self._open_account(self._first_journal, shall_end)
         restoration.note_start()
         self._cycle_floor = restoration.cycle_floor
-        self._presence = PostgresPresence(url)
-        self._stack.callback(self._presence.close)
-        self._forget_actual()
-        self._announce("starting")
 
     def _make_venue(self) -> Venue:
         config = self.config

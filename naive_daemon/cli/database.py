@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from naive_daemon.cli.command import Options
 from naive_daemon.config import Config
+from naive_daemon.console.client import NoDaemonError
 from naive_daemon.domain.errors import NaiveError
 from naive_daemon.home import HomeInUseError, HomeLock, read_holder
 from naive_daemon.logs import configure_logs
@@ -33,15 +34,22 @@ class UnusedHomeError(NaiveError):
 
 @contextmanager
 def open_database(
-    options: Options, config: Config, *, schema: bool = True, reads_only: bool = False, wait_s: float = _WAIT_S
+    options: Options,
+    config: Config,
+    *,
+    schema: bool = True,
+    reads_only: bool = False,
+    may_start: bool = True,
+    wait_s: float = _WAIT_S,
 ) -> Iterator[str]:
     """Lend the URL of the database for the length of a command.
 
     With `schema` its schema is the one that this program needs: an embedded database that no daemon uses is brought up
     to it, any other is only checked. A command that `reads_only` makes no home: there is nothing to read in a new one,
-    and a relative or mistyped path would get a database. `wait_s`: how long the database of a daemon that runs may take
-    until it answers. Raises UnreachableError, SchemaMismatchError, HomeInUseError,
-    UnusedHomeError and what embedded servers raise.
+    and a relative or mistyped path would get a database. One that may not start a server, `may_start`, has that of the
+    daemon that runs, or none: it would keep the home from a daemon for as long as it lasts. `wait_s`: how long the
+    database of a daemon that runs may take until it answers. Raises UnreachableError, SchemaMismatchError,
+    HomeInUseError, UnusedHomeError, NoDaemonError and what embedded servers raise.
     """
     configure_logs("debug" if options.debug else "warning", "json" if options.json else "auto", sys.stderr)
     if config.database.url is not None:
@@ -52,16 +60,16 @@ def open_database(
         return
     if reads_only:
         _refuse_unused(config.home)
-    with _embedded(options, config.home, schema=schema, wait_s=wait_s) as url:
+    with _embedded(options, config.home, schema=schema, may_start=may_start, wait_s=wait_s) as url:
         yield url
 
 
 @contextmanager
 def open_engine(
-    options: Options, config: Config, *, reads_only: bool = False, wait_s: float = _WAIT_S
+    options: Options, config: Config, *, reads_only: bool = False, may_start: bool = True, wait_s: float = _WAIT_S
 ) -> Iterator[tuple[str, Engine]]:
     """Lend the URL and an SQLAlchemy engine of the database, its schema as this program needs it."""
-    with open_database(options, config, reads_only=reads_only, wait_s=wait_s) as url:
+    with open_database(options, config, reads_only=reads_only, may_start=may_start, wait_s=wait_s) as url:
         engine = make_engine(url)
         try:
             yield url, engine
@@ -84,7 +92,7 @@ def refuse_while_traded(config: Config, url: str) -> None:
 
 
 @contextmanager
-def _embedded(options: Options, home: Path, *, schema: bool, wait_s: float) -> Iterator[str]:
+def _embedded(options: Options, home: Path, *, schema: bool, may_start: bool, wait_s: float) -> Iterator[str]:
     lock = HomeLock(home, role="command")
     running = _take(lock, home)
     if running is not None:
@@ -92,6 +100,8 @@ def _embedded(options: Options, home: Path, *, schema: bool, wait_s: float) -> I
         yield running
         return
     with lock:
+        if not may_start:
+            raise NoDaemonError(f"no daemon runs in {home}", hint="start one there: naive-daemon run")
         server = EmbeddedPostgres(home)
         if not (home / "postgres").exists() and sys.stderr.isatty() and not options.json:
             click.echo(f"making a database in {home} …", err=True)

@@ -16,7 +16,7 @@ from naive_daemon.cli.command import Command, Options, pass_options
 from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.moment import MomentType
 from naive_daemon.cli.output import emit, print_table
-from naive_daemon.cli.symbols import SymbolType, check_known, listed_symbols
+from naive_daemon.cli.symbols import SymbolType, check_settled_or_listed, listed_symbols
 from naive_daemon.clock import to_datetime
 from naive_daemon.storage.postgres.report import OrderLine, Report
 from naive_daemon.storage.postgres.settings import OperatorSettings
@@ -70,7 +70,7 @@ def orders(
         chosen = every_account(engine, config.account) if all_accounts else own
         if symbols:
             rows = OperatorSettings(engine).rows(None if all_accounts else own[0])
-            check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])
+            check_settled_or_listed(symbols, (row.symbol for row in rows), lambda: listed_symbols(config))
         found = Report(engine).orders(
             chosen, symbols, live_only=live_only, orphans_only=orphans_only, limit=limit, since_ns=since_ns
         )

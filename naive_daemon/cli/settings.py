@@ -10,7 +10,7 @@ from naive_daemon.cli.account_choice import account_option, all_accounts_option,
 from naive_daemon.cli.command import Group, Options, pass_options
 from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.output import emit, print_table, say
-from naive_daemon.cli.symbols import SymbolType, check_known, listed_symbols
+from naive_daemon.cli.symbols import SymbolType, check_settled_or_listed, listed_symbols
 from naive_daemon.domain.errors import UsageError
 from naive_daemon.domain.settings import SETTING_RULES, SymbolSettings, TradeSettings, TradingStatus
 from naive_daemon.storage.postgres.settings import OperatorSettings
@@ -53,7 +53,7 @@ def list_settings(options: Options, *, symbols: tuple[str, ...], account: str | 
         accounts = chosen_accounts(engine, config.account, account, all_accounts=all_accounts, disabled_too=True)
         rows = _rows(OperatorSettings(engine), accounts)
     if symbols:
-        wanted = check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])
+        wanted = check_settled_or_listed(symbols, (row.symbol for row in rows), lambda: listed_symbols(config))
         rows = tuple(row for row in rows if row.symbol in wanted)
     emit(options, [_flat(row) for row in rows], lambda: _print(rows))
 
@@ -84,7 +84,7 @@ def set_settings(options: Options, *, words: tuple[str, ...], account: str | Non
         accounts = chosen_accounts(engine, config.account, account, all_accounts=all_accounts)
         store = OperatorSettings(engine)
         trades = {(row.account, row.symbol): row.trade for row in _rows(store, accounts)}
-        names = check_known(symbols, [*(symbol for _, symbol in trades), *listed_symbols(config)])
+        names = check_settled_or_listed(symbols, (symbol for _, symbol in trades), lambda: listed_symbols(config))
         present = (trades.get((one, name), TradeSettings()) for one in accounts for name in names)
         wrong = (mistakes(trade, changes) for trade in dict.fromkeys(present))
         _refuse(list(dict.fromkeys(line for lines in wrong for line in lines)))

@@ -23,7 +23,7 @@ from naive_daemon.cli.not_running import elsewhere
 from naive_daemon.cli.output import emit, print_table
 from naive_daemon.cli.standing import DaemonStanding, Standing, SymbolStanding, read_standing
 from naive_daemon.cli.standing_alone import read_alone
-from naive_daemon.cli.symbols import SymbolType, check_known, listed_symbols
+from naive_daemon.cli.symbols import SymbolType, check_settled_or_listed, listed_symbols
 from naive_daemon.clock import WallClock
 from naive_daemon.console.client import ConsoleClient
 from naive_daemon.domain.errors import NaiveError, UnreachableError, UsageError
@@ -67,7 +67,7 @@ def status(
 
     Without symbols, those that are off, and are meant to be, are left out, unless a promise was broken there. A symbol
     that is held trades on, but places no entry for now; the reason stands below the table. While the database is away,
-    the daemon of this home tells what it knows itself.
+    the daemon of this home tells what it knows itself. With --watch a home that has its own database needs its daemon.
 
     Example:
       naive-daemon status
@@ -92,7 +92,9 @@ def status(
         _watch_alone(read_without_database)
     with ExitStack() as stack:
         try:
-            url, engine = stack.enter_context(open_engine(options, config, reads_only=True, wait_s=0))
+            url, engine = stack.enter_context(
+                open_engine(options, config, reads_only=True, may_start=not watch, wait_s=0)
+            )
         except (UnreachableError, SchemaMismatchError) as error:
             refused = error.message if isinstance(error, UnreachableError) else None
             told = None if watch else read_without_database(refused)
@@ -102,12 +104,12 @@ def status(
             if config.database.url is not None:
                 raise
             # The daemon of this home may be just starting, and its database with it.
-            url, engine = stack.enter_context(open_engine(options, config, reads_only=True))
+            url, engine = stack.enter_context(open_engine(options, config, reads_only=True, may_start=not watch))
         if account is not None:
             known_account(engine, config.account, account)
         if symbols:
             rows = OperatorSettings(engine).rows(account)
-            check_known(symbols, [*(row.symbol for row in rows), *listed_symbols(config)])
+            check_settled_or_listed(symbols, (row.symbol for row in rows), lambda: listed_symbols(config))
 
         def read() -> Standing:
             accounts = every_account(engine, config.account) if account is None else [account]

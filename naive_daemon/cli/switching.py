@@ -23,9 +23,10 @@ from naive_daemon.cli.database import open_engine
 from naive_daemon.cli.not_running import not_running
 from naive_daemon.cli.output import emit, say
 from naive_daemon.cli.switch_wait import SwitchWait
-from naive_daemon.cli.symbols import SymbolType, check_known, listed_symbols
+from naive_daemon.cli.symbols import SymbolType, check_settled_or_listed, listed_symbols
 from naive_daemon.cli.traded import traded
-from naive_daemon.domain.errors import NaiveError
+from naive_daemon.config import Config
+from naive_daemon.domain.errors import NaiveError, UnreachableError
 from naive_daemon.domain.settings import RestingOrders, TradingStatus
 from naive_daemon.storage.postgres.settings import OperatorSettings
 
@@ -99,7 +100,7 @@ def run_switch(options: Options, switch: Switch) -> None:
         only = accounts[0] if len(accounts) == 1 else None
         rows = {Target(row.account, row.symbol): row.status for row in settings.rows(only)}
         have_rows = {target.symbol for target in rows if target.account in accounts}
-        names = check_known(switch.symbols, [*have_rows, *listed_symbols(config)])
+        names = check_settled_or_listed(switch.symbols, have_rows, lambda: _listed(config, switch.status))
         targets = [Target(account, name) for account in accounts for name in names]
         resting = switch.shutdown_entries if switch.status is SHUTDOWN else switch.stop_orders
         wait = SwitchWait(url, engine, switch.status, switch.timeout_s, targets, resting=resting)
@@ -127,6 +128,16 @@ def run_switch(options: Options, switch: Switch) -> None:
         raise NaiveError(
             f"not traded now: {named}", hint="the wish is kept; naive-daemon account enable has it tried again at once"
         )
+
+
+def _listed(config: Config, status: TradingStatus) -> Sequence[str]:
+    """Give what may be named without settings; what is to be ended is known without the exchange, if it is away."""
+    try:
+        return listed_symbols(config)
+    except UnreachableError:
+        if status is ON:
+            raise
+        return ()
 
 
 def _without(targets: Sequence[Target], idle: Sequence[AccountStanding]) -> list[Target]:

@@ -1,7 +1,7 @@
 """Symbols on the command line: in any case, known by the settings or the exchange, else refused with the nearest."""
 
 import difflib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import click
@@ -50,8 +50,16 @@ def check_known(symbols: Iterable[str], known: Collection[str]) -> list[str]:
     return wanted
 
 
+def check_settled_or_listed(
+    symbols: Iterable[str], settled: Iterable[str], listed: Callable[[], Iterable[str]]
+) -> list[str]:
+    """Give each symbol once; raises as `check_known`, and as `listed`, which is asked where one has no settings."""
+    wanted, known = list(dict.fromkeys(symbols)), frozenset(settled)
+    return wanted if known.issuperset(wanted) else check_known(wanted, [*known, *listed()])
+
+
 def _nearest(unknown: Sequence[str], known: Collection[str]) -> str:
     alike = dict.fromkeys(near for symbol in unknown for near in difflib.get_close_matches(symbol, known, _NEAREST_MAX))
     if alike:
         return f"did you mean {', '.join(alike)}?"
-    return "the exchange does not list it; naive-daemon settings list shows the symbols that have settings"
+    return "naive-daemon settings list shows the symbols that have settings"

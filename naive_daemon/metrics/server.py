@@ -4,6 +4,7 @@ Owned by the daemon: it takes the address before anything is opened, so that one
 line, and listens from the moment that there is a system to see.
 """
 
+import errno
 import selectors
 import socket
 import sys
@@ -17,20 +18,21 @@ import structlog
 from prometheus_client import CollectorRegistry, GCCollector, MetricsHandler, ProcessCollector
 
 from naive_daemon.config import Endpoint
-from naive_daemon.domain.errors import ConfigError
+from naive_daemon.domain.errors import ConfigError, TransientError
 from naive_daemon.metrics.collector import DaemonCollector
 from naive_daemon.otp import ActorSystem
 
 READER_TIMEOUT_S = 5.0
 STOP_TIMEOUT_S = 3.0
 _ACCEPT_PAUSE_S = 0.5
+_PASSING = (errno.EADDRINUSE, errno.ENOBUFS, errno.ENOMEM, socket.EAI_AGAIN)
 _PATHS = ("/", "/metrics")
 
 
 class MetricsServer:
     """Serves the metrics of one system; made, started and closed by the same thread.
 
-    Raises ConfigError when the address can not be had.
+    Raises ConfigError when the address can not be had, TransientError when it may be had later: another has it now.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -89,7 +91,8 @@ class _HttpServer(HTTPServer):
             self.server_bind()
         except OSError as error:
             self.server_close()
-            raise ConfigError(
+            refusal = TransientError if error.errno in _PASSING else ConfigError
+            raise refusal(
                 f"metrics can not be served at {endpoint}: {error.strerror or error}",
                 hint="set metrics.listen to an address of this machine and a free port, or leave it out",
             ) from None

@@ -26,6 +26,16 @@ def test_a_command_starts_the_servers_and_stops_them(console: Any, tmp_path: Pat
         pass
 
 
+def test_nobody_watches_a_home_with_a_server_of_his_own(console: Any, tmp_path: Path) -> None:
+    """It would hold the home for as long as he watches, and no daemon could start."""
+    assert console("start", "BTCUSDT", "--home", str(tmp_path)).code == 0
+    answer = console("status", "--watch", "--home", str(tmp_path))
+    assert answer.code == 69
+    assert answer.err.startswith(f"error: no daemon runs in {tmp_path}\nhint: start one there")
+    with HomeLock(tmp_path):
+        pass
+
+
 @pytest.mark.parametrize("words", [("status",), ("orders",), ("settings", "list"), ("db", "current")])
 def test_a_command_that_only_reads_makes_no_home(console: Any, tmp_path: Path, words: tuple[str, ...]) -> None:
     home = tmp_path / "mistyped"

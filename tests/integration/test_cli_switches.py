@@ -14,9 +14,8 @@ from naive_daemon.trading.desired_state import ActualState
 from tests.integration.standing_daemon import StandingDaemon, live_without_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from naive_daemon.config.model import Config
     from naive_daemon.domain.settings import SymbolSettings
     from naive_daemon.storage.postgres.desired_state import PostgresDesiredState
 
@@ -42,6 +41,14 @@ class Obedience(StandingDaemon):
             )
 
         super().__init__(url, "naive_settings", record)
+
+
+@pytest.fixture
+def unreachable_binance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the market be Binance's, at an address where nobody answers."""
+    monkeypatch.setenv("NAIVE_MARKET__FEED", "binance")
+    monkeypatch.setenv("NAIVE_EXCHANGE__BINANCE__REST_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("NAIVE_EXCHANGE__BINANCE__STREAM_URL", "ws://127.0.0.1:9")
 
 
 def statuses(url: str) -> dict[str, str]:
@@ -221,12 +228,12 @@ def test_a_shutdown_does_not_overtake_a_stop_of_another_operator(
 ) -> None:
     assert console("start", "BTCUSDT").code == 0
 
-    def stop_meanwhile(_: Config) -> list[str]:
+    def stop_meanwhile(symbols: Sequence[str], *_: object) -> list[str]:
         with psycopg.connect(schema_url) as connection:
             connection.execute("UPDATE settings SET status = 'off'")
-        return ["BTCUSDT"]
+        return list(symbols)
 
-    monkeypatch.setattr(switching, "listed_symbols", stop_meanwhile)
+    monkeypatch.setattr(switching, "check_settled_or_listed", stop_meanwhile)
     answer = console("shutdown", "BTCUSDT", "--entries", "cancel")
     assert (answer.code, answer.out.splitlines()[0]) == (0, "BTCUSDT  already stopped")
     assert statuses(schema_url) == {"BTCUSDT": "off"}
@@ -263,6 +270,34 @@ def test_unknown_symbols_change_nothing(console: Any, schema_url: str, command: 
     assert answer.code == 2
     assert answer.err.startswith("error: 2 unknown symbols: BTCUSD, NOSUCH\nhint: did you mean BTCUSDT")
     assert statuses(schema_url) == {}
+
+
+@pytest.mark.parametrize("command", ["start", "stop", "shutdown", "status", "settings list", "orders"])
+@pytest.mark.usefixtures("unreachable_binance")
+def test_symbols_with_settings_are_known_without_the_exchange(console: Any, schema_url: str, command: str) -> None:
+    with psycopg.connect(schema_url) as connection:
+        connection.execute("INSERT INTO settings (symbol, status) VALUES ('BTCUSDT', 'on')")
+    assert console(*command.split(), "BTCUSDT").code == 0
+
+
+@pytest.mark.usefixtures("unreachable_binance")
+def test_settings_are_set_without_the_exchange(console: Any, schema_url: str) -> None:
+    with psycopg.connect(schema_url) as connection:
+        connection.execute("INSERT INTO settings (symbol, status) VALUES ('BTCUSDT', 'on')")
+    assert console("settings", "set", "BTCUSDT", "budget=500").code == 0
+
+
+@pytest.mark.usefixtures("unreachable_binance")
+@pytest.mark.parametrize(("command", "code"), [("start", 69), ("stop", 2), ("shutdown", 2)])
+def test_what_has_no_settings_is_ended_by_nobody_and_started_as_the_exchange_lists_it(
+    console: Any, schema_url: str, command: str, code: int
+) -> None:
+    with psycopg.connect(schema_url) as connection:
+        connection.execute("INSERT INTO settings (symbol, status) VALUES ('BTCUSDT', 'on')")
+    answer = console(command, "BTCUSDT", "ETHUSDT")
+    assert answer.code == code
+    assert answer.err.startswith("error: unknown symbol ETHUSDT\n") == (command != "start")
+    assert statuses(schema_url) == {"BTCUSDT": "on"}
 
 
 @pytest.mark.parametrize("symbol", ["", " ", "BTC USDT", "'; DROP TABLE settings; --", "BTC\x00"])

@@ -13,6 +13,7 @@ import redis
 
 from naive_daemon.domain.errors import PermanentError
 from naive_daemon.storage.embedded import EmbeddedRedis, directory
+from naive_daemon.storage.embedded import redis as redis_module
 
 
 @pytest.fixture
@@ -119,15 +120,48 @@ def test_any_name_of_a_home(tmp_path: Path, name: str) -> None:
         remove_stand_in(home)
 
 
-def test_a_server_that_ends_at_once_says_why(server: EmbeddedRedis, tmp_path: Path) -> None:
-    data = tmp_path / "redis" / "data"
-    data.mkdir(parents=True)
+def spoil(home: Path) -> Path:
+    """Leave an append-only file that is not one, and give the directory that holds it."""
+    data = home / "redis" / "data"
+    data.mkdir(parents=True, exist_ok=True)
     (data / "appendonly.aof").write_text("nothing of the kind\n" * 10)
-    with pytest.raises(PermanentError, match="Bad file format") as refusal:
+    return data
+
+
+def refuse_every_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(redis_module._SETTINGS, "appendfsync", "whenever")
+
+
+def test_a_server_that_ends_at_once_says_why(server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_every_start(monkeypatch)
+    with pytest.raises(PermanentError, match="argument must be one of") as refusal:
         server.start()
     assert "\n" not in refusal.value.message
     assert "redis.log" in (refusal.value.hint or "")
     assert server.pid is None
+
+
+@pytest.mark.usefixtures("quiet")
+def test_data_that_can_not_be_read_is_kept_aside(server: EmbeddedRedis, tmp_path: Path) -> None:
+    for name in ("unreadable-1", "unreadable-2"):
+        data = spoil(tmp_path)
+        put(server.start(), "fresh", name)
+        assert (data.with_name(name) / "appendonly.aof").read_text().startswith("nothing of the kind")
+        server.stop()
+    assert get(server.start(), "fresh") == b"unreadable-2"
+
+
+def test_data_that_is_not_what_keeps_it_from_starting_stays(
+    server: EmbeddedRedis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(server.start(), "kept", "7")
+    server.stop()
+    with monkeypatch.context() as patch:
+        refuse_every_start(patch)
+        with pytest.raises(PermanentError):
+            server.start()
+    assert get(server.start(), "kept") == b"7"
+    assert list(tmp_path.glob("redis/unreadable-*")) == []
 
 
 def test_a_home_that_can_not_be_made_is_named(tmp_path: Path) -> None:

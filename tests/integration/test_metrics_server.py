@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from naive_daemon.clock import WallClock
 from naive_daemon.config import Endpoint, load_config
 from naive_daemon.daemon import Daemon
-from naive_daemon.domain.errors import ConfigError
+from naive_daemon.domain.errors import ConfigError, TransientError
 from naive_daemon.metrics import server as server_module
 from naive_daemon.metrics.collector import DaemonCollector
 from naive_daemon.metrics.server import MetricsServer
@@ -171,13 +171,18 @@ def test_it_ends_with_its_owner_and_gives_the_address_back(system: ActorSystem) 
     again.close()
 
 
-@pytest.mark.parametrize("endpoint", [None, Endpoint("1:2", 0), Endpoint("192.0.2.1", 9108)])
-def test_an_address_that_can_not_be_had_is_a_mistake_in_the_configuration(
-    server: MetricsServer, endpoint: Endpoint | None
-) -> None:
-    taken = endpoint or server.endpoint
-    with pytest.raises(ConfigError, match=f"metrics can not be served at {re.escape(str(taken))}: ") as caught:
-        MetricsServer(taken)
+def test_an_address_that_another_has_may_be_had_later(server: MetricsServer) -> None:
+    taken = re.escape(str(server.endpoint))
+    with pytest.raises(TransientError, match=f"metrics can not be served at {taken}: ") as caught:
+        MetricsServer(server.endpoint)
+    assert caught.value.exit_code == 1
+    assert "metrics.listen" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("endpoint", [Endpoint("1:2", 0), Endpoint("192.0.2.1", 9108)])
+def test_an_address_that_can_not_be_had_is_a_mistake_in_the_configuration(endpoint: Endpoint) -> None:
+    with pytest.raises(ConfigError, match=f"metrics can not be served at {re.escape(str(endpoint))}: ") as caught:
+        MetricsServer(endpoint)
     assert caught.value.exit_code == 78
     assert "metrics.listen" in str(caught.value.hint)
 
@@ -193,7 +198,7 @@ def test_a_daemon_whose_port_is_taken_opens_nothing(
 ) -> None:
     opened: list[World] = []
     daemon = Daemon(World(config(tmp_path, monkeypatch, server.endpoint), WallClock()), on_start=opened.append)
-    with pytest.raises(ConfigError, match="Address already in use"):
+    with pytest.raises(TransientError, match="Address already in use"):
         daemon.run()
     assert opened == []
     assert not (tmp_path / "postgres").exists()

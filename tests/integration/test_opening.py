@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from naive_daemon.config.credentials import Credentials
 from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.errors import ConfigError, UnreachableError
 from naive_daemon.execution.journal_store import JournalStore
-from naive_daemon.opening import GIVEN_UP, THREADS_MAX, TOO_MANY, Openings
+from naive_daemon.opening import GIVEN_UP, NO_THREAD, THREADS_MAX, TOO_MANY, Openings
 from naive_daemon.restoration import ExchangeHistory, Restoration
 from naive_daemon.storage.postgres.journal import PostgresJournal
 from naive_daemon.storage.postgres.locks import AccountClaim
@@ -97,6 +98,18 @@ class Told:
 
     def has(self, account: str) -> bool:
         return not self._answers[account].empty()
+
+
+@contextmanager
+def no_threads() -> Iterator[None]:
+    """Have the machine give no thread to anybody."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _refuse_thread)
+        yield
+
+
+def _refuse_thread(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 MakeOpenings = Callable[[Venue], Openings]
@@ -228,6 +241,36 @@ def test_there_are_never_more_threads_than_a_bound(make: MakeOpenings, gate: Gat
     told.begin("one more")
     gate.go_on[gate.entered.get(timeout=PATIENCE_S)].set()
     assert told.next("one more") == OpenedAccount(FEE)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_an_opening_that_gets_no_thread_is_refused_for_now(make: MakeOpenings, gate: Gate) -> None:
+    openings = make(gate)
+    told = Told(openings)
+    with no_threads():
+        told.begin("a")
+    assert told.next("a") == AccountRefused(NO_THREAD, is_passing=True)
+    assert not openings.is_under_way("a")
+    told.begin("a")
+    gate.go_on[gate.entered.get(timeout=PATIENCE_S)].set()
+    assert told.next("a") == OpenedAccount(FEE)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_an_abandoned_opening_is_under_way_until_it_comes_back_though_a_fresh_one_gets_no_thread(
+    make: MakeOpenings, gate: Gate
+) -> None:
+    openings = make(gate)
+    former, fresh = Told(openings), Told(openings)
+    former.begin("a")
+    gate.entered.get(timeout=PATIENCE_S)
+    openings.begin()
+    with no_threads():
+        fresh.begin("a")
+    assert openings.is_under_way("a")
+    gate.go_on["a"].set()
+    assert former.next("a") == AccountRefused(GIVEN_UP, is_passing=True)
+    assert not openings.is_under_way("a")
 
 
 @pytest.mark.parametrize(

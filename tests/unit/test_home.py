@@ -1,5 +1,6 @@
 """One process at a time in a home; whoever comes second learns who is there."""
 
+import errno
 import os
 import signal
 import stat
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from naive_daemon.domain.errors import ConfigError
+from naive_daemon.domain.errors import ConfigError, NaiveError, PermanentError, TransientError
 from naive_daemon.home import HomeInUseError, HomeLock, make_home, read_holder
 
 HOLD = """
@@ -88,6 +89,35 @@ def test_a_home_that_is_no_directory(tmp_path: Path, place: str) -> None:
     file.touch()
     with pytest.raises(ConfigError, match="is not a directory"):
         HomeLock(file / place).acquire()
+
+
+@pytest.mark.parametrize(
+    ("code", "refusal"),
+    [
+        (errno.EACCES, ConfigError),
+        (errno.EROFS, ConfigError),
+        (errno.ENAMETOOLONG, ConfigError),
+        (errno.ENOSPC, PermanentError),
+        (errno.EIO, TransientError),
+        (errno.ESTALE, TransientError),
+        (errno.EMFILE, TransientError),
+        (errno.ENOMEM, TransientError),
+        (errno.ENOLCK, TransientError),
+    ],
+)
+@pytest.mark.parametrize("step", ["mkdir", "exists", "write_text"])
+def test_only_what_does_not_mend_itself_is_a_mistake_in_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, step: str, code: int, refusal: type[NaiveError]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, step, fail)
+        with pytest.raises(refusal, match=f"the home .* can not be written: {os.strerror(code)}"):
+            HomeLock(tmp_path).acquire()
+    with HomeLock(tmp_path):
+        pass
 
 
 def test_a_home_that_can_not_be_made() -> None:

