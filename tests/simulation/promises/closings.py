@@ -7,6 +7,7 @@ entry that was decided on a trade of before then may still be on its way to the 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.settings import SymbolSettings, TradeSettings, TradingStatus
 from naive_daemon.execution.client import SEND_WITHIN_S
 from naive_daemon.otp.clock import Clock
@@ -15,6 +16,8 @@ from tests.simulation.promises.prints import Prints
 from tests.trading.table import Key, Table
 
 CLOSED = ("off", "drained", "shutdown")
+BEHIND_S = 60
+"""So long after a start, what is committed may still be of the drain before it: a journal may be behind (seed 640052)."""
 
 K = TypeVar("K")
 
@@ -41,6 +44,7 @@ class Closings:
         self._closed_ns: dict[Key, int] = {}
         self._closed_by_clock_ns: dict[Key, int] = {}
         self._closed_s: dict[Key, float] = {}
+        self._behind_ns: dict[Key, int] = {}
         self.settings: dict[Key, list[TradeSettings]] = {}
         self.open: dict[Key, int] = {}
         for key, row in table.rows.items():
@@ -89,6 +93,7 @@ class Closings:
             self._closed_ns.pop(key, None)
             self._closed_by_clock_ns.pop(key, None)
             self._closed_s.pop(key, None)
+            self._behind_ns[key] = self._prints.last_ns + BEHIND_S * NS_PER_S
 
     def _take_actual(self, key: Key, actual: ActualState) -> None:
         row = self._table.rows.get(key)
@@ -96,7 +101,7 @@ class Closings:
         is_wanted = row is not None and row.status is TradingStatus.ON
         if actual.state != "on" or not is_wanted:
             self.open.pop(key, None)
-        elif is_answer:
+        elif is_answer and self._prints.last_ns >= self._behind_ns.get(key, 0):
             self.open.setdefault(key, self._prints.last_ns)
         if is_answer and actual.state in CLOSED and not is_wanted:
             self._closed_ns.setdefault(key, self._prints.last_ns)
