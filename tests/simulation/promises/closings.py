@@ -17,7 +17,7 @@ from tests.trading.table import Key, Table
 
 CLOSED = ("off", "drained", "shutdown")
 BEHIND_S = 60
-"""So long after a start, what is committed may still be of the drain before it: a journal may be behind (seed 640052)."""
+"""So long after a start, what is committed may be of the drain before it: a journal may be behind (seed 640052)."""
 
 K = TypeVar("K")
 
