@@ -8,7 +8,8 @@ from tests.e2e.books import Books, await_rows
 from tests.e2e.daemon import eventually
 from tests.e2e.place import Place
 
-FAST = {"NAIVE_MARKET__SPEED": "20"}
+# With a small fee a sell is soon filled: else all five traders may wait for their price longer than anybody here does.
+FAST = {"NAIVE_MARKET__SPEED": "20", "NAIVE_EXCHANGE__MAKER_FEE": "0.0001"}
 EXTRA = ("second", "third")
 ALL = ("main", *EXTRA)
 ORDERS = "SELECT count(*) FROM orders WHERE account = '{}'"
