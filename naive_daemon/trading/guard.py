@@ -11,7 +11,7 @@ from naive_daemon.domain.limits import KillCancel, Safeguards
 from naive_daemon.execution.client import SEND_WITHIN_S
 from naive_daemon.execution.messages import EntriesHeld, EntriesReviewed, KillSwitchObeyed, OperatorLooked
 from naive_daemon.execution.promises import BROKEN
-from naive_daemon.otp import Actor
+from naive_daemon.otp import Actor, Ref
 from naive_daemon.trading.switch_messages import SymbolKey
 
 
@@ -32,6 +32,7 @@ class Guard:
         self._held: dict[tuple[str, str | None], str] = {}
         self._waits: dict[str, int] = {}
         self._waited = 0
+        self._told: dict[Ref, str] = {}
 
     def add(self, account: str) -> None:
         """Hear why entries of an account that is ours wait, and tell its execution manager what holds."""
@@ -65,11 +66,27 @@ class Guard:
         kill switch is obeyed there once the last one has left. Who comes waits for the safeguards first.
         """
         self._waits.pop(account, None)
-        safeguards = self._safeguards
-        if safeguards is not None and not self._actor.system.tell(names.execution_manager(account), safeguards):
-            self._waited += 1
-            self._waits[account] = self._waited
-            self._actor.send_after(SEND_WITHIN_S, LeftAlone(account, self._waited))
+        if self._safeguards is None:
+            return
+        manager = self._actor.system.whereis(names.execution_manager(account))
+        if manager is None:
+            self._wait(account)
+            return
+        manager.tell(self._safeguards)
+        if manager not in self._told:
+            self._told[manager] = account
+            self._actor.monitor(manager)
+
+    def take_end(self, manager: Ref) -> None:
+        """Know that a manager has ended, which may have outlived its account, and have confirmed nothing."""
+        account = self._told.pop(manager, None)
+        if account in self._accounts and self._actor.system.whereis(names.execution_manager(account)) is None:
+            self._wait(account)
+
+    def _wait(self, account: str) -> None:
+        self._waited += 1
+        self._waits[account] = self._waited
+        self._actor.send_after(SEND_WITHIN_S, LeftAlone(account, self._waited))
 
     def take_left_alone(self, alone: LeftAlone) -> None:
         """Say that the kill switch is obeyed by an account through which no entry can leave."""

@@ -4,8 +4,8 @@ Standing after the symbols under rest_for_one, they run again whenever the symbo
 everything anew; a task that ran once at boot would leave every symbol down without a word.
 
 Receives: SettingsRead (from control), AccountsTold, AccountUp and AccountDown (from the account desk), LeaderReport,
-LeaderFailed, Drained, Down of symbols, ExecutionStarted, EntriesHeld, EntriesReviewed, MarketMissing, MarketTroubled;
-requests AskSettings, AskSymbols.
+LeaderFailed, Drained, Down of symbols and execution managers, ExecutionStarted, EntriesHeld, EntriesReviewed,
+MarketMissing, MarketTroubled; requests AskSettings, AskSymbols.
 Sends: StartChild and TerminateChild to the symbols' supervisor, SettingsChanged to leaders, CancelSymbol, LeaveSymbol,
 SymbolEnded and the safeguards to execution managers, ActualChanged and StatusDrained to control, TellAccounts to the
 account desk, TellTrouble to the streams' desk.
@@ -304,6 +304,7 @@ class Switches(Actor):
     def _take_end(self, down: Down) -> None:
         ended = self._symbols.take_end(down.ref)
         if ended is None:
+            self._guard.take_end(down.ref)
             return
         key, symbol = ended
         self._runner.pass_on(key, SymbolEnded(key[1]))

@@ -356,3 +356,16 @@ def test_a_shutdown_is_confirmed_by_a_leader_that_has_heard_of_it_and_of_no_form
     assert (scene.state, is_confirmed(scene)) == ("shutdown", False)
     scene.pass_time(5.0)
     assert (scene.state, is_confirmed(scene)) == ("shutdown", True)
+
+
+def test_a_manager_that_outlives_its_account_is_not_waited_for_to_confirm_the_kill_switch(scene: Scene) -> None:
+    scene.exchange.go_away(60.0)
+    scene.actor_faults.hold_up(names.execution_manager("main"), 1.0)
+    scene.pass_time(0.1)
+    scene.table.set_kill_switch(is_on=True)
+    scene.pass_time(0.1)
+    scene.kill(names.account_supervisor("main"))
+    scene.pass_time(0.2)
+    scene.table.set_kill_switch(is_on=True)  # it is told while it hangs, and ends then
+    scene.pass_time(12.0)
+    assert scene.table.kill_switch_seen.get("main") == scene.table.safeguards.kill_switch.revision
