@@ -16,6 +16,13 @@ from naive_daemon.trading.trader import REFUSED_PAUSE_MAX_S
 from tests.trading.plant import Plant
 
 
+def without_money() -> Plant:
+    """Give a daemon whose every buy is refused: insufficient balance."""
+    plant = Plant()
+    plant.opening = {"Q": Decimal(1)}
+    return plant.start().on()
+
+
 def swing(plant: Plant, count: int) -> None:
     """Let a market move by 1 % with every trade."""
     for number in range(count):
@@ -29,9 +36,7 @@ def refused_buys(plant: Plant) -> list[int]:
 
 
 def test_refused_orders_pause_longer_and_longer_and_go_on() -> None:
-    plant = Plant()
-    plant.opening = {"Q": Decimal(1)}  # every buy is refused: insufficient balance
-    plant.start().on()
+    plant = without_money()
     swing(plant, 3_000)  # five minutes
     at_s = refused_buys(plant)
     pauses = [later - earlier for earlier, later in pairwise(at_s)]
@@ -41,9 +46,7 @@ def test_refused_orders_pause_longer_and_longer_and_go_on() -> None:
 
 
 def test_a_leg_that_is_refused_for_long_is_known_by_its_latest_attempts_only() -> None:
-    plant = Plant()
-    plant.opening = {"Q": Decimal(1)}
-    plant.start().on()
+    plant = without_money()
     swing(plant, 4_000)
     refused = plant.orders(OrderStatus.REJECTED)
     (trader,) = plant.traders()
@@ -54,9 +57,7 @@ def test_a_leg_that_is_refused_for_long_is_known_by_its_latest_attempts_only() -
 
 @pytest.mark.parametrize("dies", [True, False], ids=["process", "trader"])
 def test_who_takes_over_pauses_as_long_and_numbers_its_attempts_on(dies: bool) -> None:
-    plant = Plant()
-    plant.opening = {"Q": Decimal(1)}
-    plant.start().on()
+    plant = without_money()
     swing(plant, 4_000)
     if dies:
         plant.die()
@@ -92,9 +93,7 @@ def fill_of(order: Order, plant: Plant) -> OrderFilled:
 @pytest.mark.parametrize("place", [0, -1], ids=["not kept", "kept"])
 def test_what_was_refused_and_is_filled_after_all_counts(place: int) -> None:
     """An order that was called never placed was, and one that a position has no more is in it again."""
-    plant = Plant()
-    plant.opening = {"Q": Decimal(1)}
-    plant.start().on()
+    plant = without_money()
     swing(plant, 4_000)
     plant.is_checked = False  # the paper exchange knows nothing of it
     one = plant.orders(OrderStatus.REJECTED)[place]
@@ -108,9 +107,7 @@ def test_what_was_refused_and_is_filled_after_all_counts(place: int) -> None:
 
 
 def test_what_is_accepted_in_the_end_goes_on_as_if_nothing_had_been() -> None:
-    plant = Plant()
-    plant.opening = {"Q": Decimal(1)}
-    plant.start().on()
+    plant = without_money()
     swing(plant, 100)
     plant.engine._ledger.receive("main", "Q", Decimal(1_000_000))
     plant.is_checked = False  # money from nowhere is in no journal
@@ -121,9 +118,7 @@ def test_what_is_accepted_in_the_end_goes_on_as_if_nothing_had_been() -> None:
 
 
 def test_a_clock_that_was_ahead_holds_nobody_up_once_it_is_right_again() -> None:
-    plant = Plant()
-    plant.opening = {"Q": Decimal(1)}
-    plant.start().on()
+    plant = without_money()
     ahead_ns = plant.clock.now_ns() + 3_600 * NS_PER_S
     for number in range(400):
         trade = Trade("AAAQ", Decimal(100 + number % 2), Decimal(1), number + 1, ahead_ns + number * NS_PER_S)
@@ -140,9 +135,7 @@ def test_a_clock_that_was_ahead_holds_nobody_up_once_it_is_right_again() -> None
 @pytest.mark.parametrize("place", [0, -1], ids=["not kept", "kept"])
 def test_what_was_refused_and_is_filled_after_all_is_sold_and_nothing_more_is_bought(place: int) -> None:
     """Also when later attempts were refused: the money was in the order that was called never placed."""
-    plant = Plant()
-    plant.opening = {"Q": Decimal(1)}
-    plant.start().on()
+    plant = without_money()
     swing(plant, 200)
     plant.is_checked = False  # the paper exchange knows nothing of it
     one, tried = plant.orders(OrderStatus.REJECTED)[place], plant.journal.load_cycle(plant.orders()[0].key)
