@@ -9,7 +9,7 @@ from naive_daemon.clock import NS_PER_S, VirtualClock
 from naive_daemon.domain.limits import KillCancel, KillSwitch, Safeguards
 from naive_daemon.execution.client import SEND_WITHIN_S
 from naive_daemon.execution.messages import KillSwitchObeyed
-from naive_daemon.otp import Actor, ActorSystem
+from naive_daemon.otp import Actor, ActorSystem, Down
 from naive_daemon.trading.guard import Guard, LeftAlone
 from tests.trading.recorder import Recorder
 
@@ -27,6 +27,8 @@ class Host(Actor):
         match message:
             case LeftAlone():
                 self.guard.take_left_alone(message)
+            case Down():
+                self.guard.take_end(message.ref)
             case _:
                 message(self.guard)
 
