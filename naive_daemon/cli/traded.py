@@ -22,8 +22,10 @@ def traded(url: str, engine: Engine, accounts: Collection[str]) -> frozenset[str
     """
     held = frozenset(locks.holders(url, accounts))
     rest = frozenset(accounts) - held
-    if not rest or not _lives_without_lock(url):
+    if not rest:
         return held
+    if not _lives_without_lock(url):
+        return frozenset(locks.holders(url, accounts))  # it may have its locks again by now
     return held | rest & OperatorAccounts(engine).said_to_be_up()
 
 

@@ -1,5 +1,6 @@
 """Which accounts a daemon trades, while its locks are gone for a moment, and after it was killed."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from sqlalchemy import Engine
 
 from naive_daemon.cli.traded import traded
 from naive_daemon.storage.postgres.engine import make_engine
+from naive_daemon.storage.postgres.presence import PostgresPresence, Presence
 from tests.integration.standing_daemon import StandingDaemon, live_without_lock
 
 HERE = socket.gethostname()
@@ -47,3 +49,18 @@ def test_another_daemon_with_the_same_process_id_on_another_machine_holds_no_loc
     live_without_lock(schema_url, host="elsewhere", pid=os.getpid())
     with StandingDaemon(schema_url, "naive_settings", lambda _: None, "other"):
         assert traded(schema_url, engine, ["main", "other"]) == {"main", "other"}
+
+
+def test_a_daemon_that_takes_its_locks_again_while_it_is_looked_for_is_found(
+    schema_url: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_without_lock(schema_url, host=HERE, pid=os.getpid())
+    with contextlib.ExitStack() as daemon:
+
+        def read_late(presence: PostgresPresence) -> tuple[Presence, ...]:
+            daemon.enter_context(StandingDaemon(schema_url, "naive_settings", lambda _: None))
+            return rows(presence)
+
+        rows = PostgresPresence.all
+        monkeypatch.setattr(PostgresPresence, "all", read_late)
+        assert traded(schema_url, engine, ["main"]) == {"main"}
