@@ -44,6 +44,6 @@ def _was_killed(row: Presence) -> bool:
     if row.host != socket.gethostname():
         return False
     try:
-        return psutil.Process(row.pid).status() == psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(row.pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
