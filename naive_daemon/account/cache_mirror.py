@@ -68,7 +68,7 @@ class CacheMirror:
 
     def tell_position(self, position: Position, fill: PositionFill | None = None) -> None:
         """Tell of a position: with the fill that has changed it, or anew, as when it was the first."""
-        is_first = len(position.trade_ids) == 1
+        is_first = len(position.fill_ids) == 1
         self._tell(KeepPosition(position, None if is_first else fill))
 
     def tell_positions(self, positions: Iterable[Position]) -> None:

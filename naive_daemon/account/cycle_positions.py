@@ -127,7 +127,7 @@ def position_of(key: CycleKey, base_asset: str, orders: Iterable[Order]) -> Posi
             counted,
             opened_ns=position.opened_ns or order.created_ns,
             updated_ns=max(position.updated_ns, order.updated_ns),
-            trade_ids=position.trade_ids | order.trade_ids,
+            fill_ids=position.fill_ids | {(order.client_order_id, trade_id) for trade_id in order.trade_ids},
         )
     return position
 

@@ -45,8 +45,15 @@ class OrderAccepted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     time_ns: int
 
 
+FillKey = tuple[str, str, str, str]
+"""(account, symbol, trade id, client order id): ours, for the exchange's may begin anew when its trades' numbers do."""
+
+
 class OrderFilled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A part of an order, or all of it, was traded. `trade_id` is unique in (account, symbol)."""
+    """A part of an order, or all of it, was traded. `trade_id` is unique in the order, and not beyond it.
+
+    A trade of an account with itself is a fill of both orders, and a network that was reset numbers its trades anew.
+    """
 
     account: str
     symbol: str
@@ -59,6 +66,11 @@ class OrderFilled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     commission_asset: str
     time_ns: int
     is_maker: bool = True
+
+    @property
+    def key(self) -> FillKey:
+        """What tells the fill from every other, whenever it is told."""
+        return self.account, self.symbol, self.trade_id, self.client_order_id
 
 
 class OrderCancelled(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -13,6 +13,9 @@ from naive_daemon.domain.events import OrderFilled
 from naive_daemon.domain.money import EXACT, ZERO
 from naive_daemon.domain.side import Side
 
+FillId = tuple[str, str]
+"""(client order id, trade id)."""
+
 
 class PositionSide(enum.StrEnum):
     """Which way a position gains."""
@@ -34,7 +37,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     `quantity` (base asset) is above 0 when long and below 0 when short; `entry_price` is the average price of what
     opened it, in the quote asset, 0 while nothing is held. `realised_pnl` (quote asset) counts closed quantity ×
     (price − entry), without commission. Prices and PnL are kept to 28 digits, half-even; quantities are exact.
-    Commission in the base asset leaves the position, whichever side has paid it. A fill counts once, by its trade id.
+    Commission in the base asset leaves the position, whichever side has paid it. A fill counts once, by its order and
+    trade id: a cycle whose sell meets its own buy has one trade id for both.
     """
 
     position_id: str
@@ -47,7 +51,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     realised_pnl: Decimal = ZERO
     opened_ns: int = 0
     updated_ns: int = 0
-    trade_ids: frozenset[str] = frozenset()
+    fill_ids: frozenset[FillId] = frozenset()
 
     @property
     def is_open(self) -> bool:
@@ -61,7 +65,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     def apply(self, event: PositionFill) -> "Position":
         """Give the position as it is after a fill; the same object when it is counted already."""
         fill = event.fill
-        if fill.trade_id in self.trade_ids:
+        fill_id = fill.client_order_id, fill.trade_id
+        if fill_id in self.fill_ids:
             return self
         opens = (event.side is Side.BUY) is (self.side is PositionSide.LONG)
         traded = fill.quantity if event.side is Side.BUY else EXACT.minus(fill.quantity)
@@ -74,7 +79,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
             realised_pnl=self.realised_pnl + (ZERO if opens else self._closed(fill)),
             opened_ns=self.opened_ns or fill.time_ns,
             updated_ns=fill.time_ns,
-            trade_ids=self.trade_ids | {fill.trade_id},
+            fill_ids=self.fill_ids | {fill_id},
         )
 
     def _commission(self, fill: OrderFilled) -> Decimal:

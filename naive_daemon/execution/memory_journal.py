@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from naive_daemon.domain.events import OrderFilled
+from naive_daemon.domain.events import FillKey, OrderFilled
 from naive_daemon.domain.money import EXACT, ZERO, total
 from naive_daemon.domain.order import CycleKey, Order
 from naive_daemon.domain.side import Side
@@ -37,7 +37,7 @@ class MemoryJournal:
         self._orders: dict[str, Order] = {}
         self._cycles: dict[CycleKey, Cycle] = {}
         self._ids_by_cycle: defaultdict[CycleKey, list[str]] = defaultdict(list)
-        self._fills: dict[tuple[str, str, str], tuple[Side, OrderFilled]] = {}
+        self._fills: dict[FillKey, tuple[Side, OrderFilled]] = {}
         self._trade_ids: defaultdict[str, set[str]] = defaultdict(set)
         self.held_elsewhere: dict[str, str] = {}
 
@@ -142,9 +142,8 @@ class MemoryJournal:
             self._orders[order.client_order_id] = order
 
     def _write_fill(self, order: Order, fill: OrderFilled) -> None:
-        key = (fill.account, fill.symbol, fill.trade_id)
-        if key not in self._fills:
-            self._fills[key] = (order.side, fill)
+        if fill.key not in self._fills:
+            self._fills[fill.key] = (order.side, fill)
             self._trade_ids[order.client_order_id].add(fill.trade_id)
 
     def _read(self, orders: Iterable[Order]) -> tuple[Order, ...]:

@@ -1,10 +1,10 @@
 """The orders that an execution manager knows: those that live, and the latest that are over. Pure.
 
-A fill counts once, by its trade id; the same trade id with other data is a contradiction that is told, never counted.
+A fill counts once, by its order and trade id; the same with other data is a contradiction that is told, never counted.
 
 The bounds are held by each of a thousand accounts. No fill counts twice because of them: an order has the trade ids of
 all of its fills for as long as it lives or is kept, and one that is forgotten is read from the journal, which has them.
-What the latest fills alone show is one trade id for two orders.
+What the latest fills alone show is a trade id that an order has with other data.
 """
 
 from collections import OrderedDict
@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from naive_daemon.domain.events import OrderEvent, OrderFilled
+from naive_daemon.domain.events import FillKey, OrderEvent, OrderFilled
 from naive_daemon.domain.order import CycleKey, Order, Side
 from naive_daemon.execution.promises import contradicted
 
@@ -21,7 +21,7 @@ FILLS_KEPT_MAX = 1_000
 
 
 class Contradiction(msgspec.Struct, frozen=True):
-    """One trade id came with two different fills; the first one counts. `seen`: both, in words."""
+    """One trade id of an order came with two different fills; the first one counts. `seen`: both, in words."""
 
     first: OrderFilled
     second: OrderFilled
@@ -36,7 +36,7 @@ class OrderBooks:
         self._live_of: dict[str, dict[str, Order]] = {}
         self._live_legs: dict[tuple[CycleKey, Side], str] = {}
         self._over: OrderedDict[str, Order] = OrderedDict()
-        self._fills: OrderedDict[tuple[str, str], OrderFilled] = OrderedDict()
+        self._fills: OrderedDict[FillKey, OrderFilled] = OrderedDict()
         self._over_max = over_max
         self._fills_max = fills_max
         self.live = MappingProxyType(self._live)
@@ -87,7 +87,7 @@ class OrderBooks:
         return order
 
     def _contradiction(self, fill: OrderFilled) -> Contradiction | None:
-        first = self._fills.setdefault((fill.symbol, fill.trade_id), fill)
+        first = self._fills.setdefault(fill.key, fill)
         if len(self._fills) > self._fills_max:
             self._fills.popitem(last=False)
         seen = None if first is fill else contradicted(first, fill)

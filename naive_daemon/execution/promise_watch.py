@@ -101,7 +101,7 @@ class PromiseWatch:
             self._take(Promise.FILLS_ADD_UP, order, overfilled(order))
 
     def take_contradiction(self, found: Contradiction) -> None:
-        """Note two fills of one trade id; the first one counts."""
+        """Note two fills of an order with one trade id; the first one counts."""
         self._break(Promise.FILLS_ADD_UP, found.second.symbol, found.seen)
 
     def take_stray(self, order: Order) -> None:

@@ -28,7 +28,7 @@ class Promise(enum.StrEnum):
     OVER_IS_OVER = "over is over"
     """An order that is over here does not rest at the exchange."""
     FILLS_ADD_UP = "fills add up"
-    """A fill has one meaning, and the fills of an order are no more than the order."""
+    """A trade id has one meaning for an order, and the fills of an order are no more than the order."""
     WITHIN_BUDGET = "within budget"
     """The buys of a cycle cost no more than its budget."""
     DOWN_BUYS_NOTHING = "down buys nothing"
@@ -112,14 +112,10 @@ def left_out(cycle: Cycle, bought: Decimal) -> str | None:
 
 
 def contradicted(first: OrderFilled, second: OrderFilled) -> str | None:
-    """Look at two fills with the same trade id of one symbol."""
-    if _essence(first) == _essence(second):
+    """Look at two fills of an order with the same trade id."""
+    if (first.price, first.quantity) == (second.price, second.quantity):
         return None
     return f"trade {first.trade_id} is {_shown(first)}, and {_shown(second)}"
-
-
-def _essence(fill: OrderFilled) -> tuple[str, Decimal, Decimal]:
-    return fill.client_order_id, fill.price, fill.quantity
 
 
 def _shown(fill: OrderFilled) -> str:

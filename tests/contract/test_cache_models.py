@@ -110,7 +110,7 @@ class TwoDatabases(RuleBasedStateMachine):
     @rule(name=NAMES, buys=st.booleans())
     def update_position(self, name: str, buys: bool) -> None:
         before = self.positions.get(name, position(name))
-        fill = (bought if buys or not before.quantity else sold)(len(before.trade_ids))
+        fill = (bought if buys or not before.quantity else sold)(len(before.fill_ids))
         if name in self.positions:
             self.positions[name] = before.apply(fill)
         self.do("update_position", before.apply(fill), fill)

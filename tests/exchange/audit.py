@@ -63,15 +63,14 @@ def _lost(here: dict[str, Row], there: set[str]) -> list[str]:
 
 
 def _of_fills(there: list[Row], here: list[Row]) -> list[str]:
-    ours = {(fill["symbol"], fill["trade_id"]): fill for fill in here}
-    theirs = {(fill["symbol"], str(fill["id"])): fill for fill in there}
+    ours = {(fill["symbol"], fill["trade_id"], fill["client_order_id"]): fill for fill in here}
+    theirs = {(fill["symbol"], str(fill["id"]), fill["clientOrderId"]): fill for fill in there}
     lines = [f"fill {key} is not booked" for key in theirs.keys() - ours.keys()]
     lines += [f"fill {key} never was" for key in ours.keys() - theirs.keys()]
     for key in ours.keys() & theirs.keys():
         fill, other = ours[key], theirs[key]
-        booked = fill["client_order_id"], fill["price"], fill["quantity"], fill["commission"], fill["commission_asset"]
+        booked = fill["price"], fill["quantity"], fill["commission"], fill["commission_asset"]
         true = (
-            other["clientOrderId"],
             Decimal(other["price"]),
             Decimal(other["qty"]),
             Decimal(other["commission"]),

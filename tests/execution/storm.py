@@ -248,10 +248,8 @@ class Storm:
                 assert not order.filled, order
             else:
                 assert _facts(order) == _facts(there), f"{order}\n{there}"
-        there_fills = {
-            (fill.symbol, fill.trade_id) for symbol in SYMBOLS for fill in self.exchange.engine.fills(ACCOUNT, symbol)
-        }
-        assert {(symbol, trade_id) for _, symbol, trade_id in self.store._fills} == there_fills
+        there_fills = {fill.key for symbol in SYMBOLS for fill in self.exchange.engine.fills(ACCOUNT, symbol)}
+        assert self.store._fills.keys() == there_fills
         self._check_nothing_left({name for name, order in known.items() if not order.status.is_terminal})
 
     def _check_nothing_left(self, live: set[str]) -> None:
@@ -271,8 +269,8 @@ class Storm:
 
     def _fills_by_order(self) -> dict[str, dict[str, Decimal]]:
         by_order: dict[str, dict[str, Decimal]] = {}
-        for (_, _, trade_id), (_, fill) in self.store._fills.items():
-            by_order.setdefault(fill.client_order_id, {})[trade_id] = fill.quantity
+        for _, fill in self.store._fills.values():
+            by_order.setdefault(fill.client_order_id, {})[fill.trade_id] = fill.quantity
         return by_order
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from naive_daemon.domain.events import OrderFilled
+from naive_daemon.domain.events import FillKey, OrderFilled
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.client import AccountSnapshot, ExchangeOrder
@@ -45,19 +45,19 @@ others = st.builds(
 
 @settings(max_examples=200)
 @given(st.lists(fills | others, max_size=40))
-def test_in_the_books_each_trade_counts_once_and_what_is_over_never_lives_again(events: list[OrderFilled]) -> None:
+def test_in_the_books_each_trade_counts_once_for_each_order_and_what_is_over_never_lives_again(
+    events: list[OrderFilled],
+) -> None:
     books = OrderBooks()
     for number in range(1, 5):
         books.put(make_order(number))
-    first: dict[str, OrderFilled] = {}
+    first: dict[FillKey, OrderFilled] = {}
     over: set[str] = set()
     for event in events:
         outcome = books.apply(event)
         if isinstance(event, OrderFilled):
-            known = first.setdefault(event.trade_id, event)
-            assert isinstance(outcome, Contradiction) == (
-                (known.client_order_id, known.quantity) != (event.client_order_id, event.quantity)
-            )
+            known = first.setdefault(event.key, event)
+            assert isinstance(outcome, Contradiction) == (known.quantity != event.quantity)
         over |= {name for number in range(1, 5) if (name := make_order(number).client_order_id) not in books.live}
         assert not over & books.live.keys()
         assert {order.client_order_id: order for order in books.live_of("AAAQ")} == dict(books.live)

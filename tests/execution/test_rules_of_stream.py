@@ -184,6 +184,15 @@ def test_a_trade_id_twice_with_other_data_is_told_and_does_not_count(logs: list[
     assert [entry["log_level"] for entry in logs if entry["event"] == "promise broken"] == ["error"]
 
 
+def test_a_trade_of_two_of_our_orders_with_each_other_counts_for_both(logs: list[Any]) -> None:
+    desk = Desk().start().open(BUY, SELL).tell(filled(BUY, "4", "7"), filled(SELL, "4", "7"))
+    assert [desk.journaled(order).filled for order in (BUY, SELL)] == [Decimal(4)] * 2
+    assert desk.store.load_account(ACCOUNT).fills_count == 2
+    assert "promise broken" not in [entry["event"] for entry in logs]
+    back(desk.tell(LOST)).tell(filled(BUY, "4", "7"), filled(SELL, "4", "7"))
+    assert [desk.journaled(order).filled for order in (BUY, SELL)] == [Decimal(4)] * 2
+
+
 def test_a_cancel_refused_because_the_order_has_just_filled_ends_as_filled() -> None:
     for events in ([filled(BUY), cancel_refused(BUY)], [cancel_refused(BUY), filled(BUY)]):
         desk = Desk().start().open(BUY).cancel(BUY)

@@ -18,7 +18,7 @@ from naive_daemon.market.generated_instruments import GENERATED_LISTINGS
 from tests.exchange.local_exchange import LocalExchange
 from tests.exchange.trader import Trader
 from tests.integration.binance_desk import settings as scripted_settings
-from tests.integration.scripted_binance import ScriptedBinance
+from tests.integration.scripted_binance import ScriptedBinance, known, own_trade
 
 ORDERS = 8
 START_MS = 1_700_000_000_000
@@ -82,6 +82,36 @@ def test_every_order_comes_once_with_its_fills(
         if number % 3 == 1:
             assert report.order.status is OrderStatus.CANCELLED
     assert sum(len(report.fills) for report in reports) >= 2
+
+
+@pytest.mark.parametrize("page", [2, 3, 5, 1_000])
+def test_of_a_trade_with_oneself_both_orders_have_their_fill_without_being_asked_for_one_by_one(
+    server: ScriptedBinance, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr(history, "PAGE", page)
+    monkeypatch.setattr(history, "TOGETHER_MIN", 1)
+    names = {7: "buy", 8: "sell"}
+    orders = [known(orderId=each, clientOrderId=names[each], executedQty="1.000", status="FILLED") for each in names]
+    trades = [{**own_trade(number, "0.25"), "orderId": each} for number in (1, 2, 3, 4) for each in names]
+    asked: list[int] = []
+
+    def own_trades(parameters: dict[str, str]) -> tuple[int, Any]:
+        of, first = int(parameters.get("orderId", 0)), int(parameters["fromId"])
+        asked.append(of)
+        found = [trade for trade in trades if trade["id"] >= first and of in (0, trade["orderId"])]
+        return 200, found[: int(parameters["limit"])]
+
+    server.rest["GET /api/v3/allOrders"] = lambda parameters: (
+        200,
+        [each for each in orders if each["orderId"] >= int(parameters.get("orderId", 0))][:page],
+    )
+    server.rest["GET /api/v3/myTrades"] = own_trades
+    reports = reader(scripted_settings(server.host)).reports("BTCUSDT", 1, lambda _: True)
+    assert [(each.client_order_id, [fill.trade_id for fill in each.fills]) for each in reports] == [
+        ("buy", ["1", "2", "3", "4"]),
+        ("sell", ["1", "2", "3", "4"]),
+    ]
+    assert not any(asked[asked.index(0) :]), "from its first trade on all are read at once"
 
 
 def test_from_an_order_on_and_only_what_is_wanted(settings: Binance) -> None:

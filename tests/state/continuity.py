@@ -37,7 +37,7 @@ def _of_orders(before: list[Row], after: list[Row]) -> Iterator[str]:
 
 
 def _of_fills(before: list[Row], after: list[Row]) -> Iterator[str]:
-    for name, old, new in _pairs(before, after, lambda row: (row["symbol"], row["trade_id"])):
+    for name, old, new in _pairs(before, after, lambda row: (row["symbol"], row["trade_id"], row["client_order_id"])):
         if new != old:
             yield f"fill {name} was {old}, and is {new}"
 

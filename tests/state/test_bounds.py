@@ -22,7 +22,7 @@ from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.binance.delivery import KEYS_MAX, Delivery
 from naive_daemon.exchange.binance.oddity import Oddities
-from naive_daemon.exchange.binance.reading import Told
+from naive_daemon.exchange.binance.reading import fill_told
 from naive_daemon.exchange.paper.engine import HISTORY_LIMIT, PaperEngine
 from naive_daemon.exchange.paper.history import History
 from naive_daemon.execution.memory_journal import MemoryJournal
@@ -64,7 +64,7 @@ def test_what_each_of_a_thousand_accounts_keeps_of_what_is_over_takes_few_bytes(
             books.put(order)
             fill = fill_of(order, number)
             books.apply(fill)
-            delivery.events([Told(fill, ("trade", SYMBOL, number))])
+            delivery.events([fill_told(fill)])
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -18,12 +18,19 @@ from tests.unit.account_desk import ACCOUNT, INSTRUMENTS, cycle, order
 
 
 def fill(
-    number: int, quantity: str, price: str = "10", *, commission: str = "0", asset: str = "BNB", time_ns: int = 1
+    number: int,
+    quantity: str,
+    price: str = "10",
+    *,
+    commission: str = "0",
+    asset: str = "BNB",
+    time_ns: int = 1,
+    of: str = "id1",
 ) -> OrderFilled:
     return OrderFilled(
         account=ACCOUNT,
         symbol="AAAQ",
-        client_order_id="id1",
+        client_order_id=of,
         exchange_order_id="9",
         trade_id=f"t{number}",
         price=Decimal(price),
@@ -148,6 +155,7 @@ def test_orders_give_the_position_that_their_fills_have_made(
             commission=str(Decimal(quantity * commission) / 100_000),
             asset="AAA" if in_base else "BNB",
             time_ns=number + 1,
+            of=f"id{number}",
         )
         buy = order(number, quantity=str(event.quantity), created_ns=number + 1)
         by_fills.take(buy.key, PositionFill(Side.BUY, event))
@@ -155,13 +163,13 @@ def test_orders_give_the_position_that_their_fills_have_made(
     if sold:
         part = Decimal(bought[0][0]) * sold / 10_000
         sell = order(99, Side.SELL, quantity=str(part), created_ns=99)
-        event = fill(99, str(part), "12", time_ns=99)
+        event = fill(0, str(part), "12", time_ns=99, of="id99")
         by_fills.take(sell.key, PositionFill(Side.SELL, event))
         orders.append(sell.apply(event))
     by_orders.open(reversed(orders))
     (expected,), (found,) = by_fills.all(), by_orders.all()
     assert found.quantity == expected.quantity
-    assert found.trade_ids == expected.trade_ids
+    assert found.fill_ids == expected.fill_ids
     assert (found.opened_ns, found.updated_ns) == (expected.opened_ns, expected.updated_ns)
     for exact, near in ((expected.entry_price, found.entry_price), (expected.realised_pnl, found.realised_pnl)):
         assert abs(exact - near) <= abs(exact) * Decimal("1e-24")

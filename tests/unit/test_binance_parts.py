@@ -5,6 +5,7 @@ import threading
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 import structlog
 
@@ -18,7 +19,7 @@ from naive_daemon.exchange.binance.endpoints import NETWORKS, account_endpoints,
 from naive_daemon.exchange.binance.exchange_time import ExchangeTime
 from naive_daemon.exchange.binance.loop_thread import LoopThread
 from naive_daemon.exchange.binance.oddity import KINDS_MAX, Oddities
-from naive_daemon.exchange.binance.reading import Told
+from naive_daemon.exchange.binance.reading import Told, fill_told
 from naive_daemon.exchange.binance.trouble import Troubles
 from naive_daemon.exchange.binance.wire import WireError, amount, positive
 from naive_daemon.execution.client import ClientTrouble
@@ -125,11 +126,20 @@ def test_a_trade_id_that_comes_with_other_data_counts_once_and_is_noted() -> Non
     told: list[Any] = []
     oddities = Oddities(structlog.get_logger())
     delivery = Delivery(told.append, oddities)
-    delivery.events([Told(fill("2"), ("trade", "AAAQ", 1)), Told(fill("2"), ("trade", "AAAQ", 1))])
+    delivery.events([fill_told(fill("2")), fill_told(fill("2"))])
     assert oddities.counts() == {}
-    delivery.events([Told(fill("3"), ("trade", "AAAQ", 1))])
+    delivery.events([fill_told(fill("3"))])
     assert oddities.counts() == {"trade id again with other data: AAAQ": 1}
     assert told == [fill("2")]
+
+
+def test_one_trade_of_two_orders_is_delivered_for_each() -> None:
+    told: list[Any] = []
+    oddities = Oddities(structlog.get_logger())
+    bought, sold = fill("2"), msgspec.structs.replace(fill("2"), client_order_id="b")
+    Delivery(told.append, oddities).events(fill_told(each) for each in (bought, sold, bought, sold))
+    assert told == [bought, sold]
+    assert oddities.counts() == {}
 
 
 def test_rule_11_balances_are_delivered_in_the_order_of_their_times() -> None:

@@ -13,14 +13,21 @@ EMPTY = Position(position_id="main/BNBUSDT/1/1", account="main", symbol="BNBUSDT
 
 
 def fill(
-    side: Side, price: str, quantity: str, trade_id: str, *, commission: str = "0", asset: str = "BNB"
+    side: Side,
+    price: str,
+    quantity: str,
+    trade_id: str,
+    *,
+    commission: str = "0",
+    asset: str = "BNB",
+    of: str = "a",
 ) -> PositionFill:
     return PositionFill(
         side,
         OrderFilled(
             account="main",
             symbol="BNBUSDT",
-            client_order_id="a",
+            client_order_id=of,
             exchange_order_id="1",
             trade_id=trade_id,
             price=Decimal(price),
@@ -59,6 +66,13 @@ def test_commission_in_another_asset_leaves_the_position_alone() -> None:
 def test_a_fill_counts_once() -> None:
     once = held(fill(Side.BUY, "100", "2", "1"))
     assert once.apply(fill(Side.BUY, "100", "2", "1")) is once
+
+
+def test_a_cycle_whose_sell_meets_its_own_buy_has_bought_and_sold() -> None:
+    buy, sell = fill(Side.BUY, "100", "2", "1", of="buy"), fill(Side.SELL, "100", "2", "1", of="sell")
+    position = held(fill(Side.BUY, "90", "2", "0", of="buy"), buy, sell)
+    assert (position.quantity, position.entry_price, position.realised_pnl) == (2, 95, 10)
+    assert held(buy, sell, start=position) is position
 
 
 def test_a_short_position_is_below_nothing_and_gains_when_the_price_falls() -> None:

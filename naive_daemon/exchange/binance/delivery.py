@@ -21,7 +21,7 @@ from naive_daemon.execution.client import AccountSnapshot
 
 KEYS_MAX = 2_000
 
-_Essence = tuple[str, Decimal, Decimal]
+_Essence = tuple[Decimal, Decimal]
 
 
 class Delivery:
@@ -86,4 +86,4 @@ class Delivery:
 
 def _essence(event: AccountEvent) -> _Essence | None:
     """Give what must be the same whenever a fill is told; None for what is no fill."""
-    return (event.client_order_id, event.price, event.quantity) if isinstance(event, OrderFilled) else None
+    return (event.price, event.quantity) if isinstance(event, OrderFilled) else None

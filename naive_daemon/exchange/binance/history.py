@@ -152,16 +152,18 @@ class BinanceHistory:
         raise UnreachableError(f"Binance's trades of order {order.client_order_id} do not add up to what is filled")
 
     async def _trades(self, rest: Rest, place: Parameters, first_id: int = 0) -> Collection[OwnTrade]:
-        trades: dict[int, OwnTrade] = {}
+        """Read trades from an id on; an account that trades with itself has two of the same id."""
+        trades: dict[tuple[int, int], OwnTrade] = {}
+        first = first_id
         while True:
             # From the first one on: without it the newest are given.
-            first = str(max(trades, default=first_id - 1) + 1)
-            parameters = (*place, ("fromId", first), ("limit", str(PAGE)))
+            parameters = (*place, ("fromId", str(first)), ("limit", str(PAGE)))
             page = await self._ask(rest, "/api/v3/myTrades", parameters, list[OwnTrade])
-            fresh = {trade.id: trade for trade in page if trade.id not in trades}
-            trades |= fresh
-            if len(page) < PAGE or not fresh:
+            trades |= {(trade.id, trade.order_id): trade for trade in page}
+            last = max((trade.id for trade in page), default=-1)
+            if len(page) < PAGE or last < first:
                 return trades.values()
+            first = last if last > first else last + 1  # a page may end between two of the same id
 
     def _read(self, known: list[KnownOrder]) -> tuple[ExchangeOrder, ...]:
         orders = (self._reader.order(each) for each in sorted(known, key=lambda each: each.order_id))

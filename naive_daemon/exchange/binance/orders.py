@@ -23,7 +23,7 @@ from naive_daemon.exchange.binance.budget import Cost, Priority
 from naive_daemon.exchange.binance.delivery import Delivery
 from naive_daemon.exchange.binance.oddity import Oddities
 from naive_daemon.exchange.binance.questions import AskError, Questions
-from naive_daemon.exchange.binance.reading import Reader, Told
+from naive_daemon.exchange.binance.reading import Reader, Told, fill_told
 from naive_daemon.exchange.binance.request import Request
 from naive_daemon.exchange.binance.sender import NOT_CONNECTED, Sender
 from naive_daemon.exchange.binance.signal import (
@@ -237,7 +237,7 @@ def _events_of(account: str, report: OrderReport) -> list[Told]:
         time_ns=order.time_ns,
     )
     told = [Told(accepted, None)] if order.status is not OrderStatus.REJECTED else []
-    told += [Told(fill, ("trade", fill.symbol, int(fill.trade_id))) for fill in report.fills]
+    told += [fill_told(fill) for fill in report.fills]
     ending = ending_of(order.status)
     if ending is not None:
         told.append(

@@ -49,6 +49,11 @@ class Told(msgspec.Struct, frozen=True):
     key: tuple[object, ...] | None
 
 
+def fill_told(fill: OrderFilled) -> Told:
+    """Give a fill as it is told, whichever way it came: two orders of an account may have one trade id."""
+    return Told(fill, ("trade", fill.symbol, fill.client_order_id, fill.trade_id))
+
+
 class Reader:
     """Reads for one account. `instruments`: by symbol; others' symbols and assets are passed over."""
 
@@ -85,7 +90,7 @@ class Reader:
                 time_ns=time_ns,
                 is_maker=False,  # what is filled by its own placing takes
             )
-            told.append(Told(event, ("trade", placed.symbol, fill.trade_id)))
+            told.append(fill_told(event))
         ending = ending_of(STATUSES.get(placed.status))
         if ending is not None:
             told.append(
@@ -194,10 +199,10 @@ class Reader:
             self._oddities.note("unknown symbol", report.s)
             return []
         client_order_id = report.C or report.c
-        key: tuple[object, ...] = ("execution", report.s, report.i, report.x, report.I, report.T)
         if report.x == "TRADE":
-            return [Told(self._fill(report, client_order_id), ("trade", report.s, report.t))]
+            return [fill_told(self._fill(report, client_order_id))]
         event = self._change(report, client_order_id)
+        key = ("execution", report.s, report.i, report.x, report.I, report.T)
         return [] if event is None else [Told(event, key)]
 
     def _change(self, report: ExecutionReport, client_order_id: str) -> AccountEvent | None:

@@ -43,7 +43,7 @@ class Status(enum.StrEnum):
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True):
-    """One trade of an order; `trade_id` is unique over all symbols."""
+    """One order's side of a trade; `trade_id` is unique over all symbols, and the same for the other side's order."""
 
     trade_id: int
     order_id: int

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from psycopg import Connection
 
-from naive_daemon.domain.events import OrderFilled
+from naive_daemon.domain.events import FillKey, OrderFilled
 from naive_daemon.domain.order import CycleKey, Order
 from naive_daemon.execution.journal_store import (
     AccountJournal,
@@ -165,15 +165,14 @@ class _Batch:
 
     def __init__(self, entries: Sequence[JournalEntry]) -> None:
         self._orders: dict[str, Order] = {}
-        self._fills: dict[tuple[str, str, str], FillRecord] = {}
+        self._fills: dict[FillKey, FillRecord] = {}
         self._cycles: dict[CycleKey, Cycle] = {}
         for entry in entries:
             match entry:
                 case OrderRecorded(order, event):
                     self._add_order(order)
                     if isinstance(event, OrderFilled):
-                        fill = FillRecord.of(order, event)
-                        self._fills.setdefault((fill.account, fill.symbol, fill.trade_id), fill)
+                        self._fills.setdefault(event.key, FillRecord.of(order, event))
                 case CycleRecorded(cycle):
                     known = self._cycles.get(cycle.key)
                     self._cycles[cycle.key] = cycle if known is None else merge_cycle(cycle, known)

@@ -114,7 +114,7 @@ class OrderRow(Base):
 
 
 class FillRow(Base):
-    """A fill: counted once, by the exchange's trade id."""
+    """A fill: counted once, by its order and the exchange's trade id, which two orders may have."""
 
     __tablename__ = "fills"
     __table_args__ = (
@@ -126,7 +126,7 @@ class FillRow(Base):
     account: Mapped[KeyName]
     symbol: Mapped[KeyName]
     trade_id: Mapped[KeyName]
-    client_order_id: Mapped[Name] = mapped_column(ForeignKey("orders.client_order_id"))
+    client_order_id: Mapped[KeyName] = mapped_column(ForeignKey("orders.client_order_id"))
     exchange_order_id: Mapped[Name | None]
     side: Mapped[Name]
     price: Mapped[Money]

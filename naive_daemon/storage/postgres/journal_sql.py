@@ -42,7 +42,7 @@ SELECT account, symbol, trade_id, client_order_id, exchange_order_id, side, pric
 FROM json_to_recordset(%(fills)s::json) AS r(
     account text, symbol text, trade_id text, client_order_id text, exchange_order_id text, side text,
     price numeric, quantity numeric, commission numeric, commission_asset text, is_maker boolean, time_ns bigint)
-ON CONFLICT (account, symbol, trade_id) DO NOTHING
+ON CONFLICT (account, symbol, trade_id, client_order_id) DO NOTHING
 """,
     "cycles": """
 INSERT INTO cycles AS known (

@@ -11,7 +11,7 @@ from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.events import AccountEvent, BalanceUpdated, OrderFilled
 from naive_daemon.exchange.binance.backoff import Backoff
 from naive_daemon.exchange.binance.delivery import Delivery
-from naive_daemon.exchange.binance.reading import Told
+from naive_daemon.exchange.binance.reading import Told, fill_told
 from naive_daemon.execution.client import AccountSnapshot, Reconnected, Reconnecting
 from tests.simulation.exchange.network import NOTICED_AT_ONCE, Line, Network
 
@@ -128,7 +128,7 @@ class Stream:
     def _take(self, event: AccountEvent) -> None:
         if self._is_over():
             return
-        told = Told(event, _key(event))
+        told = fill_told(event) if isinstance(event, OrderFilled) else Told(event, _key(event))
         if self._buffer is not None:
             self._buffer.append(told)
         else:
@@ -136,9 +136,7 @@ class Stream:
 
 
 def _key(event: AccountEvent) -> tuple[object, ...] | None:
-    """Tell one happening from every other, as the real reader does."""
-    if isinstance(event, OrderFilled):
-        return ("trade", event.symbol, int(event.trade_id))
+    """Tell one happening that is no fill from every other, as the real reader does."""
     if isinstance(event, BalanceUpdated):
         return None
     return ("execution", type(event).__name__, event.client_order_id, event.time_ns)

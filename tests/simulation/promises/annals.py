@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from naive_daemon.domain.cycle import Cycle, CycleResult
-from naive_daemon.domain.events import OrderFilled
+from naive_daemon.domain.events import FillKey, OrderFilled
 from naive_daemon.domain.order import CycleKey, Order, OrderStatus
 from naive_daemon.domain.side import Side
 
@@ -101,7 +101,7 @@ class Annals:
         self.orders: dict[str, OrderAnnals] = {}
         self.cycles: dict[CycleKey, CycleAnnals] = {}
         self.symbols: defaultdict[tuple[str, str], SymbolAnnals] = defaultdict(SymbolAnnals)
-        self.fills: dict[tuple[str, str, str], OrderFilled] = {}
+        self.fills: dict[FillKey, OrderFilled] = {}
 
     def symbol(self, key: CycleKey) -> SymbolAnnals:
         """Give the annals of a cycle's symbol."""

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from naive_daemon.domain.events import OrderAccepted, OrderFilled
+from naive_daemon.domain.events import FillKey, OrderAccepted, OrderFilled
 from naive_daemon.domain.order import CycleKey, Order
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class AtExchange:
     def __init__(self) -> None:
         self.arrived: dict[str, Order] = {}
         self.live: dict[Slot, str] = {}
-        self.made: dict[tuple[str, str, str], OrderFilled] = {}
+        self.made: dict[FillKey, OrderFilled] = {}
         self.strangers: list[OrderFilled] = []
         self._left: dict[str, Decimal] = {}
 
@@ -43,7 +43,7 @@ class AtExchange:
             self.strangers.append(fill)
             return False
         left = self._left[fill.client_order_id] = left - fill.quantity
-        self.made[fill.account, fill.symbol, fill.trade_id] = fill
+        self.made[fill.key] = fill
         if not left:
             self.take_end(fill.client_order_id)
         return left < 0

@@ -325,7 +325,7 @@ BREACHES: dict[Callable[[History], None], str] = {
     fill_with_another_commission: "every fill is one that the exchange has made",
     fill_counted_twice: "a position is the sum of its fills",
     fill_lost_from_the_order: "a position is the sum of its fills",
-    two_fills_of_one_trade: "a trade id names one fill",
+    two_fills_of_one_trade: "a trade id names one fill of an order",
     order_that_opens_again: "what is over never opens again",
     end_that_is_taken_back: "what is over never opens again",
     entry_while_it_drains: "a symbol that is off or drains places no entry",

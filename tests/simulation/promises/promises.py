@@ -243,14 +243,13 @@ class Promises:
         naive_rules.buys_for_the_budget(order, cycle, instrument)
 
     def _take_fill(self, known: OrderAnnals, cycle: CycleAnnals, fill: OrderFilled) -> None:
-        key = (fill.account, fill.symbol, fill.trade_id)
-        former = self.annals.fills.get(key)
+        former = self.annals.fills.get(fill.key)
         if former is not None:
             safety.fill_counts_once(fill, former)
             return
         if not self._plan.own_exchange:
-            safety.fill_was_made(fill, self._at_exchange.made.get(key))
-        self.annals.fills[key] = fill
+            safety.fill_was_made(fill, self._at_exchange.made.get(fill.key))
+        self.annals.fills[fill.key] = fill
         known.filled += fill.quantity
         cycle.take_fill(known.first.side, fill)
 

@@ -134,8 +134,8 @@ def risks_no_more_than_the_budget(order: Order, cycle: CycleAnnals) -> None:
 
 
 def fill_counts_once(fill: OrderFilled, known: OrderFilled) -> None:
-    """Fills are unique by trade id: what comes again is the same fill."""
-    demand(_facts(fill) == _facts(known), "a trade id names one fill", f"{fill}, first {known}")
+    """Fills are unique by order and trade id: what comes again is the same fill."""
+    demand(_facts(fill) == _facts(known), "a trade id names one fill of an order", f"{fill}, first {known}")
 
 
 def fill_was_made(fill: OrderFilled, made: OrderFilled | None) -> None:
