@@ -27,7 +27,7 @@ from naive_daemon.storage.postgres.newest_orders import newest_orders
 from naive_daemon.storage.postgres.purge import purged_before_ns
 from naive_daemon.storage.postgres.session import Session
 from naive_daemon.storage.postgres.settings import OperatorSettings
-from naive_daemon.storage.postgres.venue import bind_venue, refuse_added
+from naive_daemon.storage.postgres.venue import bind_venue
 from naive_daemon.trading.account_opener import AccountRefused, OpenedAccount, Opening, Tell
 from naive_daemon.venues import Venue
 
@@ -70,7 +70,6 @@ class Openings:
         """Open the configured account on this thread, with a journal that holds its lock; raises what is wrong."""
         settings = AccountSettings(name=self._config.account)
         try:
-            refuse_added(self._session, settings.name)
             opened = self._first = self._find_out(settings, journal, shall_end)
         finally:
             self._session.close()
