@@ -9,8 +9,10 @@ nobody wants any more is given back.
 
 import threading
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
+import msgspec
 import structlog
 
 from naive_daemon.config import Config
@@ -115,8 +117,12 @@ class Openings:
         self._threads.add(thread)
 
     def opened(self, account: str) -> OpenedAccount | None:
-        """Give what the last opening gave, if it was not given back."""
+        """Give what the last opening gave, if it was not given back, with the maker fee as it is now."""
         return self._opened.get(account)
+
+    def note_fee(self, account: str, maker_fee: Decimal) -> None:
+        """Know what the orders of an opened account pay now."""
+        self._opened[account] = msgspec.structs.replace(self._opened[account], maker_fee=maker_fee)
 
     def is_under_way(self, account: str) -> bool:
         """Say whether a thread still opens the account, abandoned or not."""
