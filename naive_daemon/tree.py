@@ -81,7 +81,8 @@ class ControlPorts(msgspec.Struct, frozen=True, kw_only=True):
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """What the tree needs of the world. `open_*` are called at each start of the actor that owns the result.
 
-    `account` is the configured one. `opener` finds out whether an account may be traded; None where each is there at
+    `account` is the configured one. `instruments`: by symbol, with the filters of now; whoever asks the exchange writes
+    them. `opener` finds out whether an account may be traded; None where each is there at
     once. `make_player` makes whoever brings the market to the feeds: the player of a source, or a live market.
     `prices` is what the feeds write. `candles` makes who has a symbol's candles, and
     `signaller` is who has signals.
@@ -185,8 +186,7 @@ def _trading(ports: Ports) -> Supervisor:
 
 def _context_of(ports: Ports) -> ContextOf:
     def context_of(account: str, symbol: str, fee: Decimal) -> SymbolContext | str:
-        instrument = ports.instruments.get(symbol)
-        if instrument is None:
+        if symbol not in ports.instruments:
             return f"the exchange does not list {symbol}"
         return SymbolContext(
             account=account,
@@ -194,7 +194,7 @@ def _context_of(ports: Ports) -> ContextOf:
             owner=ports.owner,
             exchange=ports.exchange.name,
             cycle_floor=ports.cycle_floor,
-            instrument=instrument,
+            instruments=ports.instruments,
             fee=fee,
             trader_restarts=ports.trader_restarts,
             trader_period_s=ports.trader_period_s,

@@ -4,7 +4,7 @@ Called by whoever opens accounts, on a thread that may wait. What goes wrong is 
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Protocol
 
 import structlog
@@ -112,7 +112,7 @@ class BinanceVenue:
     def __init__(
         self,
         config: Config,
-        instruments: Mapping[str, Instrument],
+        instruments: MutableMapping[str, Instrument],
         clock: Clock,
     ) -> None:
         from naive_daemon.exchange.binance.endpoints import venue_name  # noqa: PLC0415 - slow to load

@@ -80,7 +80,7 @@ class World:
         self.config = config
         self.clock = clock
         check_market(config)
-        self.instruments = list_instruments(config, clock)
+        self.instruments = dict(list_instruments(config, clock))  # one for all: who asks the exchange writes it
         self._recording = recording
         self._is_alone = is_alone
         self._servers = Servers(config, clock)

@@ -48,7 +48,8 @@ def add(
     """Switch a fault on, or do once what is no state: a restart, a halt, a revoked key.
 
     Kinds: latency, drop, lost-answer, disconnect, disconnect-after, error, error-after, 429, 418, timestamp, not-found;
-    of events duplicate, reorder, stall; once cut, server-shutdown, restart, halt, resume, delist, revoke, clock-skew.
+    of events duplicate, reorder, stall; once cut, server-shutdown, restart, halt, resume, delist, filters, revoke,
+    clock-skew.
     Places: order.place, order.cancel, order.status, account, market, stream, user, all, account:NAME (all requests of
     that account), or the name of an operation.
 
@@ -56,6 +57,7 @@ def add(
       naive-daemon exchange fault add latency --value 20-200
       naive-daemon exchange fault add error-after --where order.place --probability 0.2
       naive-daemon exchange fault add restart --value 5
+      naive-daemon exchange fault add filters --value "BTCUSDT tick_size=0.1 min_notional=10"
 
     """
     wish = {

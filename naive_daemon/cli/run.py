@@ -1,8 +1,9 @@
 """`naive-daemon run`."""
 
+import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -14,6 +15,8 @@ from naive_daemon.cli.symbols import SymbolType, check_known
 from naive_daemon.domain.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from naive_daemon.config import Config
     from naive_daemon.config.section import Section
     from naive_daemon.logs import LogLevel
@@ -117,8 +120,11 @@ def logging_to_terminal(options: Options, config: "Config", *, quiet: bool = Fal
 
     def reopen_log() -> None:
         file = config.log.file
-        if file is not None and (file.is_file() or not file.exists()):  # nobody moves a pipe or a terminal away
-            stream.swap(open_log_file(file)).close()
+        if file is None or not _may_be_moved(file):
+            return
+        former = stream.swap(open_log_file(file))
+        with suppress(OSError):  # its disk is full: the lines that it could not take are counted already
+            former.close()
 
     set_level(config.log.level)
     try:
@@ -133,6 +139,14 @@ def logging_to_terminal(options: Options, config: "Config", *, quiet: bool = Fal
                 stream.swap(former)
     finally:
         stream.close()  # what is said after this, an error's one line, stands below the log
+
+
+def _may_be_moved(file: "Path") -> bool:
+    """Say whether somebody may move a log file away: nobody does with a pipe or a terminal."""
+    try:
+        return stat.S_ISREG(file.stat().st_mode)
+    except OSError:  # to open it makes it, or says what is wrong
+        return True
 
 
 def reload_config(load: "Callable[[], Config]", running: "Config", terminal: Terminal) -> None:

@@ -171,7 +171,8 @@ def _print(standing: Standing) -> None:
         )
         for row in standing.symbols
     ]  # fmt: skip
-    several = len({*(row.account for row in standing.symbols), *(one.account for one in standing.accounts)}) > 1
+    above = [one.account for one in standing.accounts] or [standing.daemon.account]
+    several = len({*(row.account for row in standing.symbols), *above}) > 1
     first = 0 if several else 1
     print_table(_COLUMNS[first:], [row[first:] for row in rows])
     for reason, symbols in _held(standing.symbols, with_account=several).items():

@@ -94,7 +94,7 @@ class Binance(Section):
         gt=0,
         le=86_400,
         allow_inf_nan=False,
-        description="How often it is asked which symbols are halted, and what time it is.",
+        description="How often it is asked which symbols are halted, by which filters they trade, and what time it is.",
     )
 
     @model_validator(mode="after")

@@ -83,6 +83,10 @@ class OrderExpired(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     filled: Decimal | None = None
 
 
+INSUFFICIENT = "insufficient balance"
+"""In the reason of an OrderRejected: less was free than the order wanted. Binance's word in a -2010."""
+
+
 class OrderRejected(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The order never came onto the book; `reason` is the exchange's, or the refusing limit's."""
 

@@ -40,7 +40,7 @@ from naive_daemon.strategy.protocol import (
     StrategyEvent,
     Wake,
 )
-from naive_daemon.strategy.result import cycle_result, entry_of, held, is_dust_refused, was_refused
+from naive_daemon.strategy.result import awaits_free, cycle_result, entry_of, exit_quantity, was_refused
 
 AVERAGES = Context(prec=28, rounding=ROUND_HALF_EVEN)
 LENGTH_MAX = 200
@@ -167,7 +167,6 @@ class EmaCrossStrategy:
             return _follow(event, sell)
         if sell is not None and sell.status is OrderStatus.FILLED:
             return (Finish(cycle_result(position, instrument, event.time_ns, CycleOutcome.COMPLETED)),)
-        quantity = _exit_quantity(position, instrument)
         stop = self._stop(position, buy)
         is_leaving = (
             sell is not None
@@ -177,6 +176,7 @@ class EmaCrossStrategy:
         )
         market = _market_price(event) if is_leaving else buy.price
         limit = exit_price(market or buy.price, instrument)
+        quantity = _exit_quantity(position, instrument, limit)
         if instrument.is_too_small(limit, quantity):
             # Too little to sell: it stays in the books as dust, and the cycle has a terminal state.
             has_sold = any(order.filled for order in position.orders_of(Side.SELL))
@@ -184,7 +184,7 @@ class EmaCrossStrategy:
             return (Finish(cycle_result(position, instrument, event.time_ns, outcome)),)
         if not is_leaving:
             return (Wake(below=stop),)
-        if market is None:
+        if market is None or awaits_free(position):
             return (Wake(next_trade=True),)
         reason = instrument.refusal(Side.SELL, limit, quantity)
         if reason is not None:
@@ -250,15 +250,12 @@ def _follow(event: StrategyEvent, sell: Order) -> tuple[Decision, ...]:
     return (Wake(below=too_low) if sell.status.is_resting else Wake(),)
 
 
-def _exit_quantity(position: Position, instrument: Instrument) -> Decimal:
-    """Give what to sell: all that is held, floored to the step, without dust once that was refused.
+def _exit_quantity(position: Position, instrument: Instrument, limit: Decimal) -> Decimal:
+    """Give what to sell: no more than the exchange takes in one order.
 
-    What is more than the exchange takes in one order can only be dust, as the entry was one order: it stays dust.
+    What is beyond that can only be dust, as the entry was one order: it stays dust.
     """
-    quantity = held(position, instrument)
-    if is_dust_refused(position):
-        quantity = EXACT.subtract(quantity, position.cycle.dust_in)
-    quantity = floor_to(quantity, instrument.step_size)
+    quantity = exit_quantity(position, instrument, limit)
     most = floor_to(instrument.max_quantity, instrument.step_size)
     return min(quantity, most) if most else quantity
 

@@ -26,7 +26,7 @@ from naive_daemon.strategy.protocol import (
     StrategyEvent,
     Wake,
 )
-from naive_daemon.strategy.result import cycle_result, entry_of, held, is_dust_refused, was_refused
+from naive_daemon.strategy.result import awaits_free, cycle_result, entry_of, exit_quantity, was_refused
 
 RETRY_MOVE_MIN = Decimal("0.001")
 """After a refusal the price must have moved by this ratio at least before it is tried again; so it never loops hot."""
@@ -104,8 +104,8 @@ def _entry_refusal(
     cycle = position.cycle
     exit_price = sell_price(limit, cycle.fee, cycle.settings.profit_interval, instrument.tick_size)
     received = EXACT.add(quantity * (ONE - cycle.fee), min(cycle.dust_in, ZERO))
-    exit_quantity = floor_to(received, instrument.step_size)
-    reason = instrument.refusal(Side.SELL, exit_price, exit_quantity)
+    sellable = floor_to(received, instrument.step_size)
+    reason = instrument.refusal(Side.SELL, exit_price, sellable)
     return None if reason is None else f"what is bought could not be sold: {reason}"
 
 
@@ -123,16 +123,21 @@ def _while_selling(
         return _rebuy_or_wait(event, position, buy)
     if sell is not None and sell.status is OrderStatus.FILLED:
         return (Finish(cycle_result(position, instrument, event.time_ns, CycleOutcome.COMPLETED)),)
-    quantity = floor_to(_sellable(position, instrument), instrument.step_size)
     limit = sell_price(buy.price, position.cycle.fee, position.cycle.settings.profit_interval, instrument.tick_size)
+    quantity = exit_quantity(position, instrument, limit)
     if instrument.is_too_small(limit, quantity):
         # Too little to sell: it stays in the books as dust, and the cycle has a terminal state.
         has_sold = any(order.filled for order in position.orders_of(Side.SELL))
         outcome = CycleOutcome.COMPLETED if has_sold else CycleOutcome.ABANDONED
         return (Finish(cycle_result(position, instrument, event.time_ns, outcome)),)
     # An exit that was refused or taken off the book: once more when the price has moved, at most that often. One that
-    # was refused with dust in it leaves at once without: that happens once in a cycle.
-    waiting = () if _had_dust(position, sell, quantity) else _wait_for_move(event, position, sell)
+    # was refused for more than there is leaves at once with less; each time with less, so that comes to an end.
+    if sell is not None and was_refused(sell) and sell.quantity > quantity:
+        waiting: tuple[Decision, ...] = ()
+    elif awaits_free(position):
+        waiting = (Wake(next_trade=True),)
+    else:
+        waiting = _wait_for_move(event, position, sell)
     if waiting:
         return (*_rebuy_report(event, position, buy), *waiting)
     reason = instrument.refusal(Side.SELL, limit, quantity)
@@ -146,17 +151,6 @@ def _while_selling(
             _wake_when_moved(position, event.price),
         )
     return (Place(Side.SELL, limit, quantity), *_rebuy_or_wait(event, position, buy))
-
-
-def _sellable(position: Position, instrument: Instrument) -> Decimal:
-    """Give what to sell: all that is held; only what the cycle bought itself, once a sell with dust was refused."""
-    quantity = held(position, instrument)
-    return EXACT.subtract(quantity, position.cycle.dust_in) if is_dust_refused(position) else quantity
-
-
-def _had_dust(position: Position, sell: Order | None, quantity: Decimal) -> bool:
-    """Say whether the last sell was refused, and wanted more than the quantity that is there without dust."""
-    return sell is not None and was_refused(sell) and is_dust_refused(position) and sell.quantity > quantity
 
 
 def _rebuy_or_wait(event: StrategyEvent, position: Position, buy: Order) -> tuple[Decision, ...]:

@@ -37,13 +37,15 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
     Of the orders that were refused only the latest of each side are there; attempts are numbered all the same.
     `refused_price` is the market price at which an order was last refused; cleared when one is accepted. `signal` is
-    the last one that was heard, new or old; after a restart it is told again.
+    the last one that was heard, new or old; after a restart it is told again. `free` is what the account has free of
+    the base asset, read after the last order was refused for want of it; None while that is not known.
     """
 
     cycle: Cycle
     orders: tuple[Order, ...] = ()
     refused_price: Decimal | None = None
     signal: Signal | None = None
+    free: Decimal | None = None
 
     def orders_of(self, side: Side) -> tuple[Order, ...]:
         """Give all orders of one side by their attempts, which time cannot put in another order."""

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from naive_daemon.domain.cycle import CycleOutcome, CycleResult
+from naive_daemon.domain.events import INSUFFICIENT
 from naive_daemon.domain.instrument import Instrument
-from naive_daemon.domain.money import EXACT, ZERO, total
+from naive_daemon.domain.money import EXACT, ZERO, floor_to, total
 from naive_daemon.domain.order import Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.strategy.protocol import Position
@@ -46,6 +47,50 @@ def entry_of(position: Position) -> Order | None:
 def is_dust_refused(position: Position) -> bool:
     """Say whether a sell was refused while it may have held dust: somebody may have taken that from the account."""
     return position.cycle.dust_in > ZERO and any(was_refused(order) for order in position.orders_of(Side.SELL))
+
+
+def is_short(order: Order) -> bool:
+    """Say whether an order was refused because the account had less free than it wanted."""
+    return was_refused(order) and INSUFFICIENT in (order.reason or "")
+
+
+def awaits_free(position: Position) -> bool:
+    """Say whether the last sell was short, and nobody knows yet how much is free: the trader asks."""
+    sell = position.latest(Side.SELL)
+    return position.free is None and sell is not None and is_short(sell)
+
+
+def exit_quantity(position: Position, instrument: Instrument, limit: Decimal) -> Decimal:
+    """Give what to sell at `limit`, floored to the step: all that is held, without dust once that was refused.
+
+    After a sell that was short it is no more than what is free, unless that is too little to be sold: then nothing is
+    given up, for what is missing may only be reserved, and come back.
+    """
+    quantity = floor_to(_without_refused_dust(position, instrument), instrument.step_size)
+    sell = position.latest(Side.SELL)
+    if position.free is None or sell is None or not is_short(sell):
+        return quantity
+    free = floor_to(position.free, instrument.step_size)
+    return quantity if instrument.is_too_small(limit, free) else min(quantity, free)
+
+
+def withheld(position: Position, instrument: Instrument) -> Decimal:
+    """Give how much of what a cycle holds at its end the exchange would not sell: not there, or not free.
+
+    That is its dust, where a sell was refused that may have held it, and what it lacks, where a sell was short: the
+    whole steps of what it bought and did not sell.
+    """
+    left = held(position, instrument)
+    lack = ZERO
+    if any(is_short(order) for order in position.orders_of(Side.SELL)):
+        lack = max(ZERO, floor_to(_without_refused_dust(position, instrument), instrument.step_size))
+    dust = position.cycle.dust_in if is_dust_refused(position) else ZERO
+    return max(ZERO, min(left, EXACT.add(dust, lack)))
+
+
+def _without_refused_dust(position: Position, instrument: Instrument) -> Decimal:
+    quantity = held(position, instrument)
+    return EXACT.subtract(quantity, position.cycle.dust_in) if is_dust_refused(position) else quantity
 
 
 def cycle_result(position: Position, instrument: Instrument, time_ns: int, outcome: CycleOutcome) -> CycleResult:

@@ -14,7 +14,7 @@ from naive_daemon.domain.order import CycleKey
 from naive_daemon.domain.settings import Dust, TradeSettings
 from naive_daemon.execution.journal_store import OpenCycle, SymbolJournal
 from naive_daemon.strategy.protocol import Position
-from naive_daemon.strategy.result import cycle_result, is_dust_refused
+from naive_daemon.strategy.result import cycle_result, withheld
 from naive_daemon.trading.context import SymbolContext
 
 
@@ -63,14 +63,13 @@ class CycleBook:
 
     def end(self, position: Position) -> None:
         """Add what a cycle has brought, and what it could not sell."""
-        cycle, result = position.cycle, position.cycle.result
+        result = position.cycle.result
         if result is None:
             return
         self.completed += result.outcome is CycleOutcome.COMPLETED
         self.realised_pnl = EXACT.add(self.realised_pnl, result.realised_pnl)
         self.dust = EXACT.add(self.dust, result.dust_base)
-        if is_dust_refused(position):
-            self.withheld = EXACT.add(self.withheld, max(ZERO, min(cycle.dust_in, result.dust_base)))
+        self.withheld = EXACT.add(self.withheld, withheld(position, self._context.instrument))
 
     def _settled(self, key: CycleKey, settings: TradeSettings, started_ns: int) -> Cycle:
         """Give a cycle with these settings; its budget is a share of theirs, in 28 digits, half-even."""

@@ -8,7 +8,7 @@ import msgspec
 from naive_daemon.domain.account import AccountCondition, AccountSettings
 from naive_daemon.domain.errors import TransientError
 from naive_daemon.domain.limits import Safeguards
-from naive_daemon.domain.settings import SymbolSettings, TradingStatus
+from naive_daemon.domain.settings import SymbolSettings
 
 
 class ActualState(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,9 +57,6 @@ class DesiredStateStore(Protocol):
 
     def record_actual(self, states: Sequence[ActualState]) -> None:
         """Write what symbols really do, and notify whoever waits for it."""
-
-    def set_status(self, account: str, symbol: str, status: TradingStatus) -> None:
-        """Set the desired status."""
 
     def close(self) -> None:
         """Give up the connection; may be called twice."""

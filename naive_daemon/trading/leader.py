@@ -33,7 +33,7 @@ from naive_daemon.execution.journal_store import OpenCycle, SymbolJournal
 from naive_daemon.market.streams import StreamsStarted
 from naive_daemon.otp import Actor, Continue, Down, ExitReason, Intensity, Ref, RequestFailed, crash
 from naive_daemon.strategy.protocol import Position
-from naive_daemon.strategy.result import is_dust_refused
+from naive_daemon.strategy.result import is_dust_refused, withheld
 from naive_daemon.trading.cause import cause_text, end_of
 from naive_daemon.trading.context import SymbolContext
 from naive_daemon.trading.crew import Crew
@@ -265,7 +265,7 @@ class Leader(Actor):
         slot.position = position
         slot.is_finished = True
         self._book.end(position)
-        if is_dust_refused(position):
+        if is_dust_refused(position) or withheld(position, self._context.instrument):
             self.log.warning("dust not sold", dust=plain(self._book.withheld), base=self._context.instrument.base_asset)
         slot.successor = self._make_cycle(position.cycle.key.trader) if self._crew.is_replaced(slot) else None
         ended = (position.cycle, slot.successor) if slot.successor else (position.cycle,)

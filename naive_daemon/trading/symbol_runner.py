@@ -13,6 +13,7 @@ from naive_daemon import names
 from naive_daemon.execution.journal_messages import PassOn
 from naive_daemon.execution.messages import CancelSymbol, LeaveSymbol, SymbolEnded
 from naive_daemon.otp import (
+    KILL,
     Actor,
     ChildInfo,
     ChildStarted,
@@ -22,6 +23,7 @@ from naive_daemon.otp import (
     StartChild,
     TerminateChild,
     WhichChildren,
+    send_exit,
 )
 from naive_daemon.trading.cause import cause_text
 from naive_daemon.trading.context import ContextOf
@@ -132,9 +134,16 @@ class SymbolRunner:
             self.look_for(key, symbol)
 
     def wait_for_journal(self, key: SymbolKey, symbol: SymbolRecord) -> None:
-        """Have `Left` told once the journal has passed on the last that a symbol did, with every order of it."""
+        """Have `Left` told once the journal has passed on the last that a symbol did, with every order of it.
+
+        Its leader may hang, and outlive a supervisor that was killed: it does nothing more from here on.
+        """
         symbol.cancel_retry()
         symbol.state = "stopping"
+        for name in (names.symbol_supervisor(*key), names.traders(*key), names.leader(*key)):
+            left_over = self._actor.system.whereis(name)
+            if left_over is not None:
+                send_exit(left_over, KILL)
         self._actor.system.tell(names.JOURNAL, PassOn(names.SWITCHES, Left(key)))
 
     def pass_on(self, key: SymbolKey, message: CancelSymbol | LeaveSymbol | SymbolEnded) -> None:

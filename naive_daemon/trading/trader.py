@@ -4,8 +4,8 @@ Receives: trades it waits for (from the feed), signals of its strategy, OrderNot
 EntriesClosed and EntriesOpened (from the leader), EntriesHeld and EntriesReviewed (from the execution manager).
 Sends: PlaceIntent to the journal, CancelOrder through it to the execution manager, Await to the feed, reports to the
 leader, which journals cycles; EntriesHeard to the leader as well, behind its orders, through journal and execution
-manager. Every order is reported to the leader before it is journaled, and journaled before it is sent; so whoever takes
-over knows of it.
+manager; AskBalances to the exchange client once a sell was refused because less is free than it wanted. Every order is
+reported to the leader before it is journaled, and journaled before it is sent; so whoever takes over knows of it.
 State: its position, which is all a strategy decides from, the last signal in it. While entries are closed or held no
 buy leaves it, whatever the strategy decides; nor while the journal, the execution manager or the account is behind with
 what it has been told. Exits go out all the same.
@@ -13,6 +13,7 @@ Crashes when: the journal cannot tell a trader that takes over what its orders a
 too many others.
 """
 
+from decimal import Decimal
 from itertools import takewhile
 from typing import Any
 
@@ -50,8 +51,9 @@ from naive_daemon.strategy.protocol import (
     StrategyEvent,
     Wake,
 )
-from naive_daemon.strategy.result import was_refused
+from naive_daemon.strategy.result import awaits_free, was_refused
 from naive_daemon.trading.context import SymbolContext
+from naive_daemon.trading.free_base import FreeBase
 from naive_daemon.trading.hearing import Hearing
 from naive_daemon.trading.hindrances import Hindrances
 from naive_daemon.trading.order_log import log_event
@@ -103,6 +105,7 @@ class Trader(Actor):
         self._confirmations = 0
         self._is_pausing = False
         self._hindrances = Hindrances(self, context)
+        self._free_base = FreeBase(self, context, self._take_free)
         self._hearing = Hearing(self, context, strategy, position.cycle.settings)
 
     def log_context(self) -> dict[str, object]:
@@ -194,7 +197,7 @@ class Trader(Actor):
             return
         if isinstance(orders, RequestFailed):
             self.exit(crash(f"the journal does not say what became of the orders: {orders.reason}"))
-        self._position = msgspec.structs.replace(self._position, orders=orders)
+        self._position = msgspec.structs.replace(self._position, orders=orders, free=None)
         self._is_confirmed = True
         self._report()
         self._resume()
@@ -254,6 +257,19 @@ class Trader(Actor):
         if self._is_pausing:
             self._is_pausing = False
             self._await(Wake(next_trade=True))
+        self._ask_free(event.time_ns)
+
+    def _ask_free(self, time_ns: int) -> None:
+        """Ask how much can be sold where that is waited for; what is refused again and again pauses before it asks."""
+        sell = self._position.latest(Side.SELL)
+        if sell is not None and awaits_free(self._position) and not self._shall_pause(Side.SELL, time_ns):
+            self._free_base.ask(sell, time_ns)
+
+    def _take_free(self, refused: Order, free: Decimal) -> None:
+        """Decide again, knowing what is free, unless the leg has gone on since."""
+        if self._position.latest(Side.SELL) == refused and awaits_free(self._position):
+            self._position = msgspec.structs.replace(self._position, free=free)
+            self._resume()
 
     def _carry_out(self, decision: Decision, time_ns: int) -> None:
         match decision:
@@ -295,7 +311,9 @@ class Trader(Actor):
             created_ns=time_ns,
             updated_ns=time_ns,
         )
-        self._position = msgspec.structs.replace(position, orders=(*position.orders, order), refused_price=None)
+        self._position = msgspec.structs.replace(
+            position, orders=(*position.orders, order), refused_price=None, free=None
+        )
         self._refusal = None
         self._report()
         self._journal.tell(PlaceIntent(order, position.cycle.budget))

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from naive_daemon.domain.account import AccountCondition, AccountSettings
 from naive_daemon.domain.limits import KillCancel, KillSwitch, RiskLimits, Safeguards
@@ -21,9 +21,16 @@ from naive_daemon.trading.desired_state import ActualState, DesiredStateStore
 from tests.contract.doubles import settings_of
 from tests.trading.table import Table
 
+_SWITCH = text(
+    """
+INSERT INTO settings (account, symbol, status) VALUES ('main', :symbol, CAST(:status AS trading_status))
+ON CONFLICT (account, symbol) DO UPDATE SET status = excluded.status
+"""
+)
+
 
 class PostgresOperator:
-    """Writes and looks as the command line does."""
+    """Writes and looks as the command line does, or with plain SQL."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -35,6 +42,10 @@ class PostgresOperator:
 
     def row(self, symbol: str) -> SymbolSettings:
         return self._settings.rows("main", [symbol])[0]
+
+    def switch(self, symbol: str, status: TradingStatus) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(_SWITCH, {"symbol": symbol, "status": status.value})
 
     def limit(self, open_orders: int) -> None:
         self._safeguards.set_limits("main", {"max_open_orders": str(open_orders)})
@@ -70,6 +81,9 @@ class TableOperator:
 
     def row(self, symbol: str) -> SymbolSettings:
         return self._table.rows["main", symbol]
+
+    def switch(self, symbol: str, status: TradingStatus) -> None:
+        self._table.set(symbol, status)
 
     def limit(self, open_orders: int) -> None:
         self._table.set_limits(RiskLimits(max_open_orders=open_orders))
@@ -158,7 +172,7 @@ def revision_of(store: DesiredStateStore, symbol: str) -> int:
 
 def test_a_drained_symbol_is_off_unless_it_was_switched_meanwhile(store: DesiredStateStore, operator: Operator) -> None:
     for symbol, status in [("A", TradingStatus.SHUTDOWN), ("B", TradingStatus.ON)]:
-        store.set_status("main", symbol, status)
+        operator.switch(symbol, status)
         store.drained("main", symbol, revision_of(store, symbol))
     store.drained("main", "NEVER", 1)
     assert (operator.row("A").status, operator.row("B").status) == (TradingStatus.OFF, TradingStatus.ON)
@@ -168,7 +182,7 @@ def test_a_drained_symbol_is_off_unless_it_was_switched_meanwhile(store: Desired
 def test_a_drain_ends_no_later_one(store: DesiredStateStore, operator: Operator) -> None:
     revisions = []
     for status in (TradingStatus.SHUTDOWN, TradingStatus.ON, TradingStatus.SHUTDOWN):
-        store.set_status("main", "A", status)
+        operator.switch("A", status)
         revisions.append(revision_of(store, "A"))
     store.drained("main", "A", revisions[0])
     assert operator.row("A").status is TradingStatus.SHUTDOWN
@@ -176,19 +190,11 @@ def test_a_drain_ends_no_later_one(store: DesiredStateStore, operator: Operator)
     assert operator.row("A").status is TradingStatus.OFF
 
 
-def test_setting_a_status_keeps_the_other_settings(store: DesiredStateStore, operator: Operator) -> None:
-    operator.write(wanted("A", TradingStatus.OFF))
-    store.set_status("main", "A", TradingStatus.ON)
-    store.set_status("main", "NEW", TradingStatus.ON)
-    assert unnumbered([operator.row("A")]) == [wanted("A", TradingStatus.ON)]
-    assert operator.row("NEW").trade == TradeSettings()
-
-
 def test_each_time_a_status_is_said_has_a_number_of_its_own(store: DesiredStateStore, operator: Operator) -> None:
     operator.write(wanted("A", TradingStatus.OFF))
     numbers = []
     for status in (TradingStatus.OFF, TradingStatus.ON, TradingStatus.ON, TradingStatus.OFF):
-        store.set_status("main", "A", status)
+        operator.switch("A", status)
         numbers += [row.revision for row in store.load_settings()]
     still_off, on, still_on, off = numbers
     assert 0 < still_off < on < still_on < off

@@ -145,7 +145,7 @@ class _Binance(_Bench):
             api_key=SecretStr(self._exchange.api_key),
             api_secret=SecretStr(self._exchange.api_secret),
         )
-        self._gateways.append(open_gateway(ACCOUNT, config, GENERATED_INSTRUMENTS, WallClock(), random.Random(1)))
+        self._gateways.append(open_gateway(ACCOUNT, config, dict(GENERATED_INSTRUMENTS), WallClock(), random.Random(1)))
         return self._gateways[-1]
 
 

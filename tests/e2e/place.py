@@ -18,6 +18,7 @@ import psutil
 
 from naive_daemon.storage.embedded import EmbeddedPostgres
 from tests.e2e.daemon import PATIENCE_S, Daemon
+from tests.exchange.local_exchange import LocalExchange
 
 PROGRAM = Path(sys.executable).with_name("naive-daemon")
 
@@ -71,6 +72,19 @@ class Place:
         daemon = Daemon(process)
         self._daemons.append(daemon)
         return daemon
+
+    def connect(self, exchange: LocalExchange, **environment: str) -> None:
+        """Have what runs from now on trade there, on its market, with the first account's key."""
+        self.environment |= {
+            "NAIVE_EXCHANGE__NAME": "binance",
+            "NAIVE_MARKET__FEED": "binance",
+            "NAIVE_EXCHANGE__BINANCE__REST_URL": exchange.rest_url,
+            "NAIVE_EXCHANGE__BINANCE__WS_API_URL": exchange.ws_api_url,
+            "NAIVE_EXCHANGE__BINANCE__STREAM_URL": exchange.stream_url,
+            "NAIVE_EXCHANGE__BINANCE__API_KEY": exchange.api_key,
+            "NAIVE_EXCHANGE__BINANCE__API_SECRET": exchange.api_secret,
+            **environment,
+        }
 
     def trade(self, *arguments: str, **environment: str) -> Daemon:
         """Start a daemon and wait until it is ready."""

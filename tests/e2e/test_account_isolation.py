@@ -90,7 +90,7 @@ def test_a_revoked_key_a_wrong_one_and_one_that_is_used_twice_stop_that_account_
     options = ("--exchange-info", str(listing), "--account-count", "4")
     with LocalExchange(tmp_path, *options) as exchange:
         exchange.pause()
-        connect(place, exchange)
+        place.connect(exchange, NAIVE_EXCHANGE__BINANCE__REFRESH_S="5")
         place.trade("--start", symbol)
         assert place("account", "add", "--from", str(exchange.folder / "accounts.csv")).code == 0
         copied, wrong = tmp_path / "copied.toml", tmp_path / "wrong.toml"
@@ -119,16 +119,3 @@ def test_a_revoked_key_a_wrong_one_and_one_that_is_used_twice_stop_that_account_
         assert twice["reason"] == "account copy has the same API key as account account-001"
         await_trading(place, exchange, symbol, *others)
         assert await_state(place, "account-001", "up")["reason"] is None
-
-
-def connect(place: Place, exchange: LocalExchange) -> None:
-    place.environment |= {
-        "NAIVE_EXCHANGE__NAME": "binance",
-        "NAIVE_MARKET__FEED": "binance",
-        "NAIVE_EXCHANGE__BINANCE__REST_URL": exchange.rest_url,
-        "NAIVE_EXCHANGE__BINANCE__WS_API_URL": exchange.ws_api_url,
-        "NAIVE_EXCHANGE__BINANCE__STREAM_URL": exchange.stream_url,
-        "NAIVE_EXCHANGE__BINANCE__API_KEY": exchange.api_key,
-        "NAIVE_EXCHANGE__BINANCE__API_SECRET": exchange.api_secret,
-        "NAIVE_EXCHANGE__BINANCE__REFRESH_S": "5",
-    }

@@ -87,12 +87,13 @@ class Desk:
         instruments: Mapping[str, Instrument] = INSTRUMENTS,
     ) -> None:
         self.clock = clock or WallClock()
+        self.instruments = dict(instruments)
         self._ports = GatewayPorts(
             account="main",
             config=config,
             endpoints=account_endpoints(config),
             signer=load_signer(config),
-            instruments=instruments,
+            instruments=self.instruments,
             clock=self.clock,
             generator=random.Random(seed),
             pace=pace or Pace(),

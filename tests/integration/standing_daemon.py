@@ -49,13 +49,13 @@ class StandingDaemon:
             self._obey(self._store)
 
 
-def live_without_lock(url: str, account: str = "main") -> None:
+def live_without_lock(url: str, account: str = "main", *, host: str = "here", pid: int = 1) -> None:
     """Leave what a daemon has said that lives, and whose locks are gone: the database was away for a moment."""
     with closing(PostgresDesiredState(url, account)) as store, closing(PostgresPresence(url)) as presence:
         store.record_account_conditions([AccountCondition(account=account, state="up")])
         presence.announce(
             Presence(
-                owner="one", host="here", pid=1, started_ns=0, version="1", feed="generated", exchange="paper",
+                owner="one", host=host, pid=pid, started_ns=0, version="1", feed="generated", exchange="paper",
                 state="running",
             )
         )  # fmt: skip

@@ -10,6 +10,8 @@ import msgspec
 import pytest
 import structlog
 
+from naive_daemon import names
+from naive_daemon.cache.messages import KeepInstruments
 from naive_daemon.clock import NS_PER_S, WallClock
 from naive_daemon.domain.events import BalanceUpdated, OrderAccepted, OrderCancelled, OrderExpired, OrderFilled
 from naive_daemon.exchange.binance.backoff import Backoff
@@ -25,7 +27,7 @@ from naive_daemon.execution.client import (
     Reconnecting,
     SendOrder,
 )
-from tests.integration.binance_desk import INSTRUMENTS, Desk, order, settings
+from tests.integration.binance_desk import INSTRUMENTS, Desk, Told, order, settings
 from tests.integration.scripted_binance import WAIT_S, ScriptedBinance, ok, position, refused, report, trade
 
 OPEN = {
@@ -385,7 +387,9 @@ def test_what_was_halted_when_the_instruments_were_read_is_told_before_the_excha
         assert desk.wait_for(MarketStatus).halted == {"BTCUSDT"}
 
 
-def test_filters_that_are_others_than_at_the_start_are_said_once(server: ScriptedBinance, logged: list[Any]) -> None:
+def test_filters_that_change_are_taken_told_to_the_cache_and_said_once(
+    server: ScriptedBinance, logged: list[Any]
+) -> None:
     def listed(tick_size: str, status: str) -> Any:
         symbols = [
             {
@@ -403,16 +407,22 @@ def test_filters_that_are_others_than_at_the_start_are_said_once(server: Scripte
         return lambda _: (200, {"symbols": symbols, "rateLimits": []})
 
     def said() -> list[tuple[str, str]]:
-        return [(each["symbol"], each["difference"]) for each in logged if each["event"].startswith("filters changed")]
+        return [(each["symbol"], each["difference"]) for each in logged if each["event"] == "filters changed"]
 
     server.rest["GET /api/v3/exchangeInfo"] = listed("0.01000000", "BREAK")
     with Desk(settings(server.host, refresh_s=0.05)) as desk:
+        cache = Told()
+        desk.system.start(cache, names.CACHE)
         desk.wait_for(MarketStatus)
         assert said() == []
         for status in ("TRADING", "BREAK"):
             server.rest["GET /api/v3/exchangeInfo"] = listed("0.10000000", status)
             desk.wait_for(MarketStatus)
-            assert said() == [("BTCUSDT", "tick_size 0.01 is 0.1")]
+            assert said() == [("BTCUSDT", "tick_size was 0.01, is 0.1")]
+        changed = msgspec.structs.replace(INSTRUMENTS["BTCUSDT"], tick_size=Decimal("0.1"))
+        assert desk.instruments == INSTRUMENTS | {"BTCUSDT": changed}
+        assert cache.messages.get(timeout=WAIT_S) == KeepInstruments((changed,))
+        assert cache.messages.empty()
 
 
 def test_halted_and_delisted_symbols_are_told_when_they_change(server: ScriptedBinance) -> None:

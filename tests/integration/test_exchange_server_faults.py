@@ -277,6 +277,27 @@ def test_a_halted_and_a_delisted_symbol(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+def test_filters_that_are_changed_and_healed(tmp_path: Path) -> None:
+    async def scenario(place: Place) -> None:
+        async def tick() -> str:
+            info = await place.trader.send("GET", "/api/v3/exchangeInfo?symbol=BTCUSDT")
+            return str(info.body["symbols"][0]["filters"][0]["tickSize"])
+
+        await place.trader.place("BUY", "50000.01", "0.001", "a")
+        place.act("filters", "BTCUSDT tick_size=0.1 min_notional=60")
+        assert await tick() == "0.10000000"
+        for price, failed in (("50000.01", "PRICE_FILTER"), ("50000.1", "NOTIONAL")):
+            refused = await place.trader.place("BUY", price, "0.001", "b")
+            assert refused.body == {"code": -1013, "msg": f"Filter failure: {failed}"}
+        assert (await place.trader.order("a")).body["status"] == "NEW"
+        place.act("halt", "BTCUSDT")
+        place.server.heal()
+        assert await tick() == "0.01000000"
+        assert (await place.trader.place("BUY", "50000.01", "0.001", "b")).status == 200
+
+    play(tmp_path, scenario)
+
+
 def test_a_revoked_key(tmp_path: Path) -> None:
     async def scenario(place: Place) -> None:
         async with place.trader.user_events() as socket:
@@ -318,6 +339,12 @@ def test_a_clock_that_is_off(tmp_path: Path) -> None:
         {"kind": "stall", "value": "-1"},
         {"kind": "halt"},
         {"kind": "halt", "value": "NOSUCH"},
+        {"kind": "filters", "value": "NOSUCH tick_size=1"},
+        {"kind": "filters", "value": "BTCUSDT"},
+        {"kind": "filters", "value": "BTCUSDT tick_size=0"},
+        {"kind": "filters", "value": "BTCUSDT tick_size=x"},
+        {"kind": "filters", "value": "BTCUSDT min_notional=-1"},
+        {"kind": "filters", "value": "BTCUSDT base_asset=1"},
         {"kind": "revoke", "value": "nobody"},
         {"kind": "clock-skew", "value": "x"},
         {"kind": "drop", "colour": "red"},

@@ -44,7 +44,7 @@ class Accounts:
 
     def __init__(self, config: Binance, keys: dict[str, tuple[str, str]]) -> None:
         self.keys = keys
-        self.live = LiveAccounts(config, GENERATED_INSTRUMENTS, WallClock(), random.Random(1))
+        self.live = LiveAccounts(config, dict(GENERATED_INSTRUMENTS), WallClock(), random.Random(1))
         self.system = ActorSystem.live(WallClock(), threads=2)
         self.desk = Told()
         self.told: dict[str, Told] = {}

@@ -65,8 +65,11 @@ def test_no_parameters_that_somebody_wrote_keep_the_rows_from_being_read(store: 
     }
 
 
-def test_a_lost_connection_is_transient_and_comes_back(url: str, store: DesiredStateStore) -> None:
-    store.set_status("main", "A", TradingStatus.ON)
+def test_a_lost_connection_is_transient_and_comes_back(
+    url: str, store: DesiredStateStore, settings: OperatorSettings
+) -> None:
+    settings.set_status("main", ["A"], TradingStatus.ON, create=True)
+    assert len(store.load_settings()) == 1
     with psycopg.connect(url, autocommit=True) as server:
         server.execute(
             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
@@ -81,7 +84,7 @@ def test_status_shows_what_is_wanted_what_is_so_and_what_it_brought(
     url: str, store: DesiredStateStore, settings: OperatorSettings, engine: Engine
 ) -> None:
     settings.seed("main", ["A", "OFF", "Z"])
-    store.set_status("main", "A", TradingStatus.ON)
+    settings.set_status("main", ["A"], TradingStatus.ON)
     broken = ActualState(
         account="main",
         symbol="A",

@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from naive_daemon.cli.command import Options
 from naive_daemon.cli.run import logging_to_terminal, reload_config
 from naive_daemon.config import Config, load_config
 from naive_daemon.domain.errors import ConfigError
+
+NOBODY = 65534
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +41,33 @@ def logging_to(home: Path, file: Path, **log: str) -> Config:
 
 def lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def open_files() -> set[Path]:
+    return {each.resolve() for each in Path("/proc/self/fd").iterdir()}
+
+
+@contextlib.contextmanager
+def writing_at_most(size: int) -> Iterator[None]:
+    """Have no file of this process grow beyond `size` bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextlib.contextmanager
+def as_ordinary_user() -> Iterator[None]:
+    """Do without the rights of root, where the tests run as root."""
+    mine = os.geteuid()
+    if mine == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(mine)
 
 
 def test_what_changed_of_the_log_is_said_to_wait_key_by_key_but_for_its_level(tmp_path: Path) -> None:
@@ -81,6 +111,33 @@ def test_a_log_file_that_can_not_be_opened_anew_is_gone_on_with(tmp_path: Path) 
         file.parent.write_text("no directory")
         reload_config(lambda: running, running, terminal)
     events = [line["event"] for line in lines(moved / "daemon.log")]
+    assert events == ["the log goes on in the former file", "configuration read again"]
+
+
+def test_a_log_file_on_a_full_disk_is_opened_anew_and_ends_nothing(tmp_path: Path) -> None:
+    file, moved = tmp_path / "daemon.log", tmp_path / "moved"
+    running = logging_to(tmp_path, file)
+    with logging_to_terminal(Options(), running) as terminal:
+        structlog.get_logger().info("before")
+        with writing_at_most(file.stat().st_size):
+            structlog.get_logger().info("not written")
+            file.rename(moved)
+            assert moved in open_files()
+            reload_config(lambda: running, running, terminal)
+        structlog.get_logger().info("after")
+        assert moved not in open_files()
+    assert [line["event"] for line in lines(file)][-1] == "after"
+
+
+def test_a_log_file_that_can_not_be_looked_at_any_more_is_gone_on_with(tmp_path: Path) -> None:
+    file = tmp_path / "logs" / "daemon.log"
+    running = logging_to(tmp_path, file)
+    with logging_to_terminal(Options(), running) as terminal:
+        file.parent.chmod(0)
+        with as_ordinary_user():
+            reload_config(lambda: running, running, terminal)
+        file.parent.chmod(0o700)
+    events = [line["event"] for line in lines(file)]
     assert events == ["the log goes on in the former file", "configuration read again"]
 
 

@@ -126,6 +126,37 @@ def test_what_is_stopped_when_its_tree_is_down_is_off_once_nothing_of_it_waits(
     assert scene.entries in ([], [True])
 
 
+def kill_symbol(scene: Scene) -> None:
+    scene.kill(names.symbol_supervisor("main", SYMBOL))
+
+
+def kill_symbols(scene: Scene) -> None:
+    scene.kill(names.SYMBOLS)
+
+
+@pytest.mark.parametrize("end", [kill_symbol, kill_symbols])
+def test_a_leader_that_hangs_and_outlives_its_symbol_journals_nothing_once_that_is_off(
+    scene: Scene, end: Callable[[Scene], None]
+) -> None:
+    scene.table.set(SYMBOL, DRAINED)  # it has nothing, and begins a fresh cycle when it starts
+    scene.pass_time(2.0)
+    assert scene.state == "off"
+    scene.actor_faults.hold_up(names.JOURNAL, 1.0)
+    scene.table.set(SYMBOL, TradingStatus.ON)
+    scene.pass_time(0.5)
+    begins: list[object] = []
+    scene.actor_faults.busy(names.leader("main", SYMBOL), 4.0, begins.append)  # as it hears what the journal has
+    scene.pass_time(1.0)
+    assert begins
+    end(scene)
+    scene.table.set(SYMBOL, OFF)
+    scene.pass_time(2.0)
+    assert scene.state == "off"
+    cycles = dict(scene.books._cycles)
+    scene.pass_time(10.0)
+    assert scene.books._cycles == cycles
+
+
 MANAGER, CLIENT = names.execution_manager("main"), names.client("main")
 
 

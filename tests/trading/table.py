@@ -170,10 +170,6 @@ class TableStore:
         for key, state in table.actual.items():
             table.actual[key] = msgspec.structs.replace(state, state="off", traders=0, retry_at_ns=None, held=None)
 
-    def set_status(self, account: str, symbol: str, status: TradingStatus) -> None:
-        self._refuse_away()
-        self._table.set(symbol, status, account=account)
-
     def close(self) -> None:
         """Nothing to give up."""
 

@@ -52,7 +52,8 @@ class Floor:
         self.switches = Recorder({AskSettings: lambda _: SettingsChanged(settings, FEE)})
         self.system.start(self.switches, names.SWITCHES)
         self.system.start(DynamicSupervisor(), names.traders(ACCOUNT, SYMBOL))
-        context = SymbolContext(account=ACCOUNT, symbol=SYMBOL, owner="test", instrument=instrument(SYMBOL), fee=FEE)
+        instruments = {SYMBOL: instrument(SYMBOL)}
+        context = SymbolContext(account=ACCOUNT, symbol=SYMBOL, owner="test", instruments=instruments, fee=FEE)
         self.leader = self.system.start(Leader(context), names.leader(ACCOUNT, SYMBOL))
         self.system.run_until_idle()
 

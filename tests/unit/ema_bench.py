@@ -1,7 +1,7 @@
 """A bench for one position of ema_cross: it stands for trader, exchange and market, and checks each decision.
 
 Checked: never two live orders of a side, never more sold than is held, whatever is filled in between; a cycle ends only
-with nothing that could be sold.
+with nothing that could be sold, or with what it lacks (`gone`: what was taken from the account).
 """
 
 from decimal import Decimal
@@ -40,7 +40,7 @@ from naive_daemon.strategy.protocol import (
     StrategyEvent,
     Wake,
 )
-from naive_daemon.strategy.result import held, is_dust_refused, was_refused
+from naive_daemon.strategy.result import awaits_free, held, is_dust_refused, was_refused
 
 MARKET = Instrument(
     symbol="AAAQ",
@@ -75,6 +75,7 @@ class Bench:
         self.decided: tuple[Decision, ...] = ()
         self.cancels: set[str] = set()
         self.number = 0
+        self.gone = ZERO
         self.see(Resumed(self.now_ns))
 
     # What happens ---------------------------------------------------------------------------------------------------
@@ -105,10 +106,11 @@ class Bench:
         """Take over as after a crash: what is not in the orders is gone, and the last signal is told again."""
         signal, self.position = (
             self.position.signal,
-            msgspec.structs.replace(self.position, signal=None, refused_price=None),
+            msgspec.structs.replace(self.position, signal=None, refused_price=None, free=None),
         )
         self.wake = Wake()
         self.see(Resumed(self.now_ns))
+        self.tell_free(self.free())
         if signal is not None and self.result is None:
             self.position = msgspec.structs.replace(self.position, signal=msgspec.structs.replace(signal, is_new=False))
             self.see(msgspec.structs.replace(signal, is_new=False))
@@ -121,6 +123,24 @@ class Bench:
 
     def reject(self, order: Order) -> None:
         self.take(OrderRejected(**told(order, reason="no funds")))
+
+    def reject_if_short(self, order: Order) -> bool:
+        """Refuse a sell of more than the account has, as an exchange does; the trader then asks what is free."""
+        free = self.free()
+        if order.side is Side.BUY or order.quantity <= free:
+            return False
+        self.take(OrderRejected(**told(order, reason="Account has insufficient balance for requested action.")))
+        self.tell_free(free)
+        return True
+
+    def free(self) -> Decimal:
+        """Give what the account has, while nothing of it is reserved."""
+        return max(ZERO, EXACT.subtract(held(self.position, self.market), self.gone))
+
+    def tell_free(self, free: Decimal) -> None:
+        if self.result is None and awaits_free(self.position):
+            self.position = msgspec.structs.replace(self.position, free=free)
+            self.see(Resumed(self.now_ns))
 
     def end(self, order: Order) -> None:
         """Let an order leave the book: because it was cancelled, or because the exchange says so."""
@@ -196,7 +216,7 @@ class Bench:
             created_ns=time_ns,
         )
         self.position = msgspec.structs.replace(
-            self.position, orders=(*self.position.orders, order), refused_price=None
+            self.position, orders=(*self.position.orders, order), refused_price=None, free=None
         )
 
     def _finish(self, result: CycleResult) -> None:
@@ -207,6 +227,7 @@ class Bench:
         if bought > ZERO:
             refused = any(was_refused(order) for order in sells)
             left = EXACT.subtract(result.dust_base, max(ZERO, self.position.cycle.dust_in) if refused else ZERO)
+            left = EXACT.subtract(left, self.gone)
             rest = floor_to(left, self.market.step_size)
             limit = exit_price(min(self.price, buys[-1].price), self.market)
             assert self.market.is_too_small(limit, rest) or sells[-1].quantity == self.market.max_quantity

@@ -23,9 +23,11 @@ CONTEXT = SymbolContext(
     account="main",
     symbol="AAAQ",
     owner="test",
-    instrument=Instrument(
-        symbol="AAAQ", base_asset="AAA", quote_asset="Q", tick_size=Decimal("0.01"), step_size=Decimal("0.1")
-    ),
+    instruments={
+        "AAAQ": Instrument(
+            symbol="AAAQ", base_asset="AAA", quote_asset="Q", tick_size=Decimal("0.01"), step_size=Decimal("0.1")
+        )
+    },
     fee=Decimal("0.001"),
 )
 SWEEP, KEEP = TradeSettings(), TradeSettings(dust=Dust.KEEP)

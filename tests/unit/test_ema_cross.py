@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from naive_daemon.domain.candle import NS_PER_S, Candle
 from naive_daemon.domain.cycle import CycleOutcome
-from naive_daemon.domain.events import Trade
+from naive_daemon.domain.events import OrderRejected, Trade
+from naive_daemon.domain.money import EXACT, ZERO, floor_to, total
 from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.domain.side import Side
 from naive_daemon.strategy.ema_cross import Averages, exit_price
 from naive_daemon.strategy.protocol import Cancel, EntriesClosed, Finish, Place, Refuse, Signal, Wake
-from tests.unit.ema_bench import CYCLE, MARKET, STRATEGY, Bench
+from naive_daemon.strategy.result import held, withheld
+from tests.unit.ema_bench import CYCLE, MARKET, STRATEGY, Bench, told
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -363,3 +365,60 @@ def test_whatever_the_market_does_nothing_is_sold_that_is_not_held_and_in_the_en
     assert bench.result is not None
     traded = any(order.filled for order in bench.position.orders)
     assert traded or bench.result.outcome is CycleOutcome.ABANDONED
+
+
+def test_an_exit_that_is_short_waits_until_it_is_known_what_is_free_and_sells_that() -> None:
+    bench = bought()
+    bench.gone = Decimal("0.25")
+    bench.signal(SELL)
+    (sell,) = bench.live()
+    bench.take(OrderRejected(**told(sell, reason="Account has insufficient balance for requested action.")))
+    bench.trade("99")
+    assert bench.decided == (Wake(next_trade=True),)
+    bench.tell_free(bench.free())
+    bench.trade("99")
+    assert bench.decided == (Place(SELL, Decimal("98.90"), Decimal("0.5")), Wake())
+    (sell,) = bench.live()
+    bench.fill(sell, sell.quantity)
+    assert bench.result is not None
+    assert (bench.result.outcome, bench.result.sold) == (CycleOutcome.COMPLETED, Decimal("0.5"))
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from(["AAA", "Q", "BNB"]),
+    st.sampled_from(["0", "0.05", "0.35"]),
+    st.decimals(0, "0.6", places=3),
+)
+def test_whatever_is_taken_from_the_account_the_rest_is_sold_and_what_is_sold_and_lacking_is_what_was_held(
+    seed: int, fee_in: str, dust_in: str, gone: Decimal
+) -> None:
+    draw = random.Random(seed)
+    bench = Bench(msgspec.structs.replace(CYCLE, dust_in=Decimal(dust_in)), fee_in=fee_in)
+    bench.signal(BUY)
+    (buy,) = bench.live()
+    bench.fill(buy, buy.quantity)
+    owned, bench.gone = held(bench.position, MARKET), gone
+    bench.signal(SELL)
+    for _ in range(40):
+        for order in bench.live():
+            if bench.reject_if_short(order):
+                continue
+            if draw.random() < 0.3:
+                bench.fill(order, MARKET.step_size)
+            elif draw.random() < 0.3:
+                bench.end(order)
+        if draw.random() < 0.1:
+            bench.restart()
+        bench.trade("100")
+    result = bench.result
+    free = EXACT.subtract(owned, gone)
+    if result is None:  # what is there is too little to be sold: nothing is given up
+        sold = total(order.filled for order in bench.position.orders_of(SELL))
+        least = floor_to(EXACT.subtract(free, sold), MARKET.step_size)
+        assert MARKET.is_too_small(Decimal("99.9"), least) or bench.live()
+        return
+    assert result.sold <= free
+    assert EXACT.add(result.sold, result.dust_base) == owned
+    assert ZERO <= withheld(bench.position, MARKET) <= result.dust_base

@@ -76,4 +76,5 @@ def test_there_are_not_endlessly_many() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_can_be_asked_for(kind: str) -> None:
     values = {"latency": "1-2", "reorder": "5", "clock-skew": "-100", "halt": "A", "resume": "A", "delist": "A"}
+    values["filters"] = "A tick_size=0.1"
     check(FaultWish(kind=kind, value=values.get(kind, "2")))

@@ -1,6 +1,7 @@
 """What the naive strategy makes of dust and of fees: of what it was given to sell, and of what it can not sell."""
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from naive_daemon.domain.cycle import Cycle, CycleOutcome
 from naive_daemon.domain.order import Leg, Order
 from naive_daemon.domain.side import Side
-from naive_daemon.strategy.protocol import Decision, Place, Refuse, StrategyEvent, Wake
+from naive_daemon.strategy.naive import NaiveStrategy
+from naive_daemon.strategy.protocol import Decision, Place, Position, Refuse, StrategyEvent, Wake
 from tests.unit.test_naive_strategy import (
     ANY,
     CANCELLED,
@@ -122,3 +124,61 @@ def test_a_sell_is_net_of_the_commission_that_was_paid_in_base_and_of_no_other(f
     paid = {asset: Decimal(amount) for asset, amount in fees.items()}
     bought = msgspec.structs.replace(buy(FILLED, "1.0"), commissions=paid)
     assert decide(CHANGED, bought) == sell_of(sold)
+
+
+# Short --------------------------------------------------------------------------------------------------------------
+
+
+def short(attempt: int, quantity: str) -> Order:
+    return msgspec.structs.replace(
+        refused(attempt, quantity), reason="Account has insufficient balance for requested action."
+    )
+
+
+def decide_with(free: str | None, event: StrategyEvent, *orders: Order, refused_at: str | None = None) -> Any:
+    position = Position(
+        cycle=CYCLE,
+        orders=(buy(FILLED, "1.0"), *orders),
+        refused_price=None if refused_at is None else Decimal(refused_at),
+        free=None if free is None else Decimal(free),
+    )
+    return NaiveStrategy().decide(event, position, MARKET)
+
+
+@pytest.mark.parametrize("event", [CHANGED, STARTED, trade("100"), trade("105")])
+def test_a_sell_that_was_short_is_not_tried_again_before_it_is_known_what_is_free(event: StrategyEvent) -> None:
+    assert decide_with(None, event, short(1, "0.9")) == (ANY,)
+
+
+@pytest.mark.parametrize(("free", "sold"), [("0.899", "0.8"), ("0.8", "0.8"), ("0.79", "0.7"), ("0.1", "0.1")])
+def test_what_is_free_is_sold_at_once_floored_to_the_step(free: str, sold: str) -> None:
+    assert decide_with(free, STARTED, short(1, "0.9")) == sell_of(sold)
+    assert decide_with(free, trade("100"), short(1, "0.9"), refused_at="100") == sell_of(sold)
+
+
+@pytest.mark.parametrize("free", ["0", "0.0999", "0.9", "0.95", "50"])
+def test_with_too_little_free_or_all_of_it_there_again_all_is_tried_again_when_the_price_has_moved(free: str) -> None:
+    assert decide_with(free, STARTED, short(1, "0.9")) == (ANY,)
+    assert decide_with(free, trade("100"), short(1, "0.9"))[-1] == moved("100")
+    assert decide_with(free, trade("102.01"), short(1, "0.9"), refused_at="100") == sell_of("0.9")
+
+
+def test_one_that_is_short_again_leaves_with_less_again_and_never_with_more_than_before() -> None:
+    orders = (short(1, "0.9"), short(2, "0.8"))
+    assert decide_with("0.5", STARTED, *orders) == sell_of("0.5")
+    assert decide_with("0.85", STARTED, *orders) == (ANY,)
+
+
+def test_a_cycle_whose_short_sell_is_filled_ends_with_the_lack_in_its_result() -> None:
+    sold = msgspec.structs.replace(
+        sell(FILLED, "0.5"), leg=Leg(Side.SELL, 2), quantity=Decimal("0.5"), client_order_id="s2"
+    )
+    result = finish(decide_with(None, CHANGED, short(1, "0.9"), sold)).result
+    assert (result.outcome, result.sold, result.dust_base) == (CycleOutcome.COMPLETED, Decimal("0.5"), Decimal("0.499"))
+    assert result.realised_pnl == Decimal("0.5") * Decimal("101.19") * Decimal("0.999") - 99
+
+
+def test_dust_is_left_out_before_anything_else_and_what_is_short_without_it_too_is_sold_as_far_as_it_is_free() -> None:
+    cycle = given_dust("0.05")
+    assert decide(CHANGED, buy(FILLED, "1.0"), short(1, "1.0"), cycle=cycle)[0] == sell_of("0.9")[0]
+    assert decide(CHANGED, buy(FILLED, "1.0"), short(1, "1.0"), short(2, "0.9"), cycle=cycle) == (ANY,)

@@ -10,7 +10,6 @@ from naive_daemon.clock import Clock
 from naive_daemon.exchange.binance.address_weight import AddressWeight
 from naive_daemon.exchange.binance.attempt_limit import AttemptLimit
 from naive_daemon.exchange.binance.exchange_time import ExchangeTime
-from naive_daemon.exchange.binance.filter_watch import FilterWatch
 from naive_daemon.exchange.binance.shared_answer import SharedAnswer
 from naive_daemon.exchange.binance.signal import Banned, Signal
 
@@ -30,7 +29,6 @@ class Address:
         self.connects = AttemptLimit(CONNECTS_MAX)
         self.ahead_ms: SharedAnswer[int] = SharedAnswer(clock.monotonic_s)
         self.information: SharedAnswer[ExchangeInformation] = SharedAnswer(clock.monotonic_s)
-        self.filters = FilterWatch()
 
     def heed(self, signal: Signal) -> None:
         """Have nobody ask anything during a ban that an answer tells of."""

@@ -2,7 +2,7 @@
 
 Receives: SendOrder, SendCancel; requests AskSnapshot, AskOrder, AskBalances.
 Sends: by its gateway, to the account's execution manager: what `execution/client.py` says a client tells; AccountFailed
-to the account desk when the exchange refuses the account's key.
+to the account desk when the exchange refuses the account's key, KeepInstruments to the cache.
 State: the gateway, which it starts and ends.
 Crashes when: the gateway has a defect. What goes wrong with the exchange is told instead, and tried again.
 """
@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from naive_daemon import names
+from naive_daemon.cache.messages import KeepInstruments
 from naive_daemon.exchange.binance.gateway import Gateway
 from naive_daemon.execution.client import AskBalances, AskOrder, AskSnapshot, SendCancel, SendOrder
 from naive_daemon.execution.messages import AccountFailed
@@ -42,7 +43,7 @@ class BinanceClient(Actor):
         manager, system, me = names.execution_manager(self._account), self.system, self.ref
         account, desk = self._account, names.ACCOUNT_DESK
         self._gateway.start(
-            lambda message: system.tell(manager, message),
+            lambda message: system.tell(names.CACHE if isinstance(message, KeepInstruments) else manager, message),
             lambda reason: me.tell(_GatewayFailed(reason)),
             lambda reason: system.tell(desk, AccountFailed(account, f"Binance refuses its API key: {reason}")),
         )

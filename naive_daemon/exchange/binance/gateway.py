@@ -5,7 +5,7 @@ actor was killed and could not. Invariant: after `end` nothing is told and nothi
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, MutableMapping
 from functools import partial
 from typing import Any
 
@@ -126,7 +126,7 @@ class Gateway:
 def open_gateway(
     account: str,
     config: Binance,
-    instruments: Mapping[str, Instrument],
+    instruments: MutableMapping[str, Instrument],
     clock: Clock,
     generator: random.Random,
     *,

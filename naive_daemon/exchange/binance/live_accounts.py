@@ -8,7 +8,7 @@ the same time, also when the former client was killed and could close nothing; n
 
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, MutableMapping
 from decimal import Decimal
 
 import msgspec
@@ -60,7 +60,7 @@ class LiveAccounts:
     """`open` and `close` for each account, `end` once. Every method may be called from any thread."""
 
     def __init__(
-        self, config: Binance, instruments: Mapping[str, Instrument], clock: Clock, generator: random.Random
+        self, config: Binance, instruments: MutableMapping[str, Instrument], clock: Clock, generator: random.Random
     ) -> None:
         self._config = config
         self._instruments = instruments

@@ -9,6 +9,7 @@ from typing import Any
 
 from naive_daemon.clock import Clock
 from naive_daemon.domain.events import (
+    INSUFFICIENT,
     CancelRefused,
     OrderAccepted,
     OrderCancelled,
@@ -42,8 +43,6 @@ from naive_daemon.exchange.binance.status import ending_of
 from naive_daemon.exchange.binance.wire import WireError
 from naive_daemon.execution.client import SEND_WITHIN_S, TOO_LATE, BooksDoubted, OrderNotSent, OrderReport
 
-INSUFFICIENT = "insufficient balance"
-"""In the text of a -2010: what we think we own is not there."""
 CREDENTIALS_PAUSE_S = 60.0
 """When an order may be tried again that was refused for the key: somebody must mend it."""
 RETRY_S = 1.0

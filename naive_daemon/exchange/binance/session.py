@@ -6,7 +6,7 @@ before anything is signed, and nothing is asked while the exchange has banned us
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any
 
 import msgspec
@@ -60,7 +60,7 @@ class GatewayPorts(msgspec.Struct, frozen=True, kw_only=True):
     config: Binance
     endpoints: Endpoints
     signer: Signer
-    instruments: Mapping[str, Instrument]
+    instruments: MutableMapping[str, Instrument]
     clock: Clock
     generator: random.Random
     pace: Pace = Pace()

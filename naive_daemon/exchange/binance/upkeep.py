@@ -3,17 +3,21 @@
 Owned by one gateway, used on its loop only. Invariant: a MarketStatus is told when what is halted has changed, and only
 of symbols that are known; until it was asked, what was halted when the instruments were read is. What can not be asked
 now is asked again at the next time.
+
+Filters that have changed are written into the instruments, which all accounts and traders share, and told to the cache.
 """
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from naive_daemon.cache.messages import KeepInstruments
 from naive_daemon.domain.errors import ConfigError
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.exchange.binance.address import Address
 from naive_daemon.exchange.binance.delivery import Delivery
+from naive_daemon.exchange.binance.filters import take_filters
 from naive_daemon.exchange.binance.questions import AskError, Questions
 from naive_daemon.exchange.binance.rest import Rest
 from naive_daemon.exchange.binance.signal import Accepted, BadCredentials, Signal, signal_of
@@ -99,7 +103,7 @@ class Upkeep:
         *,
         address: Address,
         account: str,
-        instruments: Mapping[str, Instrument],
+        instruments: MutableMapping[str, Instrument],
         relimit: Callable[[ExchangeInformation], None],
         clear: Callable[[], Awaitable[None]],
         refused: Callable[[str], object],
@@ -153,14 +157,17 @@ class Upkeep:
         return await self._questions.information(self._look_at_filters)
 
     def _look_at_filters(self, body: bytes) -> None:
-        """Say which filters are others than those that orders are made by until the daemon is started again."""
+        """Have orders made by the filters of now, those of cycles that run already too."""
         try:
             listed = parse_exchange_information(body, pass_over=self._not_read)
         except ConfigError as error:
             self._not_read(error)
             return
-        for symbol, difference in self._address.filters.changes(self._instruments, listed):
-            self._log.error("filters changed: restart the daemon", symbol=symbol, difference=difference)
+        changes = take_filters(self._instruments, listed)
+        for symbol, difference in changes.items():
+            self._log.warning("filters changed", symbol=symbol, difference=difference)
+        if changes:
+            self._delivery.tell(KeepInstruments(tuple(self._instruments[symbol] for symbol in changes)))
 
     def _not_read(self, error: ConfigError) -> None:
         self._log.debug("filters not read", reason=error.message)

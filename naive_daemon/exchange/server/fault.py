@@ -5,12 +5,14 @@ Every draw comes from one seeded generator, so a run with the same requests in t
 
 import random
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from naive_daemon.clock import NS_PER_MS, NS_PER_S, Clock
 from naive_daemon.domain.errors import UsageError
+from naive_daemon.domain.money import parse_decimal
 
 REQUEST_KINDS = {
     "latency": "the answer comes later: --value MS or MS-MS; of events: they come later, in order",
@@ -37,11 +39,15 @@ ACTION_KINDS = {
     "halt": "the symbol --value takes no orders",
     "resume": "the symbol --value takes orders again",
     "delist": "the symbol --value is gone, its resting orders expire",
+    "filters": "other filters: --value 'SYMBOL tick_size=0.1 min_notional=10 ...', until the exchange restarts",
     "revoke": "the key, or all keys of the account, --value is worth nothing any more",
     "clock-skew": "the exchange's clock is --value MS ahead",
 }
 KINDS = {**REQUEST_KINDS, **EVENT_KINDS, **ACTION_KINDS}
 WHERE = ("order.place", "order.cancel", "order.status", "account", "market", "stream", "user", "all")
+_GRIDS = ("tick_size", "step_size")
+_FILTERS = (*_GRIDS, "min_price", "max_price", "min_quantity", "max_quantity", "min_notional", "max_notional")
+_GRAIN = Decimal("0.00000001")
 _FAULTS_MAX = 1_000
 _SECONDS_MAX = 86_400
 _LATENCY_MAX_MS = 600_000
@@ -168,7 +174,7 @@ def check(wish: FaultWish) -> None:
         raise UsageError(f"a probability of {wish.probability} is none", hint="more than 0, at most 1")
     if (wish.count is not None and wish.count < 1) or (wish.seconds is not None and not wish.seconds > 0):
         raise UsageError("count and seconds are more than 0")
-    if wish.kind in ("halt", "resume", "delist", "revoke", "clock-skew") and not wish.value:
+    if wish.kind in ("halt", "resume", "delist", "filters", "revoke", "clock-skew") and not wish.value:
         raise UsageError(f"{wish.kind} needs a value", hint=KINDS[wish.kind])
     if wish.kind in ("latency", "reorder"):
         _range_ms(wish)
@@ -176,6 +182,8 @@ def check(wish: FaultWish) -> None:
         _number(wish, 0)
     elif wish.kind == "clock-skew":
         skew_ns(wish)
+    elif wish.kind == "filters":
+        filters_of(wish)
 
 
 def skew_ns(wish: FaultWish) -> int:
@@ -184,6 +192,22 @@ def skew_ns(wish: FaultWish) -> int:
         return int(wish.value or "") * NS_PER_MS
     except ValueError:
         raise UsageError(f"{wish.value!r} is no number of milliseconds") from None
+
+
+def filters_of(wish: FaultWish) -> tuple[str, dict[str, Decimal]]:
+    """Give the symbol of a change of filters, and what they are by the instrument's fields."""
+    symbol, *words = (wish.value or "").split() or [""]
+    filters = {}
+    for name, _, text in (word.partition("=") for word in words):
+        try:
+            filters[name] = parse_decimal(text)
+        except ValueError as error:
+            raise UsageError(f"{name}: {error}") from None
+        if name not in _FILTERS or filters[name] < (_GRAIN if name in _GRIDS else 0):
+            raise UsageError(f"{name}={text} is no filter", hint=f"there are {', '.join(_FILTERS)}, none below 0")
+    if not filters:
+        raise UsageError(f"{wish.value!r} changes no filter", hint=KINDS["filters"])
+    return symbol, filters
 
 
 def _number(wish: FaultWish, default: float) -> float:

@@ -22,6 +22,7 @@ class Listings:
     """The listed symbols. A halted one takes no order; a delisted one is known no more, but for its past orders."""
 
     def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+        self._first = instruments
         self._instruments = dict(instruments)
         self._entries: dict[str, dict[str, Any]] = {}
         self._delisted: dict[str, Instrument] = {}
@@ -46,10 +47,18 @@ class Listings:
 
     def set_trading(self, symbol: str, *, is_trading: bool) -> Instrument:
         """Halt a symbol, or let it trade again."""
-        instrument = msgspec.structs.replace(self.instrument(symbol), is_trading=is_trading)
-        self._instruments[symbol] = instrument
+        return self.change(symbol, is_trading=is_trading)
+
+    def change(self, symbol: str, **changes: object) -> Instrument:
+        """Change what is listed of a symbol."""
+        instrument = self._instruments[symbol] = msgspec.structs.replace(self.instrument(symbol), **changes)
         self._entries.pop(symbol, None)
         return instrument
+
+    def restore(self, symbol: str) -> Instrument:
+        """List a symbol as at the start, but for whether it trades."""
+        first = msgspec.structs.asdict(self._first[symbol])
+        return self.change(**first | {"is_trading": self.instrument(symbol).is_trading})
 
     def delist(self, symbol: str) -> None:
         """List a symbol no more."""

@@ -23,7 +23,7 @@ from naive_daemon.exchange.server.channel import Channel
 from naive_daemon.exchange.server.connection import PING_EVERY_S, Sockets
 from naive_daemon.exchange.server.credentials import open_folder
 from naive_daemon.exchange.server.exchange import Exchange, Surroundings
-from naive_daemon.exchange.server.fault import Faults, FaultWish, skew_ns
+from naive_daemon.exchange.server.fault import Faults, FaultWish, filters_of, skew_ns
 from naive_daemon.exchange.server.limits import Limiter, RateLimits
 from naive_daemon.exchange.server.market_choice import MarketChoice, open_market
 from naive_daemon.exchange.server.player import Player
@@ -145,6 +145,10 @@ class ExchangeServer:
             case "delist":
                 _check_listed(exchange, value)
                 exchange.venue.delist(value)
+            case "filters":
+                symbol, filters = filters_of(wish)
+                _check_listed(exchange, symbol)
+                exchange.venue.change_filters(symbol, filters)
             case "revoke":
                 revoked = exchange.accounts.revoke(value)
                 if not revoked:
@@ -161,12 +165,13 @@ class ExchangeServer:
                 self._begin(self._restart(float(value or _RESTART_S)))
 
     def heal(self) -> None:
-        """Let keys work, symbols be listed and trade, clocks agree, and banned addresses in again."""
+        """Let keys work, symbols be listed and trade as at the start, clocks agree, and banned addresses in again."""
         exchange = self._up().exchange
         exchange.accounts.restore()
         exchange.clock.skew_ns = 0
         exchange.limiter.pardon()
         exchange.venue.list_again()
+        exchange.venue.restore_filters()
 
     async def _open(self) -> None:
         options = self._options

@@ -185,6 +185,15 @@ class Venue:
         self.engine.relist(self.listings.set_trading(symbol, is_trading=is_trading))
         self._state.save(numbers=[(_halted(symbol), 0 if is_trading else 1)])
 
+    def change_filters(self, symbol: str, filters: Mapping[str, Decimal]) -> None:
+        """Go by other filters, fields of the instrument, until a restart; what rests goes on resting."""
+        self.engine.relist(self.listings.change(symbol, **filters))
+
+    def restore_filters(self) -> None:
+        """Go by the filters of the start again."""
+        for symbol in self.listings:
+            self.engine.relist(self.listings.restore(symbol))
+
     def delist(self, symbol: str) -> None:
         """List a symbol no more: what rests there expires."""
         now_ns = self._clock.now_ns()

@@ -30,11 +30,6 @@ _DRAINED = (
     "UPDATE settings SET status = 'off' WHERE account = %s AND symbol = %s AND status = 'shutdown' AND revision = %s"
 )
 
-_SET_STATUS = """
-INSERT INTO settings (account, symbol, status) VALUES (%s, %s, %s::trading_status)
-ON CONFLICT (account, symbol) DO UPDATE SET status = excluded.status
-"""
-
 _RECORD = """
 INSERT INTO actual_states (account, symbol, state, traders, restarts, last_error, retry_at, held, revision)
 SELECT account, symbol, state, traders, restarts, last_error, retry_at, held, revision
@@ -157,11 +152,6 @@ class PostgresDesiredState:
         """
         with self._session.connection() as connection:
             connection.execute(_FORGET, {"daemon": self._daemon})
-
-    def set_status(self, account: str, symbol: str, status: TradingStatus) -> None:
-        """Set the desired status; a symbol without a row gets one with the defaults."""
-        with self._session.connection() as connection:
-            connection.execute(_SET_STATUS, (account, symbol, status.value))
 
     def close(self) -> None:
         """Give up the connection; may be called twice."""

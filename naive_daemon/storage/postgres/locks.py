@@ -102,8 +102,7 @@ class AccountClaim:
         """Name of a session that holds this claim; plain when there is nothing to hold."""
         if not self.accounts:
             return APPLICATION_NAME
-        name = f"{APPLICATION_NAME} {os.getpid()}@{socket.gethostname()}"
-        return name.encode("ascii", "replace")[:_NAME_BYTES_MAX].decode()
+        return session_name(os.getpid(), socket.gethostname())
 
     def bearer(self) -> "Bearer":
         """Give a new bearer the right to the locks; former bearers lose it, and what they had claimed beside."""
@@ -184,6 +183,11 @@ class Bearer:
                 "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s",
                 (WAIT_MS, *self._claim.former),
             )
+
+
+def session_name(pid: int, host: str) -> str:
+    """Name the sessions by which a process holds locks, as the server gives it: plain letters, and not too many."""
+    return f"{APPLICATION_NAME} {pid}@{host}".encode("ascii", "replace")[:_NAME_BYTES_MAX].decode()
 
 
 def holder(url: str, account: str) -> Holder | None:

@@ -61,7 +61,7 @@ class Place(msgspec.Struct):
 
     def gateway(self) -> Gateway:
         """Make our gateway to it, not started yet."""
-        return open_gateway(ACCOUNT, self.config(), GENERATED_INSTRUMENTS, WallClock(), random.Random(1))
+        return open_gateway(ACCOUNT, self.config(), dict(GENERATED_INSTRUMENTS), WallClock(), random.Random(1))
 
 
 @contextmanager

@@ -71,7 +71,7 @@ def figures() -> Iterator[Figure]:
 def _running(place: Place) -> Iterator[Runner]:
     """Start the daemon's tree; gives what does a round and says how many seconds it took."""
     written: Written = queue.SimpleQueue()
-    accounts = LiveAccounts(place.config(), GENERATED_INSTRUMENTS, WallClock(), random.Random(1))
+    accounts = LiveAccounts(place.config(), dict(GENERATED_INSTRUMENTS), WallClock(), random.Random(1))
     account = accounts.open(ACCOUNT, None)
     ports = Ports(
         owner=place.owner,

@@ -116,7 +116,7 @@ def _say(text: str) -> None:
 def _ports(place: Place, ends: list[Any]) -> Ports:
     config = place.config()
     clock = WallClock()
-    accounts = LiveAccounts(config, GENERATED_INSTRUMENTS, clock, random.Random(1))
+    accounts = LiveAccounts(config, dict(GENERATED_INSTRUMENTS), clock, random.Random(1))
     account = accounts.open(ACCOUNT, None)
     market = LiveMarket(config, clock, random.Random(1), GENERATED_INSTRUMENTS)
     ends += [accounts.end, market.end]

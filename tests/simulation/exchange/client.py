@@ -11,13 +11,13 @@ from typing import Any
 import structlog
 
 from naive_daemon.clock import Clock
-from naive_daemon.domain.events import CancelRefused, OrderCancelled, OrderRejected, OrderUnknown
+from naive_daemon.domain.events import INSUFFICIENT, CancelRefused, OrderCancelled, OrderRejected, OrderUnknown
 from naive_daemon.domain.money import ZERO
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.binance.delivery import Delivery
 from naive_daemon.exchange.binance.oddity import Oddities
-from naive_daemon.exchange.binance.orders import INSUFFICIENT, RETRY_S, _events_of
+from naive_daemon.exchange.binance.orders import RETRY_S, _events_of
 from naive_daemon.exchange.binance.reading import Told
 from naive_daemon.exchange.binance.sender import NOT_CONNECTED
 from naive_daemon.exchange.binance.signal import Banned, ClockOff, Duplicate, NotFound, NotSent, OrderLimit, Refused

@@ -24,11 +24,17 @@ class OrderAnnals:
     status: OrderStatus
     filled: Decimal = NOTHING
     has_rested: bool = False
+    reason: str | None = None
 
     @property
     def was_refused(self) -> bool:
         """Say whether it never came onto a book."""
         return self.status is OrderStatus.REJECTED and not self.filled
+
+    @property
+    def was_short(self) -> bool:
+        """Say whether it was refused because the account had less than it wanted."""
+        return self.was_refused and "insufficient balance" in (self.reason or "")
 
 
 @dataclass(slots=True)
@@ -76,7 +82,8 @@ class CycleAnnals:
 class SymbolAnnals:
     """A symbol of an account: cycles that are open, the last number of each trader, dust on the books.
 
-    `unreplaced`: cycles that ended with nobody in their place yet; `has_withheld`: dust was refused some time.
+    `unreplaced`: cycles that ended with nobody in their place yet; `has_withheld`: dust was refused some time, or was
+    lacking.
     """
 
     open: dict[CycleKey, CycleAnnals] = field(default_factory=dict)

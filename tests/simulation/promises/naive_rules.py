@@ -92,13 +92,18 @@ def sells_with_profit(order: Order, cycle: CycleAnnals, instrument: Instrument) 
 
 
 def sells_what_was_received(order: Order, cycle: CycleAnnals, instrument: Instrument) -> None:
-    """Trader 2: "quantity = what was received net of commission, floor(…, step)"; dust is sold along, if it can be."""
+    """Trader 2: "quantity = what was received net of commission, floor(…, step)"; dust is sold along, if it can be.
+
+    After a sell of more than the account has free it may be less, and is at least something.
+    """
     held, dust = cycle.held(instrument.base_asset), cycle.terms.dust_in
     if dust > 0 and any(sell.was_refused for sell in cycle.orders[Side.SELL]):
         held -= dust
     quantity = floored(Fraction(held), instrument.step_size)
+    sells = cycle.orders[Side.SELL]
+    least = Fraction(instrument.step_size) if sells and sells[-1].was_short else quantity
     demand(
-        Fraction(order.quantity) == quantity,
+        least <= Fraction(order.quantity) <= quantity,
         "a sell is for what was received",
         f"{order.client_order_id}: {order.quantity} of {held}",
     )

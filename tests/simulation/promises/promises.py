@@ -323,7 +323,9 @@ class Promises:
         symbol.dust += result.dust_base
         symbol.unreplaced += 1
         symbol.completed += result.sold > 0
-        symbol.has_withheld |= known.terms.dust_in > 0 and any(sell.was_refused for sell in known.orders[Side.SELL])
+        sells = known.orders[Side.SELL]
+        symbol.has_withheld |= known.terms.dust_in > 0 and any(sell.was_refused for sell in sells)
+        symbol.has_withheld |= any(sell.was_short for sell in sells)
 
     def _see_replaced(self) -> None:
         """See that who ended in this commit is replaced in it, too; a crash between the two would lose a trader."""
@@ -357,5 +359,5 @@ def _take_status(order: Order, known: OrderAnnals) -> None:
         if known.filled >= known.first.quantity:
             known.status = OrderStatus.FILLED
     elif order.status is not OrderStatus.IN_FLIGHT:
-        known.status = order.status
+        known.status, known.reason = order.status, order.reason
         known.has_rested |= order.status.is_resting

@@ -5,7 +5,7 @@ from functools import partial
 
 from naive_daemon.domain.account import AccountCondition, AccountSettings
 from naive_daemon.domain.limits import Safeguards
-from naive_daemon.domain.settings import SymbolSettings, TradingStatus
+from naive_daemon.domain.settings import SymbolSettings
 from naive_daemon.trading.desired_state import ActualState
 from tests.simulation.life import Life
 from tests.simulation.odds import Odds
@@ -55,10 +55,6 @@ class SimulatedSettings:
     def forget_actual(self) -> None:
         """Say that nothing runs or obeys, before a process's first word of its own."""
         self._connection.commit("settings.write", self._store.forget_actual)
-
-    def set_status(self, account: str, symbol: str, status: TradingStatus) -> None:
-        """Set the desired status."""
-        self._connection.commit("settings.write", partial(self._store.set_status, account, symbol, status))
 
     def close(self) -> None:
         """Give up the connection: the next use makes a new one."""
