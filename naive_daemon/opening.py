@@ -9,8 +9,10 @@ nobody wants any more is given back.
 
 import threading
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
+import msgspec
 import structlog
 
 from naive_daemon.config import Config
@@ -27,7 +29,7 @@ from naive_daemon.storage.postgres.newest_orders import newest_orders
 from naive_daemon.storage.postgres.purge import purged_before_ns
 from naive_daemon.storage.postgres.session import Session
 from naive_daemon.storage.postgres.settings import OperatorSettings
-from naive_daemon.storage.postgres.venue import bind_venue, refuse_added
+from naive_daemon.storage.postgres.venue import bind_venue
 from naive_daemon.trading.account_opener import AccountRefused, OpenedAccount, Opening, Tell
 from naive_daemon.venues import Venue
 
@@ -70,7 +72,6 @@ class Openings:
         """Open the configured account on this thread, with a journal that holds its lock; raises what is wrong."""
         settings = AccountSettings(name=self._config.account)
         try:
-            refuse_added(self._session, settings.name)
             opened = self._first = self._find_out(settings, journal, shall_end)
         finally:
             self._session.close()
@@ -116,8 +117,12 @@ class Openings:
         self._threads.add(thread)
 
     def opened(self, account: str) -> OpenedAccount | None:
-        """Give what the last opening gave, if it was not given back."""
+        """Give what the last opening gave, if it was not given back, with the maker fee as it is now."""
         return self._opened.get(account)
+
+    def note_fee(self, account: str, maker_fee: Decimal) -> None:
+        """Know what the orders of an opened account pay now."""
+        self._opened[account] = msgspec.structs.replace(self._opened[account], maker_fee=maker_fee)
 
     def is_under_way(self, account: str) -> bool:
         """Say whether a thread still opens the account, abandoned or not."""

@@ -7,7 +7,7 @@ import os
 import random
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
@@ -48,7 +48,9 @@ from naive_daemon.storage.postgres.journal import PostgresJournal
 from naive_daemon.storage.postgres.locks import AccountClaim
 from naive_daemon.storage.postgres.notify import Listener
 from naive_daemon.storage.postgres.presence import STOPPED, PostgresPresence, Presence
+from naive_daemon.storage.postgres.session import Session
 from naive_daemon.storage.postgres.settings import OperatorSettings
+from naive_daemon.storage.postgres.venue import refuse_added
 from naive_daemon.storage.redis.cache_database import RedisCacheDatabase
 from naive_daemon.storage.redis.config import RedisCacheConfig
 from naive_daemon.trading.account_opener import OpenedAccount
@@ -113,6 +115,7 @@ class World:
         self._stack.callback(self._end_all)
         self._instead_of_former("journal", self._first_journal.end)
         self._first_journal.open()
+        self._refuse_added()
         self._restoration = restoration = Restoration(url, Witness(self.config.home), self.clock)
         self._stack.callback(restoration.close)
         self.owner = restoration.recognise()
@@ -340,6 +343,11 @@ class World:
             clock=self.clock,
             path=self.config.home / "market.json",
         )
+
+    def _refuse_added(self) -> None:
+        """Refuse an account that is another daemon's, before anything is written that is that one's to say."""
+        with closing(Session(self._servers.postgres_url)) as session:
+            refuse_added(session, self.config.account)
 
     def _forget_actual(self) -> None:
         """Say that nothing runs, of all accounts that are ours."""

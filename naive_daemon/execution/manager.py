@@ -238,7 +238,7 @@ class ExecutionManager(Actor):
                 if self._gate.holds(CONNECTION):  # the first connection ends no loss
                     self.log.info("reconnected")
             case AccountSnapshot():
-                self._reconciler.take(message)
+                self._reconciler.take_pushed(message)
                 self._gate.release(CONNECTION)
             case CancelRefused():
                 self._take_cancel_refused(message)

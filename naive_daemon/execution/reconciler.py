@@ -96,6 +96,9 @@ class Reconciler:
             self._callers.append(caller)
         if self._is_snapshot_asked and (is_routine or not self._is_routine):
             return
+        self._ask(is_routine=is_routine)
+
+    def _ask(self, *, is_routine: bool) -> None:
         self._is_snapshot_asked, self._is_routine = True, is_routine
         self._changed_since.clear()
         self._questions += 1
@@ -110,6 +113,15 @@ class Reconciler:
             self._doubted_until_s = now_s + DOUBT_PERIOD_S
             self._actor.log.info("reconciling", reason=reason)
             self.begin()
+
+    def take_pushed(self, snapshot: AccountSnapshot) -> None:
+        """Compare with the snapshot of a fresh connection, and ask anew what was asked before.
+
+        Of what has changed since that was asked neither says anything; and what ended in the gap is told by nobody.
+        """
+        self.take(snapshot)
+        if self._is_snapshot_asked:
+            self._ask(is_routine=self._is_routine)
 
     def take(self, snapshot: AccountSnapshot, callers: Iterable[Call] = ()) -> None:
         """Compare with a snapshot; what it leaves open is asked one by one. The callers get the report."""

@@ -11,8 +11,6 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from naive_daemon import names
 from naive_daemon.clock import NS_PER_S
 from naive_daemon.domain.account import AccountCondition, AccountSettings
@@ -299,8 +297,9 @@ class AccountLife:
     def take_fee(self, maker_fee: Decimal) -> None:
         """Know what its orders pay now."""
         if self.stage is Stage.UP and self._opened is not None and self._opened.maker_fee != maker_fee:
-            former, self._opened = self._opened, msgspec.structs.replace(self._opened, maker_fee=maker_fee)
-            was, now = plain(former.maker_fee), plain(maker_fee)
+            was, now = plain(self._opened.maker_fee), plain(maker_fee)
+            self._desk.opener.note_fee(self.name, maker_fee)
+            self._opened = self._desk.opener.opened(self.name)
             self._actor.log.warning("maker fee changed", account=self.name, was=was, now=now)
             self._tell()
 

@@ -56,7 +56,10 @@ class AccountOpener(Protocol):
         """
 
     def opened(self, account: str) -> OpenedAccount | None:
-        """Give what the last opening gave, if it was not given back."""
+        """Give what the last opening gave, if it was not given back, with the maker fee as it is now."""
+
+    def note_fee(self, account: str, maker_fee: Decimal) -> None:
+        """Know what the orders of an opened account pay now: a caller that follows has it from here."""
 
     def is_under_way(self, account: str) -> bool:
         """Say whether an opening of the account has not come back yet, though nobody may want it any more."""
@@ -84,6 +87,10 @@ class AtOnce:
     def opened(self, account: str) -> OpenedAccount | None:
         """Give what was told."""
         return self._opened.get(account)
+
+    def note_fee(self, account: str, maker_fee: Decimal) -> None:
+        """Give it with what was told."""
+        self._opened[account] = msgspec.structs.replace(self._opened[account], maker_fee=maker_fee)
 
     def is_under_way(self, account: str) -> bool:
         """Say no: it was told at once."""

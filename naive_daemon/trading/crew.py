@@ -38,7 +38,7 @@ _TOLD_APART = ("strategy", "parameters")
 
 
 class Crew:
-    """Belongs to the leader, `actor`. `settings` are the symbol's as they are now; `fault`: why nobody new starts.
+    """Belongs to the leader, `actor`. `settings` and maker `fee` are as they are now; `fault`: why nobody new starts.
 
     `on_all_heard` is called when the last trader has said that it knows that entries are closed.
 
@@ -53,6 +53,7 @@ class Crew:
         self._on_all_heard = on_all_heard
         self._context = context
         self.settings = SymbolSettings(account=context.account, symbol=context.symbol)
+        self.fee = context.fee
         self.slots: dict[int, Slot] = {}
         self.fault: str | None = None
         self._works = Works(self._work_of)
@@ -76,25 +77,28 @@ class Crew:
         """Say whether entries are closed, and whoever trades knows it: one that is behind or starts may not yet."""
         return self.is_draining and all(slot.is_finished or slot.has_heard for slot in self.slots.values())
 
-    def change(self, settings: SymbolSettings) -> None:
-        """Take changed settings, and tell those who trade what they have to know."""
+    def change(self, settings: SymbolSettings, fee: Decimal) -> None:
+        """Take changed settings or another fee, and tell those who trade what they have to know."""
         before, self.settings = self.settings, settings
+        before_fee, self.fee = self.fee, fee
+        is_other = (before.trade, before_fee) != (self.settings.trade, fee)
         self.fault = None
         for slot in self.slots.values():
-            if before.trade != self.settings.trade and slot.has_nothing and slot.ref is not None:
+            if is_other and slot.has_nothing and slot.ref is not None:
                 self._renew(slot, slot.ref)
             else:
                 self._tell_entries(slot, before)
 
     def _renew(self, slot: Slot, trader: Ref) -> None:
-        """Let a trader end that has nothing: its successor has the settings as they are now."""
+        """Let a trader end that has nothing: its successor has settings and fee as they are now."""
         closed = self._entries_closed() or EntriesClosed(self._actor.system.clock.now_ns(), cancel=False)
         slot.close(closed)
         trader.tell(closed)
 
     def _renew_outdated(self, slot: Slot) -> bool:
-        """Let a trader end that has nothing and was begun with other settings than there are now, if it runs."""
-        is_outdated = slot.has_nothing and slot.position.cycle.settings != self.settings.trade
+        """Let a trader end that has nothing and was begun with other settings or fee than there are now, if it runs."""
+        cycle = slot.position.cycle
+        is_outdated = slot.has_nothing and (cycle.settings, cycle.fee) != (self.settings.trade, self.fee)
         if slot.ref is None or not is_outdated or not self.can_start():
             return False
         self._renew(slot, slot.ref)

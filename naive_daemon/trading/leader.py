@@ -117,7 +117,7 @@ class Leader(Actor):
             case SettingsChanged(settings, fee):
                 self._told = settings
                 self._take_fee(fee)
-                self._crew.change(settings)
+                self._crew.change(settings, self._book.fee)
                 self._start_first()
                 self._look_around()
             case AccountStarted():
@@ -166,6 +166,7 @@ class Leader(Actor):
             self.exit(crash(f"no settings: {cause_text(answer.reason)}"))
         self._crew.settings = self._told = answer.settings
         self._take_fee(answer.fee)
+        self._crew.fee = self._book.fee
         self._crew.level_works()
         load = LoadSymbol(self._context.account, self._context.symbol)
         self._journal = self._crew.journal = the_journal(self)

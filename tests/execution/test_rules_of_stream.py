@@ -132,12 +132,23 @@ def test_rule_11_a_snapshot_that_was_asked_for_before_a_reconnection_says_nothin
     desk.client.rest(there(OTHER))
     back(desk)
     desk.sent()
-    desk.client.questions.pop().reply(old)
+    desk.client.questions.pop(0).reply(old)
     desk.system.run_until_idle()
     assert (desk.view().differences, desk.sent(), desk.asked()) == (0, [], [])
     desk.client.rest()
     back(desk)
     assert desk.asked() == [OTHER.client_order_id], "once it is answered, what a snapshot says counts again"
+
+
+def test_rule_7_what_ended_in_a_gap_is_asked_for_though_it_had_changed_since_another_snapshot_was_asked_for() -> None:
+    desk = Desk().start().open(BUY)
+    desk.client.is_mute = True
+    desk.tell(RoundDue(), filled(BUY, "4"))
+    back(desk)
+    desk.client.is_mute = False
+    desk.client.questions.pop().reply(desk.client.snapshot())
+    desk.system.run_until_idle()
+    assert desk.asked() == [BUY.client_order_id]
 
 
 def test_rule_11_a_stale_snapshot_changes_nothing() -> None:

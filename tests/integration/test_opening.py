@@ -155,6 +155,17 @@ def test_the_configured_account_is_opened_before_anything_runs_and_at_once_for_w
     journal.close()
 
 
+def test_what_an_opened_account_pays_now_is_given_to_who_asks_later(make: MakeOpenings, gate: Gate) -> None:
+    openings = make(gate)
+    told = Told(openings)
+    told.begin("main")
+    gate.entered.get(timeout=PATIENCE_S)
+    gate.go_on["main"].set()
+    told.next("main")
+    openings.note_fee("main", Decimal("0.002"))
+    assert openings.opened("main") == OpenedAccount(Decimal("0.002"))
+
+
 def test_an_account_on_paper_that_has_traded_elsewhere_is_refused_and_the_next_one_is_not(
     make: MakeOpenings, migrated_url: str, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""A maker fee that changes while the daemon runs: cycles that begin from then on reckon with it."""
+"""A maker fee that changes while the daemon runs: cycles that have bought nothing yet reckon with it."""
 
 from decimal import Decimal
 
@@ -49,7 +49,7 @@ def test_an_exchange_that_says_nothing_new_changes_nothing(plant: Plant, maker_f
     assert fees(plant) == [FEE, FEE]
 
 
-@pytest.mark.parametrize("victim", [names.leader(ACCOUNT, "AAAQ"), names.SWITCHES, names.SYMBOLS])
+@pytest.mark.parametrize("victim", [names.leader(ACCOUNT, "AAAQ"), names.SWITCHES, names.SYMBOLS, names.ACCOUNT_DESK])
 def test_who_starts_again_after_the_fee_has_risen_knows_it(plant: Plant, victim: names.Name) -> None:
     tell_fee(plant, RISEN)
     plant.kill(victim)
@@ -69,7 +69,38 @@ def test_a_fee_that_has_risen_while_there_were_no_switches_is_known_to_those_tha
 
 def test_a_cycle_that_has_placed_nothing_before_a_restart_takes_the_fee_of_now(plant: Plant) -> None:
     plant.trade("100.2")
+    plant.system.suspend(plant.ref(names.leader(ACCOUNT, "AAAQ")), 5.0)
     tell_fee(plant, RISEN)
     plant.kill(names.leader(ACCOUNT, "AAAQ"))
     plant.wait(1)
     assert fees(plant) == [FEE, RISEN]
+
+
+def test_a_cycle_that_waits_to_buy_as_the_fee_rises_sells_for_more() -> None:
+    plant = Plant().start()
+    plant.table.set_kill_switch(is_on=True)
+    plant.settle()
+    plant.on(trade=with_trade(chunks=1))
+    plant.trade("100")
+    tell_fee(plant, RISEN)
+    plant.table.set_kill_switch(is_on=False)
+    plant.settle()
+    plant.trades("101", "101", "100.8")
+    assert plant.shown() == ["b1 99.90 rejected", "b1 100.89 filled", "s1 101.39 open"]
+    assert fees(plant) == [FEE, RISEN]
+    plant.check()
+
+
+def test_an_entry_that_crosses_the_rise_and_is_refused_is_not_tried_again_with_the_former_fee() -> None:
+    plant = Plant().start().on(trade=with_trade(chunks=1))
+    plant.table.set_kill_switch(is_on=True)
+    plant.settle()
+    plant.system.suspend(plant.ref(names.leader(ACCOUNT, "AAAQ")), 5.0)
+    tell_fee(plant, RISEN)
+    plant.trade("100")
+    plant.wait(6)
+    plant.table.set_kill_switch(is_on=False)
+    plant.settle()
+    plant.trades("101", "101", "100.8")
+    assert fees(plant) == [FEE, RISEN]
+    plant.check()
