@@ -108,8 +108,9 @@ def _told(world: "World") -> Iterator[Late]:
     """See to it that an operator sees how an account is, and that it heeds kill switch and limits as they are now."""
     desk, table = world.actor(names.ACCOUNT_DESK), world.table
     switch = table.safeguards.kill_switch
+    is_shown = world.actor(names.CONTROL) is not None  # else what stands before it waits for its exchange
     for account, life in () if desk is None else desk._lives.items():
-        if life._told is not None and table.conditions.get(account) != life._told:
+        if is_shown and life._told is not None and table.conditions.get(account) != life._told:
             yield "how an account is is shown soon", account, f"{table.conditions.get(account)}, it is {life._told}"
         seen, manager = table.kill_switch_seen.get(account), managers.started(world, account)
         is_up = life.stage is Stage.UP and manager is not None  # else it waits for its exchange
