@@ -32,8 +32,8 @@ class FreeBase:
         self._asked: str | None = None
         self._asked_ns = 0
 
-    def ask(self, refused: Order, time_ns: int) -> None:
-        """Ask what is free since this order was refused, unless that was asked just now."""
+    def find_out(self, refused: Order, time_ns: int) -> None:
+        """Find out what is free since this order was refused, unless that was asked just now."""
         if refused.client_order_id == self._asked and 0 <= time_ns - self._asked_ns < ASK_AGAIN_NS:
             return
         self._asked, self._asked_ns = refused.client_order_id, time_ns

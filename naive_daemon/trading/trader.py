@@ -263,7 +263,7 @@ class Trader(Actor):
         """Ask how much can be sold where that is waited for; what is refused again and again pauses before it asks."""
         sell = self._position.latest(Side.SELL)
         if sell is not None and awaits_free(self._position) and not self._shall_pause(Side.SELL, time_ns):
-            self._free_base.ask(sell, time_ns)
+            self._free_base.find_out(sell, time_ns)
 
     def _take_free(self, refused: Order, free: Decimal) -> None:
         """Decide again, knowing what is free, unless the leg has gone on since."""
