@@ -259,11 +259,11 @@ ORDERS = (
         breaks="after a restart a resting order is not on the paper exchange's book",
     ),
     Mutant(
-        name="paper exchange numbers fills anew",
+        name="paper exchange gives all fills of an order one number",
         file="exchange/paper/client.py",
-        old='trade_id=f"{fill.exchange_order_id}-{number}"',
-        new="trade_id=str(number)",
-        breaks="a fill on paper has the name of another, and is taken for it",
+        old="return len(order.trade_ids) + self._unwritten.get(order.client_order_id, 0)",
+        new="return 1",
+        breaks="a fill on paper has the name of another of its order, and is taken for it",
     ),
     Mutant(
         name="account tells nobody that it started again",
