@@ -78,12 +78,15 @@ def withheld(position: Position, instrument: Instrument) -> Decimal:
     """Give how much of what a cycle holds at its end the exchange would not sell: not there, or not free.
 
     That is its dust, where a sell was refused that may have held it, and what it lacks, where a sell was short: the
-    whole steps of what it bought and did not sell.
+    whole steps of what it bought and did not sell. What the last sell was taken for and did not sell was there.
     """
     left = held(position, instrument)
     lack = ZERO
-    if any(is_short(order) for order in position.orders_of(Side.SELL)):
-        lack = max(ZERO, floor_to(_without_refused_dust(position, instrument), instrument.step_size))
+    sell = position.latest(Side.SELL)
+    if sell is not None and any(is_short(order) for order in position.orders_of(Side.SELL)):
+        unsold = floor_to(_without_refused_dust(position, instrument), instrument.step_size)
+        offered = ZERO if was_refused(sell) else EXACT.subtract(sell.quantity, sell.filled)
+        lack = max(ZERO, EXACT.subtract(unsold, offered))
     dust = position.cycle.dust_in if is_dust_refused(position) else ZERO
     return max(ZERO, min(left, EXACT.add(dust, lack)))
 

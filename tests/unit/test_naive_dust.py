@@ -11,6 +11,7 @@ from naive_daemon.domain.order import Leg, Order
 from naive_daemon.domain.side import Side
 from naive_daemon.strategy.naive import NaiveStrategy
 from naive_daemon.strategy.protocol import Decision, Place, Position, Refuse, StrategyEvent, Wake
+from naive_daemon.strategy.result import withheld
 from tests.unit.test_naive_strategy import (
     ANY,
     CANCELLED,
@@ -135,6 +136,11 @@ def short(attempt: int, quantity: str) -> Order:
     )
 
 
+def cancelled(attempt: int, quantity: str, filled: str) -> Order:
+    order = msgspec.structs.replace(refused(attempt, quantity), status=CANCELLED, filled=Decimal(filled))
+    return msgspec.structs.replace(order, filled_quote=order.filled * order.price)
+
+
 def decide_with(free: str | None, event: StrategyEvent, *orders: Order, refused_at: str | None = None) -> Any:
     position = Position(
         cycle=CYCLE,
@@ -182,3 +188,18 @@ def test_dust_is_left_out_before_anything_else_and_what_is_short_without_it_too_
     cycle = given_dust("0.05")
     assert decide(CHANGED, buy(FILLED, "1.0"), short(1, "1.0"), cycle=cycle)[0] == sell_of("0.9")[0]
     assert decide(CHANGED, buy(FILLED, "1.0"), short(1, "1.0"), short(2, "0.9"), cycle=cycle) == (ANY,)
+
+
+@pytest.mark.parametrize(
+    ("dust", "offers", "lack"),
+    [
+        ("0.1", (short(1, "1.0"), cancelled(2, "0.9", "0.8")), "0.1"),  # only the dust was not there
+        ("0", (short(1, "0.9"), cancelled(2, "0.7", "0.6")), "0.2"),
+        ("0", (short(1, "0.9"), cancelled(2, "0.7", "0.6"), short(3, "0.3")), "0.3"),
+    ],
+)
+def test_what_the_exchange_took_an_order_for_is_not_lacking_though_the_order_was_taken_back(
+    dust: str, offers: tuple[Order, ...], lack: str
+) -> None:
+    position = Position(cycle=given_dust(dust), orders=(buy(FILLED, "1.0"), *offers))
+    assert withheld(position, MARKET) == Decimal(lack)
