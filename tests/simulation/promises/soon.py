@@ -13,6 +13,7 @@ from naive_daemon import names
 from naive_daemon.domain.limits import KillCancel, RiskLimits
 from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.execution.gatekeeper import MARKET
+from naive_daemon.execution.reconciler import SNAPSHOT_TIMEOUT_S
 from naive_daemon.trading.account_stage import Stage
 from tests.simulation import managers
 from tests.simulation.odds import Fault
@@ -37,7 +38,12 @@ HANGS, CONFIRMING = ("stuck", "stall"), frozenset({"switches", "control", "accou
 """They may hang for longer than that (seed 93000411)."""
 CLOSED_WITHIN_S = 5.0
 """Nobody is asked for it: whoever knows that an account is down has closed it."""
+ANSWERED_WITHIN_S = SNAPSHOT_TIMEOUT_S + 5.0
+"""An execution manager waits so long for an answer, and may be held up."""
 
+ELSEWHERE = frozenset(
+    {"control", "switches", "watchman", "account desk", "cache", "feed", "player", "client", "account"}
+)
 OF_ACCOUNTS = frozenset({"account", "execution", "client", "feed", "player", "watchman"})
 
 Late = tuple[str, Hashable, str]
@@ -206,6 +212,14 @@ def _begun_anew(world: "World") -> Iterator[Late]:
                 yield "a limit waits for nobody who has ended", (account, symbol_name), str(order.key)
 
 
+def _compared(world: "World") -> Iterator[Late]:
+    """See to it that no question what rests at the exchange stays open: nobody would compare any more."""
+    for account in world.plan.accounts:
+        manager = managers.started(world, account)
+        if manager is not None and manager._reconciler._is_snapshot_asked:
+            yield "a question what rests has an end", (account, manager._reconciler._questions), "it is open"
+
+
 class _Look(msgspec.Struct, frozen=True):
     """What sees what is late, at what places any fault hinders it, and who may be struck without hindering it."""
 
@@ -231,4 +245,5 @@ LOOKS = (
     _Look(
         _begun_anew, ("notice", "listener", "settings.", "journal."), frozenset({"watchman", "account desk", "cache"})
     ),
+    _Look(_compared, (), OF_SYMBOLS | ELSEWHERE, ANSWERED_WITHIN_S),
 )

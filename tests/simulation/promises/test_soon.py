@@ -17,7 +17,7 @@ from naive_daemon.domain.settings import TradingStatus
 from naive_daemon.execution.messages import AccountFailed
 from naive_daemon.trading.account_stage import Stage
 from tests.simulation.odds import Fault
-from tests.simulation.promises.soon import CLOSED_WITHIN_S, CONFIRMED_WITHIN_S, WITHIN_S
+from tests.simulation.promises.soon import ANSWERED_WITHIN_S, CLOSED_WITHIN_S, CONFIRMED_WITHIN_S
 from tests.simulation.run import Violation, come_to_rest
 from tests.simulation.world import World
 
@@ -90,6 +90,10 @@ def remember_an_ended_cycle(world: World) -> None:
     world.actor(names.account("main"))._positions._positions[ended] = None
 
 
+def wait_for_an_answer_for_ever(world: World) -> None:
+    world.actor(names.execution_manager("main"))._reconciler._is_snapshot_asked = True
+
+
 LATE: dict[Callable[[World], None], str] = {
     write_unheard: "what an operator writes is known soon",
     pull_the_kill_switch_unheard: "what an operator writes is known soon",
@@ -102,6 +106,7 @@ LATE: dict[Callable[[World], None], str] = {
     hear_nothing_unheard: "a manager knows soon that the market is not heard",
     lose_what_befell_an_order: "a trader hears soon what became of its order",
     remember_an_ended_cycle: "an account forgets soon what has ended",
+    wait_for_an_answer_for_ever: "a question what rests has an end",
 }
 
 
@@ -117,7 +122,7 @@ def test_what_is_late_is_caught_once_its_time_is_over_and_not_before(
     world.check()
     world.pass_time(20.0)
     world.check()
-    world.pass_time(WITHIN_S)
+    world.pass_time(ANSWERED_WITHIN_S)
     with pytest.raises(Violation) as caught:
         world.check()
     assert caught.value.promise == LATE[befall]
