@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from naive_daemon.cache.database import CacheDatabase
 from naive_daemon.cache.memory import MemoryStore
 from naive_daemon.clock import VirtualClock
 from naive_daemon.domain.errors import TransientError
 from naive_daemon.execution.journal_store import JournalStore
 from naive_daemon.execution.memory_journal import MemoryJournal
+from naive_daemon.storage.postgres.journal import PostgresJournal
 from naive_daemon.trading.desired_state import DesiredStateStore
 from tests.simulation.life import Life
 from tests.simulation.odds import Fault, Odds
@@ -54,6 +57,13 @@ class _Insistent:
 
 def _insistent(store: Any) -> Any:
     return _Insistent(store)
+
+
+def journal_of(request: pytest.FixtureRequest) -> JournalStore:
+    """Open the journal that a test's parameter names: `postgres`, `memory`, or one of the simulation's."""
+    if request.param == "postgres":
+        return PostgresJournal(request.getfixturevalue("migrated_url"))
+    return MemoryJournal() if request.param == "memory" else journals(request.param)()
 
 
 def journals(kind: str) -> Callable[[], JournalStore]:

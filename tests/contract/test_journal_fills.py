@@ -4,15 +4,14 @@ Both do when an account trades with itself; and a network that was reset numbers
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
 from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import CycleRecorded, JournalEntry, JournalStore, OrderRecorded
-from naive_daemon.execution.memory_journal import MemoryJournal
-from naive_daemon.storage.postgres.journal import PostgresJournal
-from tests.contract.doubles import journals
+from tests.contract.doubles import journal_of
 from tests.contract.test_journal_store import KEY, cycle, filled, order
 
 BUY, SELL = order("nd-buy"), order("nd-sell", leg=Leg(Side.SELL))
@@ -21,12 +20,8 @@ LATER = order("nd-later", CycleKey("main", "BTCUSDT", 1, 2))
 
 @pytest.fixture(params=["memory", "postgres", "simulated", "failing"])
 def store(request: pytest.FixtureRequest) -> Iterator[JournalStore]:
-    if request.param == "postgres":
-        opened: JournalStore = PostgresJournal(request.getfixturevalue("migrated_url"))
-    else:
-        opened = MemoryJournal() if request.param == "memory" else journals(request.param)()
-    yield opened
-    opened.close()
+    with closing(journal_of(request)) as opened:
+        yield opened
 
 
 def traded(of: Order, *quantities: str) -> list[JournalEntry]:

@@ -1,6 +1,7 @@
 """Which order a journal takes over which: every pair of states, in each journal, and by the rule."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from itertools import product
 
@@ -10,9 +11,7 @@ import pytest
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
 from naive_daemon.domain.side import Side
 from naive_daemon.execution.journal_store import JournalStore, OrderRecorded, is_stale_order
-from naive_daemon.execution.memory_journal import MemoryJournal
-from naive_daemon.storage.postgres.journal import PostgresJournal
-from tests.contract.doubles import journals
+from tests.contract.doubles import journal_of
 
 KEY = CycleKey("main", "BTCUSDT", 1, 1)
 PAIRS = [
@@ -38,12 +37,8 @@ def order(number: int, status: OrderStatus, filled: str) -> Order:
 
 @pytest.fixture(params=["memory", "postgres", "failing"])
 def store(request: pytest.FixtureRequest) -> Iterator[JournalStore]:
-    if request.param == "postgres":
-        opened: JournalStore = PostgresJournal(request.getfixturevalue("migrated_url"))
-    else:
-        opened = MemoryJournal() if request.param == "memory" else journals(request.param)()
-    yield opened
-    opened.close()
+    with closing(journal_of(request)) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("commits", [1, 2])
