@@ -71,7 +71,7 @@ from naive_daemon.trading.switch_messages import (
 )
 from naive_daemon.trading.symbol_board import SymbolBoard
 from naive_daemon.trading.symbol_record import SymbolRecord
-from naive_daemon.trading.symbol_runner import AGAIN_S, AskAgain, Left, SymbolRunner
+from naive_daemon.trading.symbol_runner import AskAgain, Left, SymbolRunner
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -333,8 +333,7 @@ class Switches(Actor):
         self.log.error("symbol quarantined", symbol=key[1], account=key[0], reason=reason, retry_s=pause_s)
 
     def _retry(self, key: SymbolKey) -> None:
+        """Start a symbol again that is wanted; where that is not known yet, it is when what is wanted has been read."""
         symbol = self._symbols.get(key)
-        if symbol is not None and key in self._unread:  # whether it is wanted is not known yet
-            symbol.retry = self.send_after(AGAIN_S, Retry(key))
-        elif symbol is not None and symbol.state == "quarantined":
+        if symbol is not None and symbol.state == "quarantined":
             self._level(key, symbol, again=True)

@@ -209,12 +209,4 @@ FOUND = (
         breaks="an account that is to end while it still starts is being closed for ever, and trades no more",
         seeds_max=_RARE,
     ),
-    Mutant(
-        name="found: a retry before anything was read",
-        file=_SWITCHES,
-        old="            symbol.retry = self.send_after(AGAIN_S, Retry(key))\n",
-        new="            pass\n",
-        breaks="a symbol whose quarantine is over before fresh switches know what is wanted stays in it for ever",
-        seeds_max=_RARE,
-    ),
 )
