@@ -10,7 +10,7 @@ import sys
 import threading
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from naive_daemon.backtest import needs_of_plan, run_stretches
 from naive_daemon.domain.errors import NaiveError
@@ -33,7 +33,13 @@ def work(tasks: "Connection[Outcome, Point]", market: MarketFile, level: LogLeve
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_owner, name="owner watch", daemon=True).start()
     configure_logs(level, log_format, sys.stderr)
-    shared = _Shared(read(market))
+    try:
+        _work_off(tasks, _Shared(read(market)))
+    except (EOFError, ConnectionError):  # the owner has ended, perhaps with an outcome that it had not read yet
+        sys.exit(_ORPHANED)
+
+
+def _work_off(tasks: "Connection[Outcome, Point]", shared: "_Shared") -> NoReturn:
     while True:
         point = tasks.recv()
         try:

@@ -13,6 +13,7 @@ from naive_daemon.exchange.paper.engine import FillModel
 from naive_daemon.grid.outcome import Outcome, outcome_of
 from naive_daemon.grid.points import Point
 from naive_daemon.grid.shared import MarketFile, written
+from naive_daemon.grid.worker import work
 from naive_daemon.grid.workers import run_points
 from naive_daemon.market.columns import Stretch
 from tests.trading.plant import walk
@@ -116,3 +117,17 @@ def test_points_that_share_signals_give_what_they_give_alone(market: MarketFile,
     ]
     assert [untimed(each) for each in outcomes] == alone
     assert all(each.summary is not None and each.summary.cycles > 2 for each in outcomes)
+
+
+def test_a_worker_whose_owner_ends_with_an_outcome_unread_ends_without_a_word(
+    market: MarketFile, capfd: pytest.CaptureFixture[str]
+) -> None:
+    mine, its = multiprocessing.Pipe()
+    worker = multiprocessing.get_context("spawn").Process(target=work, args=(its, market, "error", "text"))
+    worker.start()
+    its.close()
+    mine.send(points(1)[0])
+    assert mine.poll(30)
+    mine.close()
+    worker.join(30)
+    assert (worker.exitcode, capfd.readouterr().err) == (1, "")
