@@ -186,7 +186,7 @@ def test_what_yesterday_has_brought_counts_not_for_a_manager_whose_start_crosses
         desk.store.write([CycleRecorded(make_cycle(THIRD, today, finished_ns=MIDNIGHT_NS + 1))])
         return load_risk(account, since_ns, sent_since_ns)
 
-    desk.store.load_risk = load_over_midnight  # type: ignore[method-assign]
+    desk.store.load_risk = load_over_midnight  # type: ignore[method-assign] # midnight passes while the real one reads
     desk.start().tell(limited(max_daily_loss=Decimal(10)))
     assert reasons(desk, BUY) == [refusal and f"limit max_daily_loss=10: {refusal} Q lost since midnight UTC"]
 
