@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from naive_daemon.redflow.flow import RedFlow
     from naive_daemon.redflow.source import Source
 
+
 def take_out(source: Source[Any], undone: int = 0) -> list[Cluster[Any, Any]]:
     """Take a source out of all its clusters, the deepest first; gives those that are detached by that.
 
