@@ -4,6 +4,10 @@ The long recordings are the real day again and again, each later than the one be
 the direction in which it rises, each scaled to begin where the one before has ended. In both the strategy trades more
 seldom than on the day alone: a market that leaves its orders behind gives it nothing to do. How it fares where it
 trades all the time, the generated market of `replay` shows.
+
+Both trade by the same rules, so all their orders are the same; the figures tell how many. For that the peer is given
+our rule of fills, which is not its engine's: there a trade fills only orders opposite its aggressor, and of several on
+one side that it is through only the first at once (see its program).
 """
 
 import tempfile
