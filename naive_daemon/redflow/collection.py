@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic
 
-from naive_daemon.redflow.creator import Creator
+from naive_daemon.redflow.creator import Change, Creator, take_back
 from naive_daemon.redflow.detaching import detach_idle, detach_levels, take_out, tell_detached
 from naive_daemon.redflow.errors import CallbackError, LinkError, MapperError, SourceError
 from naive_daemon.redflow.source import Source, SourceData
@@ -112,13 +112,17 @@ class SourceCollection(Generic[SourceData]):
         if not self.is_initialised:
             return
         self._running += 1
+        changes: list[Change] = []
+        outer, self._creator.changes = self._creator.changes, changes  # a callback of another may be adding this one
         try:
             self._cluster(source, number)
         except BaseException:
             if source.number == number:
+                take_back(changes)
                 self._remove(source, undone=number)
             raise
         finally:
+            self._creator.changes = outer
             self._running -= 1
 
     def _remove(self, source: Source[SourceData], undone: int = 0) -> list[Cluster[SourceData, Any]]:

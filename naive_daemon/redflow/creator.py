@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 
 from naive_daemon.redflow.cluster import Cluster, ClusterData, Niches
 from naive_daemon.redflow.errors import MapperError
 from naive_daemon.redflow.source import Source, SourceData
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterable
 
     from naive_daemon.redflow.flow import RedFlow
 
 
 _by_depth = attrgetter("depth")
+_Look: TypeAlias = tuple[Cluster[Any, Any], Any, bool]
+"""A cluster, and what its data was and whether it stayed."""
 
 
 class Creator(Generic[SourceData, ClusterData]):
     """Finds or makes clusters in one niche for one source, while the mapper of its level runs.
 
-    A graph has one, as no mapper runs inside another.
+    A graph has one, as no mapper runs inside another. `changes`: what mappers have made of clusters that others are in,
+    where it is to be noted.
     """
 
-    __slots__ = ("_flow", "_found", "_niches", "_parent", "_source")
+    __slots__ = ("_flow", "_found", "_looks", "_niches", "_parent", "_source", "changes")
 
     def __init__(self) -> None:
+        self.changes: list[Change] | None = None
+        self._looks: list[_Look] = []
         self._flow: RedFlow[SourceData, ClusterData] | None = None
         self._source: Source[SourceData]
         self._parent: Cluster[SourceData, Any] | None
@@ -59,6 +64,8 @@ class Creator(Generic[SourceData, ClusterData]):
             cluster.members[source.id] = source
             source.memberships = _joined(source.memberships, cluster)
             self._found.append(cluster)
+            if not is_new:
+                self._looks.append((cluster, cluster.data, cluster.stays))
         return is_new, cluster
 
     def map(
@@ -81,11 +88,19 @@ class Creator(Generic[SourceData, ClusterData]):
         finally:
             self._flow = None
             del self._source, self._parent, self._niches, self._found
+            if self._looks:
+                self._look_again()
         if answer is not None:
             raise MapperError(
                 f"level {flow.name!r}, {source!r}: the mapper returned {answer!r}; it calls creator.create_or_get(id)"
             )
         return found
+
+    def _look_again(self) -> None:
+        for cluster, data, stays in self._looks:
+            if (cluster.data is not data or cluster.stays is not stays) and self.changes is not None:
+                self.changes.append(Change(cluster, data, stays=stays))
+        self._looks.clear()
 
     def _create(self, key: Hashable, flow: RedFlow[SourceData, ClusterData]) -> Cluster[SourceData, ClusterData]:
         hash(key)
@@ -93,6 +108,29 @@ class Creator(Generic[SourceData, ClusterData]):
         self._niches.setdefault(flow, {})[key] = cluster
         flow.count += 1
         return cluster
+
+
+class Change:
+    """What a mapper has made of a cluster that others are in, too."""
+
+    __slots__ = ("_after", "_before", "_cluster")
+
+    def __init__(self, cluster: Cluster[Any, Any], data: Any, *, stays: bool) -> None:
+        self._cluster = cluster
+        self._before = data, stays
+        self._after = cluster.data, cluster.stays
+
+    def take_back(self) -> None:
+        """Make the cluster what it was, unless somebody else has changed it since."""
+        cluster = self._cluster
+        if cluster.data is self._after[0] and cluster.stays is self._after[1]:
+            cluster.data, cluster.stays = self._before
+
+
+def take_back(changes: Iterable[Change]) -> None:
+    """Take changes back, the last first."""
+    for change in reversed(list(changes)):
+        change.take_back()
 
 
 def _joined(

@@ -15,6 +15,7 @@ from naive_daemon.redflow import (
     CallbackError,
     Cluster,
     ClusterView,
+    Creator,
     LevelView,
     MapperError,
     RedFlow,
@@ -91,6 +92,51 @@ def test_7_nothing_stays_of_a_source_that_failed_also_where_clusters_stay() -> N
         with pytest.raises(MapperError):
             graph.stream.add_sources([source_of(1, Bot(symbol, "s", "bad"))])
         assert shape(graph.stream) == {BTC: ([], {"decision": {}})}
+
+
+def _marking(source: Source[str], creator: Creator[str, Any], parent: Any) -> None:
+    _, cluster = creator.create_or_get("shared")
+    if source.data != "good":
+        cluster.data = source.id
+        cluster.keep()
+    if source.data == "bad":
+        raise ValueError(source.data)
+
+
+@pytest.mark.parametrize("data", ["bad", "bad below"])
+def test_7_what_a_mapper_has_made_of_a_cluster_of_others_is_taken_back_when_it_or_one_below_raises(data: str) -> None:
+    def below(source: Source[str], creator: Creator[str, Any], parent: Any) -> None:
+        if source.data == "bad below":
+            raise ValueError(source.data)
+
+    flow: RedFlow[str, Any] = RedFlow("level", _marking)
+    flow.link_child("below", RedFlow("below", below))
+    flow.init_flow()
+    flow.add_sources([Source(1, "good")])
+    with pytest.raises(MapperError):
+        flow.add_sources([Source(2, data)])
+    shared = flow.find_cluster("shared")
+    assert (shared.data, shared.stays) == (None, False)
+    assert flow.remove_source(1) == (shared,)
+
+
+def test_7_what_others_have_made_of_the_cluster_meanwhile_stays() -> None:
+    def add_another(source: Source[str], cluster: Cluster[str, Any], is_new: bool) -> None:
+        if source.id == 2:
+            flow.add_sources([Source(3, "marks")])
+
+    def below(source: Source[str], creator: Creator[str, Any], parent: Any) -> None:
+        if source.id == 2:
+            raise ValueError(source.id)
+
+    flow: RedFlow[str, Any] = RedFlow("level", _marking, on_source_add=add_another)
+    flow.link_child("below", RedFlow("below", below))
+    flow.init_flow()
+    flow.add_sources([Source(1, "good")])
+    with pytest.raises(MapperError):
+        flow.add_sources([Source(2, "marks")])
+    shared = flow.find_cluster("shared")
+    assert (shared.data, shared.stays, list(shared.sources)) == (3, True, [1, 3])
 
 
 def test_7_initialisation_and_linking_that_fail_leave_nothing_behind() -> None:
