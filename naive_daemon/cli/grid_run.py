@@ -35,7 +35,7 @@ def run_grid(
     from naive_daemon.grid.flow import PointsFlow
     from naive_daemon.grid.outcome import RankBy, ranked
     from naive_daemon.grid.shared import written
-    from naive_daemon.grid.workers import cores, run_points
+    from naive_daemon.grid.workers import cores, crew
 
     outcomes: list[Outcome] = []
     flow = PointsFlow(grid.points)
@@ -44,7 +44,8 @@ def run_grid(
     workers = min(workers or cores(), len(grid.points))
     wall = WallClock()
     began_s = wall.monotonic_s()
-    with progress(options) as bar:
+    # The crew first: neither who reads nor who shows progress has started a thread then.
+    with crew(workers, log) as hands, progress(options) as bar:
         task = bar.add_task("reading", total=recording.bytes_total)
 
         def stretches() -> "Iterator[Stretch]":
@@ -60,7 +61,7 @@ def run_grid(
                 outcomes.append(outcome)
                 bar.advance(task)
 
-            run_points(market, flow.in_order(), workers, take, log)
+            hands.run(market, flow.in_order(), take)
     return Tested(
         source=source,
         version=version("naive-daemon"),

@@ -1,7 +1,7 @@
 """The processes of a grid: each point as it would be alone, a death told with its point, and none that stays."""
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
 import msgspec
@@ -14,7 +14,7 @@ from naive_daemon.grid.outcome import Outcome, outcome_of
 from naive_daemon.grid.points import Point
 from naive_daemon.grid.shared import MarketFile, written
 from naive_daemon.grid.worker import work
-from naive_daemon.grid.workers import run_points
+from naive_daemon.grid.workers import crew
 from naive_daemon.market.columns import Stretch
 from tests.trading.plant import walk
 from tests.trading.test_backtest import SMALL
@@ -44,6 +44,13 @@ def stretches() -> list[Stretch]:
 def market(stretches: list[Stretch]) -> Iterator[MarketFile]:
     with written(stretches) as market:
         yield market
+
+
+def run_points(
+    market: MarketFile, points: Iterable[Point], workers: int, on_outcome: Callable[[Outcome], None]
+) -> None:
+    with crew(workers) as hands:
+        hands.run(market, points, on_outcome)
 
 
 def untimed(outcome: Outcome) -> Outcome:
@@ -123,9 +130,10 @@ def test_a_worker_whose_owner_ends_with_an_outcome_unread_ends_without_a_word(
     market: MarketFile, capfd: pytest.CaptureFixture[str]
 ) -> None:
     mine, its = multiprocessing.Pipe()
-    worker = multiprocessing.get_context("spawn").Process(target=work, args=(its, market, "error", "text"))
+    worker = multiprocessing.get_context("spawn").Process(target=work, args=(its, "error", "text"))
     worker.start()
     its.close()
+    mine.send(market)
     mine.send(points(1)[0])
     assert mine.poll(30)
     mine.close()
