@@ -13,6 +13,7 @@ from naive_daemon.domain.money import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from decimal import Decimal
 
     from naive_daemon.grid.data import Tested
     from naive_daemon.grid.outcome import Outcome
@@ -98,8 +99,8 @@ def _print(tested: "Tested", top: int) -> None:
     keys = [axis.key for axis in tested.grid.axes]
     quote = tested.quote_asset
     print_table(
-        ("#>", *(f"{key}>" for key in keys), f"PnL {quote}>", "cycles>", "win rate>", "sharpe>", f"drawdown {quote}>",
-         "orders>"),
+        ("#>", *(f"{key}>" for key in keys), f"PnL {quote}>", "realised>", "open>", "cycles>", "win rate>", "sharpe>",
+         f"drawdown {quote}>", "orders>"),
         [_row(rank, outcome, keys) for rank, outcome in enumerate(tested.outcomes[:top], 1)],
     )  # fmt: skip
     count = len(tested.outcomes)
@@ -111,23 +112,31 @@ def _print(tested: "Tested", top: int) -> None:
 
 
 def _row(rank: int, outcome: "Outcome", keys: list[str]) -> list[object]:
+    from naive_daemon.grid.outcome import RankBy
     from naive_daemon.report import rounding
 
     given: list[object] = [rank, *(outcome.changes[key] for key in keys)]
     summary, figures = outcome.summary, outcome.figures
     if summary is None:
-        return [*given, outcome.error, *[None] * 5]
+        return [*given, outcome.error, *[None] * 7]
+    gains = [_gain(outcome.value(each)) for each in (RankBy.PNL, RankBy.REALISED_PNL, RankBy.OPEN_PNL)]
     if figures is None:
-        return [*given, summary.realised_pnl, summary.cycles, None, None, None, summary.orders]
+        return [*given, *gains, summary.cycles, None, None, None, summary.orders]
     return [
         *given,
-        rounding.signed(summary.realised_pnl, 8).rstrip("0").rstrip("."),
+        *gains,
         summary.cycles,
         rounding.percentage(figures.win_rate),
         rounding.figure(figures.sharpe),
         plain(figures.max_drawdown),
         summary.orders,
     ]
+
+
+def _gain(value: "Decimal | None") -> str:
+    from naive_daemon.report import rounding
+
+    return rounding.signed(value, 8).rstrip("0").rstrip(".")
 
 
 def _refuse(failed: "list[Outcome]", count: int) -> NoReturn:

@@ -50,7 +50,7 @@ def _work_off(tasks: "Connection[Outcome, Any]") -> NoReturn:
         except NaiveError as error:
             tasks.send(Outcome(number=point.number, changes=point.changes, error=error.message))
         else:
-            tasks.send(outcome_of(point.number, point.changes, result, point.plan.instrument))
+            tasks.send(outcome_of(point, result))
 
 
 class _Shared:

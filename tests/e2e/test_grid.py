@@ -78,7 +78,7 @@ def test_every_point_has_the_figures_of_a_backtest_of_its_own(make_place: MakePl
 
 
 def test_the_page_says_what_json_says(seen: Seen, written: Written) -> None:
-    names = ("pnl", "cycles", "win_rate", "sharpe", "drawdown")
+    names = ("pnl", "realised_pnl", "open_pnl", "cycles", "win_rate", "sharpe", "drawdown")
     expected = [{name: as_text(point[name]) for name in names} for point in written.data["points"]]
     assert seen.value_of(_TABLE) == expected
     assert seen.wanted == []

@@ -62,10 +62,7 @@ def untimed(outcome: Outcome) -> Outcome:
 def test_each_point_gives_what_it_gives_alone(market: MarketFile, stretches: list[Stretch]) -> None:
     outcomes: list[Outcome] = []
     run_points(market, points(8), 2, outcomes.append)
-    alone = [
-        outcome_of(point.number, point.changes, traded(run_stretches(stretches, point.plan)), SMALL.instrument)
-        for point in points(8)
-    ]
+    alone = [outcome_of(point, traded(run_stretches(stretches, point.plan))) for point in points(8)]
     assert [untimed(each) for each in sorted(outcomes, key=lambda each: each.number)] == alone
     assert all(each.summary is not None and each.summary.cycles > 5 for each in outcomes)
     assert multiprocessing.active_children() == []
@@ -117,11 +114,9 @@ def test_points_that_share_signals_give_what_they_give_alone(market: MarketFile,
         for number, parameters in enumerate(own)
     ]
     outcomes: list[Outcome] = []
-    run_points(market, [Point(number, {}, plan) for number, plan in enumerate(plans)], 1, outcomes.append)
-    alone = [
-        outcome_of(number, {}, traded(run_stretches(stretches, plan)), SMALL.instrument)
-        for number, plan in enumerate(plans)
-    ]
+    needy = [Point(number, {}, plan) for number, plan in enumerate(plans)]
+    run_points(market, needy, 1, outcomes.append)
+    alone = [outcome_of(point, traded(run_stretches(stretches, point.plan))) for point in needy]
     assert [untimed(each) for each in outcomes] == alone
     assert all(each.summary is not None and each.summary.cycles > 2 for each in outcomes)
 
