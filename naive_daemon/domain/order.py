@@ -44,6 +44,8 @@ class OrderStatus(enum.StrEnum):
     EXPIRED = "expired"
     REJECTED = "rejected"
 
+    __hash__ = str.__hash__  # the enum's own is Python code, and every look at an order asks whether it is terminal
+
     @property
     def is_terminal(self) -> bool:
         """Say whether the order's life is over."""

@@ -20,6 +20,8 @@ class Hooks(Process):
     may_be_suspended: ClassVar[bool] = True
     """Whether `ActorSystem.suspend` may hold it up. False for one whose silence does harm: it feeds a watchdog, say."""
 
+    _log: Any = None
+
     def init(self) -> Continue | Ignore | Deferred | None:
         """Get ready; the starter waits for this. Raising is a failed start."""
         return None
@@ -52,13 +54,16 @@ class Hooks(Process):
         """Send to `ref` as before: its mailbox has room again, or has ended."""
 
     def log_context(self) -> Mapping[str, object]:
-        """Say what every log event of this actor carries beside its name."""
+        """Say what every log event of this actor carries beside its name; asked at its first event."""
         return {}
 
     @property
     def log(self) -> Any:
-        """A logger bound to this actor."""
-        return structlog.get_logger("naive_daemon").bind(actor=self.label, **self.log_context())
+        """A logger bound to this actor, made once: most of what is said is below the level that anybody reads."""
+        log = self._log
+        if log is None:
+            log = self._log = structlog.get_logger("naive_daemon").bind(actor=self.label, **self.log_context())
+        return log
 
     # Reports -------------------------------------------------------------------------------------------------------
 

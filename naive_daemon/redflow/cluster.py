@@ -37,6 +37,7 @@ class Cluster(Generic[SourceData, ClusterData]):
         "made_by",
         "members",
         "parent",
+        "path",
         "stays",
     )
 
@@ -51,6 +52,8 @@ class Cluster(Generic[SourceData, ClusterData]):
         self.data: ClusterData = None  # type: ignore[assignment]  # until the mapper says what it is
         self.ctx: dict[str, Any] = {}
         self.parent = parent
+        self.path: tuple[Cluster[SourceData, Any], ...] = (self,) if parent is None else (*parent.path, self)
+        """The clusters from the first level down to it, itself last; none once it is detached."""
         self.flow = flow
         self.depth = flow.depth
         self.stays = flow.stays

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic
 
 from naive_daemon.redflow.cluster import Cluster, ClusterData, Niches
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from naive_daemon.redflow.flow import RedFlow
+
+
+_by_depth = attrgetter("depth")
 
 
 class Creator(Generic[SourceData, ClusterData]):
@@ -53,7 +57,7 @@ class Creator(Generic[SourceData, ClusterData]):
         source = self._source
         if source.id not in cluster.members:
             cluster.members[source.id] = source
-            source.memberships.append(cluster)
+            source.memberships = _joined(source.memberships, cluster)
             self._found.append(cluster)
         return is_new, cluster
 
@@ -89,3 +93,12 @@ class Creator(Generic[SourceData, ClusterData]):
         self._niches.setdefault(flow, {})[key] = cluster
         flow.count += 1
         return cluster
+
+
+def _joined(
+    memberships: tuple[Cluster[SourceData, Any], ...], cluster: Cluster[SourceData, Any]
+) -> tuple[Cluster[SourceData, Any], ...]:
+    parent = cluster.parent
+    if memberships is (() if parent is None else parent.path):
+        return cluster.path
+    return tuple(sorted((*memberships, cluster), key=_by_depth))

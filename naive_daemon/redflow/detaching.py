@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from naive_daemon.redflow.errors import CallbackError
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from naive_daemon.redflow.flow import RedFlow
     from naive_daemon.redflow.source import Source
 
-_by_depth = attrgetter("depth")
-
 
 def take_out(source: Source[Any], undone: int = 0) -> list[Cluster[Any, Any]]:
     """Take a source out of all its clusters, the deepest first; gives those that are detached by that.
@@ -24,10 +21,9 @@ def take_out(source: Source[Any], undone: int = 0) -> list[Cluster[Any, Any]]:
     `undone`: the number of a source whose coming is undone. What was made for it does not stay without another one, and
     neither does what it leaves before that was told.
     """
-    clusters, source.memberships = source.memberships, []
-    clusters.sort(key=_by_depth, reverse=True)
+    clusters, source.memberships = source.memberships, ()
     detached = []
-    for cluster in clusters:
+    for cluster in reversed(clusters):
         del cluster.members[source.id]
         if not cluster.members and (cluster.made_by == undone or not cluster.is_told):
             cluster.stays = False
@@ -41,6 +37,7 @@ def detach(cluster: Cluster[Any, Any]) -> None:
     """Take one cluster out of its niche, and the niche out of its parent when that was the last."""
     flow, parent = cluster.flow, cluster.parent
     cluster.is_attached = False
+    cluster.path = ()  # which has itself in it
     flow.count -= 1
     niches = flow.top if parent is None else parent.below
     niche = niches[flow]
@@ -69,7 +66,7 @@ def detach_levels(flows: Sequence[RedFlow[Any, Any]], sources: Iterable[Source[A
             detach(cluster)
             detached.append(cluster)
     for source in sources:
-        source.memberships = [cluster for cluster in source.memberships if cluster.is_attached]
+        source.memberships = tuple(cluster for cluster in source.memberships if cluster.is_attached)
     for parent in parents:
         detached += detach_idle(parent)
     return detached

@@ -49,14 +49,18 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
     def orders_of(self, side: Side) -> tuple[Order, ...]:
         """Give all orders of one side by their attempts, which time cannot put in another order."""
-        return tuple(
-            sorted((order for order in self.orders if order.side is side), key=lambda order: order.leg.attempt)
-        )
+        orders = [order for order in self.orders if order.leg.side is side]
+        if len(orders) > 1:  # seldom, and this is on the path of every decision
+            orders.sort(key=lambda order: order.leg.attempt)
+        return tuple(orders)
 
     def latest(self, side: Side) -> Order | None:
         """Give the order of one side with the highest attempt."""
-        orders = self.orders_of(side)
-        return orders[-1] if orders else None
+        latest: Order | None = None
+        for order in self.orders:
+            if order.leg.side is side and (latest is None or order.leg.attempt >= latest.leg.attempt):
+                latest = order
+        return latest
 
 
 class OrderChanged(msgspec.Struct, frozen=True):

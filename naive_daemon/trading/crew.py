@@ -98,8 +98,8 @@ class Crew:
     def _renew_outdated(self, slot: Slot) -> bool:
         """Let a trader end that has nothing and was begun with other settings or fee than there are now, if it runs."""
         cycle = slot.position.cycle
-        is_outdated = slot.has_nothing and (cycle.settings, cycle.fee) != (self.settings.trade, self.fee)
-        if slot.ref is None or not is_outdated or not self.can_start():
+        is_current = (cycle.settings, cycle.fee) == (self.settings.trade, self.fee)
+        if slot.ref is None or is_current or not slot.has_nothing or not self.can_start():
             return False
         self._renew(slot, slot.ref)
         return True

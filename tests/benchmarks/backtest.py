@@ -2,8 +2,12 @@
 
 The long recordings are the real day again and again, each later than the one before: at the prices that it had, or in
 the direction in which it rises, each scaled to begin where the one before has ended. In both the strategy trades more
-seldom than on the day alone: a market that leaves its orders behind gives it nothing to do. How it fares where it
-trades all the time, the generated market of `replay` shows.
+seldom than on the day alone: a market that leaves its orders behind gives it nothing to do. In the generated one it
+trades all the time: there nothing can be passed over, and what is measured is what an order costs.
+
+Both trade by the same rules, so all their orders are the same; the figures tell how many. For that the peer is given
+our rule of fills, which is not its engine's: there a trade fills only orders opposite its aggressor, and of several on
+one side that it is through only the first at once (see its program).
 """
 
 import multiprocessing
@@ -13,16 +17,19 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from naive_daemon.backtest import BacktestPlan, BacktestResult, run_stretches
+from naive_daemon.clock import NS_PER_MS, NS_PER_S
 from naive_daemon.domain.settings import Dust
 from naive_daemon.grid.points import Point
 from naive_daemon.grid.shared import MarketFile, read, written
 from naive_daemon.grid.workers import cores, crew
+from naive_daemon.market.generated import GeneratedMarket
 from naive_daemon.market.recorded_columns import RecordedColumns
 from naive_daemon.otp.garbage import rare_collections
 from tests.benchmarks.figure import Comparison, Figure, best_rate
@@ -36,8 +43,10 @@ if TYPE_CHECKING:
 DAYS = 81
 """So many make more than a million trades."""
 DENSE_DAYS = 10
+GENERATED_TRADES = 50_000
 GOAL = 10.0
 RATE = 1_700_000.0
+START_PRICE = Decimal("0.00143")
 POINTS = 16
 PEER_ROUNDS = 2
 
@@ -51,11 +60,23 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="naive-bench-") as folder:
         long = chained(RECORDED, Path(folder) / "XRPETH-aggTrades-chained.csv", DAYS)
         dense = chained(RECORDED, Path(folder) / "XRPETH-aggTrades-dense.csv", DENSE_DAYS, is_rising=True)
+        market = generated(Path(folder) / "XRPETH-aggTrades-generated.csv", GENERATED_TRADES)
+        yield _figure("a generated market", market, is_from_file=False)
         yield _figure("a real day", RECORDED, is_from_file=False)
         yield _figure("days that rise", dense, is_from_file=False)
         yield _figure("many days", long, is_from_file=False)
         yield _figure("many days", long, is_from_file=True)
         yield _grid(dense)
+
+
+def generated(path: Path, trades: int) -> Path:
+    """Write trades of a generated market, which swings by more than the strategy earns."""
+    market = GeneratedMarket(XRPETH, seed=1, start_price=START_PRICE, start_ns=1_700_000_000 * NS_PER_S)
+    with path.open("w", encoding="ascii") as file:
+        for number, trade in enumerate(islice(market, trades), 1):
+            amounts = f"{trade.price:f},{trade.quantity:f}"
+            file.write(f"{number},{amounts},{number},{number},{trade.time_ns // NS_PER_MS},True,True\n")
+    return path
 
 
 def chained(day: Path, path: Path, days: int, *, is_rising: bool = False) -> Path:

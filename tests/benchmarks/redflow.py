@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 from naive_daemon.redflow import Creator, RedFlow, Source, initiate
-from tests.benchmarks.figure import Figure, fastest_s
-from tests.benchmarks.peers import linear_flow
+from tests.benchmarks.figure import Comparison, Figure, fastest_s
+from tests.benchmarks.peers import bare_tables, linear_flow
 
 FEW = 1_000
 MANY = 50_000
@@ -27,10 +27,10 @@ Work = tuple[int, int]
 
 def figures() -> Iterator[Figure]:
     """Measure at both sizes, in turn; as many sources at each, in one graph or in many."""
-    measures = (_add_s, _remove_s, partial(_remove_s, is_shuffled=True))
+    measures = (_add_s, _remove_s, partial(_remove_s, is_shuffled=True), _remove_bare_s)
     seconds = fastest_s(*(partial(measure, size) for measure in measures for size in (FEW, MANY)))
     rates = [MANY / spent for spent in seconds]
-    for size, add, remove, shuffled in zip((FEW, MANY), rates[:2], rates[2:4], rates[4:], strict=True):
+    for size, add, remove, shuffled in zip((FEW, MANY), rates[:2], rates[2:4], rates[4:6], strict=True):
         yield Figure(name=f"redflow, add {size:,} sources at two levels", value=add, unit="sources/s", limit=ADD_GOAL)
         yield Figure(name=f"redflow, remove {size:,} sources", value=remove, unit="sources/s", limit=REMOVE_GOAL)
         yield Figure(
@@ -47,12 +47,12 @@ def figures() -> Iterator[Figure]:
         is_cost=True,
         limit=GROWTH_GOAL,
     )
-    # The same work: what it costs more is that the processor's caches hold few of so many sources.
     yield Figure(
         name=f"redflow, removing at {MANY:,} sources against {FEW:,}, out of order",
         value=rates[4] / rates[5],
         unit="times the cost",
         is_cost=True,
+        peers=(Comparison(peer="three bare dictionaries", value=rates[6] / rates[7]),),
     )
 
 
@@ -76,6 +76,10 @@ def _remove_s(size: int, *, is_shuffled: bool = False) -> float:
         for number in order:
             flow.remove_source(number)
     return time.process_time() - began
+
+
+def _remove_bare_s(size: int) -> float:
+    return bare_tables.remove_s(size, SYMBOLS, SETTINGS, MANY)
 
 
 def _sources(size: int) -> list[Source[Work]]:

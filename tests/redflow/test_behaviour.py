@@ -265,7 +265,7 @@ def test_5_a_source_leaves_deepest_first_and_what_it_emptied_goes_children_befor
 def test_5_deepest_first_also_where_a_higher_level_was_linked_later() -> None:
     graph = Graph().start(Bot(BTC))
     graph.stream.link_child("desk", graph.level("desk", by("account")))
-    assert [level for level, _ in ids(graph.stream.remove_source("b0"))] == ["account", "decision", "desk", "stream"]
+    assert [level for level, _ in ids(graph.stream.remove_source("b0"))] == ["account", "desk", "decision", "stream"]
 
 
 def test_5_a_source_that_was_removed_is_not_there_and_may_come_again() -> None:

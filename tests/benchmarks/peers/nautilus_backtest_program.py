@@ -7,6 +7,12 @@ input, each order as `side price quantity`.
 
 The strategy is Python, as ours is, and as thin as the rules allow: a limit buy below the market, a limit sell above
 what was paid, one more trader when the price has fallen. What a cycle could not sell is its dust, and stays.
+
+Its orders are filled by our rule, too: each that a trade is strictly through, whole and at its own price, whoever was
+the trade's maker. Left alone the engine fills by two other rules. A trade with an aggressor fills orders opposite it
+only: so the trades are given none. And where a trade has filled an order, the engine moves its market to that order's
+price for as long as it matches the trade, so that others of the same side, though it is through them, wait for a later
+one: so a fill model says what is filled.
 """
 
 import decimal
@@ -22,8 +28,10 @@ from nautilus_trader.backtest.engine import (
 )
 from nautilus_trader.backtest.models import FillModel
 from nautilus_trader.config import LoggingConfig
+from nautilus_trader.model.book import OrderBook
 from nautilus_trader.model.currencies import ETH, XRP
-from nautilus_trader.model.enums import AccountType, OmsType, OrderSide
+from nautilus_trader.model.data import BookOrder
+from nautilus_trader.model.enums import AccountType, BookType, OmsType, OrderSide
 from nautilus_trader.model.identifiers import InstrumentId, Symbol, TraderId, Venue
 from nautilus_trader.model.instruments import CurrencyPair
 from nautilus_trader.model.objects import Money, Price, Quantity
@@ -50,6 +58,20 @@ def instrument(fee: Decimal) -> Any:
         maker_fee=fee,
         taker_fee=fee,
     )
+
+
+class ThroughFillModel(FillModel):
+    """An order that a trade is through is filled whole, at its own price; one that it is just at is not."""
+
+    def __init__(self) -> None:
+        super().__init__(prob_fill_on_limit=0.0)
+
+    def get_orderbook_for_fill_simulation(self, pair: Any, order: Any, best_bid: Any, best_ask: Any) -> Any:
+        """Show what meets an order that is filled; it is asked for no other."""
+        opposite = OrderSide.SELL if order.side == OrderSide.BUY else OrderSide.BUY
+        book = OrderBook(pair.id, BookType.L2_MBP)
+        book.add(BookOrder(opposite, order.price, order.leaves_qty, 1), 0, 0)
+        return book
 
 
 class Trader:
@@ -122,9 +144,9 @@ class Naive(Strategy):
 
 
 def ticks_of(path: str, pair: Any) -> list[Any]:
-    """Read the trades as its users do, with pandas and its wrangler."""
+    """Read the trades as its users do, with pandas and its wrangler, without their aggressors."""
     names = ["trade_id", "price", "quantity", "first", "last", "time", "buyer_maker", "best"]
-    rows = pd.read_csv(path, names=names, usecols=["trade_id", "price", "quantity", "time", "buyer_maker"])
+    rows = pd.read_csv(path, names=names, usecols=["trade_id", "price", "quantity", "time"])
     rows.index = pd.to_datetime(rows.pop("time"), unit="ms", utc=True)
     return list(TradeTickDataWrangler(pair).process(rows))
 
@@ -147,7 +169,7 @@ def main() -> None:
             oms_type=OmsType.NETTING,
             account_type=AccountType.CASH,
             starting_balances=[Money(Decimal(budget) * 10, ETH), Money(0, XRP)],
-            fill_model=FillModel(prob_fill_on_limit=0.0),
+            fill_model=ThroughFillModel(),
         )
         engine.add_instrument(pair)
         engine.add_strategy(strategy)
