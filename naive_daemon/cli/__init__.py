@@ -1,6 +1,7 @@
 """The command line: one command a file, each loaded only when it is called, so that `--help` answers at once."""
 
 import gc
+import os
 import sys
 from typing import NoReturn
 
@@ -77,4 +78,6 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code: the entry point of the installed program."""
     gc.set_threshold(COLLECTED_AFTER)
+    # NumPy would start a thread for each core to multiply matrices, of which there are none.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.exit(run(cli, sys.argv[1:]))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from naive_daemon.backtest import BacktestPlan
     from naive_daemon.grid.points import Grid
 
-RANKINGS = ("pnl", "cycles", "win_rate", "sharpe", "drawdown")
+RANKINGS = ("pnl", "realised_pnl", "open_pnl", "cycles", "win_rate", "sharpe", "drawdown")
 
 
 def grid_options(command: Callable[..., None]) -> Callable[..., Any]:
@@ -22,7 +22,8 @@ def grid_options(command: Callable[..., None]) -> Callable[..., Any]:
         click.option("--workers", type=click.IntRange(min=1, max=1024), metavar="N",
                      help="Processes of a grid; one for each core unless given."),
         click.option("--top", type=click.IntRange(min=1), metavar="N", help="Show the best N points of a grid only."),
-        click.option("--rank-by", type=click.Choice(RANKINGS), help="By what a grid is ranked; pnl unless given."),
+        click.option("--rank-by", type=click.Choice(RANKINGS),
+                     help="By what a grid is ranked; pnl unless given, which has what is open in it."),
         click.option("--grid", "grid", multiple=True, metavar="KEY=A,B,C",
                      help="Test every combination of these values of settings, on all cores; A..B:STEP is a range. "
                      "May be given for several settings."),

@@ -13,6 +13,7 @@ from naive_daemon.domain.money import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from decimal import Decimal
 
     from naive_daemon.grid.data import Tested
     from naive_daemon.grid.outcome import Outcome
@@ -35,7 +36,7 @@ def run_grid(
     from naive_daemon.grid.flow import PointsFlow
     from naive_daemon.grid.outcome import RankBy, ranked
     from naive_daemon.grid.shared import written
-    from naive_daemon.grid.workers import cores, run_points
+    from naive_daemon.grid.workers import cores, crew
 
     outcomes: list[Outcome] = []
     flow = PointsFlow(grid.points)
@@ -44,7 +45,8 @@ def run_grid(
     workers = min(workers or cores(), len(grid.points))
     wall = WallClock()
     began_s = wall.monotonic_s()
-    with progress(options) as bar:
+    # The crew first: neither who reads nor who shows progress has started a thread then.
+    with crew(workers, log) as hands, progress(options) as bar:
         task = bar.add_task("reading", total=recording.bytes_total)
 
         def stretches() -> "Iterator[Stretch]":
@@ -60,7 +62,7 @@ def run_grid(
                 outcomes.append(outcome)
                 bar.advance(task)
 
-            run_points(market, flow.in_order(), workers, take, log)
+            hands.run(market, flow.in_order(), take)
     return Tested(
         source=source,
         version=version("naive-daemon"),
@@ -97,8 +99,8 @@ def _print(tested: "Tested", top: int) -> None:
     keys = [axis.key for axis in tested.grid.axes]
     quote = tested.quote_asset
     print_table(
-        ("#>", *(f"{key}>" for key in keys), f"PnL {quote}>", "cycles>", "win rate>", "sharpe>", f"drawdown {quote}>",
-         "orders>"),
+        ("#>", *(f"{key}>" for key in keys), f"PnL {quote}>", "realised>", "open>", "cycles>", "win rate>", "sharpe>",
+         f"drawdown {quote}>", "orders>"),
         [_row(rank, outcome, keys) for rank, outcome in enumerate(tested.outcomes[:top], 1)],
     )  # fmt: skip
     count = len(tested.outcomes)
@@ -110,23 +112,31 @@ def _print(tested: "Tested", top: int) -> None:
 
 
 def _row(rank: int, outcome: "Outcome", keys: list[str]) -> list[object]:
+    from naive_daemon.grid.outcome import RankBy
     from naive_daemon.report import rounding
 
     given: list[object] = [rank, *(outcome.changes[key] for key in keys)]
     summary, figures = outcome.summary, outcome.figures
     if summary is None:
-        return [*given, outcome.error, *[None] * 5]
+        return [*given, outcome.error, *[None] * 7]
+    gains = [_gain(outcome.value(each)) for each in (RankBy.PNL, RankBy.REALISED_PNL, RankBy.OPEN_PNL)]
     if figures is None:
-        return [*given, summary.realised_pnl, summary.cycles, None, None, None, summary.orders]
+        return [*given, *gains, summary.cycles, None, None, None, summary.orders]
     return [
         *given,
-        rounding.signed(summary.realised_pnl, 8).rstrip("0").rstrip("."),
+        *gains,
         summary.cycles,
         rounding.percentage(figures.win_rate),
         rounding.figure(figures.sharpe),
         plain(figures.max_drawdown),
         summary.orders,
     ]
+
+
+def _gain(value: "Decimal | None") -> str:
+    from naive_daemon.report import rounding
+
+    return rounding.signed(value, 8).rstrip("0").rstrip(".")
 
 
 def _refuse(failed: "list[Outcome]", count: int) -> NoReturn:

@@ -8,6 +8,8 @@ const touched = matchMedia("(pointer: coarse)").matches;
 const narrow = matchMedia("(max-width: 640px)");
 const BEST = "";
 const LOWER_IS_BETTER = new Set(["drawdown"]);
+const MONEY = new Set(["pnl", "realised_pnl", "open_pnl", "drawdown"]);
+const SIGNED = new Set(["pnl", "realised_pnl", "open_pnl", "sharpe"]);
 const TEXTS_MAX = 80;
 const keys = axes.map((axis) => axis.key);
 const valuesOf = Object.fromEntries(axes.map((axis) => [axis.key, axis.values]));
@@ -66,7 +68,7 @@ function escaped(text) {
 function told(point) {
   if (point === undefined) return "not tested";
   const value = point[chosen.figure];
-  const unit = ["pnl", "drawdown"].includes(chosen.figure) ? ` ${quote}` : "";
+  const unit = MONEY.has(chosen.figure) ? ` ${quote}` : "";
   const settings = keys.map((key) => escaped(`${key}=${point.settings[key]}`)).join("<br>");
   return `${escaped(figures[chosen.figure])}: ${value === null ? "not known" : escaped(value + unit)}<br>${settings}`;
 }
@@ -83,7 +85,7 @@ function show() {
   const best = cells();
   const at = up.map((y) => across.map((x) => best.get(JSON.stringify([x, y]))));
   const shown = at.map((row) => row.map((point) => point?.[chosen.figure] ?? null));
-  const isSigned = ["pnl", "sharpe"].includes(chosen.figure);
+  const isSigned = SIGNED.has(chosen.figure);
   const most = Math.max(...shown.flat().map((value) => Math.abs(Number(value ?? 0))), Number.MIN_VALUE);
   const data = [{
     type: "heatmap", x: across, y: up,

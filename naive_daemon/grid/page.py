@@ -18,7 +18,9 @@ ROWS_MAX = 100
 """So many points the page's table has; the map has all."""
 
 FIGURES = {
-    RankBy.PNL: "Realised PnL",
+    RankBy.PNL: "PnL, open included",
+    RankBy.REALISED_PNL: "Realised PnL",
+    RankBy.OPEN_PNL: "Open PnL",
     RankBy.CYCLES: "Cycles",
     RankBy.WIN_RATE: "Win rate",
     RankBy.SHARPE: "Sharpe ratio",

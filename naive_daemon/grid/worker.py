@@ -10,12 +10,12 @@ import sys
 import threading
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from naive_daemon.backtest import needs_of_plan, run_stretches
 from naive_daemon.domain.errors import NaiveError
 from naive_daemon.grid.outcome import Outcome, outcome_of
-from naive_daemon.grid.shared import MarketFile, read
+from naive_daemon.grid.shared import read
 from naive_daemon.logs import LogFormat, LogLevel, configure_logs
 from naive_daemon.market.signaller import signals_of
 from naive_daemon.market.signals_in_bulk import BulkSignals, signals_in
@@ -23,31 +23,34 @@ from naive_daemon.market.signals_in_bulk import BulkSignals, signals_in
 if TYPE_CHECKING:
     from naive_daemon.backtest import BacktestPlan
     from naive_daemon.grid.points import Point
+    from naive_daemon.grid.shared import MarketFile
     from naive_daemon.market.columns import Stretch
 
 _ORPHANED = 1
 
 
-def work(tasks: "Connection[Outcome, Point]", market: MarketFile, level: LogLevel, log_format: LogFormat) -> None:
-    """Take points and give outcomes, until its owner ends it."""
+def work(tasks: "Connection[Outcome, Any]", level: LogLevel, log_format: LogFormat) -> None:
+    """Take the market and then points, and give outcomes, until its owner ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_owner, name="owner watch", daemon=True).start()
     configure_logs(level, log_format, sys.stderr)
     try:
-        _work_off(tasks, _Shared(read(market)))
+        _work_off(tasks)
     except (EOFError, ConnectionError):  # the owner has ended, perhaps with an outcome that it had not read yet
         sys.exit(_ORPHANED)
 
 
-def _work_off(tasks: "Connection[Outcome, Point]", shared: "_Shared") -> NoReturn:
+def _work_off(tasks: "Connection[Outcome, Any]") -> NoReturn:
+    market: MarketFile = tasks.recv()
+    shared = _Shared(read(market))
     while True:
-        point = tasks.recv()
+        point: Point = tasks.recv()
         try:
             result = run_stretches(shared.stretches, point.plan, signals=shared.signals(point.plan))
         except NaiveError as error:
             tasks.send(Outcome(number=point.number, changes=point.changes, error=error.message))
         else:
-            tasks.send(outcome_of(point.number, point.changes, result, point.plan.instrument))
+            tasks.send(outcome_of(point, result))
 
 
 class _Shared:

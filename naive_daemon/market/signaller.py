@@ -156,8 +156,10 @@ class Signaller(Actor):
             self.system.pubsub.publish(self._topic, _old(self._last))  # nobody enters on it, who holds may leave
 
     def _analyse(self, event: Candle | Trade, *, is_new: bool) -> None:
-        refuse_hanging(self, self._strategy)
-        self._state, signal = ask(self._strategy, lambda: self._strategy.analyse(self._state, event, self._needs))
+        refuse_hanging(self, self._strategy, self._symbol)
+        self._state, signal = ask(
+            self._strategy, self._symbol, lambda: self._strategy.analyse(self._state, event, self._needs)
+        )
         if signal is None:
             return
         self._last = signal

@@ -61,7 +61,7 @@ class DecisionMemo:
         sees = sees_of(strategy) if isinstance(event, Trade) else None
         seen = None if sees is None else sees(position)
         if seen is None or not isinstance(event, Trade):
-            return ask(strategy, lambda: strategy.decide(event, position, instrument))
+            return ask(strategy, instrument.symbol, lambda: strategy.decide(event, position, instrument))
         last = self._last_trade(strategy, event, instrument)
         try:
             known = last.decisions.get(seen)
@@ -70,7 +70,7 @@ class DecisionMemo:
         if known is not None:
             return known
         # As a tuple: a plug-in may give what can be read only once.
-        decisions = ask(strategy, lambda: tuple(strategy.decide(event, position, instrument)))
+        decisions = ask(strategy, instrument.symbol, lambda: tuple(strategy.decide(event, position, instrument)))
         if len(last.decisions) < self._positions_max:
             last.decisions[seen] = decisions
         return decisions

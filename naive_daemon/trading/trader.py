@@ -244,7 +244,7 @@ class Trader(Actor):
     # Carrying out ---------------------------------------------------------------------------------------------------
 
     def _decide(self, event: StrategyEvent) -> None:
-        refuse_hanging(self, self._strategy)
+        refuse_hanging(self, self._strategy, self._context.symbol)
         decisions = decide_once(self._strategy, event, self._position, self._context.instrument)
         if self.is_dead or self.ref.is_orphan() or not self._leader.is_alive() or self._leader.is_orphan():
             # While the strategy hung it was killed: what it decides reaches nobody, so it is not told as done. Or its

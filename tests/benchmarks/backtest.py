@@ -10,9 +10,12 @@ our rule of fills, which is not its engine's: there a trade fills only orders op
 one side that it is through only the first at once (see its program).
 """
 
+import multiprocessing
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -24,12 +27,14 @@ from naive_daemon.backtest import BacktestPlan, BacktestResult, run_stretches
 from naive_daemon.clock import NS_PER_MS, NS_PER_S
 from naive_daemon.domain.settings import Dust
 from naive_daemon.grid.points import Point
-from naive_daemon.grid.shared import written
-from naive_daemon.grid.workers import cores, run_points
+from naive_daemon.grid.shared import MarketFile, read, written
+from naive_daemon.grid.workers import cores, crew
 from naive_daemon.market.generated import GeneratedMarket
 from naive_daemon.market.recorded_columns import RecordedColumns
+from naive_daemon.otp.garbage import rare_collections
 from tests.benchmarks.figure import Comparison, Figure, best_rate
 from tests.benchmarks.peers import nautilus, nautilus_backtest
+from tests.benchmarks.program import log_nothing
 from tests.benchmarks.replay import RECORDED, RECORDED_SETTINGS, XRPETH
 
 if TYPE_CHECKING:
@@ -128,7 +133,23 @@ def _peer(path: Path, trades: int, ours: BacktestResult, *, is_from_file: bool) 
 
 
 def _grid(path: Path) -> Figure:
-    stretches = list(RecordedColumns(path).stretches())
+    """Measure in a process that has one thread, as that of the command when it starts a grid's processes."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    with (
+        written(RecordedColumns(path).stretches()) as market,
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), log_nothing) as fresh,
+    ):
+        single, both = fresh.submit(_grid_rates, market).result()
+    return Figure(
+        name=f"grid of {POINTS} backtests of {DENSE_DAYS} days on {cores()} cores, with the start of its processes",
+        value=both,
+        unit="backtests/s",
+        peers=(Comparison(peer="one after the other", value=single),),
+    )
+
+
+def _grid_rates(market: MarketFile) -> tuple[float, float]:
+    stretches = read(market)
     points = [
         Point(number, {}, msgspec.structs.replace(PLAN, settings=msgspec.structs.replace(PLAN.settings, chunks=chunks)))
         for number, chunks in enumerate([2, 3, 5, 8] * (POINTS // 4))
@@ -139,13 +160,8 @@ def _grid(path: Path) -> Figure:
             run_stretches(stretches, point.plan)
 
     def on_all_cores() -> None:
-        with written(stretches) as market:
-            run_points(market, points, cores(), lambda _: None)
+        with crew(cores()) as hands:
+            hands.run(market, points, lambda _: None)
 
-    single, both = best_rate(POINTS, one_by_one), best_rate(POINTS, on_all_cores)
-    return Figure(
-        name=f"grid of {POINTS} backtests of {DENSE_DAYS} days on {cores()} cores, with the start of its processes",
-        value=both,
-        unit="backtests/s",
-        peers=(Comparison(peer="one after the other", value=single),),
-    )
+    with rare_collections():
+        return best_rate(POINTS, one_by_one), best_rate(POINTS, on_all_cores)

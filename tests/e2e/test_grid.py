@@ -1,11 +1,13 @@
 """`backtest --grid`: what it prints, its page in a real browser, and that nothing of it stays when it is ended."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,10 +21,11 @@ from tests.e2e import browser as browsers
 from tests.e2e.browser import DESKTOP, PHONE, Seen
 from tests.e2e.conftest import MakePlace
 from tests.e2e.daemon import eventually
-from tests.e2e.place import PROGRAM
+from tests.e2e.place import PROGRAM, Place
 
 RECORDING = Path(__file__).parents[2] / "docs" / "BTCUSDT-trades-generated.csv.gz"
 GRID = ("--grid", "chunks=1,3", "--grid", "profit_interval=0.0005..0.0015:0.0005", "--grid", "dust=keep,sweep")
+Program = subprocess.Popen[str]
 _TABLE = """() => [...document.querySelectorAll("[data-points] tbody tr")].map((row) => Object.fromEntries(
     [...row.querySelectorAll("data")].map((one) => [one.dataset.name, one.getAttribute("value")])
 ))"""
@@ -75,7 +78,7 @@ def test_every_point_has_the_figures_of_a_backtest_of_its_own(make_place: MakePl
 
 
 def test_the_page_says_what_json_says(seen: Seen, written: Written) -> None:
-    names = ("pnl", "cycles", "win_rate", "sharpe", "drawdown")
+    names = ("pnl", "realised_pnl", "open_pnl", "cycles", "win_rate", "sharpe", "drawdown")
     expected = [{name: as_text(point[name]) for name in names} for point in written.data["points"]]
     assert seen.value_of(_TABLE) == expected
     assert seen.wanted == []
@@ -129,25 +132,75 @@ def test_the_example_of_the_readme_prints_what_it_says(make_place: MakePlace) ->
     assert (answer.code, answer.out) == (0, found[2])
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_nothing_stays_of_a_grid_that_is_ended(make_place: MakePlace, sent: signal.Signals, code: int) -> None:
+@contextmanager
+def running(place: Place, *arguments: str, recording: Path = RECORDING) -> Iterator[Program]:
     with subprocess.Popen(
-        [PROGRAM.as_posix(), "--home", str(make_place().home), "backtest", str(RECORDING),
-         "--grid", "chunks=1..40", "--grid", "budget=100..5000:50", "--workers", "2"],
+        [PROGRAM.as_posix(), "--home", str(place.home), "--json", "backtest", str(recording), "--symbol", "BTCUSDT",
+         "--grid", "chunks=1..40", "--workers", "2", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as program:  # fmt: skip
-        children: list[psutil.Process] = []
-        for attempt in eventually():
-            with attempt:
-                children = psutil.Process(program.pid).children(recursive=True)
-                busy = [child for child in children if child.cpu_times().user > 1.0]
-                assert len(busy) == 2
-        os.killpg(program.pid, sent) if sent is signal.SIGINT else program.kill()
-        _, complaint = program.communicate(timeout=30)
-        assert program.returncode == code
-        assert "Traceback" not in complaint
+        try:
+            yield program
+        finally:
+            program.kill()
+
+
+def workers_of(program: Program, busy_s: float = 0) -> list[psutil.Process]:
+    """Wait until both are there and have worked for so long."""
+    for attempt in eventually():
+        with attempt:
+            children = psutil.Process(program.pid).children(recursive=True)
+            assert len([child for child in children if child.cpu_times().user >= busy_s]) == 2
+    return children
+
+
+LONG = ("--grid", "budget=100..5000:50")
+ENDS = pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+
+
+def end(program: Program, sent: signal.Signals, code: int) -> None:
+    """End it as a terminal or the system does; nothing may stay."""
+    children = psutil.Process(program.pid).children(recursive=True)
+    os.killpg(program.pid, sent) if sent is signal.SIGINT else program.kill()
+    _, complaint = program.communicate(timeout=30)
+    assert program.returncode == code
+    assert "Traceback" not in complaint
     _, alive = psutil.wait_procs(children, timeout=30)
     assert alive == []
+
+
+@ENDS
+def test_nothing_stays_of_a_grid_that_is_ended(make_place: MakePlace, sent: signal.Signals, code: int) -> None:
+    with running(make_place(), *LONG) as program:
+        workers_of(program, busy_s=1)
+        end(program, sent, code)
+
+
+@ENDS
+def test_nothing_stays_of_a_grid_that_is_ended_while_it_reads(
+    make_place: MakePlace, tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
+    silent = tmp_path / "BTCUSDT-trades.csv"
+    os.mkfifo(silent)
+    with running(make_place(), recording=silent) as program:
+        workers_of(program)
+        end(program, sent, code)
+
+
+def test_a_grid_runs_on_copies_of_its_command_and_on_nothing_else(make_place: MakePlace) -> None:
+    with running(make_place(), *LONG) as program:
+        assert [worker.cmdline() for worker in workers_of(program)] == [psutil.Process(program.pid).cmdline()] * 2
+
+
+def test_a_process_that_is_killed_costs_one_point_and_another_goes_on(make_place: MakePlace) -> None:
+    with running(make_place()) as program:
+        workers_of(program)[0].kill()
+        printed, complaint = program.communicate(timeout=60)
+    data = json.loads(printed)
+    errors = [point["error"] for point in data["points"] if point["error"] is not None]
+    assert (program.returncode, data["tested"], data["failed"]) == (1, 40, 1)
+    assert errors == ["the process that tested it was ended by SIGKILL"]
+    assert "Traceback" not in complaint
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The processes of a grid: each point as it would be alone, a death told with its point, and none that stays."""
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
 import msgspec
@@ -14,7 +14,7 @@ from naive_daemon.grid.outcome import Outcome, outcome_of
 from naive_daemon.grid.points import Point
 from naive_daemon.grid.shared import MarketFile, written
 from naive_daemon.grid.worker import work
-from naive_daemon.grid.workers import run_points
+from naive_daemon.grid.workers import crew
 from naive_daemon.market.columns import Stretch
 from tests.trading.plant import walk
 from tests.trading.test_backtest import SMALL
@@ -46,6 +46,13 @@ def market(stretches: list[Stretch]) -> Iterator[MarketFile]:
         yield market
 
 
+def run_points(
+    market: MarketFile, points: Iterable[Point], workers: int, on_outcome: Callable[[Outcome], None]
+) -> None:
+    with crew(workers) as hands:
+        hands.run(market, points, on_outcome)
+
+
 def untimed(outcome: Outcome) -> Outcome:
     summary = outcome.summary
     assert summary is not None
@@ -55,10 +62,7 @@ def untimed(outcome: Outcome) -> Outcome:
 def test_each_point_gives_what_it_gives_alone(market: MarketFile, stretches: list[Stretch]) -> None:
     outcomes: list[Outcome] = []
     run_points(market, points(8), 2, outcomes.append)
-    alone = [
-        outcome_of(point.number, point.changes, traded(run_stretches(stretches, point.plan)), SMALL.instrument)
-        for point in points(8)
-    ]
+    alone = [outcome_of(point, traded(run_stretches(stretches, point.plan))) for point in points(8)]
     assert [untimed(each) for each in sorted(outcomes, key=lambda each: each.number)] == alone
     assert all(each.summary is not None and each.summary.cycles > 5 for each in outcomes)
     assert multiprocessing.active_children() == []
@@ -110,11 +114,9 @@ def test_points_that_share_signals_give_what_they_give_alone(market: MarketFile,
         for number, parameters in enumerate(own)
     ]
     outcomes: list[Outcome] = []
-    run_points(market, [Point(number, {}, plan) for number, plan in enumerate(plans)], 1, outcomes.append)
-    alone = [
-        outcome_of(number, {}, traded(run_stretches(stretches, plan)), SMALL.instrument)
-        for number, plan in enumerate(plans)
-    ]
+    needy = [Point(number, {}, plan) for number, plan in enumerate(plans)]
+    run_points(market, needy, 1, outcomes.append)
+    alone = [outcome_of(point, traded(run_stretches(stretches, point.plan))) for point in needy]
     assert [untimed(each) for each in outcomes] == alone
     assert all(each.summary is not None and each.summary.cycles > 2 for each in outcomes)
 
@@ -123,9 +125,10 @@ def test_a_worker_whose_owner_ends_with_an_outcome_unread_ends_without_a_word(
     market: MarketFile, capfd: pytest.CaptureFixture[str]
 ) -> None:
     mine, its = multiprocessing.Pipe()
-    worker = multiprocessing.get_context("spawn").Process(target=work, args=(its, market, "error", "text"))
+    worker = multiprocessing.get_context("spawn").Process(target=work, args=(its, "error", "text"))
     worker.start()
     its.close()
+    mine.send(market)
     mine.send(points(1)[0])
     assert mine.poll(30)
     mine.close()

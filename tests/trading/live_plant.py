@@ -64,16 +64,20 @@ class LivePlant(Plant):
 
 
 class Hanging:
-    """A plug-in whose decision does not come back, `times` times, before it is let go; otherwise it is `inner`."""
+    """A plug-in whose decision does not come back, `times` times, before it is let go; otherwise it is `inner`.
 
-    def __init__(self, inner: Strategy, times: int) -> None:
+    It hangs on trades of `symbol` alone, where one is given.
+    """
+
+    def __init__(self, inner: Strategy, times: int, symbol: str | None = None) -> None:
         self.entered = threading.Semaphore(0)
         self.go_on = threading.Event()
         self._inner = inner
         self._times = times
+        self._symbol = symbol
 
     def decide(self, event: StrategyEvent, position: Position, instrument: Instrument) -> tuple[Decision, ...]:
-        if isinstance(event, Trade) and self._times:
+        if isinstance(event, Trade) and self._times and self._symbol in (None, event.symbol):
             self._times -= 1
             self.entered.release()
             assert self.go_on.wait(PATIENCE_S)

@@ -9,7 +9,7 @@ import pytest
 from naive_daemon import names
 from naive_daemon.domain.account import AccountSettings
 from naive_daemon.domain.settings import TradingStatus
-from naive_daemon.market.hanging import HANGING_MAX
+from naive_daemon.market.hanging import HANGING_MAX, HANGING_OF_SYMBOL_MAX
 from naive_daemon.strategy.discovery import load_strategy
 from naive_daemon.strategy.naive import NaiveStrategy
 from naive_daemon.trading.leader import LOST_THREADS_MAX
@@ -117,29 +117,39 @@ def test_a_symbol_that_hangs_again_and_again_is_quarantined_before_it_takes_all_
     assert any(order.startswith("b1 49.95 filled") for order in plant.shown())
 
 
-def test_a_strategy_that_hangs_for_many_accounts_is_given_up_before_it_takes_all_threads(
+def hang_all(plant: LivePlant, hanging: Hanging, count: int, enough: int) -> None:
+    """Let traders go into the decision that hangs, as many as a thread takes up, until enough do."""
+    threads = plant.system.pool_health().threads
+    while plant.hung < enough:
+        taken = min(threads, count - plant.hung)
+        assert all(hanging.entered.acquire(timeout=PATIENCE_S) for _ in range(taken))
+        plant.hung += taken
+        plant.pass_time(STUCK_AFTER_S + 1)
+    plant.settle()
+
+
+def test_a_strategy_that_hangs_on_one_symbol_for_many_accounts_is_given_up_there_and_trades_all_others(
     plant: LivePlant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accounts = [f"a{number}" for number in range(15)]
-    hanging = hang(plant, monkeypatch, times=len(accounts) + 1)
+    hanging = Hanging(NaiveStrategy(), len(accounts) + 1, "AAAQ")
+    monkeypatch.setattr(LOAD, lambda _: hanging)
     for account in accounts:
         plant.table.set_account(AccountSettings(name=account))
         plant.table.set("AAAQ", TradingStatus.ON, with_trade(strategy="hanging"), account=account)
-    plant.settle()
+    plant.switch(TradingStatus.ON, "AAAQ", with_trade(strategy="hanging"))
+    plant.switch(TradingStatus.ON, "BBBQ", with_trade(strategy="hanging"))
     plant.send("100", "AAAQ")
-    threads = plant.system.pool_health().threads
-    while plant.hung < HANGING_MAX:  # those that a thread has taken up hang; the others wait for a thread
-        assert all(hanging.entered.acquire(timeout=PATIENCE_S) for _ in range(threads))
-        plant.hung += threads
-        plant.pass_time(STUCK_AFTER_S + 1)
-    plant.settle()
+    hang_all(plant, hanging, len(accounts) + 1, HANGING_OF_SYMBOL_MAX)
+    hung = plant.hung
+    assert hung < HANGING_MAX
     views = [view for view in plant.system.ask(names.SWITCHES, AskSymbols()) if view.symbol == "AAAQ"]
-    assert Counter(view.state for view in views) == {"on": HANGING_MAX, "quarantined": len(accounts) + 1 - HANGING_MAX}
+    assert Counter(view.state for view in views) == {"on": hung, "quarantined": len(accounts) + 1 - hung}
     (told,) = {view.last_error for view in views if view.state == "quarantined"}
-    assert "Hanging is not asked: 8 of its calls hang" in told
-    assert plant.system.pool_health().replaced == HANGING_MAX
+    assert f"Hanging is not asked for AAAQ: {hung} of its calls hang" in told
     plant.trades("100", "99.8", "100.3", symbol="BBBQ")
     assert plant.completed() == 1
+    assert (plant.view("BBBQ").state, plant.view("BBBQ").restarts) == ("on", 0)
     hanging._times = 0
     let_go(plant, hanging)
     for account in accounts:
@@ -147,6 +157,32 @@ def test_a_strategy_that_hangs_for_many_accounts_is_given_up_before_it_takes_all
     plant.settle()
     plant.trades("50", symbol="AAAQ")
     assert {view.state for view in plant.system.ask(names.SWITCHES, AskSymbols())} == {"on"}
+
+
+def test_a_strategy_that_hangs_on_every_symbol_is_given_up_before_it_takes_all_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    symbols = [f"S{number}Q" for number in range(HANGING_MAX + 4)]
+    plant = LivePlant(*symbols, "BBBQ").start()
+    hanging = Hanging(NaiveStrategy(), len(symbols))
+    monkeypatch.setattr(LOAD, lambda name: hanging if name == "hanging" else load_strategy(name))
+    try:
+        for symbol in symbols:
+            plant.switch(TradingStatus.ON, symbol, with_trade(strategy="hanging"))
+        plant.switch(TradingStatus.ON, "BBBQ", TRADE)
+        for symbol in symbols:
+            plant.send("100", symbol)
+        hang_all(plant, hanging, len(symbols), HANGING_MAX)
+        states = Counter(plant.view(symbol).state for symbol in symbols)
+        assert states == {"on": HANGING_MAX, "quarantined": len(symbols) - HANGING_MAX}
+        (told,) = {plant.view(symbol).last_error for symbol in symbols} - {None}
+        assert "Hanging is not asked: 8 of its calls hang" in str(told)
+        plant.trades("100", "99.8", "100.3", symbol="BBBQ")
+        assert plant.completed() == 1
+        hanging._times = 0
+        let_go(plant, hanging)
+    finally:
+        plant.stop()
 
 
 def test_a_leader_that_hangs_is_replaced_with_its_symbol(

@@ -9,21 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naive_daemon.backtest import BacktestPlan
+from naive_daemon.backtest import BacktestPlan, run_backtest
 from naive_daemon.cli.grid_option import read_grid
 from naive_daemon.domain.errors import UsageError
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.grid.flow import PointsFlow
-from naive_daemon.grid.outcome import Outcome, RankBy, ranked
-from naive_daemon.grid.points import POINTS_MAX, make_grid, read_axes
+from naive_daemon.grid.outcome import Outcome, RankBy, outcome_of, ranked
+from naive_daemon.grid.points import POINTS_MAX, Point, make_grid, read_axes
 from naive_daemon.grid.shared import read, written
 from naive_daemon.market.columns import Columns, TradeList
 from naive_daemon.market.recorded_columns import RecordedColumns
 from naive_daemon.strategy.settings import change_trade
 from naive_daemon.trading.summary import summarise
-from tests.trading.test_backtest import SMALL
+from tests.trading.test_backtest import SMALL, trades_at
 
 
 @pytest.mark.parametrize(
@@ -116,11 +116,12 @@ def test_a_value_that_no_point_can_have_is_refused() -> None:
         make_grid(read_axes(["chunks=1,50", "budget=3,9"]), plan_of)
 
 
-def outcome(number: int, pnl: str | None) -> Outcome:
+def outcome(number: int, pnl: str | None, open_pnl: str | None = "0") -> Outcome:
     if pnl is None:
         return Outcome(number=number, changes={}, error="gone")
     summary = msgspec.structs.replace(summarise(1, (), (), 1), realised_pnl=Decimal(pnl))
-    return Outcome(number=number, changes={}, summary=summary)
+    left = None if open_pnl is None else Decimal(open_pnl)
+    return Outcome(number=number, changes={}, summary=summary, open_pnl=left)
 
 
 @given(st.permutations([(0, "1"), (1, None), (2, "-3"), (3, "7"), (4, "1"), (5, None)]))
@@ -130,6 +131,33 @@ def test_the_best_comes_first_and_what_failed_last_however_they_came(came: list[
     # Nothing traded is no drawdown and no win rate: of equals, and of what is not known, the number decides.
     assert [each.number for each in ranked(outcomes, RankBy.DRAWDOWN)] == [0, 2, 3, 4, 1, 5]
     assert [each.number for each in ranked(outcomes, RankBy.WIN_RATE)] == [0, 2, 3, 4, 1, 5]
+
+
+def test_what_is_open_counts_as_if_it_were_sold() -> None:
+    outcomes = [outcome(0, "9", "-9.5"), outcome(1, "1", "-0.25"), outcome(2, "0", "0.5"), outcome(3, "10", None)]
+    assert [each.value(RankBy.PNL) for each in outcomes] == [Decimal("-0.5"), Decimal("0.75"), Decimal("0.5"), None]
+    assert [each.number for each in ranked(outcomes, RankBy.PNL)] == [1, 2, 0, 3]
+    assert [each.number for each in ranked(outcomes, RankBy.REALISED_PNL)] == [3, 0, 1, 2]
+    assert [each.number for each in ranked(outcomes, RankBy.OPEN_PNL)] == [2, 1, 0, 3]
+
+
+def outcome_on(*prices: str) -> Outcome:
+    settings = msgspec.structs.replace(SMALL.settings, chunks=1)
+    point = Point(0, {}, msgspec.structs.replace(SMALL, settings=settings))
+    return outcome_of(point, run_backtest(trades_at(prices), point.plan))
+
+
+def test_what_was_bought_and_not_sold_is_worth_the_last_price_less_the_fee_of_a_sale() -> None:
+    fallen = outcome_on("100", "99", "90")
+    # 3.003 at 99.9 have cost 299.9997; a thousandth was the fee of the buy. 2.999997 × 90 × 0.999 is what is left.
+    assert fallen.value(RankBy.REALISED_PNL) == 0
+    assert fallen.value(RankBy.OPEN_PNL) == fallen.value(RankBy.PNL) == Decimal("269.72973027") - Decimal("299.9997")
+    assert fallen.figures is not None
+    assert fallen.figures.unrealised_pnl == Decimal("269.99973") - Decimal("299.9997")
+
+
+def test_a_buy_that_waits_and_a_market_without_a_trade_leave_nothing_open() -> None:
+    assert [outcome_on(*prices).value(RankBy.OPEN_PNL) for prices in [("100", "100"), ()]] == [0, 0]
 
 
 def test_the_shared_market_has_the_trades_that_were_written(tmp_path: Path) -> None:
