@@ -23,7 +23,7 @@ import msgspec
 from pydantic import SecretStr
 
 from naive_daemon.config.exchange import Binance
-from naive_daemon.config.section import expanded
+from naive_daemon.config.section import below_home, expanded
 from naive_daemon.config.source import ENVIRONMENT_PREFIX
 from naive_daemon.domain.account import REFERENCE, REFERENCE_LENGTH_MAX, REFERENCE_WORDS
 from naive_daemon.domain.errors import ConfigError
@@ -48,7 +48,13 @@ def check_reference(text: str) -> str:
     kind, colon, rest = reference.partition(":")
     kind = kind.lower()
     if kind == "file" and rest and rest.isprintable():
-        rest = str(expanded(Path(rest)))
+        try:
+            rest = str(expanded(Path(rest)))
+        except ValueError:
+            raise ConfigError(
+                "the credentials given lie below a home that is nobody's here",
+                hint=f"say where the key is: {REFERENCE_WORDS}",
+            ) from None
     reference = kind + colon + rest
     if not reference.isprintable() or not re.fullmatch(REFERENCE, reference) or len(reference) > REFERENCE_LENGTH_MAX:
         # What was given is not shown: it may be the key itself.
@@ -149,7 +155,13 @@ def _from_file(reference: str, path: Path) -> Credentials:
     def read_private_key() -> str | None:
         if file is None:
             return None
-        return _read_closed_file(f"{where}: private_key_file names a file", path.parent / Path(file).expanduser())
+        try:
+            named = below_home(Path(file))
+        except ValueError:
+            raise ConfigError(
+                f"{where}: private_key_file names a file below a home that is nobody's here", hint="name it from /"
+            ) from None
+        return _read_closed_file(f"{where}: private_key_file names a file", path.parent / named)
 
     return _whole(reference, _KEYS, (api_key, secret, file), read_private_key, hint)
 

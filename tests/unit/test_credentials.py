@@ -167,6 +167,15 @@ def test_a_pipe_that_nobody_writes_is_not_waited_for(tmp_path: Path) -> None:
         read_credentials(f"file:{tmp_path / 'pipe'}")
 
 
+def test_the_home_of_nobody_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a home that is nobody's here") as refused:
+        check_reference("file:~no-such-user/a.toml")
+    assert "file:/absolute/path" in str(refused.value.hint)
+    path = closed_file(tmp_path / "a.toml", f'api_key = "{KEY}"\nprivate_key_file = "~no-such-user/key.pem"')
+    with pytest.raises(ConfigError, match="private_key_file names a file below a home that is nobody's here"):
+        read_credentials(f"file:{path}")
+
+
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     path.write_bytes(b"\xff\xfe")
