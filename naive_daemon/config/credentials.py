@@ -28,7 +28,8 @@ from naive_daemon.config.source import ENVIRONMENT_PREFIX
 from naive_daemon.domain.account import REFERENCE, REFERENCE_LENGTH_MAX, REFERENCE_WORDS
 from naive_daemon.domain.errors import ConfigError
 
-_FILE_MAX = 65_536
+FILE_MAX = 65_536
+"""So many bytes a file with a key has at most; a longer one is none, and what is cut would be another key."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _KEYS = ("api_key", "api_secret", "private_key_file")
 _DIRECTORY_VARIABLE = "CREDENTIALS_DIRECTORY"
@@ -214,10 +215,12 @@ def _read_text(where: str, path: Path, *, closed: bool = False) -> str:
                 raise ConfigError(f"{where}: {path} is no file", hint="name a file that is there")
             if closed and mode & _OTHERS:
                 raise ConfigError(f"{where}: others than its owner may use {path}", hint=f"chmod 600 {path}")
-            data = file.read(_FILE_MAX)
+            data = file.read(FILE_MAX + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise ConfigError(f"{where}: {path} can not be read: {reason}", hint="name a file that is there") from None
+    if len(data) > FILE_MAX:
+        raise ConfigError(f"{where}: {path} is longer than {FILE_MAX} bytes", hint="it holds a key, and nothing else")
     try:
         return data.decode()
     except UnicodeDecodeError:
