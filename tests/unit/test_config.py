@@ -98,7 +98,7 @@ def test_the_home_of_nobody_is_refused(tmp_path: Path) -> None:
                       lambda key=key: load_config(None, {key: "~no-such-user/x"}, environment=NOTHING)):  # fmt: skip
             with pytest.raises(ConfigError, match=key.replace(".", r"\.") + r".*'~no-such-user/x'"):
                 given()
-    with pytest.raises(ConfigError, match="NAIVE_CONFIG.*a home that is nobody's here"):
+    with pytest.raises(ConfigError, match=r"NAIVE_CONFIG.*a home that is nobody's here"):
         load_config(environment={"NAIVE_CONFIG": "~no-such-user/a.toml"})
 
 
