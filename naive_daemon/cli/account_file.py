@@ -23,7 +23,7 @@ ACCOUNTS_MAX = 10_000
 def read_account_file(path: Path) -> list[AccountSettings]:
     """Read a CSV file, or standard input where `path` is a dash; raises UsageError when it names no account, too."""
     try:
-        with click.open_file(os.fspath(path), encoding="utf-8") as file:
+        with click.open_file(os.fspath(path), encoding="utf-8-sig") as file:
             accounts = _read(file)
     except OSError as error:
         raise UsageError(f"{path} can not be read: {error.strerror}; nothing was added") from None

@@ -25,6 +25,7 @@ set_option = click.option(
 def read_trade_settings(given: Sequence[str], fee: Decimal) -> tuple[TradeSettings, Decimal]:
     """Read settings and fee; raises UsageError with a line for each that is refused."""
     changes: dict[str, str] = {}
+    known: set[str] = set()
     wrong: list[str] = []
     for pair in given:
         key, equals, value = pair.partition("=")
@@ -32,6 +33,10 @@ def read_trade_settings(given: Sequence[str], fee: Decimal) -> tuple[TradeSettin
         try:
             if not equals:
                 raise InvalidSettingError(pair, "", "written as KEY=VALUE")  # noqa: TRY301 - gathered with the others
+            if key in known:
+                wrong.append(f"{key} is given twice")
+                continue
+            known.add(key)
             if key == "fee":
                 fee = _read_fee(value)
             else:

@@ -23,12 +23,13 @@ import msgspec
 from pydantic import SecretStr
 
 from naive_daemon.config.exchange import Binance
-from naive_daemon.config.section import expanded
+from naive_daemon.config.section import below_home, expanded
 from naive_daemon.config.source import ENVIRONMENT_PREFIX
 from naive_daemon.domain.account import REFERENCE, REFERENCE_LENGTH_MAX, REFERENCE_WORDS
 from naive_daemon.domain.errors import ConfigError
 
-_FILE_MAX = 65_536
+FILE_MAX = 65_536
+"""So many bytes a file with a key has at most; a longer one is none, and what is cut would be another key."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _KEYS = ("api_key", "api_secret", "private_key_file")
 _DIRECTORY_VARIABLE = "CREDENTIALS_DIRECTORY"
@@ -48,7 +49,13 @@ def check_reference(text: str) -> str:
     kind, colon, rest = reference.partition(":")
     kind = kind.lower()
     if kind == "file" and rest and rest.isprintable():
-        rest = str(expanded(Path(rest)))
+        try:
+            rest = str(expanded(Path(rest)))
+        except ValueError:
+            raise ConfigError(
+                "the credentials given lie below a home that is nobody's here",
+                hint=f"say where the key is: {REFERENCE_WORDS}",
+            ) from None
     reference = kind + colon + rest
     if not reference.isprintable() or not re.fullmatch(REFERENCE, reference) or len(reference) > REFERENCE_LENGTH_MAX:
         # What was given is not shown: it may be the key itself.
@@ -149,7 +156,13 @@ def _from_file(reference: str, path: Path) -> Credentials:
     def read_private_key() -> str | None:
         if file is None:
             return None
-        return _read_closed_file(f"{where}: private_key_file names a file", path.parent / Path(file).expanduser())
+        try:
+            named = below_home(Path(file))
+        except ValueError:
+            raise ConfigError(
+                f"{where}: private_key_file names a file below a home that is nobody's here", hint="name it from /"
+            ) from None
+        return _read_closed_file(f"{where}: private_key_file names a file", path.parent / named)
 
     return _whole(reference, _KEYS, (api_key, secret, file), read_private_key, hint)
 
@@ -202,10 +215,12 @@ def _read_text(where: str, path: Path, *, closed: bool = False) -> str:
                 raise ConfigError(f"{where}: {path} is no file", hint="name a file that is there")
             if closed and mode & _OTHERS:
                 raise ConfigError(f"{where}: others than its owner may use {path}", hint=f"chmod 600 {path}")
-            data = file.read(_FILE_MAX)
+            data = file.read(FILE_MAX + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise ConfigError(f"{where}: {path} can not be read: {reason}", hint="name a file that is there") from None
+    if len(data) > FILE_MAX:
+        raise ConfigError(f"{where}: {path} is longer than {FILE_MAX} bytes", hint="it holds a key, and nothing else")
     try:
         return data.decode()
     except UnicodeDecodeError:

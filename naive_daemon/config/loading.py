@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from naive_daemon.config.mistake import describe
 from naive_daemon.config.model import Config
+from naive_daemon.config.section import below_home
 from naive_daemon.config.source import (
     CONFIG_VARIABLE,
     SYSTEM_FILE,
@@ -66,7 +67,10 @@ def _file(path: Path | None, environment: Mapping[str, str]) -> Path | None:
     if path is not None:
         return path
     if named := environment.get(CONFIG_VARIABLE):
-        return Path(named).expanduser()
+        try:
+            return below_home(Path(named))
+        except ValueError as error:
+            raise ConfigError(f"{CONFIG_VARIABLE}: {error}", hint="name a file by its absolute path") from None
     return SYSTEM_FILE if SYSTEM_FILE.exists() else None
 
 

@@ -12,9 +12,17 @@ def in_words(text: str) -> dict[str, Any]:
     return {"allowed": text}
 
 
+def below_home(path: Path) -> Path:
+    """Give the path with `~` resolved; raises ValueError for the home of somebody who is not known here."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError(f"{path.parts[0]} is a home that is nobody's here") from None
+
+
 def expanded(path: Path) -> Path:
-    """Give the path with `~` resolved, absolute: a daemon may change its directory."""
-    return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - resolve() would follow symbolic links
+    """Give the path with `~` resolved, absolute: a daemon may change its directory. Raises ValueError as that does."""
+    return Path(os.path.abspath(below_home(path)))  # noqa: PTH100 - resolve() would follow symbolic links
 
 
 LocalPath = Annotated[Path, AfterValidator(expanded), Field(json_schema_extra=in_words("a path"))]

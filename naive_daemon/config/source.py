@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from naive_daemon.config.section import below_home
 from naive_daemon.config.service_url import holds_password
 from naive_daemon.domain.errors import ConfigError
 
@@ -124,7 +125,10 @@ def _read_text(path: Path) -> str:
 
 def _from_file(directory: Path, key: KeyPath, value: Any) -> Any:
     if key in _FILE_PATHS and isinstance(value, str) and value and value not in _NO_PATHS:
-        return str(directory / Path(value).expanduser())
+        try:
+            return str(directory / below_home(Path(value)))
+        except ValueError:
+            return value  # which the model refuses, together with every other mistake
     return value
 
 

@@ -86,7 +86,7 @@ from naive_daemon.execution.rounds import RoundDue, Rounds
 from naive_daemon.execution.sending import InheritedSent, Overdue, Resend, Sending
 from naive_daemon.otp import DEFERRED, Actor, Call, Deferred, Ref, crash, send_exit
 
-DRAINING = "the daemon is shutting down"
+DRAINING = "the account is being closed"
 _REQUESTS = (Reconcile, AskExecution, Drain)
 
 

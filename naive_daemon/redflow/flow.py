@@ -72,7 +72,7 @@ class RedFlow(Generic[SourceData, ClusterData]):
         for collection in (self.collection, child.collection):
             collection.refuse_in_mapper()
             collection.refuse_while_adding()
-        child.name, child.parent = name, self
+        former_name, child.name, child.parent = child.name, name, self
         self._children[name] = child
         below = child.levels()
         for flow in below:
@@ -82,7 +82,7 @@ class RedFlow(Generic[SourceData, ClusterData]):
             try:
                 self.collection.cluster_levels(below)
             except BaseException:
-                self.collection.clear_levels(below, then=lambda: self._cut(child))
+                self.collection.clear_levels(below, then=lambda: self._cut(child, former_name))
                 raise
 
     def link_to_parent(self, name: str, parent: RedFlow[SourceData, Any]) -> None:
@@ -97,7 +97,7 @@ class RedFlow(Generic[SourceData, ClusterData]):
         child = self.child(name)
         self.collection.refuse_in_mapper()
         self.collection.refuse_while_adding()
-        return self.collection.clear_levels(child.levels(), then=lambda: self._cut(child))
+        return self.collection.clear_levels(child.levels(), then=lambda: self._cut(child, name))
 
     def child(self, name: str) -> RedFlow[SourceData, Any]:
         """Find a level below by its name; raises LinkError."""
@@ -233,9 +233,10 @@ class RedFlow(Generic[SourceData, ClusterData]):
     def __repr__(self) -> str:
         return f"<RedFlow {self.name}: {self.count} clusters>"
 
-    def _cut(self, child: RedFlow[SourceData, Any]) -> None:
+    def _cut(self, child: RedFlow[SourceData, Any], name: str) -> None:
+        """Take a level off, with all below it; `name` is its name from now on."""
         del self._children[child.name]
-        child.parent = None
+        child.name, child.parent = name, None
         own: SourceCollection[SourceData] = SourceCollection(child)
         for flow in child.levels():
             flow.depth -= self.depth + 1

@@ -15,6 +15,7 @@ from typing import Any
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
 from naive_daemon.strategy.asking import ask
+from naive_daemon.strategy.checking import checked
 from naive_daemon.strategy.protocol import Decision, Position, Strategy, StrategyEvent
 
 SYMBOLS_MAX = 10_000
@@ -61,7 +62,7 @@ class DecisionMemo:
         sees = sees_of(strategy) if isinstance(event, Trade) else None
         seen = None if sees is None else sees(position)
         if seen is None or not isinstance(event, Trade):
-            return ask(strategy, instrument.symbol, lambda: strategy.decide(event, position, instrument))
+            return _ask(strategy, event, position, instrument)
         last = self._last_trade(strategy, event, instrument)
         try:
             known = last.decisions.get(seen)
@@ -69,8 +70,7 @@ class DecisionMemo:
             raise TypeError(f"what {type(strategy).__name__}.sees gives can not be compared: {error}") from None
         if known is not None:
             return known
-        # As a tuple: a plug-in may give what can be read only once.
-        decisions = ask(strategy, instrument.symbol, lambda: tuple(strategy.decide(event, position, instrument)))
+        decisions = _ask(strategy, event, position, instrument)
         if len(last.decisions) < self._positions_max:
             last.decisions[seen] = decisions
         return decisions
@@ -84,6 +84,11 @@ class DecisionMemo:
             while len(self._last) > self._symbols_max:
                 self._last.popitem(last=False)
         return last
+
+
+def _ask(strategy: Strategy, event: StrategyEvent, position: Position, instrument: Instrument) -> Decisions:
+    """Ask the strategy; a plug-in may give what can be read only once, or what is no decision."""
+    return ask(strategy, instrument.symbol, lambda: checked(strategy, strategy.decide(event, position, instrument)))
 
 
 def sees_of(strategy: Strategy) -> Sees | None:

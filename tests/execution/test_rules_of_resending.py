@@ -112,6 +112,14 @@ def test_an_exit_that_waits_is_not_sent_by_a_daemon_that_ends() -> None:
     assert desk.journaled(SELL).status is IN_FLIGHT  # the next start asks for it
 
 
+def test_what_comes_after_the_drain_is_told_that_the_account_is_closed_and_not_the_daemon() -> None:
+    """The daemon may go on with all its other accounts (`account disable`)."""
+    desk = Desk().start()
+    desk.system.ask(desk.manager, Drain())
+    assert desk.place(SELL).journaled(SELL).reason == "the account is being closed"
+    assert desk.sent() == []
+
+
 def test_without_a_client_an_order_is_rejected_and_not_forgotten() -> None:
     desk = Desk().start()
     desk.system.terminate(desk.client.ref, 1)

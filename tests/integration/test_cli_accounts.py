@@ -158,7 +158,8 @@ def test_what_was_said_of_a_former_wish_is_no_answer(console: Any, schema_url: s
 
 def test_a_thousand_accounts_are_added_in_one_go(console: Any, schema_url: str, tmp_path: Path) -> None:
     file = tmp_path / "accounts.csv"
-    file.write_text("name,credentials\n# mine\n\n" + "".join(f"a{n:04}, env:A{n}\n" for n in range(1_000)))
+    text = "name,credentials\n# mine\n\n" + "".join(f"a{n:04}, env:A{n}\n" for n in range(1_000))
+    file.write_text(text, encoding="utf-8-sig")  # as a spreadsheet writes it: with a mark before the first line
     with Keeper(schema_url):
         answer = console("account", "add", "--from", str(file))
     assert answer.code == 0, answer.err

@@ -18,11 +18,21 @@ from naive_daemon.domain.events import OrderAccepted, OrderFilled
 from naive_daemon.domain.order import CycleKey, Leg, Order
 from naive_daemon.domain.side import Side
 from naive_daemon.exchange.binance import live_accounts
+from naive_daemon.exchange.binance.attempt_limit import AttemptLimit
 from naive_daemon.exchange.binance.budget import Kind, Limit, Priority
+from naive_daemon.exchange.binance.door import Door
 from naive_daemon.exchange.binance.gateway import Gateway, open_gateway
 from naive_daemon.exchange.binance.live_accounts import LiveAccounts
 from naive_daemon.exchange.binance.loop_pool import LOOPS_MAX
-from naive_daemon.execution.client import AccountSnapshot, AskSnapshot, ClientTrouble, ReconcilePace, SendOrder
+from naive_daemon.execution.client import (
+    AccountSnapshot,
+    AskSnapshot,
+    ClientTrouble,
+    ReconcilePace,
+    Reconnected,
+    Reconnecting,
+    SendOrder,
+)
 from naive_daemon.execution.messages import AccountFailed
 from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS
 from naive_daemon.otp import KILL, ActorSystem, Ref, send_exit
@@ -203,6 +213,23 @@ def test_a_ban_is_learned_by_every_account(exchange: LocalExchange, accounts: Ac
         accounts.live.open("third", credentials(("c" * 64, SECRET)))
     accounts.send(other, 1, Side.SELL)
     assert accounts.wait_for(other, ClientTrouble).kind == "ban"
+
+
+def test_an_exchange_that_is_away_costs_all_accounts_few_attempts(
+    exchange: LocalExchange, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that enough are left for all of them once it is back: here each has one, and all together one more each."""
+    monkeypatch.setattr(accounts.live.address, "door", Door(AttemptLimit(3 * COUNT, 300.0)))
+    for account in accounts.keys:
+        accounts.open(account)
+        accounts.snapshot(account)
+    exchange.kill()
+    for account in accounts.keys:
+        accounts.wait_for(account, Reconnecting)
+    exchange.start()
+    for account in accounts.keys:
+        accounts.wait_for(account, Reconnected)
+        accounts.trade(account, 6)
 
 
 def test_an_opening_waits_for_its_turn_while_others_trade() -> None:

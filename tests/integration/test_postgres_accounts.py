@@ -152,6 +152,24 @@ def test_two_commands_over_the_same_accounts_take_turns(accounts: OperatorAccoun
     assert {one.is_enabled for one in accounts.rows()} == {True}
 
 
+def test_two_who_add_the_same_in_another_order_do_not_wait_for_each_other(
+    accounts: OperatorAccounts, server: psycopg.Connection, url: str
+) -> None:
+    added: list[frozenset[str]] = []
+    insert = "INSERT INTO accounts (account, beside) VALUES (%s, 'main')"
+    with psycopg.connect(url) as other:
+        other.execute("SET deadlock_timeout = '1h'")  # so that it is ours that would look for deadlocks
+        other.execute(insert, ("a",))
+        thread = threading.Thread(target=lambda: added.append(accounts.add(named("b", "a"))), daemon=True)
+        thread.start()
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+        while server.execute(waiting).fetchone() is None:
+            assert thread.is_alive()
+        other.execute(insert, ("b",))
+    thread.join(60)
+    assert added == [frozenset()]
+
+
 @pytest.mark.parametrize(
     "name", ["", " ", "a b", "-a", ".a", "a/b", "a;b", "a'b", "ä", "a\n", "\na", "a" * 33, "a\\b", "a%b"]
 )

@@ -1,5 +1,6 @@
 """The settings: what the database refuses, whoever writes; what commands ask."""
 
+import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
@@ -358,3 +359,37 @@ def test_rows_are_written_without_a_search_path_as_by_a_restore_of_them_alone(mi
         connection.execute(sql.SQL("INSERT INTO {} (symbol, status) VALUES ('A', 'on')").format(table))
         switched = sql.SQL("UPDATE {} SET status = 'off' RETURNING revision").format(table)
         assert connection.execute(switched).fetchall() == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("table", "add"),
+    [
+        (
+            "settings",
+            lambda engine: OperatorSettings(engine).set_status("main", ["B", "A"], TradingStatus.ON, create=True),
+        ),
+        ("settings", lambda engine: OperatorSettings(engine).seed("main", ["B", "A"])),
+        ("streaming_settings", lambda engine: OperatorSettings(engine).seed("other", ["B", "A"])),
+        ("streaming_settings", lambda engine: StreamingSettings(engine).set_status(["B", "A"], StreamingStatus.ON)),
+    ],
+)
+def test_two_who_add_the_same_symbols_in_another_order_do_not_wait_for_each_other(
+    engine: Engine,
+    server: psycopg.Connection,
+    migrated_url: str,
+    table: str,
+    add: Callable[[Engine], object],
+) -> None:
+    done: list[object] = []
+    statement = sql.SQL("INSERT INTO {} (symbol) VALUES (%s)").format(sql.Identifier(table))
+    with psycopg.connect(migrated_url) as other:
+        other.execute("SET deadlock_timeout = '1h'")  # so that it is ours that would look for deadlocks
+        other.execute(statement, ("A",))
+        thread = threading.Thread(target=lambda: done.append(add(engine)), daemon=True)
+        thread.start()
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+        while server.execute(waiting).fetchone() is None:
+            assert thread.is_alive()
+        other.execute(statement, ("B",))
+    thread.join(60)
+    assert len(done) == 1

@@ -159,6 +159,9 @@ def test_7_initialisation_and_linking_that_fail_leave_nothing_behind() -> None:
     with pytest.raises(MapperError, match="level 'worse', <Source 'b0'>"):
         graph.stream.link_child("worse", worse)
     assert (shape(graph.stream), worse.parent, list(graph.stream.children)) == (before, None, ["decision"])
+    with pytest.raises(MapperError, match="level 'other', <Source 'b0'>"):
+        graph.stream.link_child("other", worse)
+    assert worse.name == "worse"
 
 
 # 8 ------------------------------------------------------------------------------------------------------------------

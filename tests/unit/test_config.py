@@ -88,6 +88,20 @@ def test_nested_options_work_too() -> None:
     assert load_config(None, {"market": {"seed": 7}}, environment=NOTHING).market.seed == 7
 
 
+def test_the_home_of_nobody_is_refused(tmp_path: Path) -> None:
+    for key in ("home", "market.feed", "exchange.binance.private_key_file"):
+        *sections, last = key.split(".")
+        lines = [f"[{'.'.join(sections)}]"] * bool(sections) + [f'{last} = "~no-such-user/x"']
+        path = tmp_path / "a.toml"
+        path.write_text("\n".join(lines))
+        for given in (lambda path=path: load_config(path, environment=NOTHING),
+                      lambda key=key: load_config(None, {key: "~no-such-user/x"}, environment=NOTHING)):  # fmt: skip
+            with pytest.raises(ConfigError, match=key.replace(".", r"\.") + r".*'~no-such-user/x'"):
+                given()
+    with pytest.raises(ConfigError, match=r"NAIVE_CONFIG.*a home that is nobody's here"):
+        load_config(environment={"NAIVE_CONFIG": "~no-such-user/a.toml"})
+
+
 def test_the_file_named_by_a_variable_is_read(tmp_path: Path) -> None:
     path = write(tmp_path / "c.toml", 'account = "other"\n')
     assert load_config(environment={"NAIVE_CONFIG": str(path)}).account == "other"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from naive_daemon.config.credentials import (
+    FILE_MAX,
     Credentials,
     check_reference,
     configured_credentials,
@@ -167,12 +168,35 @@ def test_a_pipe_that_nobody_writes_is_not_waited_for(tmp_path: Path) -> None:
         read_credentials(f"file:{tmp_path / 'pipe'}")
 
 
+def test_the_home_of_nobody_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a home that is nobody's here") as refused:
+        check_reference("file:~no-such-user/a.toml")
+    assert "file:/absolute/path" in str(refused.value.hint)
+    path = closed_file(tmp_path / "a.toml", f'api_key = "{KEY}"\nprivate_key_file = "~no-such-user/key.pem"')
+    with pytest.raises(ConfigError, match="private_key_file names a file below a home that is nobody's here"):
+        read_credentials(f"file:{path}")
+
+
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     path.write_bytes(b"\xff\xfe")
     path.chmod(0o600)
     with pytest.raises(ConfigError, match="is not UTF-8 text"):
         read_credentials(f"file:{path}")
+
+
+def test_what_is_too_long_is_refused_and_never_cut(tmp_path: Path) -> None:
+    long = "x" * FILE_MAX
+    path = closed_file(tmp_path / "a.toml", f'api_key = "{KEY}"\napi_secret = "{SECRET}"\n# {long}')
+    with pytest.raises(ConfigError, match=r"a\.toml is longer than 65536 bytes"):
+        read_credentials(f"file:{path}")
+    closed_file(tmp_path / "a_api_key", KEY)
+    closed_file(tmp_path / "a_api_secret", long + "x")
+    given = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    with pytest.raises(ConfigError, match="a_api_secret is longer than 65536 bytes"):
+        read_credentials("credential:a", environment=given)
+    closed_file(tmp_path / "a_api_secret", long)
+    assert shown(read_credentials("credential:a", environment=given)) == (KEY, long, None)
 
 
 def test_the_configured_accounts_credentials_are_read_the_same_way(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from naive_daemon.backtest import BacktestPlan, run_backtest
 from naive_daemon.cli.grid_option import read_grid
+from naive_daemon.cli.trade_setting import read_trade_settings
 from naive_daemon.domain.errors import UsageError
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.instrument import Instrument
@@ -93,6 +94,20 @@ def test_a_grid_that_is_none_is_refused_with_the_reason(given_texts: list[str], 
     assert reason in raised.value.message
     assert "\n" not in raised.value.message
     assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("pairs", "reason"),
+    [
+        (["chunks=3", "chunks = 4"], "chunks is given twice"),
+        (["fee=0.1", "fee=0.1"], "fee is given twice"),
+        (["chunks=3", "budget=1", "chunks=x"], "chunks is given twice"),
+    ],
+)
+def test_a_setting_that_is_given_twice_is_refused(pairs: list[str], reason: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read_trade_settings(pairs, SMALL.fee)
+    assert refused.value.message == reason
 
 
 def plan_of(changes: Mapping[str, str]) -> BacktestPlan:

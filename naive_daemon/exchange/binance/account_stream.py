@@ -31,6 +31,7 @@ class StreamPorts(msgspec.Struct, frozen=True, kw_only=True):
 
     `connect` opens a connection, `subscribe` subscribes on it, `read_snapshot` reads what the account has: all three
     raise ConnectError. `may_connect` waits until an attempt is allowed, and pauses longer after some failures.
+    `note_loss` is called with each loss.
     """
 
     account: str
@@ -38,6 +39,7 @@ class StreamPorts(msgspec.Struct, frozen=True, kw_only=True):
     subscribe: Callable[[Connection], Awaitable[None]]
     read_snapshot: Callable[[], Awaitable[AccountSnapshot]]
     may_connect: Callable[[], Awaitable[None]]
+    note_loss: Callable[[], object]
     age_max_s: float = AGE_MAX_S
     overlap_s: float = OVERLAP_S
 
@@ -96,6 +98,7 @@ class AccountStream:
             self._line = None
             self._connected.clear()
             self._backoff.note_lifetime(lived_s)
+            self._ports.note_loss()
             self._tell_loss(reason)
             await asyncio.sleep(self._backoff.next_pause_s())
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from naive_daemon.clock import Clock
 from naive_daemon.exchange.binance.address_weight import AddressWeight
 from naive_daemon.exchange.binance.attempt_limit import AttemptLimit
+from naive_daemon.exchange.binance.door import Door
 from naive_daemon.exchange.binance.exchange_time import ExchangeTime
 from naive_daemon.exchange.binance.shared_answer import SharedAnswer
 from naive_daemon.exchange.binance.signal import Banned, Signal
@@ -26,7 +27,7 @@ class Address:
     def __init__(self, clock: Clock) -> None:
         self.time = ExchangeTime(clock)
         self.weight = AddressWeight()
-        self.connects = AttemptLimit(CONNECTS_MAX)
+        self.door = Door(AttemptLimit(CONNECTS_MAX))
         self.ahead_ms: SharedAnswer[int] = SharedAnswer(clock.monotonic_s)
         self.information: SharedAnswer[ExchangeInformation] = SharedAnswer(clock.monotonic_s)
 

@@ -124,6 +124,7 @@ class Session:
                 subscribe=self._subscribe,
                 read_snapshot=self._read_snapshot,
                 may_connect=self._may_connect,
+                note_loss=address.door.note_away,
                 age_max_s=ports.pace.age_max_s,
                 overlap_s=ports.pace.overlap_s,
             ),
@@ -224,11 +225,11 @@ class Session:
         await self._sender.wait_for_ban()
         if self._troubles.is_so("credentials"):
             await asyncio.sleep(self._ports.pace.credentials_pause_s)
-        await self._address.connects.enter()
+        await self._address.door.enter()
 
     async def _connect(self) -> Connection:
         try:
-            return await connect(
+            connection = await connect(
                 self._rest.session,
                 self._ports.endpoints.ws_api_url,
                 self._oddities,
@@ -236,9 +237,12 @@ class Session:
                 stale_after_s=self._ports.config.stale_after_s,
             )
         except ConnectError as error:
+            self._address.door.note_away()
             if error.answer is not None:  # a ban, perhaps: then the next attempt waits for its end
                 self._noted(signal_of(error.answer, self._time.now_ms()))
             raise
+        self._address.door.note_there()
+        return connection
 
     async def _subscribe(self, connection: Connection) -> None:
         """Subscribe to the account's events; once more with the right time when it was refused for that."""

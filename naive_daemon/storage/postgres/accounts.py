@@ -85,7 +85,9 @@ class OperatorAccounts:
         """
         if not accounts:
             return frozenset()
-        rows = [(one.name, one.beside, one.credentials, one.is_enabled) for one in accounts]
+        # In one order, so that two commands that add the same accounts can not wait for each other.
+        in_order = sorted(accounts, key=lambda one: one.name)
+        rows = [(one.name, one.beside, one.credentials, one.is_enabled) for one in in_order]
         names, beside, credentials, enabled = (list(column) for column in zip(*rows, strict=True))
         flags = func.unnest(literal(enabled, ARRAY(Boolean)))
         given = select(_unnest(names), _unnest(beside), _unnest(credentials), flags)

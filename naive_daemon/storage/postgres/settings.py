@@ -184,7 +184,7 @@ class OperatorSettings:
         names = _upper(symbols)
         with begin(self._engine) as connection:
             made = _insert_missing(connection, account, names, trade or TradeSettings())
-            streaming = insert(StreamingRow).from_select(["symbol"], select(_unnest(names)))
+            streaming = insert(StreamingRow).from_select(["symbol"], select(_unnest(sorted(names))))
             connection.execute(streaming.on_conflict_do_nothing(index_elements=["symbol"]))
             return len(made)
 
@@ -255,7 +255,8 @@ def _change(before: SymbolSettings, wanted: TradingStatus, *, is_new: bool) -> S
 def _insert_missing(connection: Connection, account: str, names: Sequence[str], trade: TradeSettings) -> Sequence[str]:
     values = {key: literal(value) for key, value in msgspec.structs.asdict(trade).items() if key != "parameters"}
     values["parameters"] = literal(to_document(trade.parameters), JSONB)
-    given = [literal(account), _unnest(names), *(values[key] for key in _TRADE_KEYS)]
+    # In one order, so that two commands that add the same symbols can not wait for each other.
+    given = [literal(account), _unnest(sorted(names)), *(values[key] for key in _TRADE_KEYS)]
     adding = (
         insert(SettingRow)
         .from_select(["account", "symbol", *_TRADE_KEYS], select(*given))

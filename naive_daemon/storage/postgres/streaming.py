@@ -28,7 +28,7 @@ class StreamingSettings:
     def set_status(self, symbols: Iterable[str], status: StreamingStatus) -> dict[str, StreamingStatus]:
         """Switch symbols, adding those without a row, and give what stood there before (off where there was no row)."""
         names = list(dict.fromkeys(symbol.strip().upper() for symbol in symbols))
-        given = literal(names, ARRAY(Text))
+        given = literal(sorted(names), ARRAY(Text))  # in one order, so that two commands can not wait for each other
         with begin(self._engine) as connection:
             adding = insert(StreamingRow).from_select(["symbol"], select(func.unnest(given)))
             connection.execute(adding.on_conflict_do_nothing(index_elements=["symbol"]))
