@@ -1,4 +1,4 @@
-"""The strategies that docs/strategies.md shows are installed as shown and do what the page says."""
+"""The strategies that README.md and docs/strategies.md show are installed as shown and do what the pages say."""
 
 import importlib
 import re
@@ -19,10 +19,11 @@ from naive_daemon.strategy.settings import change_trade
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "strategies.md").read_text(encoding="utf-8")
+README = (DOCS.parent / "README.md").read_text(encoding="utf-8")
 
 
 def block(language: str, word: str) -> str:
-    blocks = re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", PAGE + README, re.MULTILINE | re.DOTALL)
     return next(text for text in blocks if word in text)
 
 
@@ -74,7 +75,7 @@ def test_the_example_gives_the_cycles_that_the_page_names(chasing: str) -> None:
         assert bool(cancelled) == (strategy == chasing)
 
 
-def test_the_page_shows_ema_cross_as_it_is() -> None:
+def test_the_readme_shows_ema_cross_as_it_is() -> None:
     source = (DOCS.parent / "naive_daemon" / "strategy" / "ema_cross.py").read_text(encoding="utf-8")
     assert block("python", "class EmaCrossStrategy") == source
 
@@ -82,7 +83,7 @@ def test_the_page_shows_ema_cross_as_it_is() -> None:
 def test_ema_cross_as_a_plug_in_trades_as_the_built_in_one_and_twice_the_same(
     install: Callable[[str, str], str],
 ) -> None:
-    words = re.findall(r"^naive-daemon backtest (.+) --set strategy=ema_cross (.+)$", PAGE, re.MULTILINE)
+    words = re.findall(r"^naive-daemon backtest (.+) --set strategy=ema_cross (.+)$", README, re.MULTILINE)
     ((file, line),) = words
     changes = dict(re.findall(r"--set (\w+)=(\S+)", line))
     mine = install("naive-my-cross", "class EmaCrossStrategy")
@@ -102,8 +103,7 @@ def test_ema_cross_as_a_plug_in_trades_as_the_built_in_one_and_twice_the_same(
 
 
 def test_the_table_of_ema_cross_parameters_is_what_it_declares() -> None:
-    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
-    rows = readme.partition("| parameter | default | range | what |\n")[2].partition("\n\n")[0].splitlines()[1:]
+    rows = README.partition("| parameter | default | range | what |\n")[2].partition("\n\n")[0].splitlines()[1:]
     assert rows == [
         f"| `{key}` | {parameter.default} | {parameter.rule.allowed} | {parameter.about} |"
         for key, parameter in EmaCrossStrategy.parameters.items()
