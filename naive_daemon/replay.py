@@ -4,7 +4,8 @@ The pool has one thread, and the player carries each trade to its end before the
 that a backtest of the same file gives.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
 
 import msgspec
 
@@ -15,8 +16,9 @@ from naive_daemon.domain.errors import NaiveError
 from naive_daemon.domain.events import Trade
 from naive_daemon.domain.order import Order
 from naive_daemon.domain.settings import TradeSettings
+from naive_daemon.market.columns import Stretch
 from naive_daemon.market.player import PLAYED, PlayedToEnd
-from naive_daemon.market.recording import Recording
+from naive_daemon.market.recorded_columns import RecordedColumns
 from naive_daemon.otp import Actor, ActorSystem
 from naive_daemon.report.line import Line
 from naive_daemon.trading.summary import Summary, summarise
@@ -29,10 +31,10 @@ class InterruptedReplayError(NaiveError):
     exit_code = 130
 
 
-class ReplayRecording(Recording):
+class ReplayRecording(RecordedColumns):
     """A recording that ends where it can not be read on, and keeps the `error`: the replay tells of it, once.
 
-    `last` is the trade that was read last; `price`, where it is given, takes the price of each.
+    `last` is the trade that was read last; `price`, where it is given, takes the price of each, passed over or not.
     """
 
     error: NaiveError | None = None
@@ -42,12 +44,24 @@ class ReplayRecording(Recording):
     def __iter__(self) -> Iterator[Trade]:
         try:
             for trade in super().__iter__():
-                self.last = trade
-                if self.price is not None:
-                    self.price.add(trade.time_ns, trade.price)
+                self._note(trade, ((trade.time_ns, trade.price),))
                 yield trade
         except NaiveError as error:
             self.error = error
+
+    def stretches(self) -> Iterator[Stretch]:
+        """Go over the file from its start, as far as it can be read."""
+        try:
+            for stretch in super().stretches():
+                self._note(stretch.trade(len(stretch) - 1), stretch.points())
+                yield stretch
+        except NaiveError as error:
+            self.error = error
+
+    def _note(self, last: Trade, points: Iterable[tuple[int, Decimal]]) -> None:
+        self.last = last
+        if self.price is not None:
+            self.price.extend(points)
 
 
 class ReplayResult(msgspec.Struct, frozen=True):

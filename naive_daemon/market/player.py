@@ -2,8 +2,12 @@
 
 One event, one order of things: a trade arrives, everything that its fills cause comes to rest, the trade is delivered,
 everything comes to rest, and only then the next one. So the same trades give the same orders, always.
+Of a recording that is played as fast as possible, trades that would fill no order and wake nobody are passed over: the
+feed is asked which those are. Where nobody waits for any price they are played all the same: what somebody waits for
+then is no trade (a database, a quarantine), and the market does not go by meanwhile.
 Receives: Play, Silence; the request AskStreams, to which it says that it has none.
-Sends: TradeArrived and DeliverTrade to feeds; publishes PlayedToEnd, and MarketMissing for what no source has.
+Sends: TradeArrived and DeliverTrade to feeds; the request AskQuiet; publishes PlayedToEnd, and MarketMissing for what
+no source has.
 State: the next trade of each symbol, in a table that outlives it, as the sources do: a crash skips none.
 A handler that hangs costs this order of things, with a warning, but no other symbol its market.
 """
@@ -19,10 +23,12 @@ import msgspec
 from naive_daemon import names
 from naive_daemon.domain.errors import NaiveError
 from naive_daemon.domain.events import Trade
-from naive_daemon.market.feed import DeliverTrade, MarketMissing, TradeArrived
+from naive_daemon.market.alerts import PriceBand
+from naive_daemon.market.feed import AskQuiet, DeliverTrade, MarketMissing, TradeArrived
 from naive_daemon.market.live import AskStreams
+from naive_daemon.market.recorded_trades import RecordedTrades
 from naive_daemon.market.source import MarketSource
-from naive_daemon.otp import Actor, ExitReason, Timer
+from naive_daemon.otp import Actor, ExitReason, RequestFailed, Timer
 
 NS_PER_S = 1_000_000_000
 SETTLE_TIMEOUT_S = 10.0
@@ -31,6 +37,8 @@ HUNG_TIMEOUT_S = 0.05
 LATE_MAX_NS = NS_PER_S
 """A player that is later than this does not hurry after: it shifts its time, and drops no trade."""
 SAVE_PERIOD_S = 1.0
+QUIET_TIMEOUT_S = 5.0
+"""So long a feed may take to say which trades may be passed over; then none are."""
 
 KLINES_MAX = 1_000
 """Candles of one answer; Binance gives no more."""
@@ -94,6 +102,13 @@ class _Step(msgspec.Struct, frozen=True):
     due_ns: int
 
 
+class _PassOver(msgspec.Struct, frozen=True):
+    """Go on passing over trades in the band: a stretch at a time, so that it ends when it is told to."""
+
+    track: "_Track"
+    band: PriceBand
+
+
 class _Save(msgspec.Struct, frozen=True):
     pass
 
@@ -101,10 +116,18 @@ class _Save(msgspec.Struct, frozen=True):
 class _Track:
     """One symbol's place in the music."""
 
-    def __init__(self, trades: Iterator[Trade]) -> None:
+    def __init__(self, symbol: str, trades: Iterator[Trade]) -> None:
+        self.symbol = symbol
         self.trades = trades
         self.played = 0
+        """How many trades have gone by, those that were passed over included."""
         self.anchor_ns: int | None = None
+
+    def pass_over(self, band: PriceBand) -> int:
+        """Pass over some trades that lie in the band; gives how many, 0 when the next does not. Raises NaiveError."""
+        passed = self.trades.pass_over(band) if isinstance(self.trades, RecordedTrades) else 0
+        self.played += passed
+        return passed
 
 
 class Player(Actor):
@@ -141,6 +164,8 @@ class Player(Actor):
                 if due_ns == self._step_ns:  # else an earlier one has taken its place
                     self._step_ns = None
                     self._play_due()
+            case _PassOver(track, band):
+                self._pass_over(track, band)
             case _Save():
                 self._source.save()
                 self.send_after(SAVE_PERIOD_S, _Save())
@@ -160,31 +185,61 @@ class Player(Actor):
             self.log.warning("no market data", symbol=symbol)
             self.system.pubsub.publish(names.MARKET_MISSING, MarketMissing(symbol))
             return
-        self._tracks[symbol] = track = _Track(trades)
+        self._tracks[symbol] = track = _Track(symbol, trades)
         self._settle(symbol)  # whoever asked for the symbol is ready for its first trade
-        self._queue_next(symbol, track)
+        self._queue_next(track)
         self._step_when_due()
 
-    def _queue_next(self, symbol: str, track: _Track) -> None:
-        if self.is_dead:  # killed: what is read now belongs to who plays on
+    def _look_ahead(self, track: _Track) -> None:
+        """Queue the next trade that matters, as far as one can know which that is; else the next."""
+        feed = self.system.whereis(names.feed(track.symbol))
+        if feed is None or self._hung or not isinstance(track.trades, RecordedTrades):
+            self._queue_next(track)
+        else:
+            self.request(feed, AskQuiet(track.symbol), lambda answer: self._take_quiet(track, answer), QUIET_TIMEOUT_S)
+
+    def _take_quiet(self, track: _Track, answer: PriceBand | RequestFailed) -> None:
+        self._pass_over(track, PriceBand() if isinstance(answer, RequestFailed) else answer)
+
+    def _pass_over(self, track: _Track, band: PriceBand) -> None:
+        if self._tracks.get(track.symbol) is not track or self.is_dead:
             return
         try:
+            passed = 0 if band == PriceBand() else track.pass_over(band)
+        except NaiveError as error:
+            self._end_early(track, error)
+            return
+        if passed:
+            self.ref.tell(_PassOver(track, band))
+            return
+        self._queue_next(track)
+        self._step_when_due()
+
+    def _queue_next(self, track: _Track) -> None:
+        if self.is_dead:  # killed: what is read now belongs to who plays on
+            return
+        symbol = track.symbol
+        try:
             trade = self._prefetched.get(symbol) or next(track.trades, None)
-        except NaiveError as error:  # the recording can not be read on; whoever plays it decides what follows
-            self.log.warning("market can not be played on", symbol=symbol, trades=track.played, reason=error.message)
-            self._end_track(symbol, track, error)
+        except NaiveError as error:
+            self._end_early(track, error)
             return
         if trade is None:
             self.log.info("market played to its end", symbol=symbol, trades=track.played)
-            self._end_track(symbol, track, None)
+            self._end_track(track, None)
             return
         self._prefetched[symbol] = trade
         track.played += 1
         heapq.heappush(self._due, (self._due_ns(track, trade), next(self._numbers), trade, track))
 
-    def _end_track(self, symbol: str, track: _Track, error: NaiveError | None) -> None:
-        del self._tracks[symbol]
-        self.system.pubsub.publish(PLAYED, PlayedToEnd(symbol, track.played, error))
+    def _end_early(self, track: _Track, error: NaiveError) -> None:
+        """Tell that the recording can not be read on; whoever plays it decides what follows."""
+        self.log.warning("market can not be played on", symbol=track.symbol, trades=track.played, reason=error.message)
+        self._end_track(track, error)
+
+    def _end_track(self, track: _Track, error: NaiveError | None) -> None:
+        del self._tracks[track.symbol]
+        self.system.pubsub.publish(PLAYED, PlayedToEnd(track.symbol, track.played, error))
 
     def _due_ns(self, track: _Track, trade: Trade) -> int:
         """Give when to play the trade, in time that no one sets; at once where there is no speed."""
@@ -202,7 +257,7 @@ class Player(Actor):
         if self._tracks.get(trade.symbol) is track:
             del self._prefetched[trade.symbol]  # from now on it is played: a crash on the way must not play it twice
             self._play_trade(trade)
-            self._queue_next(trade.symbol, track)
+            self._look_ahead(track)
         self._step_when_due()
 
     def _play_trade(self, trade: Trade) -> None:

@@ -8,6 +8,7 @@ which rows are left out then depends on those around them.
 from collections.abc import Iterator
 
 from naive_daemon.market.columns import Stretch, lists_of
+from naive_daemon.market.recorded_trades import RecordedTrades
 from naive_daemon.market.recording import Recording, RecordingError
 from naive_daemon.market.recording_file import lines_of
 from naive_daemon.market.recording_row import RowParser
@@ -18,12 +19,16 @@ _STRETCH_BYTES = 1 << 20
 class RecordedColumns(Recording):
     """See Recording, for what it takes and raises; `stretches` is the quick way over its trades."""
 
+    def ahead(self) -> RecordedTrades:
+        """Iterate so that trades can be passed over."""
+        return RecordedTrades(self.stretches())
+
     def stretches(self) -> Iterator[Stretch]:
         """Go over the file from its start."""
         from naive_daemon.market.row_columns import read_columns  # noqa: PLC0415 - it starts a thread: see grid.workers
 
         if self._skip_bad:
-            yield from lists_of(self)
+            yield from lists_of(super().__iter__())
             return
         self.skipped = 0
         parser = RowParser(self.symbol)

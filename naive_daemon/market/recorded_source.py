@@ -12,7 +12,7 @@ class RecordedSource:
 
     def __init__(self, recording: Recording, speed: Decimal | None) -> None:
         self._symbol = recording.symbol
-        self._trades = iter(recording)
+        self._trades = recording.ahead() if speed is None else iter(recording)
         self._speed = speed
 
     @property

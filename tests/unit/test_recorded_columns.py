@@ -189,5 +189,6 @@ def test_a_run_in_columns_is_the_run_one_by_one(drawn: list[tuple[int, int]], da
 
 
 def test_the_daemon_does_without_what_reads_columns() -> None:
-    program = "import sys, naive_daemon.replay; sys.exit(bool({'numpy', 'pyarrow'} & sys.modules.keys()))"
+    loaded = "import sys, naive_daemon.cli.run, naive_daemon.daemon"
+    program = f"{loaded}; sys.exit(bool({{'numpy', 'pyarrow'}} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

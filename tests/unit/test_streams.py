@@ -10,9 +10,12 @@ import structlog
 
 from naive_daemon import names
 from naive_daemon.clock import NS_PER_S, VirtualClock, WallClock
+from naive_daemon.domain.errors import PermanentError
 from naive_daemon.domain.events import Trade
-from naive_daemon.market.feed import DeliverTrade, MarketMissing, TradeArrived
+from naive_daemon.market.columns import TradeList
+from naive_daemon.market.feed import Await, DeliverTrade, Feed, MarketMissing, TradeArrived
 from naive_daemon.market.player import PLAYED, Play, PlayedToEnd, Player, Silence, player_of
+from naive_daemon.market.recorded_trades import RecordedTrades
 from naive_daemon.market.resource import RESTARTS_MAX, RETRY_S, START_TIMEOUT_S
 from naive_daemon.market.streams import StreamDesk, StreamsStarted, streams
 from naive_daemon.market.work import AddWork, Work
@@ -27,6 +30,7 @@ from naive_daemon.otp import (
     WhichChildren,
     send_exit,
 )
+from naive_daemon.strategy.protocol import Wake
 from tests.simulation.shown_clock import ShownClock
 
 PATIENCE_S = 10.0
@@ -266,6 +270,91 @@ def test_every_trade_arrives_and_is_delivered_before_the_next(system: SimulatedS
     assert heard[-1] == PlayedToEnd("AAAQ", 3)
     wait(system, 3)
     assert shelf.saved >= 3
+
+
+class TapedFeed(Feed):
+    """A feed that writes down which trades arrive."""
+
+    def __init__(self) -> None:
+        super().__init__("AAAQ")
+        self.arrived: list[int] = []
+
+    def on_receive(self, message: Any) -> Any:
+        if isinstance(message, TradeArrived):
+            self.arrived.append(message.trade.trade_id)
+        return super().on_receive(message)
+
+
+class Waiter(Actor):
+    """Waits in a feed for a price below, as often as it is told of one."""
+
+    def __init__(self, below: int) -> None:
+        super().__init__()
+        self._below = Decimal(below)
+        self.heard: list[int] = []
+
+    def init(self) -> None:
+        self._wait()
+
+    def on_receive(self, message: Any) -> None:
+        self.heard.append(message.trade_id)
+        self._wait()
+
+    def _wait(self) -> None:
+        self.system.tell(names.feed("AAAQ"), Await(self.ref, Wake(below=self._below)))
+
+
+class Recorded(Shelf):
+    """Implements MarketSource on stretches of two trades of one symbol; `is_damaged` behind the last."""
+
+    def __init__(self, *trades: Trade, is_damaged: bool = False) -> None:
+        super().__init__(*trades)
+        self._recorded = RecordedTrades(self._stretches(trades, is_damaged=is_damaged))
+
+    def trades(self, symbol: str) -> Iterator[Trade] | None:
+        return self._recorded if symbol in self._trades else None
+
+    @staticmethod
+    def _stretches(trades: tuple[Trade, ...], *, is_damaged: bool) -> Iterator[TradeList]:
+        for at in range(0, len(trades), 2):
+            yield TradeList(trades[at : at + 2])
+        if is_damaged:
+            raise PermanentError("damaged")
+
+
+def priced(*prices: int) -> list[Trade]:
+    return [Trade("AAAQ", Decimal(price), Decimal(1), at, 0) for at, price in enumerate(prices, 1)]
+
+
+PRICES = (9, 9, 9, 9, 4, 9, 9, 9, 3, 9, 9, 9, 9)
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_of_a_recording_trades_that_nobody_waits_for_are_passed_over_and_counted(
+    system: SimulatedSystem, is_damaged: bool
+) -> None:
+    feed, waiter = TapedFeed(), Waiter(below=5)
+    system.start(feed, names.feed("AAAQ"))
+    player = system.start(Player(Recorded(*priced(*PRICES), is_damaged=is_damaged)), names.PLAYER)
+    system.start(waiter)
+    ended = Plays()
+    system.start(ended)
+    system.pubsub.subscribe(PLAYED, ended.ref)
+    player.tell(Play("AAAQ"))
+    system.run_until_idle()
+    assert waiter.heard == [5, 9]
+    assert feed.arrived == [1, 5, 9]
+    (end,) = ended.asked
+    assert (end.symbol, end.trades) == ("AAAQ", len(PRICES))
+    assert (end.error is not None) == is_damaged
+
+
+def test_of_a_recording_each_trade_is_played_while_nobody_waits_for_any_price(system: SimulatedSystem) -> None:
+    feed = TapedFeed()
+    system.start(feed, names.feed("AAAQ"))
+    system.start(Player(Recorded(*priced(*PRICES))), names.PLAYER).tell(Play("AAAQ"))
+    system.run_until_idle()
+    assert feed.arrived == list(range(1, len(PRICES) + 1))
 
 
 def test_with_a_speed_trades_come_at_their_times_and_a_quicker_market_does_not_wait_for_a_slow_one(
