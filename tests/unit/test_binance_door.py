@@ -1,5 +1,6 @@
 """Who may connect to an address: as often as is allowed, and one for all while it is away."""
 
+import asyncio
 from itertools import pairwise
 
 from naive_daemon.exchange.binance.attempt_limit import AttemptLimit
@@ -50,3 +51,28 @@ def test_each_time_it_is_away_the_first_tries_at_once() -> None:
         assert door.wait_s(now_s) == 0
         assert 0 < door.wait_s(now_s) <= FIRST_S
         door.note_there()
+
+
+def test_nobody_goes_in_during_a_ban_that_came_while_he_waited_for_his_turn() -> None:
+    async def run() -> None:
+        door = Door(AttemptLimit(230, 300.0))
+        door.note_away()
+        assert door.wait_s(asyncio.get_running_loop().time()) == 0  # one tries for all, and runs into the ban
+        looks: asyncio.Queue[None] = asyncio.Queue()
+        is_over = asyncio.Event()
+        is_over.set()
+
+        async def wait_for_ban() -> None:
+            looks.put_nowait(None)
+            await is_over.wait()
+
+        entering = asyncio.create_task(door.enter(wait_for_ban))
+        await looks.get()
+        is_over.clear()
+        looking = asyncio.create_task(looks.get())
+        await asyncio.wait([entering, looking], return_when=asyncio.FIRST_COMPLETED)
+        assert not entering.done()
+        is_over.set()
+        await entering
+
+    asyncio.run(run())

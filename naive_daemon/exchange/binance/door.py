@@ -8,6 +8,7 @@ Invariant: that lasts from a loss, or an attempt that failed, until one of them 
 
 import asyncio
 import threading
+from collections.abc import Awaitable, Callable
 
 from naive_daemon.exchange.binance.attempt_limit import AttemptLimit
 
@@ -50,10 +51,11 @@ class Door:
                 self._pause_s = min(2 * self._pause_s, AWAY_MAX_S)
             return wait_s
 
-    async def enter(self) -> None:
-        """Wait for one's turn."""
+    async def enter(self, wait_for_ban: Callable[[], Awaitable[None]]) -> None:
+        """Wait for one's turn, and for the end of a ban: one that comes while others wait keeps them out, too."""
         loop = asyncio.get_running_loop()
         while True:
+            await wait_for_ban()
             wait_s = self.wait_s(loop.time())
             if wait_s == 0:
                 return

@@ -222,10 +222,9 @@ class Session:
     # What the stream needs ------------------------------------------------------------------------------------------
 
     async def _may_connect(self) -> None:
-        await self._sender.wait_for_ban()
         if self._troubles.is_so("credentials"):
             await asyncio.sleep(self._ports.pace.credentials_pause_s)
-        await self._address.door.enter()
+        await self._address.door.enter(self._sender.wait_for_ban)
 
     async def _connect(self) -> Connection:
         try:
