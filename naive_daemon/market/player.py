@@ -3,8 +3,9 @@
 One event, one order of things: a trade arrives, everything that its fills cause comes to rest, the trade is delivered,
 everything comes to rest, and only then the next one. So the same trades give the same orders, always.
 Of a recording that is played as fast as possible, trades that would fill no order and wake nobody are passed over: the
-feed is asked which those are. Where nobody waits for any price they are played all the same: what somebody waits for
-then is no trade (a database, a quarantine), and the market does not go by meanwhile.
+feed is asked which those are, and again for each stretch, since others may have begun to wait. Where nobody waits for
+any price they are played all the same: what somebody waits for then is no trade (a database, a quarantine), and the
+market does not go by meanwhile.
 Receives: Play, Silence; the request AskStreams, to which it says that it has none.
 Sends: TradeArrived and DeliverTrade to feeds; the request AskQuiet; publishes PlayedToEnd, and MarketMissing for what
 no source has.
@@ -102,13 +103,6 @@ class _Step(msgspec.Struct, frozen=True):
     due_ns: int
 
 
-class _PassOver(msgspec.Struct, frozen=True):
-    """Go on passing over trades in the band: a stretch at a time, so that it ends when it is told to."""
-
-    track: "_Track"
-    band: PriceBand
-
-
 class _Save(msgspec.Struct, frozen=True):
     pass
 
@@ -123,11 +117,13 @@ class _Track:
         """How many trades have gone by, those that were passed over included."""
         self.anchor_ns: int | None = None
 
-    def pass_over(self, band: PriceBand) -> int:
-        """Pass over some trades that lie in the band; gives how many, 0 when the next does not. Raises NaiveError."""
-        passed = self.trades.pass_over(band) if isinstance(self.trades, RecordedTrades) else 0
+    def pass_over(self, band: PriceBand) -> bool:
+        """Pass over trades of a stretch that lie in the band; gives whether that was all of it. Raises NaiveError."""
+        if not isinstance(self.trades, RecordedTrades):
+            return False
+        passed = self.trades.pass_over(band)
         self.played += passed
-        return passed
+        return passed > 0 and self.trades.is_between
 
 
 class Player(Actor):
@@ -164,8 +160,6 @@ class Player(Actor):
                 if due_ns == self._step_ns:  # else an earlier one has taken its place
                     self._step_ns = None
                     self._play_due()
-            case _PassOver(track, band):
-                self._pass_over(track, band)
             case _Save():
                 self._source.save()
                 self.send_after(SAVE_PERIOD_S, _Save())
@@ -199,20 +193,19 @@ class Player(Actor):
             self.request(feed, AskQuiet(track.symbol), lambda answer: self._take_quiet(track, answer), QUIET_TIMEOUT_S)
 
     def _take_quiet(self, track: _Track, answer: PriceBand | RequestFailed) -> None:
-        self._pass_over(track, PriceBand() if isinstance(answer, RequestFailed) else answer)
-
-    def _pass_over(self, track: _Track, band: PriceBand) -> None:
+        """Pass over what lies in the band; at the end of a stretch ask again, for others may wait by then."""
         if self._tracks.get(track.symbol) is not track or self.is_dead:
             return
         try:
-            passed = 0 if band == PriceBand() else track.pass_over(band)
+            goes_on = answer != PriceBand() and not isinstance(answer, RequestFailed) and track.pass_over(answer)
         except NaiveError as error:
             self._end_early(track, error)
             return
-        if passed:
-            self.ref.tell(_PassOver(track, band))
-            return
-        self._queue_next(track)
+        if goes_on:
+            self._settle(track.symbol)
+            self._look_ahead(track)
+        else:
+            self._queue_next(track)
         self._step_when_due()
 
     def _queue_next(self, track: _Track) -> None:

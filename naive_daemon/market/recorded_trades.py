@@ -39,6 +39,11 @@ class RecordedTrades(Iterator[Trade]):
         self._place = stretch.seek(before, len(stretch), band, _NEVER_NS)
         return self._place - before
 
+    @property
+    def is_between(self) -> bool:
+        """Whether a stretch has come to its end, and the next is not begun."""
+        return self._stretch is not None and self._place == len(self._stretch)
+
     def _at_hand(self) -> "Stretch | None":
         while self._stretch is None or self._place == len(self._stretch):
             self._stretch, self._place = next(self._stretches, None), 0

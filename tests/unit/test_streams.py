@@ -1,7 +1,7 @@
 """The stream desk: one feed for whoever wants a symbol, whatever comes and goes meanwhile."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -305,18 +305,24 @@ class Waiter(Actor):
 
 
 class Recorded(Shelf):
-    """Implements MarketSource on stretches of two trades of one symbol; `is_damaged` behind the last."""
+    """Implements MarketSource on stretches of two trades of one symbol; `is_damaged` behind the last.
 
-    def __init__(self, *trades: Trade, is_damaged: bool = False) -> None:
+    `on_stretch` is called with the place of each that is read.
+    """
+
+    def __init__(
+        self, *trades: Trade, is_damaged: bool = False, on_stretch: Callable[[int], object] = lambda _: None
+    ) -> None:
         super().__init__(*trades)
+        self._on_stretch = on_stretch
         self._recorded = RecordedTrades(self._stretches(trades, is_damaged=is_damaged))
 
     def trades(self, symbol: str) -> Iterator[Trade] | None:
         return self._recorded if symbol in self._trades else None
 
-    @staticmethod
-    def _stretches(trades: tuple[Trade, ...], *, is_damaged: bool) -> Iterator[TradeList]:
+    def _stretches(self, trades: tuple[Trade, ...], *, is_damaged: bool) -> Iterator[TradeList]:
         for at in range(0, len(trades), 2):
+            self._on_stretch(at // 2)
             yield TradeList(trades[at : at + 2])
         if is_damaged:
             raise PermanentError("damaged")
@@ -347,6 +353,24 @@ def test_of_a_recording_trades_that_nobody_waits_for_are_passed_over_and_counted
     (end,) = ended.asked
     assert (end.symbol, end.trades) == ("AAAQ", len(PRICES))
     assert (end.error is not None) == is_damaged
+
+
+def test_what_somebody_begins_to_wait_for_while_trades_are_passed_over_is_played(system: SimulatedSystem) -> None:
+    feed, first, late = TapedFeed(), Waiter(below=3), Waiter(below=7)
+    system.start(feed, names.feed("AAAQ"))
+    system.start(first)
+
+    def wait_later(stretch: int) -> None:
+        if stretch == 2:
+            system.tell(names.feed("AAAQ"), Await(late.ref, Wake(below=Decimal(7))))
+
+    system.start(late)
+    system.tell(names.feed("AAAQ"), Await(late.ref, Wake()))
+    recorded = Recorded(*priced(9, 9, 9, 9, 9, 9, 6, 9, 2, 9), on_stretch=wait_later)
+    system.start(Player(recorded), names.PLAYER).tell(Play("AAAQ"))
+    system.run_until_idle()
+    assert (first.heard, late.heard) == ([9], [7, 9])
+    assert feed.arrived == [1, 7, 9]
 
 
 def test_of_a_recording_each_trade_is_played_while_nobody_waits_for_any_price(system: SimulatedSystem) -> None:
