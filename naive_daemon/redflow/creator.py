@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 
 from naive_daemon.redflow.cluster import Cluster, ClusterData, Niches
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from naive_daemon.redflow.flow import RedFlow
 
 
-_by_depth = attrgetter("depth")
 _Look: TypeAlias = tuple[Cluster[Any, Any], Any, bool]
 """A cluster, and what its data was and whether it stayed."""
 
@@ -62,7 +60,7 @@ class Creator(Generic[SourceData, ClusterData]):
         source = self._source
         if source.id not in cluster.members:
             cluster.members[source.id] = source
-            source.memberships = _joined(source.memberships, cluster)
+            _join(source, cluster)
             self._found.append(cluster)
             if not is_new:
                 self._looks.append((cluster, cluster.data, cluster.stays))
@@ -133,10 +131,12 @@ def take_back(changes: Iterable[Change]) -> None:
         change.take_back()
 
 
-def _joined(
-    memberships: tuple[Cluster[SourceData, Any], ...], cluster: Cluster[SourceData, Any]
-) -> tuple[Cluster[SourceData, Any], ...]:
-    parent = cluster.parent
-    if memberships is (() if parent is None else parent.path):
-        return cluster.path
-    return tuple(sorted((*memberships, cluster), key=_by_depth))
+def _join(source: Source[SourceData], cluster: Cluster[SourceData, Any]) -> None:
+    """Have a source know that it is in a cluster, below which it is in none yet."""
+    known, parent = source.memberships, cluster.parent
+    if known is (() if parent is None else parent.path):
+        source.memberships = cluster.path
+    elif isinstance(known, list):
+        known.append(cluster)
+    else:
+        source.memberships = [*known, cluster]

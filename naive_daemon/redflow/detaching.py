@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from naive_daemon.redflow.errors import CallbackError
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from naive_daemon.redflow.flow import RedFlow
     from naive_daemon.redflow.source import Source
 
+_by_depth = attrgetter("depth")
+
 
 def take_out(source: Source[Any], undone: int = 0) -> list[Cluster[Any, Any]]:
     """Take a source out of all its clusters, the deepest first; gives those that are detached by that.
@@ -22,6 +25,8 @@ def take_out(source: Source[Any], undone: int = 0) -> list[Cluster[Any, Any]]:
     neither does what it leaves before that was told.
     """
     clusters, source.memberships = source.memberships, ()
+    if isinstance(clusters, list):
+        clusters.sort(key=_by_depth)
     detached = []
     for cluster in reversed(clusters):
         del cluster.members[source.id]

@@ -29,11 +29,11 @@ class Source(Generic[SourceData]):
             raise SourceError(f"{id!r} can not be the id of a source: {error}") from error
         self.id = id
         self.data = data
-        self.memberships: tuple[Cluster[SourceData, Any], ...] = ()
-        """Its clusters, upper levels first. Written by the collection only.
+        self.memberships: tuple[Cluster[SourceData, Any], ...] | list[Cluster[SourceData, Any]] = ()
+        """Its clusters, a parent always before its children. Written by the collection only.
 
         Nearly always the path of one cluster, which all who came the same way share: of a source that goes nothing has
-        to be fetched from memory that is only its own.
+        to be fetched from memory that is only its own. Where it came by several ways it has a list.
         """
         self.number = 0
         """How many sources its graph had been given when it came, itself included; 0 while it is in no graph."""
@@ -41,7 +41,7 @@ class Source(Generic[SourceData]):
     @property
     def clusters(self) -> tuple[Cluster[SourceData, Any], ...]:
         """The clusters that it belongs to, a parent always before its children; none once it was removed."""
-        return self.memberships
+        return tuple(self.memberships)
 
     def __repr__(self) -> str:
         return f"<Source {self.id!r}>"

@@ -21,6 +21,10 @@ SETTINGS = 3
 ADD_GOAL = 300_000.0
 REMOVE_GOAL = 100_000.0
 GROWTH_GOAL = 1.5
+SPREAD_FEW = 100
+SPREAD_MANY = 5_000
+SPREAD_GOAL = 4.0
+"""One of many is made for fewer sources, which costs more; to look through all of them would cost 50 times as much."""
 
 Work = tuple[int, int]
 
@@ -54,6 +58,29 @@ def figures() -> Iterator[Figure]:
         is_cost=True,
         peers=(Comparison(peer="three bare dictionaries", value=rates[6] / rates[7]),),
     )
+    few_s, many_s = fastest_s(partial(_spread_s, SPREAD_FEW), partial(_spread_s, SPREAD_MANY))
+    yield Figure(
+        name=f"redflow, a source in {SPREAD_MANY:,} clusters against one in {SPREAD_FEW:,}, for each of them",
+        value=many_s / few_s,
+        unit="times the cost",
+        is_cost=True,
+        limit=SPREAD_GOAL,
+    )
+
+
+def _spread_s(clusters: int) -> float:
+    """Give the seconds to put sources into so many clusters each, MANY times into one."""
+
+    def spread(_source: Source[Work], creator: Creator[Work, Any], _parent: Any) -> None:
+        for number in range(clusters):
+            creator.create_or_get(number)
+
+    flow = RedFlow("many", spread)
+    flow.init_flow()
+    sources = _sources(MANY // clusters)
+    began = time.process_time()
+    flow.add_sources(sources)
+    return time.process_time() - began
 
 
 def _add_s(size: int) -> float:
