@@ -7,13 +7,18 @@ import msgspec
 import psycopg
 import pytest
 
+from naive_daemon.domain.cycle import Cycle, CycleOutcome, CycleResult
 from naive_daemon.domain.errors import TransientError
+from naive_daemon.domain.money import total
 from naive_daemon.domain.order import CycleKey, Leg, Order, OrderStatus
+from naive_daemon.domain.settings import TradeSettings
 from naive_daemon.domain.side import Side
-from naive_daemon.execution.journal_store import OrderRecorded
+from naive_daemon.execution.journal_store import CycleRecorded, OrderRecorded
 from naive_daemon.storage.postgres import journal_sql
 from naive_daemon.storage.postgres.journal import PostgresJournal
 from naive_daemon.storage.postgres.locks import AccountClaim
+from naive_daemon.strategy.checking import NUMBERS, TIME_MAX_NS, checked
+from naive_daemon.strategy.protocol import Finish
 
 ORDER = Order(
     client_order_id="nd-1",
@@ -66,6 +71,29 @@ def test_a_batch_is_written_whole_or_not_at_all(journal: PostgresJournal, query:
         journal.write([OrderRecorded(ORDER), OrderRecorded(impossible)])
     assert query("SELECT count(*) FROM orders") == [(0,)]
     journal.write([OrderRecorded(ORDER)])
+
+
+def test_whatever_a_strategy_may_end_with_can_be_written(journal: PostgresJournal, query: Query) -> None:
+    """What can not be would end the journal of all accounts, again and again."""
+    most, least = NUMBERS.next_minus(Decimal("Infinity")), NUMBERS.next_plus(Decimal(0))
+    result = CycleResult(
+        outcome=CycleOutcome.COMPLETED,
+        finished_ns=TIME_MAX_NS,
+        bought=most,
+        sold=least,
+        buy_price=most,
+        sell_price=least,
+        fees={"": most, "\U0001f600": least},
+        realised_pnl=most.copy_negate(),
+        dust_base=least.copy_negate(),
+    )
+    checked(object(), [Finish(result)])
+    cycle = Cycle(
+        key=ORDER.key, budget=Decimal(1), fee=Decimal(0), settings=TradeSettings(), started_ns=0, result=result
+    )
+    journal.write([CycleRecorded(cycle)])
+    assert query("SELECT sold, realised_pnl, finished_ns FROM cycles") == [(least, most.copy_negate(), TIME_MAX_NS)]
+    assert total([most, least]) > most
 
 
 def test_a_second_order_for_the_same_leg_is_refused_by_the_database(journal: PostgresJournal) -> None:

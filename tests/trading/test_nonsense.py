@@ -49,12 +49,17 @@ NONSENSE: dict[str, Decide] = {
     "waits for a text": lambda *_: Wake(below="99"),  # type: ignore[arg-type]  # what a plug-in may do
     "waits for a float": lambda *_: Wake(above=99.5),  # type: ignore[arg-type]
     "waits for a list": lambda *_: Wake(below=[]),  # type: ignore[arg-type]
+    "waits for more than there is": lambda *_: Wake(above=Decimal("1E+999999")),
+    "waits for less than there is": lambda *_: Wake(below=Decimal("1E-999999")),
+    "waits for more digits than are reckoned with": lambda *_: Wake(below=Decimal("0." + "9" * 300)),
     "reports no number": lambda *_: ReportRebuy(NOT_A_NUMBER),
     "reports a text": lambda *_: ReportRebuy("99"),  # type: ignore[arg-type]
     "cancels nothing": lambda *_: Cancel(None),  # type: ignore[arg-type]
     "cancels what is not its own": lambda *_: Cancel("x" * 100_000),
     "buys at a text": lambda *_: Place(Side.BUY, "99", Decimal(1)),  # type: ignore[arg-type]
     "buys for a float": lambda *_: Place(Side.BUY, Decimal(99), 1.0),  # type: ignore[arg-type]
+    "buys for infinity": lambda *_: Place(Side.BUY, Decimal(99), Decimal("Infinity")),
+    "buys for more than there is": lambda *_: Place(Side.BUY, Decimal(99), Decimal("1E+150")),
     "buys nowhere": lambda *_: Place("UP", Decimal(99), Decimal(1)),  # type: ignore[arg-type]
     "refuses with a text": lambda *_: Refuse("no", "99"),  # type: ignore[arg-type]
     "refuses for no reason": lambda *_: Refuse(None, Decimal(1)),  # type: ignore[arg-type]
@@ -67,6 +72,13 @@ NONSENSE: dict[str, Decide] = {
     "ends with no dust": ends(dust_base=NOT_A_NUMBER),
     "ends nowhere": ends(outcome="well"),
     "ends never": ends(finished_ns=None),
+    "ends after all time": ends(finished_ns=2**63),
+    "ends before all time": ends(finished_ns=-1),
+    "ends truly": ends(finished_ns=True),
+    "ends with more than there is": ends(realised_pnl=Decimal("1E+200")),
+    "ends with less than there is": ends(bought=Decimal("1E-200")),
+    "ends with fees in half a text": ends(fees={"\ud800": Decimal(1)}),
+    "ends with fees in what no text has": ends(fees={"A\0": Decimal(1)}),
     "ends with fees": ends(fees={"X" * 10: NOT_A_NUMBER}),
     "ends with a list of fees": ends(fees=[1]),
 }
