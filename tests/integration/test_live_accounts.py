@@ -20,7 +20,7 @@ from naive_daemon.domain.side import Side
 from naive_daemon.exchange.binance import live_accounts
 from naive_daemon.exchange.binance.attempt_limit import AttemptLimit
 from naive_daemon.exchange.binance.budget import Kind, Limit, Priority
-from naive_daemon.exchange.binance.door import Door
+from naive_daemon.exchange.binance.door import FIRST_S, Door
 from naive_daemon.exchange.binance.gateway import Gateway, open_gateway
 from naive_daemon.exchange.binance.live_accounts import LiveAccounts
 from naive_daemon.exchange.binance.loop_pool import LOOPS_MAX
@@ -38,12 +38,13 @@ from naive_daemon.market.generated_instruments import GENERATED_INSTRUMENTS
 from naive_daemon.otp import KILL, ActorSystem, Ref, send_exit
 from tests.exchange.local_exchange import LocalExchange
 from tests.integration.binance_desk import SECRET, Told, settings
-from tests.integration.scripted_binance import ScriptedBinance, refused
+from tests.integration.scripted_binance import ScriptedBinance, refused, trade
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
 WAIT_S = 20.0
 COUNT = 12
+ATTEMPTS = 5
 SYMBOL = "BTCUSDT"
 
 T = TypeVar("T")
@@ -230,6 +231,50 @@ def test_an_exchange_that_is_away_costs_all_accounts_few_attempts(
     for account in accounts.keys:
         accounts.wait_for(account, Reconnected)
         accounts.trade(account, 6)
+
+
+@pytest.mark.parametrize("what", ["userDataStream.subscribe.signature", "GET /api/v3/openOrders"])
+def test_an_exchange_that_lets_in_and_does_nothing_for_anybody_costs_few_attempts_too(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {f"account-{number}": (f"k{number}" * 32, SECRET) for number in range(5)}
+    with ScriptedBinance() as server, Accounts(settings(server.host), keys) as accounts:
+        door = Door(AttemptLimit(3 * len(keys), 300.0))
+        monkeypatch.setattr(accounts.live.address, "door", door)
+        for account in keys:
+            accounts.open(account)
+            accounts.snapshot(account)
+        for _ in keys:
+            server.opened.get(timeout=WAIT_S)
+        answers = server.ws if what in server.ws else server.rest
+        with monkeypatch.context() as outage:
+            away: Any = refused(-1001, "Internal error", 503) if what in server.ws else (503, {})
+            outage.setitem(answers, what, lambda _: away)
+            for place in range(len(keys)):
+                server.drop(place)
+            for _ in range(ATTEMPTS):
+                server.opened.get(timeout=WAIT_S)
+            assert door._pause_s == FIRST_S * 2**ATTEMPTS  # they were as far apart as those of one alone
+        for account in keys:
+            accounts.wait_for(account, Reconnected)  # the first
+            accounts.wait_for(account, Reconnected)
+
+
+def test_a_renewal_that_comes_about_in_the_end_keeps_nobody_waiting() -> None:
+    subscribe = "userDataStream.subscribe.signature"
+    with ScriptedBinance() as server, Accounts(settings(server.host), {"one": ("k" * 64, SECRET)}) as accounts:
+        accounts.open("one")
+        accounts.snapshot("one")
+        server.next_asked(subscribe)
+        subscribed, refusals = server.ws[subscribe], iter([refused(-1, "not now")])
+        server.ws[subscribe] = lambda parameters: next(refusals, None) or subscribed(parameters)
+        server.push({"e": "serverShutdown", "E": 1})
+        for _ in range(2):
+            server.next_asked(subscribe)
+        server.push(trade(1), socket=-1)
+        accounts.wait_for("one", OrderFilled)
+        door, now_s = accounts.live.address.door, WallClock().monotonic_s()
+        assert [door.wait_s(now_s) for _ in range(3)] == [0.0] * 3
 
 
 def test_an_opening_waits_for_its_turn_while_others_trade() -> None:

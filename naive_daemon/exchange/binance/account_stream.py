@@ -31,7 +31,7 @@ class StreamPorts(msgspec.Struct, frozen=True, kw_only=True):
 
     `connect` opens a connection, `subscribe` subscribes on it, `read_snapshot` reads what the account has: all three
     raise ConnectError. `may_connect` waits until an attempt is allowed, and pauses longer after some failures.
-    `note_loss` is called with each loss.
+    `note_away` is called with each loss and each attempt that failed, `note_there` with each that came through.
     """
 
     account: str
@@ -39,7 +39,8 @@ class StreamPorts(msgspec.Struct, frozen=True, kw_only=True):
     subscribe: Callable[[Connection], Awaitable[None]]
     read_snapshot: Callable[[], Awaitable[AccountSnapshot]]
     may_connect: Callable[[], Awaitable[None]]
-    note_loss: Callable[[], object]
+    note_away: Callable[[], object]
+    note_there: Callable[[], object]
     age_max_s: float = AGE_MAX_S
     overlap_s: float = OVERLAP_S
 
@@ -98,7 +99,7 @@ class AccountStream:
             self._line = None
             self._connected.clear()
             self._backoff.note_lifetime(lived_s)
-            self._ports.note_loss()
+            self._ports.note_away()
             self._tell_loss(reason)
             await asyncio.sleep(self._backoff.next_pause_s())
 
@@ -110,6 +111,7 @@ class AccountStream:
             try:
                 return await self._connect()
             except ConnectError as error:
+                self._ports.note_away()
                 if not self._tell_loss(str(error)):
                     self._log.debug("attempt to connect failed", reason=str(error))
                 await asyncio.sleep(self._backoff.next_pause_s())
@@ -131,6 +133,7 @@ class AccountStream:
         self._delivery.snapshot(snapshot, buffer)
         self._snapshot = asked_s, snapshot
         self._connected.set()
+        self._ports.note_there()
         self._log.info("connected to the exchange", open_orders=len(snapshot.orders))
         return line
 
@@ -195,6 +198,7 @@ class AccountStream:
             try:
                 successor = await self._open()
             except ConnectError as error:
+                self._ports.note_away()
                 self._log.info("connection is not renewed yet", reason=str(error))
                 pause_s = self._backoff.next_pause_s()
                 continue
@@ -203,6 +207,7 @@ class AccountStream:
                 await self._give_up(successor)
                 await asyncio.wait([line.reader])
                 return None
+            self._ports.note_there()
             # From here on both are read: what one has delivered, the other does not again.
             buffer, successor.buffer = successor.buffer or [], None
             self._delivery.events(buffer)

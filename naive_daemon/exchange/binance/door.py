@@ -1,9 +1,10 @@
 """When accounts may connect: as often as the exchange allows by address, and hardly ever while it is away.
 
-Owned by whoever owns the accounts; used from several loops, under its lock. Whether an address can be connected to is
-the same for all accounts. So while it is not known to be, one of them tries for all, as far apart as if it were alone:
-an exchange that is away for seconds would else use up the attempts of minutes, and nobody could come back with it.
-Invariant: that lasts from a loss, or an attempt that failed, until one of them has connected.
+Owned by whoever owns the accounts; used from several loops, under its lock. Whether an address can be connected to, and
+whether that is of any use, is the same for all accounts. So while it is not known to be, one of them tries for all, as
+far apart as if it were alone: an exchange that is away for seconds would else use up the attempts of minutes, and
+nobody could come back with it.
+Invariant: that lasts from a loss, or an attempt that failed, until one of them has connected, and read what it has.
 """
 
 import asyncio
@@ -30,13 +31,13 @@ class Door:
         self._next_s = 0.0
 
     def note_away(self) -> None:
-        """Say that a connection was lost, or did not come about."""
+        """Say that a connection was lost, did not come about, or was of no use."""
         with self._lock:
             if not self._is_away:
                 self._is_away, self._pause_s, self._next_s = True, FIRST_S, 0.0
 
     def note_there(self) -> None:
-        """Say that a connection has come about."""
+        """Say that an account has connected."""
         with self._lock:
             self._is_away = False
 

@@ -124,7 +124,8 @@ class Session:
                 subscribe=self._subscribe,
                 read_snapshot=self._read_snapshot,
                 may_connect=self._may_connect,
-                note_loss=address.door.note_away,
+                note_away=self._note_away,
+                note_there=address.door.note_there,
                 age_max_s=ports.pace.age_max_s,
                 overlap_s=ports.pace.overlap_s,
             ),
@@ -228,7 +229,7 @@ class Session:
 
     async def _connect(self) -> Connection:
         try:
-            connection = await connect(
+            return await connect(
                 self._rest.session,
                 self._ports.endpoints.ws_api_url,
                 self._oddities,
@@ -236,12 +237,14 @@ class Session:
                 stale_after_s=self._ports.config.stale_after_s,
             )
         except ConnectError as error:
-            self._address.door.note_away()
             if error.answer is not None:  # a ban, perhaps: then the next attempt waits for its end
                 self._noted(signal_of(error.answer, self._time.now_ms()))
             raise
-        self._address.door.note_there()
-        return connection
+
+    def _note_away(self) -> None:
+        """Tell the door, unless it is the account's key that is refused: that is nobody else's affair."""
+        if not self._troubles.is_so("credentials"):
+            self._address.door.note_away()
 
     async def _subscribe(self, connection: Connection) -> None:
         """Subscribe to the account's events; once more with the right time when it was refused for that."""
