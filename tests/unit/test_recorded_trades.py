@@ -1,5 +1,6 @@
 """What is left of a recording: the same trades in the same order, whatever of them is passed over."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -51,11 +52,11 @@ def test_it_gives_what_lies_outside_and_counts_what_lies_before(
 
 
 def test_what_its_stretches_raise_comes_when_they_are_needed() -> None:
-    def damaged() -> object:
+    def damaged() -> Iterator[TradeList]:
         yield TradeList(trades_of([1, 2]))
         raise PermanentError("damaged")
 
-    reader = RecordedTrades(damaged())  # type: ignore[arg-type]
+    reader = RecordedTrades(damaged())
     assert reader.pass_over(PriceBand()) == 2
     with pytest.raises(PermanentError, match="damaged"):
         reader.pass_over(PriceBand())
