@@ -9,7 +9,7 @@ from naive_daemon.redflow.errors import MapperError
 from naive_daemon.redflow.source import Source, SourceData
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Sequence
 
     from naive_daemon.redflow.flow import RedFlow
 
@@ -125,9 +125,9 @@ class Change:
             cluster.data, cluster.stays = self._before
 
 
-def take_back(changes: Iterable[Change]) -> None:
+def take_back(changes: Sequence[Change]) -> None:
     """Take changes back, the last first."""
-    for change in reversed(list(changes)):
+    for change in reversed(changes):
         change.take_back()
 
 

@@ -43,10 +43,11 @@ def ends(**changes: Any) -> Decide:
     return decide
 
 
+# The types that are ignored here are the nonsense itself: what a plug-in may do that nobody has checked.
 NONSENSE: dict[str, Decide] = {
     "waits for no number": lambda *_: Wake(below=NOT_A_NUMBER),
     "waits for no number above": lambda *_: Wake(above=Decimal("sNaN")),
-    "waits for a text": lambda *_: Wake(below="99"),  # type: ignore[arg-type]  # what a plug-in may do
+    "waits for a text": lambda *_: Wake(below="99"),  # type: ignore[arg-type]
     "waits for a float": lambda *_: Wake(above=99.5),  # type: ignore[arg-type]
     "waits for a list": lambda *_: Wake(below=[]),  # type: ignore[arg-type]
     "waits for more than there is": lambda *_: Wake(above=Decimal("1E+999999")),
